@@ -1,0 +1,69 @@
+// Command edge takes events over HTTP and keeps them safe in Kafka. It knows nothing of ClickHouse.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/edge"
+	"github.com/millrace/millrace/pkg/program"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/telemetry"
+	"github.com/millrace/millrace/pkg/token"
+)
+
+type cli struct {
+	TokenKey string `help:"Key of the tokens, as made by openssl rand -base64 32; every edge and every millrace command has the same. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
+	Redis    string `help:"Redis that remembers proved tokens for all edges; without one each edge proves them itself." placeholder:"redis://HOST:PORT"`
+	DryRun   bool   `help:"Check the configuration and end."`
+
+	Edge   edge.Config           `embed:"" group:"Edge:"`
+	Stream stream.Config         `embed:"" group:"Kafka:"`
+	Admin  telemetry.AdminConfig `embed:"" group:"Operation:"`
+	Log    telemetry.LogConfig   `embed:"" group:"Operation:"`
+}
+
+func main() {
+	var c cli
+	program.Main(&c, "edge", "Takes events over HTTP and answers 200 when they are safe in Kafka.",
+		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
+}
+
+func (c *cli) run(ctx context.Context) error {
+	key, err := token.ParseKey(c.TokenKey)
+	if err != nil {
+		return fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)
+	}
+	if err := c.Edge.Validate(); err != nil {
+		return err
+	}
+	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
+	client, err := stream.NewClient(c.Stream, log, registry)
+	if err != nil || c.DryRun {
+		return err
+	}
+	defer client.Close()
+	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health}
+	if c.Redis != "" {
+		memos, err := connection.NewRedisMemos(c.Redis)
+		if err != nil {
+			return err
+		}
+		defer memos.Close()
+		deps.Memos = memos
+	}
+	service, err := edge.New(c.Edge, deps)
+	if err != nil {
+		return err
+	}
+	admin, err := telemetry.NewAdmin(c.Admin, health, registry, log)
+	if err != nil {
+		return err
+	}
+	log.Info("edge started", "http", service.Addr(), "admin", admin.URL())
+	return telemetry.RunWith(ctx, admin, service.Run)
+}

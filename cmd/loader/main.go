@@ -1,0 +1,52 @@
+// Command loader takes messages out of Kafka, makes events of them and puts those into ClickHouse. It
+// knows nothing of HTTP.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/millrace/millrace/pkg/loader"
+	"github.com/millrace/millrace/pkg/program"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/telemetry"
+)
+
+type cli struct {
+	DryRun bool `help:"Check the configuration and end."`
+
+	Loader loader.Config         `embed:"" group:"Loader:"`
+	Stream stream.Config         `embed:"" group:"Kafka:"`
+	Admin  telemetry.AdminConfig `embed:"" group:"Operation:"`
+	Log    telemetry.LogConfig   `embed:"" group:"Operation:"`
+}
+
+func main() {
+	var c cli
+	program.Main(&c, "loader", "Makes events of the messages in Kafka and inserts them into ClickHouse. The tables are made by millrace migrate.",
+		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
+}
+
+func (c *cli) run(ctx context.Context) error {
+	if err := c.Loader.Validate(); err != nil {
+		return err
+	}
+	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
+	client, err := stream.NewClient(c.Stream, log, registry)
+	if err != nil || c.DryRun {
+		return err
+	}
+	defer client.Close()
+	service, err := loader.New(c.Loader, loader.Deps{Stream: client, Log: log, Metrics: registry, Health: health})
+	if err != nil {
+		return err
+	}
+	admin, err := telemetry.NewAdmin(c.Admin, health, registry, log)
+	if err != nil {
+		return err
+	}
+	log.Info("loader started", "group", c.Loader.Consumer.Group, "admin", admin.URL())
+	return telemetry.RunWith(ctx, admin, service.Run)
+}

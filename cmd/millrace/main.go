@@ -1,0 +1,32 @@
+// Command millrace is the tool in the operator's hand.
+package main
+
+import (
+	"context"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/millrace/millrace/pkg/embedded"
+	"github.com/millrace/millrace/pkg/program"
+)
+
+type cli struct {
+	Up          upCommand          `cmd:"" help:"Run everything in one place: a broker, ClickHouse, the edge and the loader."`
+	Connections connectionsCommand `cmd:"" help:"The secret URLs that feed products."`
+	Migrate     migrateCommand     `cmd:"" help:"Create the tables and views in ClickHouse, or bring them up to date."`
+	SQL         sqlCommand         `cmd:"" name:"sql" help:"Ask ClickHouse in SQL."`
+}
+
+const description = `Millrace takes Segment's webhooks, keeps each message safe in Kafka, and makes events of them in ClickHouse.
+
+Start here: "millrace up", then post to the URL it prints, then "millrace sql 'SELECT * FROM outcomes'".
+Every flag has an environment variable: MILLRACE_ and its name in capitals, with _ for -.`
+
+func main() {
+	embedded.RunChild()
+	var c cli
+	program.Main(&c, "millrace", description, func(ctx context.Context, parsed *kong.Context) error {
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		return parsed.Run()
+	})
+}

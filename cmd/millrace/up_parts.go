@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/edge"
+	"github.com/millrace/millrace/pkg/embedded"
+	"github.com/millrace/millrace/pkg/loader"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/telemetry"
+	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+const (
+	upRetention  = 7 * 24 * time.Hour
+	readyTimeout = time.Minute
+	stopTimeout  = 20 * time.Second // for ClickHouse to end cleanly
+)
+
+// parts is everything that "up" runs, in the order of its start.
+type parts struct {
+	command  *upCommand
+	registry *prometheus.Registry
+	health   *telemetry.Health
+	log      *slog.Logger
+	report   *report
+
+	key        token.Key
+	broker     *embedded.Broker
+	clickhouse *embedded.ClickHouse
+	redis      *embedded.Redis
+	memos      *connection.RedisMemos
+	stream     *stream.Client
+	edge       *edge.Service
+	loader     *loader.Service
+	admin      *telemetry.Admin
+}
+
+func (p *parts) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		p.checkConfig, p.openKey, p.startBroker, p.startClickHouse, p.migrate, p.startRedis, p.startEdge, p.startLoader, p.startAdmin,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parts) checkConfig(context.Context) error {
+	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate())
+}
+
+func (p *parts) openKey(context.Context) (err error) {
+	p.key, err = ensureKey(p.command.Data)
+	return err
+}
+
+func (p *parts) startBroker(ctx context.Context) (err error) {
+	p.broker, err = embedded.StartBroker(embedded.BrokerConfig{Dir: filepath.Join(p.command.Data, "kafka"), Addr: p.command.Kafka,
+		SyncWrites: p.command.SyncWrites, Logger: p.log})
+	if err != nil {
+		return err
+	}
+	if p.stream, err = stream.NewClient(p.command.streamConfig(p.broker.Addr()), p.log, p.registry); err != nil {
+		return err
+	}
+	return p.stream.EnsureTopics(ctx)
+}
+
+func (p *parts) startClickHouse(ctx context.Context) error {
+	engine, found := embedded.FindEngine("")
+	if !found {
+		var err error
+		if engine, err = embedded.FetchEngine(ctx, p.report.fetching); err != nil {
+			return err
+		}
+		p.report.fetched()
+	}
+	w := &p.command.Loader.Warehouse
+	clickhouse, err := embedded.StartClickHouse(ctx, embedded.ClickHouseConfig{Dir: filepath.Join(p.command.Data, "clickhouse"),
+		TCPAddr: w.ClickHouse, HTTPAddr: p.command.ClickHouseHTTP, Engine: engine, Logger: p.log})
+	if err != nil {
+		return err
+	}
+	p.clickhouse = clickhouse
+	w.ClickHouse, w.Compression = clickhouse.Addr(), "none" // it is on this machine
+	return nil
+}
+
+func (p *parts) migrate(ctx context.Context) error {
+	_, err := warehouse.Migrate(ctx, p.command.Loader.Warehouse)
+	return err
+}
+
+// startRedis uses the Redis that is named, or one from PATH, or none: it only saves work.
+func (p *parts) startRedis(ctx context.Context) (err error) {
+	url := p.command.Redis
+	if url == "" {
+		p.redis, err = embedded.StartRedis(ctx, embedded.RedisConfig{Dir: filepath.Join(p.command.Data, "redis"), Logger: p.log})
+		if errors.Is(err, embedded.ErrNoRedis) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		url = "redis://" + p.redis.Addr()
+	}
+	p.memos, err = connection.NewRedisMemos(url)
+	return err
+}
+
+func (p *parts) startEdge(context.Context) (err error) {
+	deps := edge.Deps{Stream: p.stream, Key: p.key, Log: p.log, Metrics: p.registry, Health: p.health}
+	if p.memos != nil {
+		deps.Memos = p.memos
+	}
+	p.edge, err = edge.New(p.command.Edge, deps)
+	return err
+}
+
+func (p *parts) startLoader(context.Context) (err error) {
+	p.loader, err = loader.New(p.command.Loader, loader.Deps{Stream: p.stream, Log: p.log, Metrics: p.registry, Health: p.health})
+	return err
+}
+
+func (p *parts) startAdmin(context.Context) (err error) {
+	p.admin, err = telemetry.NewAdmin(p.command.Admin, p.health, p.registry, p.log)
+	return err
+}
+
+// close ends what is running, the last started first.
+func (p *parts) close() {
+	_ = os.Remove(filepath.Join(p.command.Data, stateFile)) // not there if it never came up
+	if p.memos != nil {
+		_ = p.memos.Close() // nothing is lost with it
+	}
+	if p.redis != nil {
+		p.redis.Close()
+	}
+	if p.stream != nil {
+		p.stream.Close()
+	}
+	if p.clickhouse != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		if err := p.clickhouse.Close(ctx); err != nil {
+			p.log.Warn("ClickHouse did not end cleanly; what it has acknowledged is on the disk", "error", err)
+		}
+	}
+	if p.broker != nil {
+		p.broker.Close()
+	}
+}
+
+func (p *parts) awaitReady(ctx context.Context) error {
+	deadline := time.Now().Add(readyTimeout)
+	for len(p.health.Unmet()) > 0 {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w within %s: %v", errNotReady, readyTimeout, p.health.Unmet())
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

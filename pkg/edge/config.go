@@ -1,0 +1,76 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// Config is what an operator may set. Every limit of the edge is here.
+type Config struct {
+	HTTP string `help:"Address that takes events." default:"127.0.0.1:8080" placeholder:"ADDR"`
+
+	MaxBodyBytes    int `help:"Largest body, before and after decompression." default:"8388608"`
+	MaxMessages     int `help:"Most messages in one request." default:"1000"`
+	MaxMessageBytes int `help:"Largest message; a larger one becomes a dead letter." default:"524288"`
+	MaxContextBytes int `help:"Largest context beside a batch: every message of the batch carries it along." default:"16384"`
+	MaxDepth        int `help:"Deepest nesting of a body." default:"64"`
+
+	MaxInFlightBytes    int64         `help:"Bytes of bodies held at once, of all requests." default:"134217728"`
+	MaxInFlightRequests int64         `help:"Requests served at once." default:"4096"`
+	MaxConnections      int           `help:"Connections open at once." default:"16384"`
+	MaxHeaderBytes      int           `help:"Largest request line and headers." default:"16384"`
+	ReadTimeout         time.Duration `help:"How long a request may take to arrive." default:"30s"`
+	WriteTimeout        time.Duration `help:"How long an answer may take to be sent." default:"10s"`
+	IdleTimeout         time.Duration `help:"How long a connection may wait for its next request." default:"75s"`
+	RetryAfter          time.Duration `help:"What Retry-After says, in whole seconds." default:"1s"`
+	DrainTimeout        time.Duration `help:"How long a shutdown waits for requests under way." default:"15s"`
+
+	Producer stream.ProducerConfig `embed:""`
+}
+
+// recordOverheadBytes is room for the key, the headers and the record's framing.
+const recordOverheadBytes = 16 << 10
+
+// Validate checks the limits, then that they fit together.
+func (c *Config) Validate() error {
+	for _, limit := range []struct {
+		flag       string
+		value, min int64
+	}{
+		{"--max-body-bytes", int64(c.MaxBodyBytes), 1024},
+		{"--max-messages", int64(c.MaxMessages), 1},
+		{"--max-message-bytes", int64(c.MaxMessageBytes), 1024},
+		{"--max-context-bytes", int64(c.MaxContextBytes), 0},
+		{"--max-depth", int64(c.MaxDepth), 3},
+		{"--max-in-flight-requests", c.MaxInFlightRequests, 1},
+		{"--max-connections", int64(c.MaxConnections), 1},
+		{"--max-header-bytes", int64(c.MaxHeaderBytes), 2048},
+		{"--read-timeout", int64(c.ReadTimeout), int64(time.Second)},
+		{"--write-timeout", int64(c.WriteTimeout), int64(time.Second)},
+		{"--idle-timeout", int64(c.IdleTimeout), int64(time.Second)},
+		{"--retry-after", int64(c.RetryAfter), int64(time.Second)},
+	} {
+		if limit.value < limit.min {
+			return fmt.Errorf("%s is too small: the least is %d", limit.flag, limit.min)
+		}
+	}
+	switch {
+	case c.HTTP == "":
+		return errors.New("--http must name an address to listen on")
+	case c.MaxBodyBytes > stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes:
+		return fmt.Errorf("--max-body-bytes is %d, but a dead letter holds at most %d bytes and must be able to keep a whole body", c.MaxBodyBytes, stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes)
+	case c.MaxMessageBytes+c.MaxContextBytes+recordOverheadBytes > stream.IngestRecordBytes:
+		return fmt.Errorf("--max-message-bytes and --max-context-bytes together must be at most %d, what one Kafka record holds by default", stream.IngestRecordBytes-recordOverheadBytes)
+	case c.MaxInFlightBytes < 2*int64(c.MaxBodyBytes):
+		return errors.New("--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body is held together with what it decompresses to")
+	}
+	return c.Producer.Validate()
+}
+
+func (c *Config) segmentLimits() segment.Limits {
+	return segment.Limits{Messages: c.MaxMessages, MessageBytes: c.MaxMessageBytes, ContextBytes: c.MaxContextBytes, Depth: c.MaxDepth}
+}

@@ -1,0 +1,15 @@
+// Package edge takes Segment's requests and answers them when everything in them is safe in the log.
+//
+// A request's way, file by file:
+//
+//	service.go   what the edge is made of, how it starts and drains
+//	server.go    the HTTP server, set up to face strangers
+//	route.go     is there anything at this path
+//	handler.go   the checks in the order of the public contract, and the answer
+//	admission.go how much may be in flight at once
+//	body.go      reading a body within its limits
+//	encoding.go  undoing its compression
+//	answer.go    what is said to the sender
+//	clock.go     when a message was received
+//	metrics.go   what is counted
+package edge

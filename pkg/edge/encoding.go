@@ -1,0 +1,111 @@
+package edge
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+var (
+	errUnknownEncoding = errors.New("unknown content encoding")
+	errNotDecodable    = errors.New("body does not decompress")
+)
+
+// decompressor is what the libraries' readers have in common once they are wrapped.
+type decompressor interface {
+	io.Reader
+	Reset(r io.Reader) error
+}
+
+// decompressors holds idle readers by the name of their encoding: each has tens of kilobytes of tables.
+var decompressors = map[string]*sync.Pool{
+	"gzip":    {New: func() any { return new(gzip.Reader) }},
+	"deflate": {New: func() any { return new(inflater) }},
+	"br":      {New: func() any { return brotli.NewReader(nil) }},
+	"zstd":    {New: func() any { return newZstd() }},
+}
+
+// zstdWindowBytes is what the format asks every decoder to support (RFC 8878, section 3.1.1.1.2), and
+// all that a stranger may make us allocate.
+const zstdWindowBytes = 8 << 20
+
+func newZstd() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindowBytes))
+	if err != nil {
+		panic(fmt.Sprintf("BUG: zstd options: %v", err))
+	}
+	return d
+}
+
+// encodingOf reads a Content-Encoding header: the name of an encoding we can undo, "" for none.
+func encodingOf(header []byte) (string, error) {
+	name := strings.ToLower(string(bytes.TrimSpace(header)))
+	switch name {
+	case "", "identity":
+		return "", nil
+	case "x-gzip": // RFC 9110, section 8.4.1.3
+		return "gzip", nil
+	}
+	if _, known := decompressors[name]; !known {
+		return "", errUnknownEncoding
+	}
+	return name, nil
+}
+
+// decompress reads packed into plain, at most limit bytes.
+func decompress(encoding string, packed []byte, plain *body, limit int) error {
+	pool := decompressors[encoding]
+	d := pool.Get().(decompressor)
+	defer pool.Put(d)
+	if err := d.Reset(bytes.NewReader(packed)); err != nil {
+		return errNotDecodable
+	}
+	err := plain.read(d, -1, limit)
+	if err == nil || errors.Is(err, errBodyTooLarge) || errors.Is(err, errOverloaded) {
+		return err
+	}
+	return errNotDecodable
+}
+
+// inflater reads "deflate" both as the standard has it (zlib's framing) and as some send it (without).
+type inflater struct {
+	zlib io.ReadCloser
+	raw  io.ReadCloser
+	io.Reader
+}
+
+func (f *inflater) Reset(r io.Reader) error {
+	buffered := bufio.NewReader(r)
+	head, err := buffered.Peek(2)
+	if err != nil {
+		return err
+	}
+	if isZlib := head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0; !isZlib {
+		return f.resetRaw(buffered)
+	}
+	if f.zlib == nil {
+		f.zlib, err = zlib.NewReader(buffered)
+	} else {
+		err = f.zlib.(zlib.Resetter).Reset(buffered, nil)
+	}
+	f.Reader = f.zlib
+	return err
+}
+
+func (f *inflater) resetRaw(r io.Reader) error {
+	if f.raw == nil {
+		f.raw = flate.NewReader(r)
+	}
+	f.Reader = f.raw
+	return f.raw.(flate.Resetter).Reset(r, nil)
+}

@@ -1,0 +1,59 @@
+package edge
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+
+	"github.com/valyala/fasthttp"
+)
+
+// newServer sets fasthttp up for strangers. What is not obvious:
+//
+//   - Bodies are streamed: the handler decides from the headers alone whether a body is wanted, and
+//     reads it under its own limits. Otherwise the declared length is allocated before a byte comes.
+//   - Error texts of fasthttp hold bytes of the request, and so may hold a token: none is passed on.
+func newServer(config *Config, h *handler) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:                      h.serve,
+		ErrorHandler:                 h.httpError,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true,
+		MaxRequestBodySize:           config.MaxBodyBytes,
+		ReadBufferSize:               config.MaxHeaderBytes,
+		Concurrency:                  config.MaxConnections,
+		ReadTimeout:                  config.ReadTimeout,
+		WriteTimeout:                 config.WriteTimeout,
+		IdleTimeout:                  config.IdleTimeout,
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		Logger:                       quiet{h.log},
+	}
+}
+
+// httpError answers what never became a request.
+func (h *handler) httpError(ctx *fasthttp.RequestCtx, err error) {
+	h.metrics.httpErrors.Inc()
+	refusal := badRequest
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		refusal = headerTooLarge
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		refusal = bodyTooLarge
+	case errors.As(err, &timeout) && timeout.Timeout():
+		refusal = tooSlow
+	}
+	h.metrics.refused(refusal)
+	ctx.Response.Reset()
+	ctx.SetConnectionClose()
+	refusal.write(ctx, h.retryAfter)
+}
+
+// quiet drops the server's own messages but for the fact: they quote requests.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(string, ...any) { q.log.Debug("a connection was ended by an error") }

@@ -1,0 +1,66 @@
+package loader
+
+import (
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// filler turns entries of one topic into rows of one table.
+type filler interface {
+	// add appends the entry, or says why it cannot become a row.
+	add(e *stream.Entry) (reason string, err error)
+	block() warehouse.Block
+	reset()
+}
+
+// deadLetter is an entry that could not become a row. It outlives the fetched memory.
+type deadLetter struct {
+	source         stream.Source
+	receivedAt     int64
+	value, context []byte
+	reason, detail string
+	offset         int64
+}
+
+// chunk is what is inserted and committed at once: all entries of a contiguous range of offsets.
+type chunk struct {
+	filler
+	first, next int64 // offsets: the first in it, and the one behind it
+	entries     int
+	held        int64 // bytes of the budget
+	oldest      int64 // when the first entry was received, Unix microseconds
+	end         int64 // the partition's end as last seen
+	dead        []deadLetter
+}
+
+func (c *chunk) empty() bool { return c.entries == 0 }
+
+func (c *chunk) full(config *Config) bool {
+	return c.entries >= config.BlockRows || c.held >= int64(config.BlockBytes)
+}
+
+func (c *chunk) take(e *stream.Entry, bytes int64) {
+	if c.empty() {
+		c.first, c.oldest = e.Offset, e.ReceivedAt
+	}
+	c.next = e.Offset + 1
+	c.entries++
+	c.held += bytes
+	if reason, err := c.add(e); err != nil {
+		c.dead = append(c.dead, letterOf(e, reason, err))
+	}
+}
+
+func letterOf(e *stream.Entry, reason string, err error) deadLetter {
+	return deadLetter{
+		source:     stream.Source{Workspace: string(e.Workspace), Product: string(e.Product), Connection: string(e.Connection), Provider: string(e.Provider)},
+		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
+		reason: reason, detail: err.Error(), offset: e.Offset,
+	}
+}
+
+func (c *chunk) clear() {
+	c.reset()
+	clear(c.dead)
+	*c = chunk{filler: c.filler, dead: c.dead[:0]}
+}

@@ -1,0 +1,50 @@
+package loader
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// Config is what an operator may set.
+type Config struct {
+	BlockRows    int           `help:"Rows after which a partition's block is inserted." default:"100000"`
+	BlockBytes   int           `help:"Bytes after which a partition's block is inserted." default:"67108864"`
+	BlockLinger  time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
+	MaxHeldBytes int64         `help:"Bytes of messages held at once, of all partitions." default:"268435456"`
+	MaxLaneBytes int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"33554432"`
+	StopTimeout  time.Duration `help:"How long a partition that is given up may take to finish its inserts. Keep it well below --session-timeout." default:"5s"`
+
+	Consumer  stream.ConsumerConfig `embed:""`
+	Warehouse warehouse.Config      `embed:""`
+}
+
+// Validate checks the limits, then that they fit together.
+func (c *Config) Validate() error {
+	for _, limit := range []struct {
+		flag       string
+		value, min int64
+	}{
+		{"--block-rows", int64(c.BlockRows), 1},
+		{"--block-bytes", int64(c.BlockBytes), 1 << 20},
+		{"--block-linger", int64(c.BlockLinger), int64(time.Millisecond)},
+		{"--max-lane-bytes", c.MaxLaneBytes, 1 << 20},
+		{"--stop-timeout", int64(c.StopTimeout), int64(time.Millisecond)},
+	} {
+		if limit.value < limit.min {
+			return fmt.Errorf("%s is too small: the least is %d", limit.flag, limit.min)
+		}
+	}
+	switch {
+	case c.MaxHeldBytes < c.MaxLaneBytes:
+		return fmt.Errorf("--max-held-bytes is %d, but must be at least --max-lane-bytes, %d", c.MaxHeldBytes, c.MaxLaneBytes)
+	case c.StopTimeout >= c.Consumer.SessionTimeout:
+		return fmt.Errorf("--stop-timeout is %s, but must be below --session-timeout, %s: the group waits no longer than that", c.StopTimeout, c.Consumer.SessionTimeout)
+	}
+	if err := c.Consumer.Validate(); err != nil {
+		return err
+	}
+	return c.Warehouse.Validate()
+}

@@ -1,0 +1,196 @@
+package loader
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/telemetry"
+)
+
+// lane is one partition's way into ClickHouse: records are queued by the reader, mapped into a chunk by
+// the lane's own goroutine, and sent by another, so that mapping and inserting go on side by side. There
+// are two chunks: one is filled while the other is sent. A chunk that is due while the sender is busy
+// goes on filling: larger blocks are what a slow ClickHouse needs.
+type lane struct {
+	stream.Partition
+	service *Service
+
+	mu     sync.Mutex
+	queue  []*stream.Batch
+	queued int64
+	paused bool
+
+	wake     chan struct{} // there is something in the queue
+	stopping chan struct{} // take no more, send what is there
+	ctx      context.Context
+	cancel   context.CancelFunc // give up what is under way
+	done     sync.WaitGroup
+
+	handed chan *chunk
+	free   chan *chunk
+}
+
+func newLane(s *Service, p stream.Partition) *lane {
+	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2)}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	for range cap(l.free) {
+		l.free <- &chunk{filler: s.newFiller(p)}
+	}
+	l.done.Go(func() { l.guard("filling a block", l.fill) })
+	l.done.Go(func() { l.guard("sending a block", l.send) })
+	return l
+}
+
+// guard makes a panic end the process's work with an error, not its neighbours' without one.
+func (l *lane) guard(doing string, work func()) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			telemetry.BUG(l.service.deps.Log, doing+" of "+l.String(), panicked, debug.Stack())
+			l.cancel()
+			l.service.fail(errPanic)
+		}
+	}()
+	work()
+}
+
+// offer queues a batch. It never blocks: a lane that has enough has its partition paused.
+func (l *lane) offer(b *stream.Batch) {
+	l.mu.Lock()
+	l.queue = append(l.queue, b)
+	l.queued += b.Bytes
+	pause := l.queued >= l.service.config.MaxLaneBytes && !l.paused
+	l.paused = l.paused || pause
+	l.mu.Unlock()
+	if pause {
+		l.service.consumer.Pause(l.Partition)
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next takes a batch from the queue.
+func (l *lane) next() *stream.Batch {
+	l.mu.Lock()
+	if len(l.queue) == 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	b := l.queue[0]
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	l.queued -= b.Bytes
+	resume := l.paused && l.queued < l.service.config.MaxLaneBytes/2
+	l.paused = l.paused && !resume
+	l.mu.Unlock()
+	if resume {
+		l.service.consumer.Resume(l.Partition)
+	}
+	return b
+}
+
+// fill maps records into chunks and hands those over.
+func (l *lane) fill() {
+	defer close(l.handed)
+	f := filling{lane: l, chunk: <-l.free, linger: time.NewTimer(time.Hour)}
+	defer f.abandon()
+	stopping := l.stopping
+	for {
+		f.work()
+		handed, wake := l.handed, l.wake
+		if !f.ready() {
+			handed = nil
+		}
+		if f.full() {
+			wake = nil // what waits stays in the queue, and the queue pauses the partition
+		}
+		select {
+		case handed <- f.chunk:
+			f.renew()
+		case <-wake:
+		case <-f.linger.C:
+			f.due = true
+		case <-stopping:
+			if f.chunk.empty() {
+				return
+			}
+			f.stop, f.due, stopping = true, true, nil
+		case <-l.ctx.Done():
+			return
+		}
+		if f.stop && f.chunk.empty() {
+			return
+		}
+	}
+}
+
+// filling is the state of the loop in fill.
+type filling struct {
+	lane   *lane
+	chunk  *chunk
+	batch  *stream.Batch // being mapped, from record at on
+	at     int
+	entry  stream.Entry
+	linger *time.Timer
+	due    bool
+	stop   bool
+}
+
+func (f *filling) ready() bool { return !f.chunk.empty() && (f.due || f.full()) }
+func (f *filling) full() bool  { return f.chunk.full(&f.lane.service.config) }
+
+// renew goes on with the other chunk. The sender gave it back before it took this one.
+func (f *filling) renew() {
+	f.chunk = <-f.lane.free
+}
+
+// abandon forgets what was not handed over.
+func (f *filling) abandon() {
+	f.linger.Stop()
+	left := f.chunk.held
+	for ; f.batch != nil && f.at < f.batch.Len(); f.at++ {
+		left += f.batch.Size(f.at)
+	}
+	f.chunk.clear()
+	f.lane.service.budget.give(left)
+}
+
+// work maps what is in the queue until there is nothing left or the chunk is full.
+func (f *filling) work() {
+	for !f.stop && !f.full() && f.lane.ctx.Err() == nil {
+		if f.batch == nil {
+			if f.batch, f.at = f.lane.next(), 0; f.batch == nil {
+				return
+			}
+		}
+		if f.chunk.empty() {
+			f.linger.Reset(f.lane.service.config.BlockLinger)
+			f.due = false
+		}
+		f.chunk.end = f.batch.End
+		for ; f.at < f.batch.Len() && !f.full(); f.at++ {
+			f.batch.Entry(f.at, &f.entry)
+			f.chunk.take(&f.entry, f.batch.Size(f.at))
+		}
+		if f.at == f.batch.Len() {
+			f.batch = nil
+		}
+	}
+}
+
+// finish gives the lane up. What is in its chunks is sent and committed if that takes no longer than
+// timeout; the rest stays in the log for the partition's next owner.
+func (l *lane) finish(timeout time.Duration) {
+	close(l.stopping)
+	timer := time.AfterFunc(timeout, l.cancel)
+	defer timer.Stop()
+	l.done.Wait()
+	l.cancel()
+	for b := l.next(); b != nil; b = l.next() {
+		l.service.budget.give(b.Bytes)
+	}
+}

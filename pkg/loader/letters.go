@@ -1,0 +1,27 @@
+package loader
+
+import (
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// letters appends dead letters to a block. It takes whatever stands in their topic.
+type letters struct {
+	rows   *warehouse.DeadLetters
+	letter warehouse.DeadLetter
+}
+
+func newLetters(p stream.Partition) *letters {
+	return &letters{rows: warehouse.NewDeadLetters(), letter: warehouse.DeadLetter{Origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}}}
+}
+
+func (f *letters) block() warehouse.Block { return f.rows }
+func (f *letters) reset()                 { f.rows.Reset() }
+
+func (f *letters) add(e *stream.Entry) (string, error) {
+	fillOrigin(&f.letter.Origin, e)
+	f.letter.Reason, f.letter.Detail, f.letter.From = e.Reason, e.Detail, e.Origin
+	f.letter.Message, f.letter.Context = e.Value, e.Context
+	f.rows.Append(&f.letter)
+	return "", nil
+}

@@ -1,0 +1,82 @@
+package loader
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+type metrics struct {
+	rows        prometheus.Counter
+	bytes       prometheus.Counter
+	blocks      prometheus.Counter
+	entries     *prometheus.CounterVec
+	dead        *prometheus.CounterVec
+	malformed   [len(outcome.OverrideNames)]prometheus.Counter
+	retries     *prometheus.CounterVec
+	fetchErrors prometheus.Counter
+	insert      prometheus.Histogram
+	freshness   prometheus.Histogram
+	lag         *prometheus.GaugeVec
+	offset      *prometheus.GaugeVec
+}
+
+func newMetrics(registry prometheus.Registerer, held *budget) *metrics {
+	opts := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: "millrace", Subsystem: "loader", Name: name, Help: help}
+	}
+	m := &metrics{
+		rows:        prometheus.NewCounter(prometheus.CounterOpts(opts("rows_inserted_total", "Rows written to ClickHouse."))),
+		bytes:       prometheus.NewCounter(prometheus.CounterOpts(opts("inserted_bytes_total", "Bytes of columns written to ClickHouse."))),
+		blocks:      prometheus.NewCounter(prometheus.CounterOpts(opts("blocks_inserted_total", "Blocks written to ClickHouse."))),
+		entries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_committed_total", "Records that are done, by topic.")), []string{"topic"}),
+		dead:        prometheus.NewCounterVec(prometheus.CounterOpts(opts("dead_letters_total", "Records that could not become rows, by reason.")), []string{"reason"}),
+		retries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Attempts that failed and are made again, by what was attempted.")), []string{"attempt"}),
+		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
+		lag:         prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("lag_records", "Records between what is committed and the partition's end as last fetched.")), []string{"topic", "partition"}),
+		offset:      prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
+		insert: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "insert_duration_seconds",
+			Help: "Time to insert a block, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.005, 2, 14)}),
+		freshness: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "freshness_seconds",
+			Help: "From the edge's receipt of a block's oldest record to the block's commit.", Buckets: prometheus.ExponentialBuckets(.05, 2, 14)}),
+	}
+	malformed := prometheus.NewCounterVec(prometheus.CounterOpts(opts("malformed_overrides_total", "gf_ properties that were ignored, by name.")), []string{"property"})
+	for i, name := range outcome.OverrideNames {
+		m.malformed[i] = malformed.WithLabelValues(name)
+	}
+	registry.MustRegister(malformed, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.lag, m.offset, m.insert, m.freshness,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.held.Load()) }))
+	return m
+}
+
+func (m *metrics) inserted(rows, bytes int, took time.Duration) {
+	m.rows.Add(float64(rows))
+	m.bytes.Add(float64(bytes))
+	m.blocks.Inc()
+	m.insert.Observe(took.Seconds())
+}
+
+func (m *metrics) committed(p stream.Partition, c *chunk) {
+	id := strconv.Itoa(int(p.ID))
+	m.entries.WithLabelValues(p.Topic).Add(float64(c.entries))
+	m.lag.WithLabelValues(p.Topic, id).Set(float64(max(0, c.end-c.next)))
+	m.offset.WithLabelValues(p.Topic, id).Set(float64(c.next))
+	m.freshness.Observe(time.Since(time.UnixMicro(c.oldest)).Seconds())
+	for i := range c.dead {
+		m.dead.WithLabelValues(c.dead[i].reason).Inc()
+	}
+}
+
+func (m *metrics) forget(p stream.Partition) {
+	id := strconv.Itoa(int(p.ID))
+	m.lag.DeleteLabelValues(p.Topic, id)
+	m.offset.DeleteLabelValues(p.Topic, id)
+}
+
+func (m *metrics) countMalformed(set outcome.Overrides) {
+	set.Each(func(index int) { m.malformed[index].Inc() })
+}

@@ -1,0 +1,67 @@
+package loader
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// pollPause keeps a broker that answers with errors from being asked in a tight loop.
+const pollPause = 100 * time.Millisecond
+
+// read polls until ctx ends.
+func (s *Service) read(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.budget.wait(ctx)
+		if err := s.consumer.Poll(ctx, s.take); err != nil && ctx.Err() == nil {
+			s.metrics.fetchErrors.Inc()
+			s.deps.Log.Warn("cannot fetch, trying again", "error", err)
+			time.Sleep(pollPause)
+		}
+	}
+}
+
+func (s *Service) take(b *stream.Batch) {
+	s.mu.Lock()
+	l := s.lanes[b.Partition]
+	s.mu.Unlock()
+	if l == nil {
+		return // revoked meanwhile: it is the next owner's
+	}
+	s.budget.take(b.Bytes)
+	l.offer(b)
+}
+
+// Assigned opens a lane for each partition.
+func (s *Service) Assigned(partitions []stream.Partition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range partitions {
+		s.lanes[p] = newLane(s, p)
+	}
+	s.joined.Store(true)
+	s.deps.Log.Debug("partitions assigned", "partitions", partitions)
+}
+
+// Revoked closes the lanes, all at once: their time-outs must not add up.
+func (s *Service) Revoked(partitions []stream.Partition, lost bool) {
+	timeout := s.config.StopTimeout
+	if lost {
+		timeout = 0 // another member may have them already
+	}
+	var wait sync.WaitGroup
+	for _, p := range partitions {
+		s.mu.Lock()
+		l := s.lanes[p]
+		delete(s.lanes, p)
+		s.mu.Unlock()
+		if l != nil {
+			wait.Go(func() { l.finish(timeout) })
+			s.metrics.forget(p)
+		}
+	}
+	wait.Wait()
+	s.deps.Log.Debug("partitions given up", "partitions", partitions, "lost", lost)
+}

@@ -1,0 +1,96 @@
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// send takes the lane's chunks in order. The order within is what loses nothing: rows first, then dead
+// letters, and only then the commit that says both are done. Whatever fails is tried again until it
+// works or the lane is given up; a chunk that was not committed is in the log still.
+func (l *lane) send() {
+	for c := range l.handed {
+		if err := l.store(c); err != nil {
+			if l.ctx.Err() == nil {
+				l.service.fail(err)
+			}
+			l.cancel()
+		}
+		l.service.budget.give(c.held)
+		c.clear()
+		l.free <- c
+	}
+}
+
+func (l *lane) store(c *chunk) error {
+	if l.ctx.Err() != nil {
+		return l.ctx.Err()
+	}
+	if err := l.insert(c); err != nil {
+		return err
+	}
+	if err := l.bury(c); err != nil {
+		return err
+	}
+	err := l.retry("commit offsets", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
+	if err == nil {
+		l.service.metrics.committed(l.Partition, c)
+	}
+	return err
+}
+
+// insert sends the rows. The token is the range of offsets, so that a block whose answer was lost is
+// written once, however often it is sent.
+func (l *lane) insert(c *chunk) error {
+	rows := c.block()
+	if rows.Rows() == 0 {
+		return nil
+	}
+	token := fmt.Sprintf("%s/%d-%d", l.Partition, c.first, c.next-1)
+	start := time.Now()
+	err := l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, rows, token) })
+	if err == nil {
+		l.service.metrics.inserted(rows.Rows(), rows.Bytes(), time.Since(start))
+	}
+	return err
+}
+
+// bury writes the chunk's dead letters to their topic.
+func (l *lane) bury(c *chunk) error {
+	if len(c.dead) == 0 {
+		return nil
+	}
+	return l.retry("write dead letters", func(ctx context.Context) error {
+		out := l.service.producer.Begin(len(c.dead), nil)
+		for i := range c.dead {
+			d := &c.dead[i]
+			out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, d.reason, d.detail, fmt.Sprintf("%s/%d", l.Partition, d.offset))
+		}
+		return out.Send(ctx)
+	})
+}
+
+const (
+	retryFirst = 100 * time.Millisecond
+	retryMost  = 5 * time.Second
+)
+
+// retry tries until it works, the lane is given up, or the group has moved on.
+func (l *lane) retry(doing string, try func(context.Context) error) error {
+	backoff := retry.WithJitterPercent(20, retry.WithCappedDuration(retryMost, retry.NewExponential(retryFirst)))
+	return retry.Do(l.ctx, backoff, func(ctx context.Context) error {
+		err := try(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, stream.ErrFenced) {
+			return err
+		}
+		l.service.metrics.retries.WithLabelValues(doing).Inc()
+		l.service.deps.Log.Warn("cannot "+doing+", trying again", "partition", l.String(), "error", err)
+		return retry.RetryableError(err)
+	})
+}

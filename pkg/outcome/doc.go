@@ -1,0 +1,26 @@
+// Package outcome says what a Segment message means: the business event behind a track, page or screen
+// call, with its time, its value, hints at who did it, and whether it speaks for or against the
+// conversation before it. It is pure: bytes in, an Event out.
+//
+// Nothing is copied that can be a view of the message. What has to be made (unescaped texts, insert ids,
+// appended properties) lies in memory of the Mapper that its next message reuses, so that mapping
+// allocates nothing.
+//
+// Files, in the order data meets them:
+//
+//	event.go      what goes in and what comes out
+//	names.go      the texts of the enumerations
+//	mapper.go     Map: one message from front to back, and why one cannot be mapped
+//	fields.go     one pass over the JSON: the values that mapping needs, as raw JSON
+//	texts.go      raw JSON values as texts and ids
+//	eventtype.go  the name, its renaming, and the properties that remember the old one
+//	time.go       when it happened
+//	civil.go      dates and times in ISO 8601
+//	identity.go   who did it: user, organization
+//	number.go     numbers as people write them
+//	decimal.go    exact 128-bit decimals
+//	value.go      revenue, price × quantity, and the overrides of value and type
+//	overrides.go  the other overrides: influence, score, conversation
+//	influence.go  what a name says: words and how they join
+//	words.go      the keywords in all their forms
+package outcome

@@ -1,0 +1,121 @@
+package outcome
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"github.com/millrace/millrace/pkg/rawjson"
+	"github.com/millrace/millrace/pkg/segment"
+)
+
+// maxDepth bounds the nesting of a message. The edge has a narrower limit of its own; this one protects
+// the stack from other producers.
+const maxDepth = 512
+
+// Mapper maps messages to events. Its zero value is ready; it serves one goroutine and reuses the
+// memory of the message before.
+type Mapper struct {
+	fields fields
+	batch  hints  // what the context beside the batch says
+	memory []byte // texts of the current event that are no views
+	words  words
+}
+
+// Unmappable is a message that is no event. The edge lets none through, but other producers can
+// write to the topic. It quotes nothing of the message.
+type Unmappable struct {
+	Code    string // snake_case, for dead letters
+	Message string // half a sentence, for people
+}
+
+func (u *Unmappable) Error() string { return "message is no event: " + u.Message }
+
+var (
+	errUTF8       = &Unmappable{segment.CodeInvalidUTF8, "it is not valid UTF-8"}
+	errJSON       = &Unmappable{segment.CodeInvalidJSON, "it is not valid JSON"}
+	errDepth      = &Unmappable{segment.CodeTooDeep, "it is nested too deeply"}
+	errNoMessage  = unmappable(segment.NotAMessage)
+	errIgnored    = unmappable(segment.Ignored)
+	errNoEvent    = unmappable(segment.MissingEvent)
+	errProperties = unmappable(segment.InvalidProperties)
+)
+
+func unmappable(r segment.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
+
+// Map fills e with what msg means. What e held before does not matter; its slices alias msg or m and
+// are good until the next call of Map. The error is an *Unmappable, and e is then meaningless.
+func (m *Mapper) Map(msg *Message, e *Event) error {
+	*e = Event{Properties: emptyObject}
+	m.memory = m.memory[:0]
+	if err := m.read(msg.Raw); err != nil {
+		return err
+	}
+	if err := m.shape(e); err != nil {
+		return err
+	}
+	m.insertID(msg.Raw, e)
+	m.time(msg.ReceivedAt, e)
+	m.user(e)
+	m.hints(msg.Context, e)
+	revenue := m.value(e)
+	e.Currency = m.currency(m.fields.properties.currency)
+	m.influence(revenue, e)
+	m.score(e)
+	m.conversation(e)
+	return nil
+}
+
+// read checks the message and notes the fields of it.
+func (m *Mapper) read(raw []byte) error {
+	m.fields = fields{}
+	if !utf8.Valid(raw) {
+		return errUTF8
+	}
+	s := rawjson.NewScanner(raw, maxDepth)
+	if s.Peek() != '{' {
+		return errNoMessage
+	}
+	m.fields.read(&s)
+	s.End()
+	switch err := s.Err(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, rawjson.ErrDepth):
+		return errDepth
+	}
+	return errJSON
+}
+
+// shape reads the type and the name: what a message must have. The checks come in the edge's order.
+func (m *Mapper) shape(e *Event) error {
+	f := &m.fields
+	if rawjson.KindOf(f.kind) != rawjson.String {
+		return errNoMessage
+	}
+	kind := m.text(f.kind)
+	switch string(kind) {
+	case "track":
+		e.MessageType = Track
+	case "page":
+		e.MessageType = Page
+	case "screen":
+		e.MessageType = Screen
+	default:
+		return errIgnored
+	}
+	switch rawjson.KindOf(f.properties.raw) {
+	case rawjson.Object:
+		e.Properties = f.properties.raw
+	case rawjson.None, rawjson.Null:
+	default:
+		return errProperties
+	}
+	if m.eventType(e); len(e.EventType) > 0 {
+		return nil
+	}
+	if e.MessageType == Track {
+		return errNoEvent
+	}
+	e.EventType = kind
+	return nil
+}

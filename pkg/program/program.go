@@ -1,0 +1,31 @@
+// Package program is what the mains have in common: flags from the command line and MILLRACE_*
+// variables, signals, and the one place where a process ends.
+package program
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Main parses cli, a struct with kong's tags, and runs it until it is done or told to stop. A second
+// signal ends the process at once.
+func Main(cli any, name, description string, run func(context.Context, *kong.Context) error) {
+	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
+		kong.DefaultEnvars("MILLRACE"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		panic(fmt.Sprintf("BUG: flags of %s: %v", name, err))
+	}
+	parsed, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect
+	if err := run(ctx, parsed); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}

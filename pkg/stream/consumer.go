@@ -1,0 +1,199 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// ConsumerConfig says as which group to read, and how much at once.
+type ConsumerConfig struct {
+	Group             string        `help:"The consumer group: loaders of one group share the partitions." default:"millrace-loader"`
+	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"10s"`
+	FetchBytes        int32         `help:"Bytes asked of a broker at once." default:"33554432"`
+	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once." default:"8388608"`
+	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`
+}
+
+// Validate checks the bounds.
+func (c *ConsumerConfig) Validate() error {
+	switch {
+	case c.Group == "":
+		return errors.New("--group must not be empty")
+	case c.SessionTimeout < 3*time.Second:
+		return fmt.Errorf("--session-timeout is %s, but must be at least 3s", c.SessionTimeout)
+	case c.FetchPartition < 1<<20 || c.FetchBytes < c.FetchPartition:
+		return errors.New("--fetch-partition-bytes must be at least 1048576, and --fetch-bytes at least that")
+	case c.ConcurrentFetches < 1:
+		return errors.New("--concurrent-fetches must be at least 1")
+	}
+	return nil
+}
+
+// Partition names one partition of a topic.
+type Partition struct {
+	Topic string
+	ID    int32
+}
+
+func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.ID) }
+
+// Batch is a run of one partition's records in offset order.
+type Batch struct {
+	Partition
+	End     int64 // the partition's end when this was fetched: one past its last record
+	Bytes   int64 // of keys, values and headers
+	records []*kgo.Record
+}
+
+// Len is the number of records.
+func (b *Batch) Len() int { return len(b.records) }
+
+// Size is the bytes of record i; Bytes is their sum.
+func (b *Batch) Size(i int) int64 { return size(b.records[i]) }
+
+// Entry decodes record i into e.
+func (b *Batch) Entry(i int, e *Entry) { e.decode(b.records[i]) }
+
+// Owner is told what this member of the group owns. Calls never overlap with each other or with the
+// handling of a poll's batches.
+type Owner interface {
+	// Assigned comes before the first batch of the partitions.
+	Assigned(partitions []Partition)
+	// Revoked must return only when nothing will be committed for the partitions any more, and in less
+	// than the session's time-out. lost is set when they may belong to another member already.
+	Revoked(partitions []Partition, lost bool)
+}
+
+// Consumer is one member of the group.
+type Consumer struct {
+	kafka *kgo.Client
+}
+
+// NewConsumer joins the group for the topics.
+func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...string) (*Consumer, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	kafka, err := kgo.NewClient(c.options(
+		c.observed("consumer"),
+		kgo.ConsumerGroup(config.Group),
+		kgo.ConsumeTopics(topics...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // a group without a past has everything before it
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(config.SessionTimeout),
+		kgo.HeartbeatInterval(config.SessionTimeout/5),
+		kgo.DisableAutoCommit(),
+		// A partition changes hands only between polls, when no batch of it is being handed out.
+		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchMaxBytes(config.FetchBytes),
+		kgo.FetchMaxPartitionBytes(config.FetchPartition),
+		kgo.MaxConcurrentFetches(config.ConcurrentFetches),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { owner.Assigned(partitions(m)) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { owner.Revoked(partitions(m), false) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { owner.Revoked(partitions(m), true) }),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("configure the Kafka consumer: %w", err)
+	}
+	return &Consumer{kafka: kafka}, nil
+}
+
+func partitions(m map[string][]int32) []Partition {
+	var list []Partition
+	for topic, ids := range m {
+		for _, id := range ids {
+			list = append(list, Partition{topic, id})
+		}
+	}
+	return list
+}
+
+// maxPollRecords bounds how long one poll keeps a rebalance waiting.
+const maxPollRecords = 50_000
+
+// Poll waits for records and passes each partition's to take, which must not block. The error, if any,
+// is of one partition or broker: polling again goes on with the rest.
+func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
+	defer c.kafka.AllowRebalance()
+	fetches := c.kafka.PollRecords(ctx, maxPollRecords)
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		b := &Batch{Partition: Partition{p.Topic, p.Partition}, End: p.HighWatermark, records: p.Records}
+		for _, r := range p.Records {
+			b.Bytes += size(r)
+		}
+		take(b)
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var err error
+	fetches.EachError(func(topic string, partition int32, cause error) {
+		err = fmt.Errorf("fetch %s/%d: %w", topic, partition, cause)
+	})
+	return err
+}
+
+func size(r *kgo.Record) int64 {
+	n := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return int64(n)
+}
+
+// Pause stops fetching of a partition, Resume goes on with it.
+func (c *Consumer) Pause(p Partition) {
+	c.kafka.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+}
+
+// Resume ends a Pause.
+func (c *Consumer) Resume(p Partition) {
+	c.kafka.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
+}
+
+// ErrFenced means that the group has moved on without this member: what it holds is not its own any
+// more, and nothing of it counts.
+var ErrFenced = errors.New("the consumer group has moved on")
+
+// Commit notes that everything before next is done. It names this member's generation, so that a member
+// the group has given up on cannot take progress back.
+func (c *Consumer) Commit(ctx context.Context, p Partition, next int64) error {
+	offsets := map[string]map[int32]kgo.EpochOffset{p.Topic: {p.ID: {Epoch: -1, Offset: next}}}
+	var failed error
+	c.kafka.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+		failed = commitError(answer, err)
+	})
+	switch {
+	case failed == nil:
+		return nil
+	case errors.Is(failed, kerr.IllegalGeneration), errors.Is(failed, kerr.UnknownMemberID), errors.Is(failed, kerr.FencedInstanceID):
+		return fmt.Errorf("commit %s: %w: %w", p, ErrFenced, failed)
+	}
+	return fmt.Errorf("commit %s: %w", p, failed)
+}
+
+func commitError(answer *kmsg.OffsetCommitResponse, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, topic := range answer.Topics {
+		for _, partition := range topic.Partitions {
+			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close leaves the group. Owner.Revoked is called for what is still owned.
+func (c *Consumer) Close() { c.kafka.CloseAllowingRebalance() }

@@ -1,0 +1,12 @@
+// Package stream is the log between the edge and the loader: Kafka's topics, what a record looks
+// like, and how records are written, read and accounted for. It alone knows the Kafka client.
+//
+// Files, in the order data meets them:
+//
+//	topics.go    the three topics: their names and settings, created or checked at start
+//	client.go    configuration, and the client options that all parts share
+//	record.go    what stands in a record: key, value, headers
+//	producer.go  a request's records, written together and waited for
+//	consumer.go  a group member that reads partitions and commits by hand
+//	log.go       a compacted topic followed from its start: the registry of connections
+package stream

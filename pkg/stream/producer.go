@@ -1,0 +1,244 @@
+package stream
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ProducerConfig bounds the writing of records.
+type ProducerConfig struct {
+	Linger          time.Duration `help:"How long a record may wait for company before it is sent to the broker. More gives fuller requests, and answers that are later by as much." default:"2ms"`
+	ProduceTimeout  time.Duration `help:"How long to wait for the brokers' acknowledgement. Longer than Segment's own 10s is of no use." default:"8s"`
+	MaxBufferedSize int           `name:"max-buffered-bytes" help:"Bytes of records that may wait for the brokers." default:"268435456"`
+	Compression     string        `help:"Compression of records: none, lz4, snappy or zstd." enum:"none,lz4,snappy,zstd" default:"lz4"`
+}
+
+// Validate checks the bounds.
+func (c *ProducerConfig) Validate() error {
+	switch {
+	case c.Linger < 0 || c.Linger > time.Second:
+		return fmt.Errorf("--linger is %s, but must be from 0 to 1s", c.Linger)
+	case c.ProduceTimeout < time.Second:
+		return fmt.Errorf("--produce-timeout is %s, but must be at least 1s: a broker's failover takes seconds", c.ProduceTimeout)
+	case c.MaxBufferedSize < 1<<20:
+		return fmt.Errorf("--max-buffered-bytes is %d, but must be at least 1048576", c.MaxBufferedSize)
+	}
+	return nil
+}
+
+// Producer writes records with acks=all.
+type Producer struct {
+	kafka   *kgo.Client
+	topics  Topics
+	timeout time.Duration
+	pool    sync.Pool
+}
+
+// maxBufferedRecords is far above what the bound in bytes lets through.
+const maxBufferedRecords = 4 << 20
+
+// NewProducer makes a producer; part says whose, in the names of its metrics.
+func (c *Client) NewProducer(part string, config ProducerConfig) (*Producer, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	kafka, err := kgo.NewClient(c.options(
+		c.observed(part + "_producer"),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(config.Linger),
+		kgo.RecordDeliveryTimeout(config.ProduceTimeout),
+		kgo.MaxBufferedRecords(maxBufferedRecords),
+		kgo.MaxBufferedBytes(config.MaxBufferedSize),
+		kgo.ProducerBatchCompression(codecs[config.Compression], kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
+			if topic == c.topics.DeadLetters {
+				return DeadLetterRecordBytes
+			}
+			return IngestRecordBytes
+		}),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("configure the Kafka producer: %w", err)
+	}
+	p := &Producer{kafka: kafka, topics: c.topics, timeout: config.ProduceTimeout}
+	p.pool.New = func() any { return newOutgoing() }
+	return p, nil
+}
+
+// IngestRecordBytes bounds a record of the ingest topic with all that belongs to it: the brokers'
+// default for max.message.bytes.
+const IngestRecordBytes = 1_000_000
+
+var codecs = map[string]kgo.CompressionCodec{
+	"none": kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "snappy": kgo.SnappyCompression(), "zstd": kgo.ZstdCompression(),
+}
+
+// Close waits for the records that are under way, at most as long as ctx allows, and ends.
+func (p *Producer) Close(ctx context.Context) error {
+	err := p.kafka.Flush(ctx)
+	p.kafka.Close()
+	return err
+}
+
+// ErrNotAcknowledged is the answer when not every record is known to be stored. Some may be.
+var ErrNotAcknowledged = errors.New("the brokers did not acknowledge every record")
+
+// Outgoing is a set of records that are written together and waited for together: one request's.
+// It holds on to what was added until the last record is acknowledged or given up, which can be
+// after Send returned.
+type Outgoing struct {
+	records []kgo.Record
+	headers []kgo.RecordHeader
+	times   []byte
+
+	pending  atomic.Int32 // records under way; the last one signals done
+	owners   atomic.Int32 // those and the caller; the last one recycles, so that done is never sent to a set already in new hands
+	failed   atomic.Pointer[error]
+	done     chan struct{}
+	released func()
+	producer *Producer
+	onAck    func(*kgo.Record, error)
+}
+
+func newOutgoing() *Outgoing {
+	o := &Outgoing{done: make(chan struct{}, 1)}
+	o.onAck = o.acknowledged // a method value allocates, so it is made once
+	return o
+}
+
+// headersEach is the most headers a record of ours has.
+const headersEach = 9
+
+// Begin returns an empty set with room for n records. released is called once, when nothing refers to
+// the values any more; it must be quick. Each set must be sent or discarded.
+func (p *Producer) Begin(n int, released func()) *Outgoing {
+	o := p.pool.Get().(*Outgoing)
+	o.producer, o.released = p, released
+	// Records and headers are referred to by address while they are under way: no growth later.
+	o.records = slices.Grow(o.records[:0], n)
+	o.headers = slices.Grow(o.headers[:0], n*headersEach)
+	o.times = slices.Grow(o.times[:0], n*8)
+	return o
+}
+
+// Len is the number of records added.
+func (o *Outgoing) Len() int { return len(o.records) }
+
+// Event adds a message. value and context are not copied.
+func (o *Outgoing) Event(source *Source, receivedAt int64, value, context []byte) {
+	o.add(o.producer.topics.Ingest, KindEvent, source, receivedAt, value)
+	if context != nil {
+		o.header(headerContext, context)
+	}
+}
+
+// DeadLetter adds a message that cannot become an event. Nothing is copied. origin is empty unless the
+// message comes from the log.
+func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, reason, detail, origin string) {
+	o.add(o.producer.topics.DeadLetters, KindDeadLetter, source, receivedAt, value)
+	if context != nil {
+		o.header(headerContext, context)
+	}
+	o.header(headerReason, bytesOf(reason))
+	if detail != "" {
+		o.header(headerDetail, bytesOf(detail))
+	}
+	if origin != "" {
+		o.header(headerOrigin, bytesOf(origin))
+	}
+}
+
+func (o *Outgoing) add(topic string, kind Kind, source *Source, receivedAt int64, value []byte) {
+	if len(o.records) == cap(o.records) {
+		panic("BUG: more records than Begin was told of")
+	}
+	o.times = binary.BigEndian.AppendUint64(o.times, uint64(receivedAt))
+	o.records = append(o.records, kgo.Record{Topic: topic, Key: bytesOf(source.Product), Value: value})
+	o.header(headerKind, bytesOf(string(kind)))
+	o.header(headerWorkspace, bytesOf(source.Workspace))
+	o.header(headerConnection, bytesOf(source.Connection))
+	o.header(headerProvider, bytesOf(source.Provider))
+	o.header(headerReceivedAt, o.times[len(o.times)-8:])
+}
+
+// header adds to the last record, whose headers are the end of the shared slice.
+func (o *Outgoing) header(name string, value []byte) {
+	r := &o.records[len(o.records)-1]
+	o.headers = append(o.headers, kgo.RecordHeader{Key: name, Value: value})
+	n := len(r.Headers) + 1
+	r.Headers = o.headers[len(o.headers)-n : len(o.headers) : len(o.headers)]
+}
+
+// Send writes the records and waits until each is acknowledged by all in-sync replicas. Any error
+// wraps ErrNotAcknowledged: some of the records may be stored all the same, and only a resend settles
+// it. Send gives up after the time-out; the memory stays theirs until the client lets go of it.
+func (o *Outgoing) Send(ctx context.Context) error {
+	n := int32(len(o.records))
+	if n == 0 {
+		o.Discard()
+		return nil
+	}
+	o.failed.Store(nil)
+	o.pending.Store(n)
+	o.owners.Store(n + 1)
+	ctx, cancel := context.WithTimeout(ctx, o.producer.timeout)
+	defer cancel()
+	for i := range o.records {
+		// Where the wait is over first, what was not sent yet is given up with it.
+		o.producer.kafka.Produce(ctx, &o.records[i], o.onAck)
+	}
+	var err error
+	select {
+	case <-o.done:
+		if failed := o.failed.Load(); failed != nil {
+			err = fmt.Errorf("%w: %w", ErrNotAcknowledged, *failed)
+		}
+	case <-ctx.Done():
+		err = fmt.Errorf("%w: %w", ErrNotAcknowledged, ctx.Err())
+	}
+	o.disown()
+	return err
+}
+
+// Discard gives an unsent set back.
+func (o *Outgoing) Discard() {
+	o.owners.Store(1)
+	o.disown()
+}
+
+func (o *Outgoing) acknowledged(_ *kgo.Record, err error) {
+	if err != nil {
+		first := err // so that err itself stays off the heap
+		o.failed.CompareAndSwap(nil, &first)
+	}
+	if o.pending.Add(-1) == 0 {
+		o.done <- struct{}{}
+	}
+	o.disown()
+}
+
+func (o *Outgoing) disown() {
+	if o.owners.Add(-1) != 0 {
+		return
+	}
+	select {
+	case <-o.done: // Send gave up before the last record was done
+	default:
+	}
+	released := o.released
+	clear(o.records)
+	clear(o.headers)
+	o.released = nil
+	o.producer.pool.Put(o)
+	if released != nil {
+		released()
+	}
+}

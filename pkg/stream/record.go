@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Kind says what a record's value is.
+type Kind string
+
+// The kinds of record.
+const (
+	KindEvent      Kind = "event"       // one message as the provider sent it
+	KindDeadLetter Kind = "dead_letter" // a message that cannot become an event
+)
+
+// Names of the headers. Any producer may write records with the first five, the product as the key
+// and the default partitioning (murmur2).
+const (
+	headerKind       = "kind"
+	headerWorkspace  = "workspace"
+	headerConnection = "connection"
+	headerProvider   = "provider"
+	headerReceivedAt = "received_at" // Unix microseconds, big-endian; unlike for any two messages of a request
+
+	headerContext = "context" // the object beside the batch that the message came in
+
+	headerReason = "reason" // of a dead letter
+	headerDetail = "detail"
+	headerOrigin = "origin" // topic/partition/offset, if the message was in the log before
+)
+
+// Source is where messages come from: the connection they were sent to.
+type Source struct {
+	Workspace, Product, Connection, Provider string
+}
+
+// Entry is one record's content. What a Batch decodes are views of the fetched memory, good until the
+// batch is let go.
+type Entry struct {
+	Kind                                     []byte
+	Workspace, Product, Connection, Provider []byte
+	ReceivedAt                               int64 // Unix microseconds
+	Context                                  []byte
+	Value                                    []byte
+	Reason, Detail, Origin                   []byte // of dead letters
+
+	Offset int64
+}
+
+// decode reads a record. Headers that are missing leave their fields empty.
+func (e *Entry) decode(r *kgo.Record) {
+	*e = Entry{Product: r.Key, Value: r.Value, Offset: r.Offset, ReceivedAt: r.Timestamp.UnixMicro()}
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		switch h.Key {
+		case headerKind:
+			e.Kind = h.Value
+		case headerWorkspace:
+			e.Workspace = h.Value
+		case headerConnection:
+			e.Connection = h.Value
+		case headerProvider:
+			e.Provider = h.Value
+		case headerReceivedAt:
+			if len(h.Value) == 8 {
+				e.ReceivedAt = int64(binary.BigEndian.Uint64(h.Value))
+			}
+		case headerContext:
+			e.Context = h.Value
+		case headerReason:
+			e.Reason = h.Value
+		case headerDetail:
+			e.Detail = h.Value
+		case headerOrigin:
+			e.Origin = h.Value
+		}
+	}
+}
+
+// ReceivedTime is when the edge received the entry.
+func (e *Entry) ReceivedTime() time.Time { return time.UnixMicro(e.ReceivedAt).UTC() }

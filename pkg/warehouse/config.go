@@ -1,0 +1,69 @@
+package warehouse
+
+import (
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// Config says where ClickHouse is. Its fields are flags.
+type Config struct {
+	ClickHouse  string        `name:"clickhouse" help:"ClickHouse's native address." default:"127.0.0.1:9000" placeholder:"ADDR"`
+	Database    string        `help:"Database of the tables." default:"millrace"`
+	User        string        `name:"clickhouse-user" help:"User." default:"default"`
+	Password    string        `name:"clickhouse-password" help:"Password; better given as MILLRACE_CLICKHOUSE_PASSWORD."`
+	TLS         bool          `name:"clickhouse-tls" help:"Connect with TLS."`
+	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on their way: none, lz4 or zstd. None is fastest where the network is." enum:"none,lz4,zstd" default:"lz4"`
+	Timeout     time.Duration `name:"insert-timeout" help:"How long ClickHouse may be silent during an insert before the connection is given up and the same block is sent again." default:"60s"`
+	Inserts     int           `name:"concurrent-inserts" help:"Blocks sent at once." default:"4"`
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Validate checks everything that can be checked before ClickHouse is asked.
+func (c *Config) Validate() error {
+	switch {
+	case c.ClickHouse == "":
+		return errors.New("--clickhouse must name ClickHouse's native address, host:port")
+	case !identifier.MatchString(c.Database):
+		return fmt.Errorf("--database is %q, but must be letters, digits and underscores", c.Database)
+	case c.Timeout < time.Second:
+		return fmt.Errorf("--insert-timeout is %s, but must be at least 1s", c.Timeout)
+	case c.Inserts < 1:
+		return errors.New("--concurrent-inserts must be at least 1")
+	}
+	return nil
+}
+
+func (c *Config) tls() *tls.Config {
+	if !c.TLS {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12}
+}
+
+// open returns clickhouse-go's view of a database.
+func (c *Config) open(database string) *sql.DB {
+	return clickhouse.OpenDB(&clickhouse.Options{
+		Addr: []string{c.ClickHouse},
+		Auth: clickhouse.Auth{Database: database, Username: c.User, Password: c.Password},
+		TLS:  c.tls(),
+	})
+}
+
+var compressions = map[string]ch.Compression{"none": ch.CompressionDisabled, "lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD}
+
+func (c *Config) options() ch.Options {
+	return ch.Options{
+		Address: c.ClickHouse, Database: c.Database, User: c.User, Password: c.Password, TLS: c.tls(),
+		Compression: compressions[c.Compression],
+		ClientName:  "millrace",
+		DialTimeout: 3 * time.Second, HandshakeTimeout: 10 * time.Second, ReadTimeout: c.Timeout,
+	}
+}

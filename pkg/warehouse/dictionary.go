@@ -1,0 +1,124 @@
+package warehouse
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/ClickHouse/ch-go/proto"
+)
+
+// dictionary is a LowCardinality column: each value once, and a number for each row. Runs of one value,
+// as a product's or a connection's, cost a comparison; others a look-up that allocates only for a value
+// the block has not seen.
+type dictionary struct {
+	nullable bool
+	numbers  map[string]uint32
+	texts    []string // the values by number, the map's own keys
+	values   text     // the same as they are sent
+	keys     []uint32
+	last     uint32 // the number of the row before, if there are texts
+	encoded  []byte
+}
+
+func newDictionary(nullable bool) *dictionary {
+	d := &dictionary{nullable: nullable, numbers: map[string]uint32{}}
+	d.reset()
+	return d
+}
+
+// put appends a value; nil is null where the column is nullable.
+func (c *dictionary) put(v []byte) {
+	switch {
+	case v == nil && c.nullable:
+		c.keys = append(c.keys, 0)
+		return
+	case len(c.texts) > 0 && string(v) == c.texts[c.last]:
+		c.keys = append(c.keys, c.last)
+		return
+	}
+	key, known := c.numbers[string(v)]
+	if !known {
+		key = c.learn(v)
+	}
+	c.last = key
+	c.keys = append(c.keys, key)
+}
+
+func (c *dictionary) learn(v []byte) uint32 {
+	key, s := uint32(len(c.texts)), string(v)
+	c.numbers[s] = key
+	c.texts = append(c.texts, s)
+	c.values.put(v)
+	return key
+}
+
+func (c *dictionary) Type() proto.ColumnType {
+	if c.nullable {
+		return proto.ColumnTypeLowCardinality.Sub(proto.ColumnTypeNullable.Sub(proto.ColumnTypeString))
+	}
+	return proto.ColumnTypeLowCardinality.Sub(proto.ColumnTypeString)
+}
+
+func (c *dictionary) Rows() int { return len(c.keys) }
+
+// sharedDictionariesWithAdditionalKeys is the version of the keys' serialization, see ClickHouse's
+// SerializationLowCardinality.cpp.
+const sharedDictionariesWithAdditionalKeys = 1
+
+// EncodeState comes before the column's bytes.
+func (c *dictionary) EncodeState(b *proto.Buffer) { b.PutInt64(sharedDictionariesWithAdditionalKeys) }
+
+const (
+	hasAdditionalKeys    = 1 << 9
+	needUpdateDictionary = 1 << 10
+)
+
+// Prepare writes the keys in the least width that holds them.
+func (c *dictionary) Prepare() error {
+	b := c.encoded[:0]
+	width := 2
+	switch n := c.values.rows; {
+	case n <= math.MaxUint8+1:
+		width = 0
+	case n <= math.MaxUint16+1:
+		width = 1
+	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(hasAdditionalKeys|needUpdateDictionary|width))
+	b = binary.LittleEndian.AppendUint64(b, uint64(c.values.rows))
+	b = append(b, c.values.data...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.keys)))
+	switch width {
+	case 0:
+		for _, k := range c.keys {
+			b = append(b, byte(k))
+		}
+	case 1:
+		for _, k := range c.keys {
+			b = binary.LittleEndian.AppendUint16(b, uint16(k))
+		}
+	default:
+		for _, k := range c.keys {
+			b = binary.LittleEndian.AppendUint32(b, k)
+		}
+	}
+	c.encoded = b
+	return nil
+}
+
+func (c *dictionary) EncodeColumn(b *proto.Buffer) { b.Buf = append(b.Buf, c.encoded...) }
+func (c *dictionary) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.encoded) }
+
+func (c *dictionary) reset() {
+	clear(c.numbers)
+	clear(c.texts)
+	c.texts, c.keys, c.last = c.texts[:0], c.keys[:0], 0
+	c.values.reset()
+	if c.nullable { // number 0 is null, which no text may be taken for
+		c.texts = append(c.texts, "")
+		c.values.put(nil)
+		c.learn(nil)
+		c.last = 1
+	}
+}
+
+func (c *dictionary) size() int { return c.values.size() + 4*len(c.keys) }
