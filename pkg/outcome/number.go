@@ -49,9 +49,8 @@ func readNumber(text []byte) (n number, ok bool) {
 		return n, false
 	}
 	wholeDigits := len(text) > len(rest)
-	fraction := rest
 	if len(rest) > 0 && rest[0] == '.' {
-		fraction = rest[1:]
+		fraction := rest[1:]
 		rest = n.run(fraction)
 		n.exponent = len(rest) - len(fraction)
 	}

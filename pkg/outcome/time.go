@@ -1,6 +1,10 @@
 package outcome
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/millrace/millrace/pkg/rawjson"
+)
 
 // The readable times: what a DateTime64(3) of ClickHouse holds, in Unix milliseconds. Others would be
 // stored as something else than was sent.
@@ -16,8 +20,9 @@ const epochSeconds = 100_000_000_000
 // time reads when it happened: the first readable time counts, or else when the edge received it.
 func (m *Mapper) time(receivedAtUs int64, e *Event) {
 	for source := FromTimestamp; source < FromEdge; source++ {
-		text, ok := m.scalar(m.fields.times[source])
-		if !ok {
+		value := m.fields.times[source]
+		text, ok := m.scalar(value)
+		if !ok || rawjson.KindOf(value) == rawjson.String && isYearOrCompactDate(text) {
 			continue
 		}
 		if at, ok := readTime(text); ok {
@@ -26,6 +31,14 @@ func (m *Mapper) time(receivedAtUs int64, e *Event) {
 		}
 	}
 	e.EventAt, e.EventAtSource = receivedAtUs/1000, FromEdge
+}
+
+// isYearOrCompactDate tells strings such as 2026 and 20260518 from epochs, which as numbers of that size
+// would lie in 1970.
+func isYearOrCompactDate(text []byte) bool {
+	const shortestEpoch = 9 // digits, from 1973 on
+	text = bytes.TrimSpace(text)
+	return len(text) < shortestEpoch && bytes.IndexByte(text, '-') < 0
 }
 
 // readTime reads a date, a date and time, or an epoch, to the millisecond that it lies in.

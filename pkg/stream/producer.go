@@ -51,7 +51,7 @@ func (c *Client) NewProducer(part string, config ProducerConfig) (*Producer, err
 		return nil, err
 	}
 	kafka, err := kgo.NewClient(c.options(
-		c.observed(part + "_producer"),
+		c.observed(part+"_producer"),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(config.Linger),
 		kgo.RecordDeliveryTimeout(config.ProduceTimeout),

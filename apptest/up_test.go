@@ -1,0 +1,159 @@
+package apptest
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sample is the event of Segment's setup pages.
+const sample = `{
+    "type": "track",
+    "event": "Order Completed",
+    "userId": "user_test_123",
+    "messageId": "msg_test_001",
+    "timestamp": "2026-05-18T12:00:00Z",
+    "properties": {
+      "revenue": 49.0,
+      "plan": "pro"
+    }
+  }`
+
+func TestANewcomersFirstMinutes(t *testing.T) {
+	u := startUp(t, t.TempDir())
+
+	for range 2 { // the second delivery changes nothing
+		status, answer := post(t, u.SegmentURL, sample, "Content-Type", "application/json")
+		require.Equal(t, 200, status)
+		require.JSONEq(t, `{"received":1,"accepted":1,"dropped":0}`, answer)
+	}
+	u.await("1", "SELECT count() FROM outcomes")
+	var row map[string]any
+	require.NoError(t, json.Unmarshal([]byte(u.sql("SELECT * FROM outcomes FORMAT JSONEachRow SETTINGS output_format_json_quote_decimals=1")), &row))
+	require.NotEmpty(t, row["received_at"])
+	delete(row, "received_at")
+	require.Equal(t, map[string]any{
+		"workspace_id": "default", "product_id": u.ProductID, "connection_id": u.ConnectionID,
+		"insert_id": "segment:msg_test_001", "message_id": "msg_test_001", "message_type": "track",
+		"event_type": "Order Completed", "source_event": "Order Completed",
+		"event_at": "2026-05-18 12:00:00.000", "event_at_source": "timestamp",
+		"external_user_id": "user_test_123", "user_id": nil, "user_email": nil, "user_name": nil,
+		"external_organization_id": nil, "organization_id": nil, "organization_name": nil,
+		"external_conversation_id": nil, "conversation_id": nil,
+		"influence": "positive", "quality_impact_score": nil, "value": "49", "value_type": "currency", "value_text": "49.0", "currency": "",
+		"properties": "{\n      \"revenue\": 49.0,\n      \"plan\": \"pro\"\n    }", "source": "segment",
+	}, row)
+
+	table, errs, err := run(t, nil, "millrace", "sql", "--data", u.data, "SELECT event_type FROM outcomes")
+	require.NoError(t, err, errs)
+	require.Contains(t, table, "│ Order Completed │")
+	require.Contains(t, u.output.String(), u.SegmentURL, "the terminal shows the URL")
+
+	require.NoError(t, u.stop())
+	_, errs, err = run(t, nil, "millrace", "sql", "--data", u.data, "SELECT 1")
+	require.Error(t, err)
+	require.Contains(t, errs, "millrace up", "the error says what to do")
+
+	again := startUp(t, u.data)
+	require.Equal(t, tokenOf(u.SegmentURL), tokenOf(again.SegmentURL), "a second start goes on with the same URL")
+	require.Equal(t, "1", again.sql("SELECT count() FROM outcomes"))
+	status, _ := post(t, again.SegmentURL, strings.ReplaceAll(sample, "msg_test_001", "msg_test_002"))
+	require.Equal(t, 200, status)
+	again.await("2", "SELECT count() FROM outcomes")
+	require.NoError(t, again.stop())
+}
+
+func tokenOf(url string) string { return url[strings.LastIndexByte(url, '/')+1:] }
+
+func TestSixTypesInThreeShapes(t *testing.T) {
+	u := startUp(t, t.TempDir())
+	six := func(shape string) []string {
+		var messages []string
+		for _, kind := range []string{"track", "page", "screen", "identify", "group", "alias"} {
+			messages = append(messages, `{"type":"`+kind+`","event":"E","name":"N","messageId":"`+shape+kind+`"}`)
+		}
+		return messages
+	}
+	for _, message := range six("one-") {
+		status, answer := post(t, u.SegmentURL, message)
+		require.Equal(t, 200, status)
+		require.Contains(t, answer, `"received":1`)
+	}
+	for _, body := range []string{"[" + strings.Join(six("array-"), ",") + "]", `{"batch":[` + strings.Join(six("batch-"), ",") + `],"context":{"groupId":"g"}}`} {
+		status, answer := post(t, u.SegmentURL, body)
+		require.Equal(t, 200, status)
+		require.JSONEq(t, `{"received":6,"accepted":3,"dropped":3}`, answer)
+	}
+	u.await(strings.Join([]string{
+		"array-page\tpage\tN\t\\N", "array-screen\tscreen\tN\t\\N", "array-track\ttrack\tE\t\\N",
+		"batch-page\tpage\tN\tg", "batch-screen\tscreen\tN\tg", "batch-track\ttrack\tE\tg",
+		"one-page\tpage\tN\t\\N", "one-screen\tscreen\tN\t\\N", "one-track\ttrack\tE\t\\N",
+	}, "\n"), "SELECT message_id, message_type, event_type, external_organization_id FROM outcomes ORDER BY message_id")
+	require.NoError(t, u.stop())
+}
+
+func TestABadMessageCostsOnlyItself(t *testing.T) {
+	u := startUp(t, t.TempDir())
+	status, answer := post(t, u.SegmentURL, `[5,{"type":"track","event":"E","messageId":"good"},{"type":"track","properties":[]}]`)
+	require.Equal(t, 200, status)
+	require.JSONEq(t, `{"received":3,"accepted":1,"dropped":2}`, answer)
+	status, answer = post(t, u.SegmentURL, `[5]`)
+	require.Equal(t, 400, status)
+	require.Contains(t, answer, `"index":0`)
+	u.await("good", "SELECT message_id FROM outcomes")
+	u.await("invalid_properties\t{\"type\":\"track\",\"properties\":[]}\nnot_a_message\t5", "SELECT reason, message FROM dead_letters ORDER BY reason")
+	require.NoError(t, u.stop())
+}
+
+func TestConnectionsOfARunningUp(t *testing.T) {
+	u := startUp(t, t.TempDir())
+	out, errs, err := run(t, nil, "millrace", "connections", "create", "--data", u.data, "--product", "p1", "--workspace", "w1", "--name", "Shop", "--secret", "correct horse", "--output", "json")
+	require.NoError(t, err, errs)
+	var made struct {
+		ConnectionID string `json:"connection_id"`
+		ProductID    string `json:"product_id"`
+		WorkspaceID  string `json:"workspace_id"`
+		URL, Token   string
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &made))
+	require.Equal(t, []string{"p1", "w1"}, []string{made.ProductID, made.WorkspaceID})
+	require.True(t, strings.HasSuffix(made.URL, "/v1/segment/"+made.Token))
+
+	require.Equal(t, "waiting", statusOf(t, u.data, made.ConnectionID))
+	for _, headers := range [][]string{nil, {"x-greenflash-secret", "wrong"}} {
+		status, _ := post(t, made.URL, sample, headers...)
+		require.Equal(t, 401, status)
+	}
+	status, _ := post(t, made.URL, sample, "x-greenflash-secret", "correct horse")
+	require.Equal(t, 200, status)
+	u.await("w1\tp1\t"+made.ConnectionID, "SELECT workspace_id, product_id, connection_id FROM outcomes")
+	require.Eventually(t, func() bool { return statusOf(t, u.data, made.ConnectionID) == "active" }, patience, poll)
+
+	_, errs, err = run(t, nil, "millrace", "connections", "create", "--data", u.data, "--product", "p1", "--secret", "short")
+	require.Error(t, err)
+	require.Contains(t, errs, "at least 8 characters")
+	require.NoError(t, u.stop())
+}
+
+func statusOf(t testing.TB, data, id string) string {
+	t.Helper()
+	out, errs, err := run(t, nil, "millrace", "connections", "list", "--data", data, "--output", "json")
+	require.NoError(t, err, errs)
+	var all []struct {
+		ConnectionID string  `json:"connection_id"`
+		Status       string  `json:"status"`
+		CreatedAt    string  `json:"created_at"`
+		LastEventAt  *string `json:"last_event_at"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	for _, c := range all {
+		if c.ConnectionID == id {
+			require.NotEmpty(t, c.CreatedAt)
+			require.Equal(t, c.Status == "active", c.LastEventAt != nil)
+			return c.Status
+		}
+	}
+	return ""
+}
