@@ -75,5 +75,5 @@ func (b *block) addNullableFixed(name, kind string, width int) *nullable[*fixed]
 
 const (
 	dateTime64 = "DateTime64(3, 'UTC')"
-	decimal    = "Decimal(38, 18)"
+	decimal128 = "Decimal(38, 18)"
 )

@@ -72,7 +72,7 @@ func NewEvents() *Events {
 	e.externalConversationID = e.addNullableText("external_conversation_id")
 	e.influence = e.addFixed("influence", enumType(influences), 1)
 	e.score = e.addNullableFixed("quality_impact_score", "Float64", 8)
-	e.value = e.addNullableFixed("value", decimal, 16)
+	e.value = e.addNullableFixed("value", decimal128, 16)
 	e.valueType = e.addNullableFixed("value_type", enumType(valueTypes), 1)
 	e.valueText = e.addNullableText("value_text")
 	e.currency = e.addDictionary("currency", false)

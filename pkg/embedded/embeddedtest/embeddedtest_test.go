@@ -1,0 +1,62 @@
+package embeddedtest_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+)
+
+func TestMain(m *testing.M) { embeddedtest.Main(m) }
+
+func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+	first, second := embeddedtest.ClickHouse(t), embeddedtest.ClickHouse(t)
+	require.Equal(t, first.Pid(), second.Pid())
+	require.NotEqual(t, first.Name, second.Name)
+
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr: []string{first.Addr()}, Auth: clickhouse.Auth{Database: first.Name},
+	})
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.Exec(context.Background(), "CREATE TABLE numbers (n UInt64) ENGINE = MergeTree ORDER BY n"))
+	require.NoError(t, conn.Exec(context.Background(), "INSERT INTO numbers VALUES (1), (2)"))
+
+	require.Equal(t, "2", first.Exec(t, "SELECT count() FROM numbers"))
+	require.Equal(t, "0", second.Exec(t, "SELECT count() FROM system.tables WHERE database = currentDatabase()"))
+}
+
+func TestADatabaseIsDroppedWithItsTest(t *testing.T) {
+	var name string
+	t.Run("inner", func(t *testing.T) { name = embeddedtest.ClickHouse(t).Name })
+	outer := embeddedtest.ClickHouse(t)
+	require.Equal(t, "0", outer.Exec(t, "SELECT count() FROM system.databases WHERE name = '"+name+"'"))
+	require.Equal(t, "Atomic", outer.Exec(t, "SELECT engine FROM system.databases WHERE name = currentDatabase()"))
+}
+
+func TestBrokerStartsEmpty(t *testing.T) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(embeddedtest.Broker(t).Addr()))
+	require.NoError(t, err)
+	defer client.Close()
+	topics, err := kadm.NewClient(client).ListTopics(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, topics)
+}
+
+func TestRedisRemembersAndStartsEmpty(t *testing.T) {
+	ctx := context.Background()
+	client := redis.NewClient(&redis.Options{Addr: embeddedtest.Redis(t).Addr()})
+	defer client.Close()
+	require.NoError(t, client.Set(ctx, "key", "value", 0).Err())
+	require.Equal(t, "value", client.Get(ctx, "key").Val())
+
+	other := redis.NewClient(&redis.Options{Addr: embeddedtest.Redis(t).Addr()})
+	defer other.Close()
+	require.ErrorIs(t, other.Get(ctx, "key").Err(), redis.Nil)
+}
