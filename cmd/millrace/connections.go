@@ -2,89 +2,26 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
-	"text/tabwriter"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
 )
 
 type connectionsCommand struct {
-	Create createCommand `cmd:"" help:"Create a connection and show its URL, once."`
-	List   listCommand   `cmd:"" help:"List the connections."`
-}
+	installation `embed:""`
 
-// installation says which Millrace a command is for.
-type installation struct {
-	Data      string `help:"Data folder of a running \"up\"; not looked at when --brokers is set." default:"./data" placeholder:"DIR"`
-	TokenKey  string `help:"Key of the tokens, with --brokers. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
-	PublicURL string `help:"Where senders reach the edge, with --brokers." default:"http://127.0.0.1:8080" placeholder:"URL"`
-	Output    string `help:"text for people, json for programs." enum:"text,json" default:"text"`
-
-	Stream stream.Config `embed:""`
-}
-
-// commandTimeout bounds a command: an unreachable broker must not hang it.
-const commandTimeout = 15 * time.Second
-
-// with opens the installation's registry of connections for one action.
-func (i *installation) with(ctx context.Context, act func(context.Context, *connection.Store) error) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	key, err := i.resolve()
-	if err != nil {
-		return err
-	}
-	client, err := stream.NewClient(i.Stream, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("%w: check --brokers, or that \"millrace up\" is running", err)
-	}
-	if err := client.EnsureTopics(ctx); err != nil {
-		return err
-	}
-	return withStore(ctx, client, key, act)
-}
-
-// withStore follows the registry for as long as act takes.
-func withStore(ctx context.Context, client *stream.Client, key token.Key, act func(context.Context, *connection.Store) error) error {
-	log := client.ConnectionsLog()
-	registry := connection.NewRegistry(log, connection.NewMetrics(nil))
-	following, stop := context.WithCancel(ctx)
-	followed := make(chan error, 1)
-	go func() { followed <- registry.Run(following) }()
-	err := act(ctx, connection.NewStore(connection.StoreConfig{Key: key, Log: log, Registry: registry}))
-	stop()
-	return errors.Join(err, <-followed)
-}
-
-// resolve fills in what a running "up" says.
-func (i *installation) resolve() (token.Key, error) {
-	if len(i.Stream.Brokers) > 0 {
-		key, err := token.ParseKey(i.TokenKey)
-		if err != nil {
-			return token.Key{}, fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)
-		}
-		return key, nil
-	}
-	s, err := readState(i.Data)
-	if err != nil {
-		return token.Key{}, err
-	}
-	i.Stream.Brokers, i.PublicURL = []string{s.Kafka}, s.URL
-	return readKey(i.Data)
+	Create     createCommand     `cmd:"" help:"Create a connection and show its URL, once."`
+	List       listCommand       `cmd:"" help:"List the connections."`
+	Show       showCommand       `cmd:"" help:"Show one connection."`
+	Pause      pauseCommand      `cmd:"" help:"Answer 204 to every request and drop it, until it is resumed."`
+	Resume     resumeCommand     `cmd:"" help:"Take events again."`
+	Disconnect disconnectCommand `cmd:"" help:"Like pause, for a source that is not expected back."`
+	Rotate     rotateCommand     `cmd:"" help:"Replace the URL. The old one is refused when this returns; the new one is shown once."`
+	Delete     deleteCommand     `cmd:"" help:"Delete a connection for good. Its events stay."`
+	Secret     secretCommand     `cmd:"" help:"The shared secret that requests carry in x-greenflash-secret."`
 }
 
 type createCommand struct {
@@ -93,22 +30,11 @@ type createCommand struct {
 	Name      string `help:"A name for people."`
 	Note      string `help:"A note for people."`
 	Secret    string `help:"Shared secret that every request must carry in x-greenflash-secret; 8 characters at least." placeholder:"TEXT"`
-
-	installation `embed:""`
-}
-
-// created is what "create" prints, the one time that the URL exists.
-type created struct {
-	ConnectionID string `json:"connection_id"`
-	ProductID    string `json:"product_id"`
-	WorkspaceID  string `json:"workspace_id"`
-	URL          string `json:"url"`
-	Token        string `json:"token"`
 }
 
 // Run creates the connection.
-func (c *createCommand) Run(ctx context.Context) error {
-	return c.with(ctx, func(ctx context.Context, store *connection.Store) error {
+func (c *createCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
 		params := connection.CreateParams{WorkspaceID: c.Workspace, ProductID: c.Product, Name: c.Name, Note: c.Note}
 		if c.Secret != "" {
 			params.Secret = token.NewSecret(c.Secret)
@@ -117,78 +43,158 @@ func (c *createCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		out := created{made.Connection.ID, made.Connection.ProductID, made.Connection.WorkspaceID, segmentURL(c.PublicURL, made.Token), made.Token.Reveal()}
-		if c.Output == "json" {
-			return printJSON(os.Stdout, out)
-		}
-		fmt.Printf("Connection %s feeds product %s.\n\nIts URL is the secret, and is shown only now:\n\n  %s\n", out.ConnectionID, out.ProductID, out.URL)
-		return nil
+		return on.printURL(made, "Connection %s feeds product %s.")
 	})
+}
+
+// urlShown is what is printed the one time that a URL exists.
+type urlShown struct {
+	ConnectionID string `json:"connection_id"`
+	ProductID    string `json:"product_id"`
+	WorkspaceID  string `json:"workspace_id"`
+	URL          string `json:"url"`
+	Token        string `json:"token"`
+}
+
+func (i *installation) printURL(made connection.Created, sentence string) error {
+	c := &made.Connection
+	out := urlShown{c.ID, c.ProductID, c.WorkspaceID, segmentURL(i.PublicURL, made.Token), made.Token.Reveal()}
+	if i.Output == "json" {
+		return printJSON(os.Stdout, out)
+	}
+	fmt.Printf(sentence+"\n\nIts URL is the secret, and is shown only now:\n\n  %s\n", c.ID, c.ProductID, out.URL)
+	return nil
 }
 
 func segmentURL(base string, t token.Secret) string { return base + "/v1/segment/" + t.Reveal() }
 
-type listCommand struct {
-	installation `embed:""`
+// one names the connection that a command is about.
+type one struct {
+	ID string `arg:"" help:"Id of the connection, as \"millrace connections list\" shows it." placeholder:"ID"`
 }
 
-// listed is a connection as "list" prints it.
-type listed struct {
-	ConnectionID string     `json:"connection_id"`
-	ProductID    string     `json:"product_id"`
-	WorkspaceID  string     `json:"workspace_id"`
-	Name         string     `json:"name"`
-	Note         string     `json:"note"`
-	Status       string     `json:"status"`
-	HasSecret    bool       `json:"has_secret"`
-	CreatedAt    time.Time  `json:"created_at"`
-	FirstEventAt *time.Time `json:"first_event_at"`
-	LastEventAt  *time.Time `json:"last_event_at"`
-}
-
-// Run lists the connections.
-func (c *listCommand) Run(ctx context.Context) error {
-	return c.with(ctx, func(ctx context.Context, store *connection.Store) error {
-		all, err := store.List(ctx)
-		if err != nil {
-			return err
+// change does something to the connection and shows what it is like then.
+func (o *one) change(ctx context.Context, on *connectionsCommand, do func(*connection.Store, context.Context) error) error {
+	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
+		if err := do(store, ctx); err != nil {
+			return o.explain(err)
 		}
-		out := make([]listed, 0, len(all))
-		for i := range all {
-			l := &all[i]
-			out = append(out, listed{l.ID, l.ProductID, l.WorkspaceID, l.Name, l.Note, string(l.Status), !l.SecretHash.IsZero(),
-				l.CreatedAt, optional(l.FirstEventAt), optional(l.LastEventAt)})
-		}
-		if c.Output == "json" {
-			return printJSON(os.Stdout, out)
-		}
-		return printTable(os.Stdout, out)
+		return o.show(ctx, on, store)
 	})
 }
 
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+func (o *one) show(ctx context.Context, on *connectionsCommand, store *connection.Store) error {
+	all, err := store.List(ctx)
+	if err != nil {
+		return err
 	}
-	return &t
-}
-
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
-}
-
-func printTable(w io.Writer, all []listed) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CONNECTION\tPRODUCT\tWORKSPACE\tSTATUS\tCREATED\tLAST EVENT\tNAME")
 	for i := range all {
-		l := &all[i]
-		last := "never"
-		if l.LastEventAt != nil {
-			last = l.LastEventAt.Format(time.DateTime)
+		if all[i].ID == o.ID {
+			return printOne(os.Stdout, on.Output, listedOf(&all[i]))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ConnectionID, l.ProductID, l.WorkspaceID, l.Status, l.CreatedAt.Format(time.DateTime), last, l.Name)
 	}
-	return table.Flush()
+	return o.explain(connection.ErrNotFound)
+}
+
+func (o *one) explain(err error) error {
+	if errors.Is(err, connection.ErrNotFound) {
+		return fmt.Errorf("there is no connection %q: \"millrace connections list\" shows those there are", o.ID)
+	}
+	return err
+}
+
+type showCommand struct {
+	one `embed:""`
+}
+
+// Run shows the connection.
+func (c *showCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return on.with(ctx, func(ctx context.Context, store *connection.Store) error { return c.show(ctx, on, store) })
+}
+
+type pauseCommand struct {
+	one `embed:""`
+}
+
+// Run pauses the connection.
+func (c *pauseCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Pause(ctx, c.ID); return err })
+}
+
+type resumeCommand struct {
+	one `embed:""`
+}
+
+// Run resumes the connection.
+func (c *resumeCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Resume(ctx, c.ID); return err })
+}
+
+type disconnectCommand struct {
+	one `embed:""`
+}
+
+// Run disconnects the connection.
+func (c *disconnectCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Disconnect(ctx, c.ID); return err })
+}
+
+type rotateCommand struct {
+	one `embed:""`
+}
+
+// Run replaces the URL.
+func (c *rotateCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
+		made, err := store.Rotate(ctx, c.ID)
+		if err != nil {
+			return c.explain(err)
+		}
+		return on.printURL(made, "The old URL of connection %s, which feeds product %s, is refused from now on.")
+	})
+}
+
+type deleteCommand struct {
+	one `embed:""`
+}
+
+// Run deletes the connection.
+func (c *deleteCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
+		if err := store.Delete(ctx, c.ID); err != nil {
+			return c.explain(err)
+		}
+		if on.Output == "json" {
+			return printJSON(os.Stdout, map[string]string{"connection_id": c.ID, "status": "deleted"})
+		}
+		fmt.Printf("Connection %s is deleted; its URL is refused from now on.\n", c.ID)
+		return nil
+	})
+}
+
+type secretCommand struct {
+	Set   secretSetCommand   `cmd:"" help:"Require a shared secret, or replace the one there is."`
+	Clear secretClearCommand `cmd:"" help:"Require none any more."`
+}
+
+type secretSetCommand struct {
+	one    `embed:""`
+	Secret string `arg:"" help:"The secret, 8 characters at least. Better given as MILLRACE_SECRET, where no list of processes shows it." env:"MILLRACE_SECRET" placeholder:"TEXT"`
+}
+
+// Run sets the secret.
+func (c *secretSetCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error {
+		_, err := s.SetSecret(ctx, c.ID, token.NewSecret(c.Secret))
+		return err
+	})
+}
+
+type secretClearCommand struct {
+	one `embed:""`
+}
+
+// Run clears the secret.
+func (c *secretClearCommand) Run(ctx context.Context, on *connectionsCommand) error {
+	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.ClearSecret(ctx, c.ID); return err })
 }

@@ -14,6 +14,7 @@
 // Files, in the order data meets them:
 //
 //	store.go     the admin's side: create and list
+//	change.go    the rest of a connection's life: pause, rotate, delete and so on
 //	params.go    what a new connection may look like
 //	record.go    the record of a connection and its key
 //	activity.go  the record of when a connection was used

@@ -24,8 +24,10 @@ type Connection struct {
 	TokenHash  token.Secret `json:"-"`
 	SecretHash token.Secret `json:"-"` // zero if there is no shared secret
 
-	// Generation goes up by one with each change of token or secret.
+	// Generation goes up by one with each change of token or secret, Revision with every change. Of two
+	// changes of one revision the first in the log counts.
 	Generation uint64 `json:"generation"`
+	Revision   uint64 `json:"revision"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
@@ -109,8 +111,8 @@ func (c *Connection) check(id string) error {
 		return errors.New("the record has an unknown state")
 	case c.ProductID == "" || c.WorkspaceID == "":
 		return errors.New("the record has no product or no workspace")
-	case c.Generation == 0:
-		return errors.New("the record has no generation")
+	case c.Generation == 0 || c.Revision == 0:
+		return errors.New("the record has no generation or no revision")
 	}
 	if err := token.CheckHash(c.TokenHash); err != nil {
 		return fmt.Errorf("the record's token hash: %w", err)

@@ -18,7 +18,7 @@ func sampleConnection(t testing.TB) Connection {
 	now := time.Date(2026, 5, 18, 12, 0, 0, 5e6, time.UTC)
 	return Connection{
 		ID: anID, WorkspaceID: "w", ProductID: "p", Name: "n", Note: "é", State: Enabled, TokenHash: hashed(t, "token"),
-		Generation: 1<<64 - 1, CreatedAt: now, UpdatedAt: now,
+		Generation: 1<<64 - 1, Revision: 7, CreatedAt: now, UpdatedAt: now,
 	}
 }
 
@@ -40,7 +40,7 @@ func TestRecordFormat(t *testing.T) {
 	b, err := encodeConnection(&c)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"id":"aZ09aZ09aZ09aZ09","workspace_id":"w","product_id":"p","name":"n","note":"é","state":"enabled",
-		"token_hash":"HASH","generation":18446744073709551615,
+		"token_hash":"HASH","generation":18446744073709551615,"revision":7,
 		"created_at":"2026-05-18T12:00:00.005Z","updated_at":"2026-05-18T12:00:00.005Z"}`, string(b))
 	b, err = json.Marshal(c)
 	require.NoError(t, err)

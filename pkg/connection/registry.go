@@ -101,7 +101,11 @@ func (r *Registry) applyConnection(id string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	r.index.ensure(c.ID).state.Store(newState(c))
+	e := r.index.ensure(c.ID)
+	if s := e.state.Load(); s != nil && c.Revision <= s.connection.Revision {
+		return nil // made from a state that is not the latest any more: its writer sees that and tries again
+	}
+	e.state.Store(newState(c))
 	return nil
 }
 

@@ -38,7 +38,7 @@ func TestRegistryFollowsTheLog(t *testing.T) {
 	require.Nil(t, p.registry.Get([]byte("0"+anID[1:])))
 	require.Nil(t, p.registry.Get(nil))
 
-	c.State = Paused
+	c.State, c.Revision = Paused, c.Revision+1
 	topic.append(connectionKey(anID), encoded(t, c))
 	topic.append(activityKey(anID), encodedActivity(t, 7, 9))
 	topic.append(activityKey(anID), encodedActivity(t, 4, 5))

@@ -24,9 +24,12 @@ type StoreConfig struct {
 	Registry *Registry
 	Cost     token.Cost // of new hashes; token.DefaultCost if zero
 	// Settle is how long a call waits after its record is written, so that it is in force on every edge
-	// when it returns. Lease if 0; less is right only where no edge is running, or for a test.
+	// when it returns. DefaultSettle if 0; less is right only where no edge is running, or for a test.
 	Settle time.Duration
 }
+
+// DefaultSettle is the lease, and time for answers that were given within it to reach their senders.
+const DefaultSettle = Lease + 100*time.Millisecond
 
 // NewStore returns a Store.
 func NewStore(config StoreConfig) *Store {
@@ -34,7 +37,7 @@ func NewStore(config StoreConfig) *Store {
 		config.Cost = token.DefaultCost
 	}
 	if config.Settle == 0 {
-		config.Settle = Lease
+		config.Settle = DefaultSettle
 	}
 	return &Store{config}
 }
@@ -58,7 +61,7 @@ func (s *Store) Create(ctx context.Context, params CreateParams) (Created, error
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	c := Connection{
 		ID: id, WorkspaceID: params.WorkspaceID, ProductID: params.ProductID, Name: params.Name, Note: params.Note,
-		State: Enabled, Generation: 1, CreatedAt: now, UpdatedAt: now,
+		State: Enabled, Generation: 1, Revision: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if c.TokenHash, err = s.hash(params.Token); err != nil {
 		return Created{}, err
@@ -69,9 +72,10 @@ func (s *Store) Create(ctx context.Context, params CreateParams) (Created, error
 	if err := s.put(ctx, &c); err != nil {
 		return Created{}, err
 	}
+	written := time.Now()
 	// Nothing is revoked here: who does not wait for the edges may get a 401 from one, no more. The token
 	// must not be lost for it.
-	_ = s.settle(ctx)
+	_ = s.settle(ctx, written)
 	return Created{c, params.Token}, nil
 }
 
@@ -154,12 +158,12 @@ func (s *Store) put(ctx context.Context, c *Connection) error {
 	return nil
 }
 
-// settle waits until no edge acts on anything older than what was just written.
-func (s *Store) settle(ctx context.Context) error {
+// settle waits until no edge acts on anything older than what was acknowledged at the instant written.
+func (s *Store) settle(ctx context.Context, written time.Time) error {
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the change to be in force: %w", ctx.Err())
-	case <-time.After(s.config.Settle):
+	case <-time.After(s.config.Settle - time.Since(written)):
 		return nil
 	}
 }

@@ -56,7 +56,7 @@ func StartRedis(ctx context.Context, config RedisConfig) (*Redis, error) {
 		return nil, fmt.Errorf("start Redis: %w; its last words:\n%s", err, &r.output)
 	}
 	if config.Logger != nil {
-		config.Logger.Info("Redis is ready", "addr", r.addr, "pid", r.cmd.Process.Pid)
+		config.Logger.Debug("Redis is ready", "addr", r.addr, "pid", r.cmd.Process.Pid)
 	}
 	return r, nil
 }

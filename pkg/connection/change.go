@@ -1,0 +1,152 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/pkg/token"
+)
+
+// Errors of a change.
+var (
+	ErrNotFound = errors.New("there is no such connection")
+	ErrConflict = errors.New("the connection is being changed by others all the time")
+)
+
+// The calls below return when the change is in force on every edge. After an error other than
+// ErrNotFound and *InputError the change may be in force or not: look, or repeat it.
+
+// Pause has every request answered with 204 and dropped, until Resume.
+func (s *Store) Pause(ctx context.Context, id string) (*Connection, error) {
+	return s.setState(ctx, id, Paused)
+}
+
+// Resume ends a pause or a disconnection.
+func (s *Store) Resume(ctx context.Context, id string) (*Connection, error) {
+	return s.setState(ctx, id, Enabled)
+}
+
+// Disconnect does to requests what Pause does; it says that the source is not expected back.
+func (s *Store) Disconnect(ctx context.Context, id string) (*Connection, error) {
+	return s.setState(ctx, id, Disconnected)
+}
+
+func (s *Store) setState(ctx context.Context, id string, state State) (*Connection, error) {
+	return s.change(ctx, id, func(c *Connection) { c.State = state })
+}
+
+// Rotate replaces the token. The old one is refused when this returns.
+func (s *Store) Rotate(ctx context.Context, id string) (Created, error) {
+	if !token.ValidConnectionID(id) {
+		return Created{}, ErrNotFound
+	}
+	fresh := s.config.Key.Mint(id)
+	hash, err := s.hash(fresh)
+	if err != nil {
+		return Created{}, err
+	}
+	c, err := s.change(ctx, id, func(c *Connection) {
+		c.TokenHash = hash
+		c.Generation++
+	})
+	if err != nil {
+		return Created{}, err
+	}
+	return Created{*c, fresh}, nil
+}
+
+// SetSecret has every request carry secret from now on.
+func (s *Store) SetSecret(ctx context.Context, id string, secret token.Secret) (*Connection, error) {
+	if err := checkSecret(secret.Reveal()); err != nil {
+		return nil, err
+	}
+	hash, err := s.hash(secret)
+	if err != nil {
+		return nil, err
+	}
+	return s.setSecretHash(ctx, id, hash)
+}
+
+// ClearSecret has no request carry a secret any more.
+func (s *Store) ClearSecret(ctx context.Context, id string) (*Connection, error) {
+	return s.setSecretHash(ctx, id, token.Secret{})
+}
+
+func (s *Store) setSecretHash(ctx context.Context, id string, hash token.Secret) (*Connection, error) {
+	return s.change(ctx, id, func(c *Connection) {
+		c.SecretHash = hash
+		c.Generation++
+	})
+}
+
+// changeAttempts bounds how often a change is made again because others were faster.
+const changeAttempts = 5
+
+// change edits the connection as it is now. The log cannot compare and set, so of two changes of one
+// revision all readers take the first and skip the second; whose was skipped sees that here, and makes
+// the change again, from what the other made. That also puts a record behind the skipped one, for
+// compaction keeps the last.
+func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (*Connection, error) {
+	for range changeAttempts {
+		old, err := s.find(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		c := *old
+		edit(&c)
+		c.Revision++
+		c.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+		if err := s.put(ctx, &c); err != nil {
+			return nil, err
+		}
+		written := time.Now()
+		now, err := s.find(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if now.holds(&c) {
+			return now, s.settle(ctx, written)
+		}
+	}
+	return nil, ErrConflict
+}
+
+// holds tells whether the record is the wanted one. One that was made from it since does not count, for it
+// cannot be told from one that was made instead of it: the change is made once more then.
+func (c *Connection) holds(wanted *Connection) bool {
+	return c.Revision == wanted.Revision && c.State == wanted.State && c.UpdatedAt.Equal(wanted.UpdatedAt) &&
+		c.TokenHash.Reveal() == wanted.TokenHash.Reveal() && c.SecretHash.Reveal() == wanted.SecretHash.Reveal()
+}
+
+// find is Get with an error for none.
+func (s *Store) find(ctx context.Context, id string) (*Connection, error) {
+	c, err := s.Get(ctx, id)
+	if err == nil && c == nil {
+		err = ErrNotFound
+	}
+	return c, err
+}
+
+// Delete ends the connection for good. Its token is refused when this returns.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if _, err := s.find(ctx, id); err != nil {
+		return err
+	}
+	for range changeAttempts {
+		for _, key := range []string{connectionKey(id), activityKey(id)} {
+			if err := s.config.Log.Append(ctx, key, nil); err != nil {
+				return fmt.Errorf("deleting connection %s: %w", id, err)
+			}
+		}
+		if err := s.settle(ctx, time.Now()); err != nil {
+			return err
+		}
+		// A change that was under way may have brought it back.
+		if c, err := s.Get(ctx, id); err != nil || c == nil {
+			return err
+		}
+	}
+	return ErrConflict
+}
