@@ -3,12 +3,14 @@ package embeddedtest_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 )
@@ -59,4 +61,23 @@ func TestRedisRemembersAndStartsEmpty(t *testing.T) {
 	other := redis.NewClient(&redis.Options{Addr: embeddedtest.Redis(t).Addr()})
 	defer other.Close()
 	require.ErrorIs(t, other.Get(ctx, "key").Err(), redis.Nil)
+}
+
+func TestAProxyCanBeCutAndHealed(t *testing.T) {
+	broker := embeddedtest.Broker(t)
+	proxy := embeddedtest.NewProxy(t, broker.Addr())
+	client, err := kgo.NewClient(kgo.SeedBrokers(proxy.Addr()), kgo.RequestRetries(0), kgo.RetryTimeout(time.Second))
+	require.NoError(t, err)
+	defer client.Close()
+	ping := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := kmsg.NewPtrListGroupsRequest().RequestWith(ctx, client) // goes to the address that the broker names
+		return err
+	}
+	require.NoError(t, ping())
+	proxy.Cut()
+	require.Error(t, ping())
+	proxy.Heal()
+	require.Eventually(t, func() bool { return ping() == nil }, 10*time.Second, 10*time.Millisecond)
 }
