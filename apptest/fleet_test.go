@@ -32,7 +32,7 @@ func startServer(t testing.TB, name string, args ...string) *server {
 	require.Eventually(t, func() bool {
 		for _, m := range addresses.FindAllStringSubmatch(s.output.String(), -1) {
 			if m[1] == "http" {
-				s.http = "http://" + m[2]
+				s.http = m[2]
 			} else {
 				s.admin = m[2]
 			}
@@ -80,7 +80,9 @@ func TestEdgeAndLoaderApart(t *testing.T) {
 	made := admin(t, broker.Addr(), "create", "--product", "p1", "--public-url", edge.http)
 	status, _ := post(t, made.URL, sample)
 	require.Equal(t, 200, status)
-	require.Eventually(t, func() bool { return db.Exec(t, "SELECT product_id, message_id FROM outcomes FORMAT TSV") == "p1\tmsg_test_001" }, patience, poll)
+	require.Eventually(t, func() bool {
+		return db.Exec(t, "SELECT product_id, message_id FROM outcomes FORMAT TSV") == "p1\tmsg_test_001"
+	}, patience, poll)
 	require.NoError(t, edge.stop())
 	require.NoError(t, loader.stop())
 	for _, s := range []*server{edge, loader} {

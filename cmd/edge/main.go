@@ -64,6 +64,6 @@ func (c *cli) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("edge started", "http", service.Addr(), "admin", admin.URL())
+	log.Info("edge started", "http", service.URL(), "admin", admin.URL())
 	return telemetry.RunWith(ctx, admin, service.Run)
 }

@@ -100,7 +100,7 @@ func (p *parts) announce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := state{URL: "http://" + p.edge.Addr(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
+	s := state{URL: p.edge.URL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
 		ClickHouseURL: p.clickhouse.HTTPURL(), Database: p.command.Loader.Warehouse.Database}
 	if err := writeWhole(filepath.Join(p.command.Data, stateFile), s); err != nil {
 		return err

@@ -131,3 +131,20 @@ func (v *Verifier) recall(e *entry, c claim) (valid, known bool) {
 	}
 	return false, false
 }
+
+// Confirm is for the end of a request that took its time: it returns the connection as it is now, or
+// ErrInvalid if its token or secret has been changed since Verify returned c, or it was deleted.
+func (v *Verifier) Confirm(c *Connection) (*Connection, error) {
+	if !v.registry.Fresh(time.Now()) {
+		return nil, ErrUnavailable
+	}
+	e := get(&v.registry.index, c.ID)
+	if e == nil {
+		return nil, ErrInvalid
+	}
+	s := e.state.Load()
+	if s == nil || s.connection != c && s.hashes != newState(c).hashes {
+		return nil, ErrInvalid
+	}
+	return s.connection, nil
+}

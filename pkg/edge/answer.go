@@ -26,7 +26,7 @@ var (
 	bodyTooLarge   = &refusal{413, "body_too_large", "The body is over the limit: send fewer messages at once.", -1}
 	badEncoding    = &refusal{415, "unsupported_encoding", "The Content-Encoding must be gzip, deflate, br, zstd or identity.", -1}
 	notDecodable   = &refusal{400, "invalid_encoding", "The body is not what its Content-Encoding says.", -1}
-	bodyTruncated  = &refusal{400, "body_truncated", "The body ended before its Content-Length.", -1}
+	bodyTruncated  = &refusal{400, "body_truncated", "The body ended before it was complete.", -1}
 	notDurable     = &refusal{503, "not_acknowledged", "The messages could not be stored safely: send them again.", -1}
 	internalError  = &refusal{500, "internal_error", "Something is broken here: send it again.", -1}
 	headerTooLarge = &refusal{431, "headers_too_large", "The request line and headers are over the limit.", -1}
@@ -49,6 +49,10 @@ func (r *refusal) retryable() bool {
 
 var contentTypeJSON = []byte("application/json")
 
+// answerBytes is room for the answers but those that list a limit at length, so that they are put
+// together without an allocation.
+const answerBytes = 256
+
 // write answers with the refusal. retryAfter is in seconds.
 func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 	ctx.SetStatusCode(r.status)
@@ -59,7 +63,8 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 	if r.retryable() {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
 	}
-	b := append(ctx.Response.Body(), `{"error":{"code":"`...)
+	var room [answerBytes]byte
+	b := append(room[:0], `{"error":{"code":"`...)
 	b = append(b, r.code...)
 	b = append(b, `","message":`...)
 	b = strconv.AppendQuote(b, r.message) // texts are plain ASCII, so Go's quoting is JSON's
@@ -67,17 +72,18 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 		b = append(b, `,"index":`...)
 		b = strconv.AppendInt(b, int64(r.index), 10)
 	}
-	ctx.Response.SetBodyRaw(append(b, "}}\n"...))
+	ctx.Response.SetBody(append(b, "}}\n"...)) // copies
 }
 
 // accept answers 200 with the counts.
 func accept(ctx *fasthttp.RequestCtx, p *segment.Payload) {
 	ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
-	b := append(ctx.Response.Body(), `{"received":`...)
+	var room [answerBytes]byte
+	b := append(room[:0], `{"received":`...)
 	b = strconv.AppendInt(b, int64(p.Received()), 10)
 	b = append(b, `,"accepted":`...)
 	b = strconv.AppendInt(b, int64(p.Accepted), 10)
 	b = append(b, `,"dropped":`...)
 	b = strconv.AppendInt(b, int64(p.Ignored+p.Invalid), 10)
-	ctx.Response.SetBodyRaw(append(b, "}\n"...))
+	ctx.Response.SetBody(append(b, "}\n"...)) // copies
 }

@@ -34,8 +34,11 @@ func acquireBody(admit *admission) *body {
 	return b
 }
 
-// release gives the memory back. Nothing may refer to it any more.
+// release gives the memory back. Nothing may refer to it any more. On nil it does nothing.
 func (b *body) release() {
+	if b == nil {
+		return
+	}
 	b.admit.give(b.held)
 	b.held = 0
 	if cap(b.bytes) > pooledBodyBytes {
@@ -46,16 +49,17 @@ func (b *body) release() {
 }
 
 // read takes everything from r, at most limit bytes. declared is the length in the header, or negative.
-// Memory is taken as bytes come, at most twice what has come: a declared length costs nothing.
+// Memory is taken, and counted as held, as bytes come, at most twice what has come: a declared length
+// costs nothing, neither us nor the other senders.
 func (b *body) read(r io.Reader, declared, limit int) error {
-	if declared > limit {
-		return errBodyTooLarge
-	}
-	if declared >= 0 && !b.hold(int64(declared)) {
+	first := min(max(declared, 0), firstReadBytes)
+	switch {
+	case !b.hold(min(first, limit)):
 		return errOverloaded
-	}
-	if want := min(max(declared, 0), firstReadBytes); cap(b.bytes) < want {
-		b.bytes = make([]byte, 0, want)
+	case declared > limit:
+		return errBodyTooLarge
+	case cap(b.bytes) < first:
+		b.bytes = make([]byte, 0, first)
 	}
 	for {
 		if len(b.bytes) == declared {
@@ -67,10 +71,10 @@ func (b *body) read(r io.Reader, declared, limit int) error {
 		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
 		switch {
+		case !b.hold(min(len(b.bytes), limit)):
+			return errOverloaded
 		case len(b.bytes) > limit:
 			return errBodyTooLarge
-		case declared < 0 && !b.hold(int64(len(b.bytes))):
-			return errOverloaded
 		case err == io.EOF && len(b.bytes) < declared:
 			return errTruncated
 		case err == io.EOF:
@@ -90,12 +94,14 @@ func (b *body) grow(declared, limit int) {
 }
 
 // hold counts n bytes in all as in flight.
-func (b *body) hold(n int64) bool {
-	if more := n - b.held; more > 0 {
-		if !b.admit.take(more) {
-			return false
-		}
-		b.held = n
+func (b *body) hold(n int) bool {
+	more := int64(n) - b.held
+	if more <= 0 {
+		return true
 	}
+	if !b.admit.take(more) {
+		return false
+	}
+	b.held += more
 	return true
 }

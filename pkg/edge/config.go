@@ -11,7 +11,10 @@ import (
 
 // Config is what an operator may set. Every limit of the edge is here.
 type Config struct {
-	HTTP string `help:"Address that takes events." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	HTTP           string   `help:"Address that takes events." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	TLSCert        string   `help:"Certificate to serve HTTPS with, and the chain behind it; a renewed file is used at once." placeholder:"FILE"`
+	TLSKey         string   `help:"Its key." placeholder:"FILE"`
+	TrustedProxies []string `help:"Addresses and prefixes of load balancers: their X-Forwarded-For is believed, and they may open any number of connections." placeholder:"ADDR" sep:","`
 
 	MaxBodyBytes    int `help:"Largest body, before and after decompression." default:"8388608"`
 	MaxMessages     int `help:"Most messages in one request." default:"1000"`
@@ -22,6 +25,7 @@ type Config struct {
 	MaxInFlightBytes    int64         `help:"Bytes of bodies held at once, of all requests." default:"134217728"`
 	MaxInFlightRequests int64         `help:"Requests served at once." default:"4096"`
 	MaxConnections      int           `help:"Connections open at once." default:"16384"`
+	MaxConnectionsEach  int           `name:"max-connections-per-address" help:"Connections open at once from one address; fewer than all, so that nobody can take every place." default:"12288"`
 	MaxHeaderBytes      int           `help:"Largest request line and headers." default:"16384"`
 	ReadTimeout         time.Duration `help:"How long a request may take to arrive." default:"30s"`
 	WriteTimeout        time.Duration `help:"How long an answer may take to be sent." default:"10s"`
@@ -48,17 +52,21 @@ func (c *Config) Validate() error {
 		{"--max-depth", int64(c.MaxDepth), 3},
 		{"--max-in-flight-requests", c.MaxInFlightRequests, 1},
 		{"--max-connections", int64(c.MaxConnections), 1},
+		{"--max-connections-per-address", int64(c.MaxConnectionsEach), 1},
 		{"--max-header-bytes", int64(c.MaxHeaderBytes), 2048},
 		{"--read-timeout", int64(c.ReadTimeout), int64(time.Second)},
 		{"--write-timeout", int64(c.WriteTimeout), int64(time.Second)},
 		{"--idle-timeout", int64(c.IdleTimeout), int64(time.Second)},
 		{"--retry-after", int64(c.RetryAfter), int64(time.Second)},
+		{"--drain-timeout", int64(c.DrainTimeout), int64(time.Second)},
 	} {
 		if limit.value < limit.min {
 			return fmt.Errorf("%s is too small: the least is %d", limit.flag, limit.min)
 		}
 	}
 	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key belong together: set both or neither")
 	case c.HTTP == "":
 		return errors.New("--http must name an address to listen on")
 	case c.MaxBodyBytes > stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes:
@@ -67,6 +75,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("--max-message-bytes and --max-context-bytes together must be at most %d, what one Kafka record holds by default", stream.IngestRecordBytes-recordOverheadBytes)
 	case c.MaxInFlightBytes < 2*int64(c.MaxBodyBytes):
 		return errors.New("--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body is held together with what it decompresses to")
+	}
+	if _, err := parseProxies(c.TrustedProxies); err != nil {
+		return err
 	}
 	return c.Producer.Validate()
 }

@@ -3,6 +3,8 @@
 // A request's way, file by file:
 //
 //	service.go   what the edge is made of, how it starts and drains
+//	peers.go     who is at the other end, and how many connections are its share
+//	tls.go       the certificate, kept up to date
 //	server.go    the HTTP server, set up to face strangers
 //	route.go     is there anything at this path
 //	handler.go   the checks in the order of the public contract, and the answer

@@ -47,9 +47,13 @@ func newZstd() *zstd.Decoder {
 	return d
 }
 
-// encodingOf reads a Content-Encoding header: the name of an encoding we can undo, "" for none.
-func encodingOf(header []byte) (string, error) {
-	name := strings.ToLower(string(bytes.TrimSpace(header)))
+// encodingOf reads the Content-Encoding headers: the name of an encoding we can undo, "" for none. Two
+// encodings on top of each other are none of them.
+func encodingOf(headers [][]byte) (string, error) {
+	if len(headers) > 1 {
+		return "", errUnknownEncoding
+	}
+	name := strings.ToLower(string(bytes.TrimSpace(bytes.Join(headers, nil))))
 	switch name {
 	case "", "identity":
 		return "", nil
@@ -66,11 +70,11 @@ func encodingOf(header []byte) (string, error) {
 func decompress(encoding string, packed []byte, plain *body, limit int) error {
 	pool := decompressors[encoding]
 	d := pool.Get().(decompressor)
-	defer pool.Put(d)
-	if err := d.Reset(bytes.NewReader(packed)); err != nil {
-		return errNotDecodable
+	err := d.Reset(bytes.NewReader(packed))
+	if err == nil {
+		err = plain.read(d, -1, limit)
 	}
-	err := plain.read(d, -1, limit)
+	pool.Put(d) // not deferred: one that panicked is not used again
 	if err == nil || errors.Is(err, errBodyTooLarge) || errors.Is(err, errOverloaded) {
 		return err
 	}

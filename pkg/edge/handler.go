@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -28,7 +30,9 @@ type handler struct {
 	clock      clock
 	metrics    *metrics
 	log        *slog.Logger
+	trusted    proxies
 	retryAfter string
+	warnedAt   atomic.Int64 // Unix seconds
 
 	payloads sync.Pool
 }
@@ -38,7 +42,8 @@ const (
 	secretHeader = "X-Greenflash-Secret" //nolint:gosec // the header's name
 )
 
-// serve answers one request. It never returns before the answer is true.
+// serve answers one request. It never returns before the answer is true. Bodies and payloads are given
+// back by deferred calls, so that a panic costs one answer and not the memory that is counted as held.
 func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 	defer h.recover(ctx)
 	token, found := segmentToken(ctx.Request.Header.RequestURI())
@@ -55,6 +60,18 @@ func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 func (h *handler) authenticate(ctx *fasthttp.RequestCtx, token []byte) {
 	c, err := h.verifier.Verify(ctx, token, ctx.Request.Header.Peek(secretHeader))
 	switch {
+	case !h.open(ctx, c, err):
+	case !h.admit.enter():
+		h.refuse(ctx, overloaded)
+	default:
+		defer h.admit.leave()
+		h.take(ctx, c)
+	}
+}
+
+// open answers for a connection that takes nothing, and tells whether this one does.
+func (h *handler) open(ctx *fasthttp.RequestCtx, c *connection.Connection, err error) bool {
+	switch {
 	case errors.Is(err, connection.ErrInvalid):
 		h.refuse(ctx, unauthorized)
 	case err != nil:
@@ -63,12 +80,10 @@ func (h *handler) authenticate(ctx *fasthttp.RequestCtx, token []byte) {
 		h.metrics.paused.Inc()
 		h.discard(ctx)
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
-	case !h.admit.enter():
-		h.refuse(ctx, overloaded)
 	default:
-		defer h.admit.leave()
-		h.take(ctx, c)
+		return true
 	}
+	return false
 }
 
 // take reads the body, cuts it into messages and stores them.
@@ -79,20 +94,33 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
 		h.refuse(ctx, refused)
 		return
 	}
+	defer func() { b.release() }() // nil once it is the records'
 	payload := h.payload()
 	defer h.payloads.Put(payload)
 	if err := payload.Parse(b.bytes, h.limits); err != nil {
-		b.release()
 		h.refuse(ctx, refusalOf(err))
 		return
 	}
-	if err := h.store(payload, b, c); err != nil {
-		h.log.Warn("a request was not stored", "connection", c.ID, "messages", payload.Received(), "error", err)
+	out := h.producer.Begin(payload.Accepted+payload.Invalid, b.release)
+	b = nil
+	if err := h.store(payload, out, c); err != nil {
+		h.warn(start, c.ID, err)
 		h.refuse(ctx, notDurable)
 		return
 	}
-	h.metrics.stored(payload, time.Since(start))
-	accept(ctx, payload)
+	// The brokers may have taken their time, and the connection may have been rotated or paused meanwhile:
+	// who did that was told that no edge answers by the old state any more.
+	if c, err := h.verifier.Confirm(c); h.open(ctx, c, err) {
+		h.metrics.stored(payload, time.Since(start))
+		accept(ctx, payload)
+	}
+}
+
+// warn says once a second at most that requests are not stored: without a broker it is all of them.
+func (h *handler) warn(now time.Time, connectionID string, err error) {
+	if second := now.Unix(); h.warnedAt.Swap(second) != second {
+		h.log.Warn("requests are not stored", "one_connection", connectionID, "error", err)
+	}
 }
 
 func refusalOf(err error) *refusal {
@@ -111,12 +139,10 @@ func (h *handler) payload() *segment.Payload {
 }
 
 // store writes accepted messages and dead letters and waits for the brokers. The records refer to the
-// body, so it is theirs from here on.
-func (h *handler) store(p *segment.Payload, b *body, c *connection.Connection) error {
+// body, which can be in use after this has returned.
+func (h *handler) store(p *segment.Payload, out *stream.Outgoing, c *connection.Connection) error {
 	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: provider}
-	n := p.Accepted + p.Invalid
-	receivedAt := h.clock.reserve(n)
-	out := h.producer.Begin(n, b.release)
+	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		switch {
@@ -144,26 +170,32 @@ func (h *handler) store(p *segment.Payload, b *body, c *connection.Connection) e
 // body reads and decompresses what was sent.
 func (h *handler) body(ctx *fasthttp.RequestCtx) (*body, *refusal) {
 	b := acquireBody(h.admit)
+	ours := b
+	defer func() { ours.release() }() // nil once it is the caller's
 	if err := b.read(bodyStream(ctx), ctx.Request.Header.ContentLength(), h.config.MaxBodyBytes); err != nil {
-		b.release()
 		return nil, bodyRefusal(err)
 	}
 	h.metrics.bytes.Add(float64(len(b.bytes)))
-	encoding, err := encodingOf(ctx.Request.Header.ContentEncoding())
+	encoding, err := encodingOf(ctx.Request.Header.PeekAll(fasthttp.HeaderContentEncoding))
 	if err != nil {
-		b.release()
 		return nil, badEncoding
 	}
-	if encoding == "" {
-		return b, nil
+	if encoding != "" {
+		return h.plain(encoding, b.bytes)
 	}
-	defer b.release()
-	plain := acquireBody(h.admit)
-	if err := decompress(encoding, b.bytes, plain, h.config.MaxBodyBytes); err != nil {
-		plain.release()
+	ours = nil
+	return b, nil
+}
+
+func (h *handler) plain(encoding string, packed []byte) (*body, *refusal) {
+	b := acquireBody(h.admit)
+	ours := b
+	defer func() { ours.release() }() // nil once it is the caller's
+	if err := decompress(encoding, packed, b, h.config.MaxBodyBytes); err != nil {
 		return nil, bodyRefusal(err)
 	}
-	return plain, nil
+	ours = nil
+	return b, nil
 }
 
 // bodyStream is the body's stream; a request without a body has none.
@@ -179,6 +211,7 @@ type eof struct{}
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
 func bodyRefusal(err error) *refusal {
+	var timeout net.Error
 	switch {
 	case errors.Is(err, errBodyTooLarge):
 		return bodyTooLarge
@@ -186,21 +219,30 @@ func bodyRefusal(err error) *refusal {
 		return overloaded
 	case errors.Is(err, errNotDecodable):
 		return notDecodable
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return tooSlow
 	}
 	return bodyTruncated
 }
 
 func (h *handler) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
 	h.metrics.refused(r)
+	if h.log.Enabled(ctx, slog.LevelDebug) {
+		client := h.trusted.client(addressOf(ctx.RemoteAddr()), ctx.Request.Header.Peek(fasthttp.HeaderXForwardedFor))
+		h.log.Debug("a request was refused", "status", r.status, "code", r.code, "client", client)
+	}
 	h.discard(ctx)
 	r.write(ctx, h.retryAfter)
 }
+
+// discardBytes is how much is read of a body that is not wanted; the read time-out bounds how long.
+const discardBytes = 64 << 20
 
 // discard reads what is left of a body, within reason: most senders look for an answer only when they
 // have sent everything, and closing on them would take the answer away.
 func (h *handler) discard(ctx *fasthttp.RequestCtx) {
 	if r := ctx.RequestBodyStream(); r != nil {
-		_, _ = io.CopyN(io.Discard, r, 2*int64(h.config.MaxBodyBytes)) // too long or broken: the server closes the connection
+		_, _ = io.CopyN(io.Discard, r, discardBytes) // too long or broken: the server closes the connection
 	}
 }
 
@@ -210,6 +252,6 @@ func (h *handler) recover(ctx *fasthttp.RequestCtx) {
 		telemetry.BUG(h.log, "serving a request", panicked, debug.Stack())
 		ctx.Response.Reset()
 		ctx.SetConnectionClose()
-		internalError.write(ctx, h.retryAfter)
+		h.refuse(ctx, internalError)
 	}
 }

@@ -5,17 +5,20 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/valyala/fasthttp"
 
 	"github.com/millrace/millrace/pkg/segment"
 )
 
-// metrics counts by request, never by label look-up per message.
+// metrics counts by request, never by label look-up per message. Labels are fixed words: none holds
+// anything of a request.
 type metrics struct {
 	requests    *prometheus.CounterVec
+	ok, paused  prometheus.Counter // two of them, looked up once
 	accepted    prometheus.Counter
 	ignored     prometheus.Counter
-	dead        [len(deadReasons)]prometheus.Counter
-	paused      prometheus.Counter
+	dead        map[segment.Reason]prometheus.Counter
 	bytes       prometheus.Counter
 	panics      prometheus.Counter
 	httpErrors  prometheus.Counter
@@ -23,45 +26,60 @@ type metrics struct {
 	acknowledge prometheus.Histogram
 }
 
-var deadReasons = [...]segment.Reason{segment.NotAMessage, segment.MissingEvent, segment.InvalidProperties, segment.MessageTooLarge}
+var secondsBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// named gives what all metrics of the edge have in common.
+func named(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help}
+}
 
 func newMetrics(registry prometheus.Registerer, admit *admission) *metrics {
+	factory := promauto.With(registry)
 	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help})
-		registry.MustRegister(c)
-		return c
+		return factory.NewCounter(prometheus.CounterOpts(named(name, help)))
+	}
+	vector := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return factory.NewCounterVec(prometheus.CounterOpts(named(name, help)), labels)
 	}
 	histogram := func(name, help string) prometheus.Histogram {
-		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help,
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}})
-		registry.MustRegister(h)
-		return h
+		o := named(name, help)
+		return factory.NewHistogram(prometheus.HistogramOpts{Namespace: o.Namespace, Subsystem: o.Subsystem, Name: o.Name, Help: o.Help, Buckets: secondsBuckets})
 	}
-	gauge := func(name, help string, read func() float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help}, read))
+	gauge := func(name, help string, read func() int64) {
+		factory.NewGaugeFunc(prometheus.GaugeOpts(named(name, help)), func() float64 { return float64(read()) })
 	}
+	requests := vector("requests_total", "Requests answered, by status and error code. 204 is for connections that are paused or disconnected.", "status", "code")
 	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "edge", Name: "requests_total",
-			Help: "Requests answered, by status and error code."}, []string{"status", "code"}),
+		requests:    requests,
+		ok:          requests.WithLabelValues("200", ""),
+		paused:      requests.WithLabelValues("204", ""),
 		accepted:    counter("messages_accepted_total", "Messages acknowledged by the brokers and answered with 200."),
 		ignored:     counter("messages_ignored_total", "Messages dropped silently for their type."),
-		paused:      counter("requests_paused_total", "Requests answered with 204 because their connection is paused or disconnected."),
+		dead:        map[segment.Reason]prometheus.Counter{},
 		bytes:       counter("body_bytes_total", "Bytes of bodies read, before decompression."),
 		panics:      counter("panics_total", "Panics caught in the handler. Each is a bug."),
 		httpErrors:  counter("http_errors_total", "Requests that could not be read as HTTP, were too large or too slow."),
 		duration:    histogram("request_duration_seconds", "From the request's headers to its answer, of requests answered with 200."),
 		acknowledge: histogram("acknowledge_duration_seconds", "From handing a request's records to the producer to the last acknowledgement."),
 	}
-	registry.MustRegister(m.requests)
-	dead := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "edge", Name: "messages_dead_total",
-		Help: "Messages kept as dead letters, by reason."}, []string{"reason"})
-	registry.MustRegister(dead)
-	for i, reason := range deadReasons {
-		m.dead[i] = dead.WithLabelValues(reason.Code())
+	dead := vector("messages_dead_total", "Messages kept as dead letters, by reason.", "reason")
+	for _, reason := range segment.InvalidReasons() {
+		m.dead[reason] = dead.WithLabelValues(reason.Code())
 	}
-	gauge("in_flight_bytes", "Bytes of bodies held.", func() float64 { return float64(admit.bytes.Load()) })
-	gauge("in_flight_requests", "Requests being served.", func() float64 { return float64(admit.requests.Load()) })
+	gauge("in_flight_bytes", "Bytes of bodies held.", admit.bytes.Load)
+	gauge("in_flight_requests", "Requests being served.", admit.requests.Load)
 	return m
+}
+
+// watch shows what the HTTP server counts by itself.
+func (m *metrics) watch(registry prometheus.Registerer, server *fasthttp.Server, peers *peerLimit) {
+	factory := promauto.With(registry)
+	factory.NewGaugeFunc(prometheus.GaugeOpts(named("open_connections", "Connections open.")),
+		func() float64 { return float64(server.GetOpenConnectionsCount()) })
+	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_rejected_total", "Connections over the limit, answered with 503 and closed.")),
+		func() float64 { return float64(server.GetRejectedConnectionsCount()) })
+	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_over_share_total", "Connections closed because their address has its share of them open.")),
+		func() float64 { return float64(peers.rejected.Load()) })
 }
 
 func (m *metrics) refused(r *refusal) {
@@ -70,7 +88,7 @@ func (m *metrics) refused(r *refusal) {
 
 // stored counts a payload that was answered with 200.
 func (m *metrics) stored(p *segment.Payload, took time.Duration) {
-	m.requests.WithLabelValues("200", "").Inc()
+	m.ok.Inc()
 	m.accepted.Add(float64(p.Accepted))
 	m.ignored.Add(float64(p.Ignored))
 	m.duration.Observe(took.Seconds())
@@ -78,10 +96,8 @@ func (m *metrics) stored(p *segment.Payload, took time.Duration) {
 		return
 	}
 	for i := range p.Messages {
-		for j, reason := range deadReasons {
-			if p.Messages[i].Reason == reason {
-				m.dead[j].Inc()
-			}
+		if counter, invalid := m.dead[p.Messages[i].Reason]; invalid {
+			counter.Inc()
 		}
 	}
 }

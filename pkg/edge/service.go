@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/stream"
@@ -33,7 +35,8 @@ type Deps struct {
 type Service struct {
 	config   Config
 	deps     Deps
-	listener net.Listener
+	listener net.Listener // what the server accepts from: TCP, each peer's share, TLS
+	peers    *peerLimit
 	server   *fasthttp.Server
 	handler  *handler
 	registry *connection.Registry
@@ -45,15 +48,18 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	producer, err := deps.Stream.NewProducer("edge", config.Producer)
+	trusted, err := parseProxies(config.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", config.HTTP)
-	if err != nil {
-		return nil, fmt.Errorf("listen for events: %w (choose another address with --http)", err)
+	s := &Service{config: config, deps: deps}
+	if err := s.listen(trusted); err != nil {
+		return nil, err
 	}
-	s := &Service{config: config, deps: deps, listener: listener}
+	producer, err := deps.Stream.NewProducer("edge", config.Producer)
+	if err != nil {
+		return nil, errors.Join(err, s.listener.Close())
+	}
 	log := deps.Stream.ConnectionsLog()
 	counts := connection.NewMetrics(deps.Metrics)
 	s.registry = connection.NewRegistry(log, counts)
@@ -64,11 +70,31 @@ func New(config Config, deps Deps) (*Service, error) {
 		activity:   connection.NewRecorder(s.registry, log, counts),
 		metrics:    newMetrics(deps.Metrics, admit),
 		log:        deps.Log,
+		trusted:    trusted,
 		retryAfter: strconv.Itoa(max(1, int(config.RetryAfter/time.Second))),
 	}
 	s.server = newServer(&s.config, s.handler)
+	s.handler.metrics.watch(deps.Metrics, s.server, s.peers)
 	s.requireReadiness()
 	return s, nil
+}
+
+func (s *Service) listen(trusted proxies) error {
+	tcp, err := net.Listen("tcp", s.config.HTTP)
+	if err != nil {
+		return fmt.Errorf("listen for events: %w (choose another address with --http)", err)
+	}
+	s.peers = newPeerLimit(tcp, s.config.MaxConnectionsEach, trusted)
+	s.listener = s.peers
+	if s.config.TLSCert == "" {
+		return nil
+	}
+	config, err := newTLS(s.config.TLSCert, s.config.TLSKey, s.deps.Log)
+	if err != nil {
+		return errors.Join(err, tcp.Close())
+	}
+	s.listener = tls.NewListener(s.peers, config)
+	return nil
 }
 
 func (s *Service) requireReadiness() {
@@ -88,51 +114,57 @@ func (s *Service) requireReadiness() {
 	})
 }
 
-// Addr is the address that takes events.
-func (s *Service) Addr() string { return s.listener.Addr().String() }
+// URL is where events are taken, without a path.
+func (s *Service) URL() string {
+	scheme := "http://"
+	if s.config.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + s.listener.Addr().String()
+}
 
 // Run serves until ctx ends, and then drains: readiness goes first, then no new connection is taken,
-// requests under way are answered, and what was written is flushed.
+// requests under way are answered, and what was written is flushed. A registry that cannot be followed
+// ends it in the same way, with an error.
 func (s *Service) Run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var wait sync.WaitGroup
-	wait.Go(func() { s.follow(background) })
-	wait.Go(func() { s.handler.activity.Run(background) })
-	served := make(chan error, 1)
-	go func() { served <- s.server.Serve(s.listener) }()
-
-	var err error
-	select {
-	case <-ctx.Done():
-		err = s.drain(served)
-	case err = <-served:
-		err = fmt.Errorf("serve events: %w", err)
-	}
-	stop()
-	wait.Wait()
-	return err
+	// What requests under way need goes on until they are answered.
+	outlast, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, ending := errgroup.WithContext(ctx)
+	group.Go(s.serve)
+	group.Go(func() error { return s.follow(outlast) })
+	group.Go(func() error { s.handler.activity.Run(outlast); return nil })
+	group.Go(func() error { <-ending.Done(); s.drain(); stop(); return nil })
+	return group.Wait()
 }
 
-func (s *Service) follow(ctx context.Context) {
-	if err := s.deps.Stream.AwaitTopics(ctx); err != nil && ctx.Err() == nil {
-		s.deps.Log.Error("the topics cannot be used", "error", err)
-		return
+func (s *Service) serve() error {
+	if err := s.server.Serve(s.listener); err != nil {
+		return fmt.Errorf("serve events: %w", err)
 	}
-	if err := s.registry.Run(ctx); err != nil && ctx.Err() == nil {
-		s.deps.Log.Error("the registry of connections is not followed any more: restart the edge", "error", err)
-	}
+	return nil
 }
 
-func (s *Service) drain(served <-chan error) error {
+func (s *Service) follow(ctx context.Context) error {
+	err := s.deps.Stream.AwaitTopics(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("prepare the topics: %w", err)
+	}
+	return s.registry.Run(ctx)
+}
+
+func (s *Service) drain() {
 	s.draining()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
-	if err := s.server.ShutdownWithContext(ctx); err != nil {
+	_ = s.listener.Close() // the server may not know it yet, and would then not close it
+	if err := s.server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.deps.Log.Warn("some requests were still under way at the end of the drain", "error", err)
 	}
-	err := <-served
-	if flushErr := s.handler.producer.Close(ctx); flushErr != nil {
-		s.deps.Log.Warn("some records were still under way at the end of the drain; none of them was answered with 200", "error", flushErr)
+	if err := s.handler.producer.Close(ctx); err != nil {
+		s.deps.Log.Warn("some records were still under way at the end of the drain; none of them was answered with 200", "error", err)
 	}
-	return err
 }

@@ -26,24 +26,17 @@ func newEvents(p stream.Partition, malformed func(outcome.Overrides)) *events {
 func (f *events) block() warehouse.Block { return f.rows }
 func (f *events) reset()                 { f.rows.Reset() }
 
-// Reasons for dead letters that only the loader finds: the edge writes none of these, but others may
-// write to the topic.
-const (
-	reasonUnknownKind = "unknown_kind"
-	reasonUnmappable  = "unmappable"
-)
+// reasonUnknownKind is for records that the edge never writes; others may write to the topic. All other
+// reasons are the mapper's.
+const reasonUnknownKind = "unknown_kind"
 
 func (f *events) add(e *stream.Entry) (reason string, err error) {
 	if string(e.Kind) != string(stream.KindEvent) || string(e.Provider) != "segment" {
-		return reasonUnknownKind, fmt.Errorf("kind %q of provider %q is not known to this loader", e.Kind, e.Provider)
+		return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
 	}
 	f.message = outcome.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
 	if err := f.mapper.Map(&f.message, &f.event); err != nil {
-		var coded interface{ Code() string }
-		if errors.As(err, &coded) {
-			return coded.Code(), err
-		}
-		return reasonUnmappable, err
+		return codeOf(err), err
 	}
 	if f.event.Malformed != 0 {
 		f.malformed(f.event.Malformed)
@@ -51,6 +44,14 @@ func (f *events) add(e *stream.Entry) (reason string, err error) {
 	fillOrigin(&f.origin, e)
 	f.rows.Append(&f.event, &f.origin)
 	return "", nil
+}
+
+func codeOf(err error) string {
+	var unmappable *outcome.Unmappable
+	if !errors.As(err, &unmappable) {
+		panic("BUG: the mapper gave no reason: " + err.Error())
+	}
+	return unmappable.Code
 }
 
 func fillOrigin(o *warehouse.Origin, e *stream.Entry) {

@@ -61,12 +61,11 @@ func (l *lane) offer(b *stream.Batch) {
 	l.mu.Lock()
 	l.queue = append(l.queue, b)
 	l.queued += b.Bytes
-	pause := l.queued >= l.service.config.MaxLaneBytes && !l.paused
-	l.paused = l.paused || pause
-	l.mu.Unlock()
-	if pause {
-		l.service.consumer.Pause(l.Partition)
+	if l.queued >= l.service.config.MaxLaneBytes && !l.paused {
+		l.paused = true
+		l.service.consumer.Pause(l.Partition) // under the lock, so that no Resume can overtake it
 	}
+	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -76,18 +75,16 @@ func (l *lane) offer(b *stream.Batch) {
 // next takes a batch from the queue.
 func (l *lane) next() *stream.Batch {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if len(l.queue) == 0 {
-		l.mu.Unlock()
 		return nil
 	}
 	b := l.queue[0]
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.queued -= b.Bytes
-	resume := l.paused && l.queued < l.service.config.MaxLaneBytes/2
-	l.paused = l.paused && !resume
-	l.mu.Unlock()
-	if resume {
+	if l.paused && l.queued < l.service.config.MaxLaneBytes/2 {
+		l.paused = false
 		l.service.consumer.Resume(l.Partition)
 	}
 	return b
@@ -172,9 +169,11 @@ func (f *filling) work() {
 			f.due = false
 		}
 		f.chunk.end = f.batch.End
-		for ; f.at < f.batch.Len() && !f.full(); f.at++ {
+		for f.at < f.batch.Len() && !f.full() {
 			f.batch.Entry(f.at, &f.entry)
-			f.chunk.take(&f.entry, f.batch.Size(f.at))
+			size := f.batch.Size(f.at)
+			f.at++ // from here on it is the chunk's, whatever becomes of it
+			f.chunk.take(&f.entry, size)
 		}
 		if f.at == f.batch.Len() {
 			f.batch = nil

@@ -34,6 +34,15 @@ func (s *Service) take(b *stream.Batch) {
 	l.offer(b)
 }
 
+// abandon makes every lane give up what it has.
+func (s *Service) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		l.cancel()
+	}
+}
+
 // Assigned opens a lane for each partition.
 func (s *Service) Assigned(partitions []stream.Partition) {
 	s.mu.Lock()
@@ -58,8 +67,10 @@ func (s *Service) Revoked(partitions []stream.Partition, lost bool) {
 		delete(s.lanes, p)
 		s.mu.Unlock()
 		if l != nil {
-			wait.Go(func() { l.finish(timeout) })
-			s.metrics.forget(p)
+			wait.Go(func() {
+				l.finish(timeout)
+				s.metrics.forget(p)
+			})
 		}
 	}
 	wait.Wait()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sethvargo/go-retry"
@@ -16,15 +17,23 @@ import (
 // works or the lane is given up; a chunk that was not committed is in the log still.
 func (l *lane) send() {
 	for c := range l.handed {
-		if err := l.store(c); err != nil {
-			if l.ctx.Err() == nil {
-				l.service.fail(err)
-			}
-			l.cancel()
-		}
+		l.deliver(c)
+	}
+}
+
+// deliver stores a chunk and makes it ready to be filled again. Without success there is nothing to go
+// on with: what comes behind it must not be committed.
+func (l *lane) deliver(c *chunk) {
+	defer func() {
 		l.service.budget.give(c.held)
 		c.clear()
 		l.free <- c
+	}()
+	if err := l.store(c); err != nil {
+		if errors.Is(err, stream.ErrFenced) {
+			l.service.fail(err)
+		}
+		l.cancel()
 	}
 }
 
@@ -61,19 +70,25 @@ func (l *lane) insert(c *chunk) error {
 	return err
 }
 
+// buryAtOnce bounds the dead letters that are written, and after a failure written again, together.
+const buryAtOnce = 1000
+
 // bury writes the chunk's dead letters to their topic.
 func (l *lane) bury(c *chunk) error {
-	if len(c.dead) == 0 {
-		return nil
-	}
-	return l.retry("write dead letters", func(ctx context.Context) error {
-		out := l.service.producer.Begin(len(c.dead), nil)
-		for i := range c.dead {
-			d := &c.dead[i]
-			out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, d.reason, d.detail, fmt.Sprintf("%s/%d", l.Partition, d.offset))
+	for dead := range slices.Chunk(c.dead, buryAtOnce) {
+		err := l.retry("write dead letters", func(ctx context.Context) error {
+			out := l.service.producer.Begin(len(dead), nil)
+			for i := range dead {
+				d := &dead[i]
+				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, d.reason, d.detail, fmt.Sprintf("%s/%d", l.Partition, d.offset))
+			}
+			return out.Send(ctx)
+		})
+		if err != nil {
+			return err
 		}
-		return out.Send(ctx)
-	})
+	}
+	return nil
 }
 
 const (

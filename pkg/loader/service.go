@@ -32,11 +32,12 @@ type Service struct {
 	budget   *budget
 	metrics  *metrics
 
+	newFiller func(stream.Partition) filler // makes what turns a partition's records into rows
+
 	mu     sync.Mutex
 	lanes  map[stream.Partition]*lane
 	joined atomic.Bool
-
-	failed chan error
+	fail   context.CancelCauseFunc // ends the present membership
 }
 
 var errPanic = errors.New("a bug ended a lane; see the log")
@@ -58,8 +59,8 @@ func New(config Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{config: config, deps: deps, producer: producer, inserter: inserter, budget: newBudget(config.MaxHeldBytes),
-		lanes: map[stream.Partition]*lane{}, failed: make(chan error, 1)}
-	s.metrics = newMetrics(deps.Metrics, s.budget)
+		lanes: map[stream.Partition]*lane{}}
+	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget)
 	deps.Health.Require("loader", func() error {
 		if !s.joined.Load() {
 			return errors.New("the consumer group has not assigned partitions yet")
@@ -69,8 +70,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// newFiller makes what turns a partition's records into rows.
-func (s *Service) newFiller(p stream.Partition) filler {
+func (s *Service) fillerFor(p stream.Partition) filler {
 	if p.Topic == s.deps.Stream.Topics().DeadLetters {
 		return newLetters(p)
 	}
@@ -78,14 +78,30 @@ func (s *Service) newFiller(p stream.Partition) filler {
 }
 
 // Run loads until ctx ends, and then gives its partitions up: what is in a block is inserted and
-// committed, the rest stays in the log.
+// committed, the rest stays in the log. It is called once.
 func (s *Service) Run(ctx context.Context) error {
+	defer s.close()
 	if err := s.deps.Stream.AwaitTopics(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
+	for {
+		err := s.load(ctx)
+		if !errors.Is(err, stream.ErrFenced) {
+			return err
+		}
+		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it anew", "error", err)
+	}
+}
+
+// load is one membership in the group: until ctx ends, a lane fails, or the group moves on.
+func (s *Service) load(ctx context.Context) error {
+	member, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	s.fail = fail
+	s.joined.Store(false)
 	topics := s.deps.Stream.Topics()
 	// Lanes are opened from the consumer's own goroutine, so they may come before NewConsumer returns;
 	// they need the consumer only for batches, and those come from read.
@@ -94,25 +110,24 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	s.consumer = consumer
-	ctx, stop := context.WithCancelCause(ctx)
-	var wait sync.WaitGroup
-	wait.Go(func() { s.read(ctx) })
-	select {
-	case <-ctx.Done():
-	case err = <-s.failed:
+	s.read(member)
+	err = context.Cause(member)
+	if errors.Is(err, stream.ErrFenced) {
+		s.abandon()
 	}
-	stop(err)
-	wait.Wait()
 	consumer.Close()
-	_ = s.producer.Close(context.Background()) // the lanes have waited for all they wrote
-	s.inserter.Close()
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
 	return err
 }
 
-// fail ends Run with an error; the first one counts.
-func (s *Service) fail(err error) {
-	select {
-	case s.failed <- err:
-	default:
+func (s *Service) close() {
+	// The lanes have waited for all that counts; what they gave up on is not waited for.
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.StopTimeout)
+	defer cancel()
+	if err := s.producer.Close(ctx); err != nil {
+		s.deps.Log.Warn("some dead letters were still under way; they will be written again", "error", err)
 	}
+	s.inserter.Close()
 }

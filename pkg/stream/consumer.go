@@ -4,29 +4,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // ConsumerConfig says as which group to read, and how much at once.
 type ConsumerConfig struct {
 	Group             string        `help:"The consumer group: loaders of one group share the partitions." default:"millrace-loader"`
 	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"10s"`
-	FetchBytes        int32         `help:"Bytes asked of a broker at once." default:"33554432"`
-	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once." default:"8388608"`
+	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"8388608"`
+	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"2097152"`
 	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`
 }
+
+// minSessionTimeout is the brokers' default for group.min.session.timeout.ms.
+const minSessionTimeout = 6 * time.Second
 
 // Validate checks the bounds.
 func (c *ConsumerConfig) Validate() error {
 	switch {
 	case c.Group == "":
 		return errors.New("--group must not be empty")
-	case c.SessionTimeout < 3*time.Second:
-		return fmt.Errorf("--session-timeout is %s, but must be at least 3s", c.SessionTimeout)
+	case c.SessionTimeout < minSessionTimeout:
+		return fmt.Errorf("--session-timeout is %s, but must be at least %s: brokers take no less by default", c.SessionTimeout, minSessionTimeout)
 	case c.FetchPartition < 1<<20 || c.FetchBytes < c.FetchPartition:
 		return errors.New("--fetch-partition-bytes must be at least 1048576, and --fetch-bytes at least that")
 	case c.ConcurrentFetches < 1:
@@ -73,13 +75,25 @@ type Owner interface {
 // Consumer is one member of the group.
 type Consumer struct {
 	kafka *kgo.Client
+	owner Owner
+
+	committing chan struct{} // holds a token while a commit is under way
+
+	mu      sync.Mutex
+	members map[Partition]string // what is owned, and as which member it was assigned
 }
+
+// fetchMaxWait is how long a broker holds a fetch that finds nothing. New records end it at once, but a
+// partition that is resumed has to wait for it, since it was not part of it: at the client's default of
+// five seconds, a backlog that made lanes pause was loaded in bursts with seconds of silence between them.
+const fetchMaxWait = 100 * time.Millisecond
 
 // NewConsumer joins the group for the topics.
 func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...string) (*Consumer, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	consumer := &Consumer{owner: owner, committing: make(chan struct{}, 1), members: map[Partition]string{}}
 	kafka, err := kgo.NewClient(c.options(
 		c.observed("consumer"),
 		kgo.ConsumerGroup(config.Group),
@@ -91,17 +105,41 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		kgo.DisableAutoCommit(),
 		// A partition changes hands only between polls, when no batch of it is being handed out.
 		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchMaxWait(fetchMaxWait),
 		kgo.FetchMaxBytes(config.FetchBytes),
 		kgo.FetchMaxPartitionBytes(config.FetchPartition),
 		kgo.MaxConcurrentFetches(config.ConcurrentFetches),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { owner.Assigned(partitions(m)) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { owner.Revoked(partitions(m), false) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { owner.Revoked(partitions(m), true) }),
+		kgo.OnPartitionsAssigned(consumer.assigned),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), false) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), true) }),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("configure the Kafka consumer: %w", err)
 	}
-	return &Consumer{kafka: kafka}, nil
+	consumer.kafka = kafka
+	return consumer, nil
+}
+
+// assigned and revoked come from the Kafka client's own goroutine, the first perhaps before NewConsumer
+// has returned.
+func (c *Consumer) assigned(_ context.Context, kafka *kgo.Client, m map[string][]int32) {
+	member, _ := kafka.GroupMetadata()
+	list := partitions(m)
+	c.mu.Lock()
+	for _, p := range list {
+		c.members[p] = member
+	}
+	c.mu.Unlock()
+	c.owner.Assigned(list)
+}
+
+func (c *Consumer) revoked(list []Partition, lost bool) {
+	c.owner.Revoked(list, lost)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range list {
+		delete(c.members, p)
+	}
 }
 
 func partitions(m map[string][]int32) []Partition {
@@ -118,7 +156,7 @@ func partitions(m map[string][]int32) []Partition {
 const maxPollRecords = 50_000
 
 // Poll waits for records and passes each partition's to take, which must not block. The error, if any,
-// is of one partition or broker: polling again goes on with the rest.
+// is of one partition, one broker or the membership: polling again goes on with the rest.
 func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 	defer c.kafka.AllowRebalance()
 	fetches := c.kafka.PollRecords(ctx, maxPollRecords)
@@ -137,7 +175,11 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 	}
 	var err error
 	fetches.EachError(func(topic string, partition int32, cause error) {
-		err = fmt.Errorf("fetch %s/%d: %w", topic, partition, cause)
+		if topic == "" { // it is the membership that failed
+			err = cause
+			return
+		}
+		err = fmt.Errorf("fetch %s: %w", Partition{topic, partition}, cause)
 	})
 	return err
 }
@@ -158,41 +200,6 @@ func (c *Consumer) Pause(p Partition) {
 // Resume ends a Pause.
 func (c *Consumer) Resume(p Partition) {
 	c.kafka.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
-}
-
-// ErrFenced means that the group has moved on without this member: what it holds is not its own any
-// more, and nothing of it counts.
-var ErrFenced = errors.New("the consumer group has moved on")
-
-// Commit notes that everything before next is done. It names this member's generation, so that a member
-// the group has given up on cannot take progress back.
-func (c *Consumer) Commit(ctx context.Context, p Partition, next int64) error {
-	offsets := map[string]map[int32]kgo.EpochOffset{p.Topic: {p.ID: {Epoch: -1, Offset: next}}}
-	var failed error
-	c.kafka.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-		failed = commitError(answer, err)
-	})
-	switch {
-	case failed == nil:
-		return nil
-	case errors.Is(failed, kerr.IllegalGeneration), errors.Is(failed, kerr.UnknownMemberID), errors.Is(failed, kerr.FencedInstanceID):
-		return fmt.Errorf("commit %s: %w: %w", p, ErrFenced, failed)
-	}
-	return fmt.Errorf("commit %s: %w", p, failed)
-}
-
-func commitError(answer *kmsg.OffsetCommitResponse, err error) error {
-	if err != nil {
-		return err
-	}
-	for _, topic := range answer.Topics {
-		for _, partition := range topic.Partitions {
-			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Close leaves the group. Owner.Revoked is called for what is still owned.

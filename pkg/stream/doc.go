@@ -7,6 +7,7 @@
 //	client.go    configuration, and the client options that all parts share
 //	record.go    what stands in a record: key, value, headers
 //	producer.go  a request's records, written together and waited for
-//	consumer.go  a group member that reads partitions and commits by hand
+//	consumer.go  a group member that reads partitions
+//	commit.go    what it has done with, noted by hand
 //	log.go       a compacted topic followed from its start: the registry of connections
 package stream

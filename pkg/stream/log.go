@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +56,9 @@ func (l *Log) Follow(ctx context.Context, apply func(key string, value []byte)) 
 		return err
 	}
 	defer kafka.Close()
-	go l.confirm(ctx)
+	var confirming sync.WaitGroup
+	defer confirming.Wait()
+	confirming.Go(func() { l.confirm(ctx) })
 	for ctx.Err() == nil {
 		l.poll(ctx, kafka, apply)
 	}
@@ -65,9 +68,6 @@ func (l *Log) Follow(ctx context.Context, apply func(key string, value []byte)) 
 func (l *Log) poll(ctx context.Context, kafka *kgo.Client, apply func(key string, value []byte)) {
 	fetches := kafka.PollFetches(ctx)
 	fetches.EachRecord(func(r *kgo.Record) {
-		if r.Offset < l.applied.Load() {
-			l.currentAt.Store(nil) // the topic was made anew: nothing is certain until its end is reached
-		}
 		apply(string(r.Key), r.Value)
 		l.applied.Store(r.Offset + 1)
 	})
@@ -85,8 +85,10 @@ func (l *Log) confirm(ctx context.Context) {
 	ticker := time.NewTicker(confirmEvery)
 	defer ticker.Stop()
 	for {
-		before := time.Now()
-		if end, err := l.end(ctx); err == nil && l.reach(ctx, end) {
+		before, applied := time.Now(), l.applied.Load()
+		end, err := l.end(ctx)
+		// An end before what has been applied is that of another topic, made anew under the name.
+		if err == nil && end >= applied && l.reach(ctx, end) {
 			l.currentAt.Store(&before)
 		}
 		select {

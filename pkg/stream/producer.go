@@ -42,6 +42,9 @@ type Producer struct {
 	pool    sync.Pool
 }
 
+// requestOverhead is what the network may take beside the time-out that a broker is told.
+const requestOverhead = 2 * time.Second
+
 // maxBufferedRecords is far above what the bound in bytes lets through.
 const maxBufferedRecords = 4 << 20
 
@@ -55,6 +58,10 @@ func (c *Client) NewProducer(part string, config ProducerConfig) (*Producer, err
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(config.Linger),
 		kgo.RecordDeliveryTimeout(config.ProduceTimeout),
+		// A request that a broker never answers holds its records and all behind them until these two are over;
+		// the client's own 10s each kept an edge down for 20s.
+		kgo.ProduceRequestTimeout(config.ProduceTimeout),
+		kgo.RequestTimeoutOverhead(requestOverhead),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.MaxBufferedBytes(config.MaxBufferedSize),
 		kgo.ProducerBatchCompression(codecs[config.Compression], kgo.NoCompression()),

@@ -31,6 +31,11 @@ func (c *Config) topics() Topics {
 // size is kept whole, so it can be as large as a body.
 const DeadLetterRecordBytes = 16 << 20
 
+const (
+	cleanupPolicy = "cleanup.policy"
+	compact       = "compact"
+)
+
 type topicSpec struct {
 	name       string
 	partitions int32
@@ -45,7 +50,7 @@ func (c *Config) specs() []topicSpec {
 			"retention.ms": millis(c.Retention),
 		}},
 		{t.Connections, 1, map[string]string{
-			"cleanup.policy": "compact",
+			cleanupPolicy: compact,
 		}},
 		{t.DeadLetters, c.Partitions, map[string]string{
 			"retention.ms":      millis(c.DeadLetterRetention),
@@ -55,7 +60,7 @@ func (c *Config) specs() []topicSpec {
 }
 
 // EnsureTopics creates the topics that are missing. It leaves those that exist as they are, but
-// refuses a registry that would not be read in order.
+// refuses a registry that would not be read in order or would forget.
 func (c *Client) EnsureTopics(ctx context.Context) error {
 	existing, err := c.admin.ListTopics(ctx)
 	if err != nil {
@@ -68,8 +73,10 @@ func (c *Client) EnsureTopics(ctx context.Context) error {
 			if err := c.create(ctx, spec); err != nil {
 				return err
 			}
-		case spec.partitions == 1 && len(found.Partitions) != 1:
-			return fmt.Errorf("%w: %s has %d partitions, but a registry must have one: delete it or choose another --topic-prefix", errTopicUnfit, spec.name, len(found.Partitions))
+		case spec.name == c.topics.Connections:
+			if err := c.checkRegistry(ctx, spec.name, len(found.Partitions)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -100,7 +107,10 @@ const (
 var errTopicUnfit = errors.New("a topic is not as it must be")
 
 func (c *Client) create(ctx context.Context, spec topicSpec) error {
-	settings := map[string]*string{"min.insync.replicas": kadm.StringPtr(strconv.Itoa(c.config.minInsync()))}
+	settings := map[string]*string{}
+	if c.config.Replication > 0 {
+		settings["min.insync.replicas"] = kadm.StringPtr(strconv.Itoa(c.config.minInsync()))
+	}
 	for name, value := range spec.settings {
 		settings[name] = kadm.StringPtr(value)
 	}
@@ -111,6 +121,31 @@ func (c *Client) create(ctx context.Context, spec topicSpec) error {
 	return nil
 }
 
+// checkRegistry refuses a topic that is no registry: of several partitions there is no one order, and
+// without compaction alone the brokers delete connections with age.
+func (c *Client) checkRegistry(ctx context.Context, name string, partitions int) error {
+	if partitions != 1 {
+		return fmt.Errorf("%w: %s has %d partitions, but a registry must have one: delete it or choose another --topic-prefix", errTopicUnfit, name, partitions)
+	}
+	configs, err := c.admin.DescribeTopicConfigs(ctx, name)
+	if err != nil {
+		return fmt.Errorf("describe topic %s: %w", name, err)
+	}
+	config, err := configs.On(name, nil)
+	if err != nil {
+		return fmt.Errorf("describe topic %s: %w", name, err)
+	}
+	if config.Err != nil {
+		return fmt.Errorf("describe topic %s: %w", name, config.Err)
+	}
+	for _, setting := range config.Configs {
+		if policy := setting.MaybeValue(); setting.Key == cleanupPolicy && policy != compact {
+			return fmt.Errorf("%w: %s has cleanup.policy=%s, but a registry must have compact: alter it or choose another --topic-prefix", errTopicUnfit, name, policy)
+		}
+	}
+	return nil
+}
+
 // minInsync makes acks=all mean that the loss of one broker loses nothing, where there are enough
-// replicas for that.
+// replicas for that. Where the brokers choose how many, it is theirs to choose this too.
 func (c *Config) minInsync() int { return max(1, int(c.Replication)-1) }

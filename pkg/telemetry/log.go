@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 )
 
 // LogConfig says what to log and how.
@@ -21,7 +22,12 @@ func (c *LogConfig) Logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// BUG logs a panic that was caught and says what was being done.
+// BUG logs a panic that was caught and says what was being done. Of the panic's own text only the Go
+// runtime's is shown, which holds types and numbers: any other could quote what was being worked on.
 func BUG(log *slog.Logger, doing string, panicked any, stack []byte) {
-	log.Error("BUG: panic while "+doing, "panic", fmt.Sprintf("%T", panicked), "stack", string(stack))
+	what := fmt.Sprintf("%T", panicked)
+	if err, ok := panicked.(runtime.Error); ok {
+		what = err.Error()
+	}
+	log.Error("BUG: panic while "+doing, "panic", what, "stack", string(stack))
 }

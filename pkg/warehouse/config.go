@@ -20,7 +20,7 @@ type Config struct {
 	Password    string        `name:"clickhouse-password" help:"Password; better given as MILLRACE_CLICKHOUSE_PASSWORD."`
 	TLS         bool          `name:"clickhouse-tls" help:"Connect with TLS."`
 	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on their way: none, lz4 or zstd. None is fastest where the network is." enum:"none,lz4,zstd" default:"lz4"`
-	Timeout     time.Duration `name:"insert-timeout" help:"How long ClickHouse may be silent during an insert before the connection is given up and the same block is sent again." default:"60s"`
+	Timeout     time.Duration `name:"insert-timeout" help:"How long an insert may take before its connection is given up and the same block is sent again." default:"60s"`
 	Inserts     int           `name:"concurrent-inserts" help:"Blocks sent at once." default:"4"`
 }
 

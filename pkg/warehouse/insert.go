@@ -77,6 +77,11 @@ func (i *Inserter) send(ctx context.Context, client *ch.Client, b *block, token 
 			return nil, err
 		}
 	}
+	// The client looks at its context only between reads, and goes on reading from a server that is silent:
+	// closing the connection ends both.
+	ctx, cancel := context.WithTimeout(ctx, i.config.Timeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
 	err := client.Do(ctx, ch.Query{
 		Body:     "INSERT INTO " + b.table + " (" + strings.Join(b.names, ", ") + ") VALUES",
 		Input:    b.input(),

@@ -1,0 +1,72 @@
+package loader
+
+import (
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkLoader takes a backlog through the whole loader into ClickHouse. The broker is in this process
+// and its cost in cpu-µs/event; ClickHouse is in one of its own.
+func BenchmarkLoader(b *testing.B) {
+	const events, partitions, products = 400_000, 8, 50
+	w := newWorld(b, partitions)
+	w.config.BlockLinger = 100 * time.Millisecond
+	w.config.Warehouse.Compression = "none"
+	w.produce(b, 0, events, products)
+	b.ResetTimer()
+	cpu, rows := time.Duration(0), 0
+	for i := 0; b.Loop(); i++ {
+		w.config.Consumer.Group = "bench-" + time.Now().String() // from the start again
+		before := processTime()
+		loader := w.load(b)
+		eventually(b, func() bool {
+			time.Sleep(20 * time.Millisecond)
+			return loader.value(b, "millrace_loader_records_committed_total", "") == events
+		}, "all is loaded")
+		cpu += processTime() - before
+		rows += events
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		b.ReportMetric(float64(memory.Sys>>20), "MB-of-the-process")
+		b.ReportMetric(loader.value(b, "millrace_loader_blocks_inserted_total", ""), "blocks")
+		b.StopTimer()
+		loader.stop(b)
+		w.db.Exec(b, "TRUNCATE TABLE events")
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(rows), "cpu-µs/event")
+}
+
+// processTime is the processor time that this process has used.
+func processTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func BenchmarkFill(b *testing.B) {
+	w := newWorld(b, 1)
+	loader := w.prepare(b)
+	c := &chunk{filler: loader.fillerFor(w.ingest(0))}
+	entries := entriesOf(1000)
+	bytes := int64(0)
+	for i := range entries {
+		bytes += int64(len(entries[i].Value))
+	}
+	b.SetBytes(bytes)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range entries {
+			c.take(&entries[i], 1)
+		}
+		c.clear()
+	}
+	require.Empty(b, c.dead)
+}

@@ -1,0 +1,318 @@
+package loader
+
+import (
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/pkg/embedded"
+	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+func (w *world) hideEvents(t *testing.T) { w.db.Exec(t, "RENAME TABLE events TO hidden") }
+func (w *world) bringBack(t *testing.T)  { w.db.Exec(t, "RENAME TABLE hidden TO events") }
+func (r *running) tries(attempt string) func() bool {
+	return func() bool { return strings.Contains(r.log.String(), "cannot "+attempt+", trying again") }
+}
+
+func TestNothingIsCommittedThatIsNotInserted(t *testing.T) {
+	w := newWorld(t, 2)
+	w.produce(t, 0, 1000, 10)
+	loader := w.load(t)
+	w.caughtUp(t)
+	w.hideEvents(t)
+	w.produce(t, 1000, 2000, 10)
+	eventually(t, loader.tries("insert into ClickHouse"), "it fails")
+	require.Equal(t, int64(1000), w.lag(t))
+	w.bringBack(t)
+	w.caughtUp(t)
+	w.outcomes(t, 2000)
+	require.Equal(t, "2000", w.rows(t))
+	require.NotZero(t, loader.value(t, "millrace_loader_retries_total", "insert into ClickHouse"))
+}
+
+func TestClickHouseIsKilledAndComesBack(t *testing.T) {
+	w := newWorld(t, 2)
+	engine := w.ownEngine(t)
+	w.load(t)
+	for i := range 3 {
+		require.NoError(t, syscall.Kill(engine.Pid(), syscall.SIGKILL))
+		w.produce(t, i*1000, i*1000+1000, 10)
+		eventually(t, func() bool { return engine.Restarts() == int64(i+1) }, "started again")
+	}
+	w.caughtUp(t)
+	w.outcomes(t, 3000)
+}
+
+// ownEngine replaces the world's ClickHouse by one that may be killed.
+func (w *world) ownEngine(t *testing.T) *embedded.ClickHouse {
+	t.Helper()
+	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: embeddedtest.Engine(t)})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = engine.Close(t.Context()) })
+	w.db.ClickHouse = engine
+	w.config.Warehouse.ClickHouse = engine.Addr()
+	_, err = warehouse.Migrate(t.Context(), w.config.Warehouse)
+	require.NoError(t, err)
+	return engine
+}
+
+func TestNothingIsCommittedThatIsNotBuried(t *testing.T) {
+	w := newWorld(t, 1)
+	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: w.client.Topics().DeadLetters, Err: kerr.PolicyViolation, Count: -1})
+	w.foreign(t, event(`{"type":"track","event":"E","messageId":"1"}`), event(`broken`))
+	loader := w.load(t)
+	eventually(t, loader.tries("write dead letters"), "it fails")
+	require.Equal(t, int64(2), w.lag(t))
+	require.Equal(t, "1", w.rows(t), "rows come first")
+	fault.Remove()
+	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "1" }, "it is there")
+	w.caughtUp(t)
+	w.outcomes(t, 1)
+	require.Equal(t, "1", w.rows(t), "and are not sent again")
+}
+
+func TestWhatWasNotCommittedIsInsertedAgainAndCountsOnce(t *testing.T) {
+	w := newWorld(t, 2)
+	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	w.produce(t, 0, 1000, 10)
+	first := w.load(t)
+	eventually(t, first.tries("commit offsets"), "it fails")
+	eventually(t, func() bool { return w.rows(t) == "1000" }, "inserted")
+	first.stop(t)
+	require.Equal(t, int64(1000), w.lag(t))
+	fault.Remove()
+	w.config.BlockRows = 70 // other blocks, so that it is the key that makes one of two rows
+	second := w.load(t)
+	w.caughtUp(t)
+	require.Equal(t, float64(1000), second.value(t, "millrace_loader_rows_inserted_total", ""), "the control: they were sent again")
+	w.outcomes(t, 1000)
+}
+
+// A lane that is given up while its queue, the batch it maps and both its blocks are full gives all back.
+func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.BlockRows, w.config.StopTimeout = 100, 100*time.Millisecond
+	w.hideEvents(t)
+	w.produce(t, 0, 5000, 1)
+	loader := w.load(t)
+	eventually(t, loader.tries("insert into ClickHouse"), "it fails")
+	eventually(t, func() bool { return loader.budget.held.Load() >= sizes(0, 1000) }, "much is held")
+	loader.stop(t)
+	require.Equal(t, int64(5000), w.lag(t))
+	w.bringBack(t)
+	w.load(t)
+	w.caughtUp(t)
+	w.outcomes(t, 5000)
+}
+
+func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.BlockRows, w.config.MaxLaneBytes = 100, 1<<20
+	w.config.Consumer.FetchPartition = 1 << 20
+	w.hideEvents(t)
+	w.produce(t, 0, 10_000, 1)
+	loader := w.load(t)
+	paused := func() bool {
+		loader.mu.Lock()
+		l := loader.lanes[w.ingest(0)]
+		loader.mu.Unlock()
+		if l == nil {
+			return false
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.paused
+	}
+	eventually(t, paused, "paused")
+	held := loader.budget.held.Load()
+	time.Sleep(200 * time.Millisecond)
+	require.Equal(t, held, loader.budget.held.Load(), "nothing more is fetched")
+	require.Less(t, held, sizes(0, 10_000)/2)
+	w.bringBack(t)
+	w.caughtUp(t)
+	w.outcomes(t, 10_000)
+}
+
+func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
+	w := newWorld(t, 4)
+	w.config.MaxHeldBytes, w.config.MaxLaneBytes = 1<<20, 1<<20
+	w.config.Consumer.FetchPartition, w.config.Consumer.FetchBytes, w.config.Consumer.ConcurrentFetches = 1<<20, 1<<20, 1
+	w.hideEvents(t)
+	w.produce(t, 0, 10_000, 50)
+	loader := w.load(t)
+	eventually(t, func() bool { return loader.budget.held.Load() >= w.config.MaxHeldBytes }, "full")
+	held := loader.budget.held.Load()
+	time.Sleep(200 * time.Millisecond)
+	require.Equal(t, held, loader.budget.held.Load(), "nothing more is fetched")
+	require.Less(t, held, sizes(0, 10_000)*3/4)
+	w.bringBack(t)
+	w.caughtUp(t)
+	w.outcomes(t, 10_000)
+}
+
+func TestTwoLoadersShareAndOneStops(t *testing.T) {
+	w := newWorld(t, 8)
+	a := w.load(t)
+	w.produce(t, 0, 5000, 50)
+	b := w.load(t)
+	eventually(t, func() bool { return a.owned() == 8 && b.owned() == 8 }, "they share both topics' partitions")
+	require.Empty(t, b.health.Unmet())
+	w.produce(t, 5000, 10_000, 50)
+	eventually(t, func() bool { return b.value(t, "millrace_loader_rows_inserted_total", "") > 0 }, "the second inserts too")
+	b.stop(t)
+	w.produce(t, 10_000, 15_000, 50)
+	w.caughtUp(t)
+	require.Equal(t, 16, a.owned())
+	w.outcomes(t, 15_000)
+	require.Equal(t, "15000", w.rows(t), "handing over doubles nothing, also without FINAL")
+}
+
+func (r *running) owned() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.lanes)
+}
+
+func TestALoaderIsKilled(t *testing.T) {
+	w := newWorld(t, 8)
+	w.config.BlockRows = 50 // many blocks, so that the kill comes between an insert and its commit
+	victim := w.child(t)
+	w.produce(t, 0, 5000, 50)
+	eventually(t, func() bool { return w.rows(t) != "0" }, "it inserts")
+	require.NoError(t, victim.Process.Kill())
+	require.NotZero(t, w.lag(t), "the control: it had not finished")
+	w.load(t)
+	w.produce(t, 5000, 6000, 50)
+	w.caughtUp(t)
+	w.outcomes(t, 6000)
+}
+
+// A loader that slept too long is not a member any more. It must not count what it did, and joins again.
+func TestALoaderThatTheGroupGaveUpJoinsAnew(t *testing.T) {
+	w := newWorld(t, 2)
+	w.hideEvents(t)
+	w.produce(t, 0, 1000, 10)
+	loader := w.load(t)
+	eventually(t, loader.tries("insert into ClickHouse"), "it has much to do")
+	groups, err := w.admin.DescribeGroups(t.Context(), w.config.Consumer.Group)
+	require.NoError(t, err)
+	for _, member := range groups[w.config.Consumer.Group].Members {
+		request := kmsg.NewPtrLeaveGroupRequest()
+		request.Group, request.MemberID = w.config.Consumer.Group, member.MemberID
+		request.Members = []kmsg.LeaveGroupRequestMember{{MemberID: member.MemberID}}
+		_, err = request.RequestWith(t.Context(), w.kafka)
+		require.NoError(t, err)
+	}
+	w.bringBack(t)
+	w.caughtUp(t)
+	w.outcomes(t, 1000)
+	select {
+	case <-loader.done:
+		t.Fatal("it ended: ", loader.err)
+	default:
+	}
+	loader.stop(t)
+}
+
+// A ClickHouse that neither answers nor goes away must not keep a partition from its next owner.
+func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
+	w := newWorld(t, 2)
+	w.config.Warehouse.Timeout, w.config.StopTimeout = time.Second, 100*time.Millisecond
+	w.config.Warehouse.Inserts = 1 // so that it is the connection in use that hangs
+	engine := w.ownEngine(t)
+	loader := w.load(t)
+	w.produce(t, 0, 100, 10)
+	w.caughtUp(t)
+	pid := engine.Pid()
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	w.produce(t, 100, 200, 10)
+	eventually(t, func() bool { return loader.budget.held.Load() > 0 }, "it inserts")
+	loader.stop(t)
+	require.Equal(t, int64(100), w.lag(t))
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	w.load(t)
+	w.caughtUp(t)
+	w.outcomes(t, 200)
+}
+
+// explosive panics at a certain message.
+type explosive struct{ filler }
+
+func (f explosive) add(e *stream.Entry) (string, error) {
+	if strings.Contains(string(e.Value), "explode") {
+		panic("secret")
+	}
+	return f.filler.add(e)
+}
+
+func TestAPanicEndsTheLoaderAndCommitsNothingWrong(t *testing.T) {
+	w := newWorld(t, 2)
+	loader := w.prepare(t)
+	loader.newFiller = func(p stream.Partition) filler { return explosive{loader.fillerFor(p)} }
+	w.produce(t, 0, 100, 10)
+	loader.start(t)
+	w.caughtUp(t)
+	w.foreign(t, event(`{"type":"track","event":"explode"}`), event(`{"type":"track","event":"behind it"}`))
+	<-loader.done
+	require.ErrorIs(t, loader.err, errPanic)
+	require.Contains(t, loader.log.String(), "BUG: panic while filling a block of millrace.ingest/0")
+	require.NotContains(t, loader.log.String(), "secret")
+	require.Zero(t, loader.budget.held.Load())
+	require.Equal(t, int64(2), w.lag(t))
+	w.outcomes(t, 100)
+}
+
+// unsendable panics in the goroutine that sends.
+type unsendable struct{ filler }
+
+func (unsendable) block() warehouse.Block { panic("secret") }
+
+func TestAPanicWhileSendingCommitsNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	loader := w.prepare(t)
+	loader.newFiller = func(p stream.Partition) filler { return unsendable{loader.fillerFor(p)} }
+	w.produce(t, 0, 100, 1)
+	loader.start(t)
+	<-loader.done
+	require.ErrorIs(t, loader.err, errPanic)
+	require.Contains(t, loader.log.String(), "BUG: panic while sending a block of millrace.ingest/0")
+	require.Zero(t, loader.budget.held.Load())
+	require.Equal(t, int64(100), w.lag(t))
+	w.load(t)
+	w.caughtUp(t)
+	w.outcomes(t, 100)
+}
+
+func TestALoaderThatIsStoppedWhileTheBrokersAreAway(t *testing.T) {
+	w := newWorld(t, 1)
+	w.stream.Brokers = []string{"127.0.0.1:1"}
+	loader := w.load(t)
+	eventually(t, func() bool { return strings.Contains(loader.log.String(), "waiting for the Kafka brokers") }, "it waits")
+	require.NotEmpty(t, loader.health.Unmet())
+	loader.stop(t)
+}
+
+func TestAStoppedLoaderLeavesNoGoroutines(t *testing.T) {
+	w := newWorld(t, 4)
+	before := runtime.NumGoroutine()
+	for i := range 3 {
+		loader := w.prepare(t)
+		loader.start(t)
+		w.produce(t, i*100, i*100+100, 10)
+		w.caughtUp(t)
+		loader.stop(t)
+		loader.deps.Stream.Close()
+	}
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before+4 }, "as few as before")
+}

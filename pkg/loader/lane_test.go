@@ -1,0 +1,121 @@
+package loader
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+func entriesOf(n int) []stream.Entry {
+	entries := make([]stream.Entry, n)
+	for i := range entries {
+		entries[i] = stream.Entry{Kind: []byte("event"), Provider: []byte("segment"), Product: []byte("p"), Value: realistic(i), Offset: int64(i), ReceivedAt: 1}
+	}
+	return entries
+}
+
+var partition = stream.Partition{Topic: "t", ID: 3}
+
+func eventsChunk() *chunk {
+	return &chunk{filler: newEvents(partition, func(outcome.Overrides) {})}
+}
+
+func TestAChunkIsARangeOfOffsets(t *testing.T) {
+	c := eventsChunk()
+	require.True(t, c.empty())
+	entries := entriesOf(3)
+	entries[0].Offset, entries[1].Offset, entries[2].Offset = 10, 11, 15 // compaction and markers leave gaps
+	entries[0].ReceivedAt, entries[1].Value = 77, []byte("broken")
+	for i := range entries {
+		c.take(&entries[i], 100)
+	}
+	require.False(t, c.empty())
+	require.Equal(t, int64(10), c.first)
+	require.Equal(t, int64(16), c.next)
+	require.Equal(t, int64(300), c.held)
+	require.Equal(t, int64(77), c.oldest)
+	require.Equal(t, 3, c.entries)
+	require.Equal(t, 2, c.block().Rows())
+	require.Len(t, c.dead, 1)
+	require.Equal(t, "broken", string(c.dead[0].value))
+	require.Equal(t, int64(11), c.dead[0].offset)
+	c.clear()
+	require.True(t, c.empty())
+	require.Zero(t, c.held)
+	require.Zero(t, c.block().Rows())
+	require.Empty(t, c.dead)
+}
+
+func TestAChunkOfNothingButDeadLettersFillsUp(t *testing.T) {
+	c := eventsChunk()
+	config := Config{BlockRows: 2, BlockBytes: 1 << 20}
+	for range 2 {
+		require.False(t, c.full(&config))
+		c.take(&stream.Entry{}, 1)
+	}
+	require.True(t, c.full(&config))
+	require.Zero(t, c.block().Rows())
+}
+
+func TestADeadLetterOutlivesTheNextEntry(t *testing.T) {
+	c := eventsChunk()
+	entries := entriesOf(1)
+	e := stream.Entry{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("x"), Kind: []byte("k"), Value: []byte("v"), Context: []byte("ctx"), ReceivedAt: 5, Offset: 6}
+	c.take(&e, 1)
+	e = entries[0]
+	c.take(&e, 1)
+	require.Equal(t, []deadLetter{{
+		source:     stream.Source{Workspace: "w", Product: "p", Connection: "c", Provider: "x"},
+		receivedAt: 5, value: []byte("v"), context: []byte("ctx"), reason: "unknown_kind",
+		detail: `kind "k" of provider "x" is not known to this loader`, offset: 6,
+	}}, c.dead)
+}
+
+func TestFillingAChunkAllocatesNothing(t *testing.T) {
+	c := eventsChunk()
+	entries := entriesOf(1000)
+	fill := func() {
+		for i := range entries {
+			c.take(&entries[i], 1)
+		}
+		c.clear()
+	}
+	fill()
+	require.Empty(t, c.dead)
+	// The block learns its few dictionary values anew each time.
+	require.Less(t, testing.AllocsPerRun(10, fill), 20.0)
+}
+
+func TestBudget(t *testing.T) {
+	b := newBudget(100)
+	b.wait(t.Context())
+	b.take(99)
+	b.wait(t.Context())
+	b.take(50)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	b.wait(ctx)
+	require.Error(t, ctx.Err(), "it waited to the end")
+	waited := make(chan struct{})
+	go func() { defer close(waited); b.wait(t.Context()) }()
+	b.give(1)
+	b.give(1)
+	select {
+	case <-waited:
+		t.Fatal("147 of 100 are held")
+	case <-time.After(10 * time.Millisecond):
+	}
+	b.give(100)
+	<-waited
+}
+
+func TestOnlyTheMappersReasonsAreKnown(t *testing.T) {
+	require.Panics(t, func() { codeOf(errors.New("?")) })
+	require.Equal(t, "too_deep", codeOf(&outcome.Unmappable{Code: "too_deep"}))
+}

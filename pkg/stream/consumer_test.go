@@ -1,0 +1,339 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// ledger is what all members of a group are told, in the order in which it happens.
+type ledger struct {
+	mu     sync.Mutex
+	owners map[Partition]string
+	broken []string
+}
+
+func (l *ledger) owned(by string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, owner := range l.owners {
+		if owner == by {
+			n++
+		}
+	}
+	return n
+}
+
+// member is one consumer with a goroutine that polls it.
+type member struct {
+	*Consumer
+	name   string
+	ledger *ledger
+
+	mu      sync.Mutex
+	seen    map[Partition][]int64
+	pollErr error
+	busy    bool
+	lost    int
+	stop    func()
+}
+
+func (m *member) Assigned(partitions []Partition) {
+	m.note(m.busy, "assigned during a poll")
+	m.ledger.mu.Lock()
+	defer m.ledger.mu.Unlock()
+	for _, p := range partitions {
+		if owner := m.ledger.owners[p]; owner != "" {
+			m.ledger.broken = append(m.ledger.broken, fmt.Sprintf("%s was assigned to %s before %s had given it up", p, m.name, owner))
+		}
+		m.ledger.owners[p] = m.name
+	}
+}
+
+func (m *member) Revoked(partitions []Partition, lost bool) {
+	m.note(m.busy, "revoked during a poll")
+	time.Sleep(20 * time.Millisecond) // a lane that finishes
+	m.ledger.mu.Lock()
+	defer m.ledger.mu.Unlock()
+	for _, p := range partitions {
+		delete(m.ledger.owners, p)
+	}
+	if lost {
+		m.lost++
+	}
+}
+
+func (m *member) note(wrong bool, what string) {
+	if wrong {
+		m.ledger.mu.Lock()
+		m.ledger.broken = append(m.ledger.broken, what)
+		m.ledger.mu.Unlock()
+	}
+}
+
+func (m *member) take(b *Batch) {
+	m.busy = true
+	defer func() { m.busy = false }()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	bytes := int64(0)
+	for i := range b.Len() {
+		var e Entry
+		b.Entry(i, &e)
+		m.seen[b.Partition] = append(m.seen[b.Partition], e.Offset)
+		bytes += b.Size(i)
+	}
+	if bytes != b.Bytes {
+		m.note(true, "bytes do not add up")
+	}
+}
+
+func (m *member) count(p Partition) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.seen[p])
+}
+
+func (m *member) total() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, offsets := range m.seen {
+		n += len(offsets)
+	}
+	return n
+}
+
+func join(t *testing.T, c *Client, l *ledger, name string) *member {
+	t.Helper()
+	config := ConsumerConfig{}
+	require.NoError(t, kong.ApplyDefaults(&config))
+	config.SessionTimeout = minSessionTimeout
+	m := &member{name: name, ledger: l, seen: map[Partition][]int64{}}
+	own := clientFor(t, c.config) // a registry of metrics is for one consumer
+	consumer, err := own.NewConsumer(config, m, c.Topics().Ingest)
+	require.NoError(t, err)
+	m.Consumer = consumer
+	ctx, cancel := context.WithCancel(context.Background())
+	var polling sync.WaitGroup
+	polling.Go(func() {
+		for ctx.Err() == nil {
+			if err := consumer.Poll(ctx, m.take); err != nil && ctx.Err() == nil {
+				m.mu.Lock()
+				m.pollErr = err
+				m.mu.Unlock()
+			}
+		}
+	})
+	m.stop = sync.OnceFunc(func() {
+		cancel()
+		polling.Wait()
+		consumer.Close()
+	})
+	t.Cleanup(m.stop)
+	return m
+}
+
+func newLedger(t *testing.T) *ledger {
+	l := &ledger{owners: map[Partition]string{}}
+	t.Cleanup(func() { require.Empty(t, l.broken) })
+	return l
+}
+
+// produce writes n records to each of the partitions.
+func produce(t *testing.T, c *Client, n int, partitions ...int32) {
+	t.Helper()
+	kafka := foreign(t, c, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	var records []*kgo.Record
+	for _, p := range partitions {
+		for i := range n {
+			records = append(records, &kgo.Record{Topic: c.Topics().Ingest, Partition: p, Key: []byte("k"), Value: fmt.Appendf(nil, "%d", i)})
+		}
+	}
+	require.NoError(t, kafka.ProduceSync(t.Context(), records...).FirstErr())
+}
+
+func committed(t *testing.T, c *Client, p Partition) int64 {
+	t.Helper()
+	offsets, err := kadm.NewClient(foreign(t, c)).FetchOffsets(t.Context(), "millrace-loader")
+	require.NoError(t, err)
+	if offset, ok := offsets.Lookup(p.Topic, p.ID); ok {
+		return offset.At
+	}
+	return -1
+}
+
+func TestAGroupSharesAndHandsOver(t *testing.T) {
+	_, c := started(t)
+	l := newLedger(t)
+	produce(t, c, 10, 0, 1, 2, 3)
+	a := join(t, c, l, "a")
+	eventually(t, func() bool { return a.total() == 40 }, "all is read")
+	for p := range int32(4) {
+		require.Equal(t, []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, a.seen[Partition{c.Topics().Ingest, p}], "in order")
+		require.NoError(t, a.Commit(t.Context(), Partition{c.Topics().Ingest, p}, 10))
+		require.Equal(t, int64(10), committed(t, c, Partition{c.Topics().Ingest, p}))
+	}
+
+	b := join(t, c, l, "b")
+	eventually(t, func() bool { return l.owned("a") == 2 && l.owned("b") == 2 }, "the two share")
+	produce(t, c, 10, 0, 1, 2, 3)
+	eventually(t, func() bool { return a.total()+b.total() == 80 }, "both read")
+	require.Equal(t, 20, b.total(), "what was committed is not read again")
+
+	b.stop()
+	eventually(t, func() bool { return l.owned("a") == 4 }, "a has all again")
+	eventually(t, func() bool { return a.total() == 80 }, "what b had not committed is read again")
+}
+
+func TestOnlyTheOwnerCommits(t *testing.T) {
+	_, c := started(t)
+	l := newLedger(t)
+	a := join(t, c, l, "a")
+	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
+	b := join(t, c, l, "b")
+	eventually(t, func() bool { return l.owned("b") == 2 }, "shared")
+	fenced := 0
+	for id := range int32(4) {
+		p := Partition{c.Topics().Ingest, id}
+		var errA error
+		eventually(t, func() bool { // a rebalance that still goes on refuses for a while
+			errA = a.Commit(t.Context(), p, int64(id))
+			return errA == nil || !errors.Is(errA, kerr.RebalanceInProgress)
+		}, "settled")
+		if errA != nil {
+			require.ErrorIs(t, errA, ErrFenced)
+			require.NoError(t, b.Commit(t.Context(), p, int64(id)))
+			fenced++
+		} else {
+			require.ErrorIs(t, b.Commit(t.Context(), p, int64(id)), ErrFenced)
+		}
+	}
+	require.Equal(t, 2, fenced)
+	a.stop()
+	require.ErrorIs(t, a.Commit(t.Context(), Partition{c.Topics().Ingest, 0}, 9), ErrFenced)
+}
+
+// A loader that slept has been given up by the group. It joins again under a new name, and the Kafka
+// client would then commit for it what it did under the old one.
+func TestAMemberThatWasKickedOutCannotCommit(t *testing.T) {
+	broker, c := started(t)
+	l := newLedger(t)
+	produce(t, c, 1, 0, 1, 2, 3)
+	a := join(t, c, l, "a")
+	eventually(t, func() bool { return a.total() == 4 }, "all is read")
+	p := Partition{c.Topics().Ingest, 0}
+	require.NoError(t, a.Commit(t.Context(), p, 1))
+
+	before, _ := a.kafka.GroupMetadata()
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group, leave.MemberID = "millrace-loader", before
+	leave.Members = []kmsg.LeaveGroupRequestMember{{MemberID: before}}
+	_, err := leave.RequestWith(t.Context(), foreign(t, c))
+	require.NoError(t, err)
+	err = a.Commit(t.Context(), p, 0)
+	require.ErrorIs(t, err, ErrFenced)
+	_, err = broker.Cluster().WaitGroupStable(t.Context(), "millrace-loader", 1)
+	require.NoError(t, err)
+	eventually(t, func() bool { after, _ := a.kafka.GroupMetadata(); return after != before && after != "" }, "joined again")
+	require.Zero(t, a.lost, "the control: the Kafka client does not tell the owner, for it was given the same partitions again")
+	require.ErrorIs(t, a.Commit(t.Context(), p, 0), ErrFenced)
+	require.Equal(t, int64(1), committed(t, c, p))
+}
+
+func TestACommitThatHangsHoldsUpNobodyWhoGivesUp(t *testing.T) {
+	broker, c := started(t)
+	l := newLedger(t)
+	a := join(t, c, l, "a")
+	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
+	gate := make(chan struct{})
+	defer close(gate)
+	asked := make(chan struct{}, 100)
+	broker.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		broker.Cluster().KeepControl()
+		asked <- struct{}{}
+		broker.Cluster().SleepControl(func() { <-gate })
+		return nil, nil, false
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	hung := make(chan error, 1)
+	go func() { hung <- a.Commit(ctx, Partition{c.Topics().Ingest, 0}, 0) }()
+	<-asked
+	impatient, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer stop()
+	require.ErrorIs(t, a.Commit(impatient, Partition{c.Topics().Ingest, 1}, 0), context.DeadlineExceeded)
+	require.Empty(t, hung, "the control: the first still hangs")
+	cancel()
+	require.ErrorIs(t, <-hung, context.Canceled)
+}
+
+func TestPauseAndResume(t *testing.T) {
+	_, c := started(t)
+	l := newLedger(t)
+	a := join(t, c, l, "a")
+	p, other := Partition{c.Topics().Ingest, 0}, Partition{c.Topics().Ingest, 1}
+	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
+	a.Pause(p)
+	produce(t, c, 5, 0, 1)
+	eventually(t, func() bool { return a.count(other) == 5 }, "the others go on")
+	produce(t, c, 5, 1)
+	eventually(t, func() bool { return a.count(other) == 10 }, "the others go on")
+	require.Zero(t, a.count(p))
+	a.Resume(p)
+	eventually(t, func() bool { return a.count(p) == 5 }, "it goes on where it was")
+}
+
+func TestPollGoesOnAfterErrors(t *testing.T) {
+	broker, c := started(t)
+	l := newLedger(t)
+	a := join(t, c, l, "a")
+	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
+	fault := broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: c.Topics().Ingest, Partitions: []int32{0}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	produce(t, c, 5, 0, 1)
+	eventually(t, func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.pollErr != nil }, "the error is told")
+	require.ErrorIs(t, a.pollErr, kerr.TopicAuthorizationFailed)
+	require.ErrorContains(t, a.pollErr, "fetch millrace.ingest/0")
+	eventually(t, func() bool { return a.count(Partition{c.Topics().Ingest, 1}) == 5 }, "other partitions are read")
+	fault.Remove()
+	eventually(t, func() bool { return a.count(Partition{c.Topics().Ingest, 0}) == 5 }, "and this one afterwards")
+}
+
+func TestPollTellsWhyTheGroupCannotBeJoined(t *testing.T) {
+	broker, c := started(t)
+	fault := broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, TopLevel: true, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	l := newLedger(t)
+	a := join(t, c, l, "a")
+	eventually(t, func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.pollErr != nil }, "the error is told")
+	require.ErrorIs(t, a.pollErr, kerr.GroupAuthorizationFailed)
+	require.NotContains(t, a.pollErr.Error(), "fetch")
+	fault.Remove()
+	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
+}
+
+func TestConsumerConfigIsChecked(t *testing.T) {
+	_, c := started(t)
+	good := ConsumerConfig{Group: "g", SessionTimeout: minSessionTimeout, FetchBytes: 1 << 20, FetchPartition: 1 << 20, ConcurrentFetches: 1}
+	require.NoError(t, good.Validate())
+	for want, spoil := range map[string]func(*ConsumerConfig){
+		"--group":                 func(c *ConsumerConfig) { c.Group = "" },
+		"--session-timeout":       func(c *ConsumerConfig) { c.SessionTimeout = time.Second },
+		"--fetch-partition-bytes": func(c *ConsumerConfig) { c.FetchPartition = 1<<20 + 1 },
+		"--concurrent-fetches":    func(c *ConsumerConfig) { c.ConcurrentFetches = 0 },
+	} {
+		config := good
+		spoil(&config)
+		_, err := c.NewConsumer(config, nil)
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -1,0 +1,103 @@
+package stream
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+var source = Source{Workspace: "w", Product: "p", Connection: "c", Provider: "segment"}
+
+func TestRecordsKeepEveryField(t *testing.T) {
+	_, c := started(t)
+	p := producerOf(t, c, nil)
+	out := p.Begin(3, nil)
+	out.Event(&source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
+	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), "not_a_message", "why", "t/1/2")
+	out.Event(&Source{Product: "p"}, -1, []byte(`{}`), nil)
+	require.Equal(t, 3, out.Len())
+	require.NoError(t, out.Send(t.Context()))
+
+	var e Entry
+	events := fetch(t, c, c.Topics().Ingest, 2)
+	e.decode(events[0])
+	require.Equal(t, Entry{
+		Kind: []byte("event"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
+		ReceivedAt: 1779105600123456, Value: []byte(`{"type":"track"}`), Context: []byte(`{"ip":"::1"}`),
+	}, e)
+	require.Equal(t, time.Date(2026, 5, 18, 12, 0, 0, 123456000, time.UTC), e.ReceivedTime())
+	e.decode(events[1])
+	require.Nil(t, e.Context, "nothing of the entry before is left")
+	require.Equal(t, int64(1), e.Offset)
+	require.Equal(t, int64(-1), e.ReceivedAt)
+
+	e.decode(fetch(t, c, c.Topics().DeadLetters, 1)[0])
+	require.Equal(t, Entry{
+		Kind: []byte("dead_letter"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
+		ReceivedAt: 1779105600123457, Value: []byte(`no json`), Context: []byte(`{}`),
+		Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"),
+	}, e)
+}
+
+func TestADeadLetterWithoutDetailAndOriginHasNoSuchHeaders(t *testing.T) {
+	_, c := started(t)
+	out := producerOf(t, c, nil).Begin(1, nil)
+	out.DeadLetter(&source, 1, []byte("x"), nil, "reason", "", "")
+	require.NoError(t, out.Send(t.Context()))
+	require.Len(t, fetch(t, c, c.Topics().DeadLetters, 1)[0].Headers, 6)
+}
+
+func TestRecordsOfOneProductShareAPartitionWithOtherProducers(t *testing.T) {
+	_, c := started(t)
+	kafka := foreign(t, c)
+	p := producerOf(t, c, nil)
+	for _, product := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		out := p.Begin(1, nil)
+		out.Event(&Source{Product: product}, 0, []byte("{}"), nil)
+		require.NoError(t, out.Send(t.Context()))
+		require.NoError(t, kafka.ProduceSync(t.Context(), &kgo.Record{Topic: c.Topics().Ingest, Key: []byte(product)}).FirstErr())
+	}
+	partitions := map[string]map[int32]bool{}
+	for _, r := range fetch(t, c, c.Topics().Ingest, 14) {
+		if partitions[string(r.Key)] == nil {
+			partitions[string(r.Key)] = map[int32]bool{}
+		}
+		partitions[string(r.Key)][r.Partition] = true
+	}
+	for product, of := range partitions {
+		require.Len(t, of, 1, product)
+	}
+}
+
+func TestDecodeTakesWhatOthersWrite(t *testing.T) {
+	at := time.UnixMicro(1779105600123000)
+	eight := binary.BigEndian.AppendUint64(nil, 42)
+	for name, row := range map[string]struct {
+		headers []kgo.RecordHeader
+		want    Entry
+	}{
+		"no headers":          {nil, Entry{ReceivedAt: at.UnixMicro()}},
+		"unknown headers":     {[]kgo.RecordHeader{{Key: "trace", Value: []byte("x")}, {Key: ""}}, Entry{ReceivedAt: at.UnixMicro()}},
+		"time too short":      {[]kgo.RecordHeader{{Key: "received_at", Value: eight[:7]}}, Entry{ReceivedAt: at.UnixMicro()}},
+		"time too long":       {[]kgo.RecordHeader{{Key: "received_at", Value: append(eight[:8:8], 0)}}, Entry{ReceivedAt: at.UnixMicro()}},
+		"time null":           {[]kgo.RecordHeader{{Key: "received_at"}}, Entry{ReceivedAt: at.UnixMicro()}},
+		"time of its own":     {[]kgo.RecordHeader{{Key: "received_at", Value: eight}}, Entry{ReceivedAt: 42}},
+		"the last one counts": {[]kgo.RecordHeader{{Key: "kind", Value: []byte("a")}, {Key: "kind", Value: []byte("b")}}, Entry{Kind: []byte("b"), ReceivedAt: at.UnixMicro()}},
+		"names are exact":     {[]kgo.RecordHeader{{Key: "Kind", Value: []byte("a")}}, Entry{ReceivedAt: at.UnixMicro()}},
+	} {
+		e := Entry{Reason: []byte("left over"), Offset: 7}
+		e.decode(&kgo.Record{Headers: row.headers, Timestamp: at})
+		require.Equal(t, row.want, e, name)
+	}
+}
+
+func TestDecodeAllocatesNothing(t *testing.T) {
+	r := &kgo.Record{Key: []byte("p"), Headers: []kgo.RecordHeader{{Key: headerKind, Value: []byte("event")}, {Key: headerReceivedAt, Value: make([]byte, 8)}}}
+	b := &Batch{records: []*kgo.Record{r}}
+	var e Entry
+	require.Zero(t, testing.AllocsPerRun(100, func() { b.Entry(0, &e) }))
+	require.Equal(t, int64(1+4+5+11+8), b.Size(0))
+}
