@@ -127,8 +127,8 @@ func chaos(broker interface{ Cluster() *kfake.Cluster }) {
 func TestRecycledSetsAreNeverMixedUp(t *testing.T) {
 	broker, c := started(t)
 	chaos(broker)
-	p := producerOf(t, c, nil)
-	const workers, rounds = 8, 150
+	p := producerOf(t, c, func(c *ProducerConfig) { c.ProduceTimeout = time.Second })
+	const workers, rounds = 8, 60
 	var begun, released, failed, early atomic.Int64
 	var mu sync.Mutex
 	acknowledged := map[string]bool{}
