@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -175,4 +176,18 @@ func tryPost(client *http.Client, url, body string, headers ...string) (status i
 	defer response.Body.Close()
 	b, err := io.ReadAll(response.Body)
 	return response.StatusCode, strings.TrimSpace(string(b)), err
+}
+
+// rawly sends bytes that no HTTP client would, and returns what comes back until the end.
+func rawly(t testing.TB, url, text string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, text)
+	require.NoError(t, err)
+	b, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	return string(b)
 }
