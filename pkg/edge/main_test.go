@@ -339,12 +339,17 @@ func (r *rig) exposition() string {
 	return text.String()
 }
 
-// requireMetric compares one line of the metrics; want is the value as it is printed.
+// requireMetric compares one line of the edge's metrics; want is the value as it is printed.
 func (r *rig) requireMetric(series, want string) {
+	r.Helper()
+	r.requireMetricOf("millrace_edge_"+series, want)
+}
+
+func (r *rig) requireMetricOf(series, want string) {
 	r.Helper()
 	value := "none"
 	for line := range strings.Lines(r.exposition()) {
-		if found, ok := strings.CutPrefix(line, "millrace_edge_"+series+" "); ok {
+		if found, ok := strings.CutPrefix(line, series+" "); ok {
 			value = strings.TrimSpace(found)
 		}
 	}
