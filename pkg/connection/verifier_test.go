@@ -175,10 +175,10 @@ func TestVerifyProvesOnceForAllWhoWait(t *testing.T) {
 				if i%2 == 0 {
 					text = wrong
 				}
-				switch _, err := p.verify(text, "a secret"); err {
-				case nil:
+				switch _, err := p.verify(text, "a secret"); {
+				case err == nil:
 					accepted.Add(1)
-				case ErrInvalid:
+				case errors.Is(err, ErrInvalid):
 					refused.Add(1)
 				}
 			})
@@ -348,7 +348,7 @@ func TestVerifyAllocatesNothingForKnownTokens(t *testing.T) {
 		want   error
 	}{{secret, nil}, {wrong, ErrInvalid}, {nil, ErrInvalid}} {
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			if _, err := p.verifier.Verify(context.Background(), text, c.secret); err != c.want {
+			if _, err := p.verifier.Verify(context.Background(), text, c.secret); !errors.Is(err, c.want) {
 				t.Fatal(err)
 			}
 		}))

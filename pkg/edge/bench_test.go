@@ -72,6 +72,7 @@ func benchmark(b *testing.B, addr, path, body string, connections int) {
 					continue
 				}
 				_, _ = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
 			}
 		})
 	}

@@ -208,8 +208,8 @@ func (r *resetting) Write(b []byte) (int, error) {
 		return r.TCPConn.Write(b)
 	}
 	n, _ := r.TCPConn.Write(b[:r.left])
-	_ = r.TCPConn.SetLinger(0)
-	return n, errors.Join(net.ErrClosed, r.TCPConn.Close())
+	_ = r.SetLinger(0)
+	return n, errors.Join(net.ErrClosed, r.Close())
 }
 
 func TestAFailedStartSaysWhy(t *testing.T) {

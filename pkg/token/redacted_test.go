@@ -41,7 +41,7 @@ func TestNothingPrintsItself(t *testing.T) {
 		require.Contains(t, out.String(), redaction)
 		for _, leak := range []string{
 			"canary", "63616e617279", "63616E617279", "99 97 110 97 114 121", key.Text(),
-			fmt.Sprint(material)[1:20], fmt.Sprintf("%x", material)[:20], fmt.Sprintf("%#v", material[:4])[7:],
+			fmt.Sprintf("%v", material)[1:20], fmt.Sprintf("%x", material)[:20], fmt.Sprintf("%#v", material[:4])[7:],
 		} {
 			require.False(t, strings.Contains(out.String(), leak), leak)
 		}
