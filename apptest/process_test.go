@@ -26,21 +26,23 @@ type process struct {
 	done   chan error
 }
 
+// lockedBuffer has nothing of a bytes.Buffer but these two methods: io.Copy would use its ReadFrom, which
+// takes no lock.
 type lockedBuffer struct {
-	sync.Mutex
-	bytes.Buffer
+	mu     sync.Mutex
+	buffer bytes.Buffer
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.Write(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
 }
 
 func (b *lockedBuffer) String() string {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.String()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 func start(t testing.TB, env []string, name string, args ...string) *process {
