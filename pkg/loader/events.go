@@ -3,6 +3,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/millrace/millrace/pkg/outcome"
 	"github.com/millrace/millrace/pkg/stream"
@@ -11,7 +12,7 @@ import (
 
 // events maps messages and appends them to a block.
 type events struct {
-	rows      *warehouse.Events
+	rows      *warehouse.Events // borrowed; nil while there is nothing in it
 	mapper    outcome.Mapper
 	message   outcome.Message
 	event     outcome.Event
@@ -20,11 +21,29 @@ type events struct {
 }
 
 func newEvents(p stream.Partition, malformed func(outcome.Overrides)) *events {
-	return &events{rows: warehouse.NewEvents(), origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
+	return &events{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
 }
 
-func (f *events) block() warehouse.Block { return f.rows }
-func (f *events) reset()                 { f.rows.Reset() }
+// eventBlocks are lent to whoever has rows: a block keeps the size of the largest it has been, and most
+// partitions have nothing to send most of the time.
+var eventBlocks = sync.Pool{New: func() any { return warehouse.NewEvents() }}
+
+func (f *events) borrow() *warehouse.Events {
+	if f.rows == nil {
+		f.rows = eventBlocks.Get().(*warehouse.Events)
+	}
+	return f.rows
+}
+
+func (f *events) block() warehouse.Block { return f.borrow() }
+
+func (f *events) reset() {
+	if f.rows != nil {
+		f.rows.Reset()
+		eventBlocks.Put(f.rows)
+		f.rows = nil
+	}
+}
 
 // reasonUnknownKind is for records that the edge never writes; others may write to the topic. All other
 // reasons are the mapper's.
@@ -42,7 +61,7 @@ func (f *events) add(e *stream.Entry) (reason string, err error) {
 		f.malformed(f.event.Malformed)
 	}
 	fillOrigin(&f.origin, e)
-	f.rows.Append(&f.event, &f.origin)
+	f.borrow().Append(&f.event, &f.origin)
 	return "", nil
 }
 

@@ -77,9 +77,9 @@ func TestADeadLetterOutlivesTheNextEntry(t *testing.T) {
 	}}, c.dead)
 }
 
-func TestFillingAChunkAllocatesNothing(t *testing.T) {
+func TestFillingAChunkAllocatesNothingPerMessage(t *testing.T) {
 	c := eventsChunk()
-	entries := entriesOf(1000)
+	entries := entriesOf(10_000)
 	fill := func() {
 		for i := range entries {
 			c.take(&entries[i], 1)
@@ -88,8 +88,9 @@ func TestFillingAChunkAllocatesNothing(t *testing.T) {
 	}
 	fill()
 	require.Empty(t, c.dead)
-	// The block learns its few dictionary values anew each time.
-	require.Less(t, testing.AllocsPerRun(10, fill), 20.0)
+	// The block learns its few dictionary values anew each time, and under the race detector the pool forgets
+	// some blocks, each a hundred allocations or so: per chunk, not per message.
+	require.Less(t, testing.AllocsPerRun(10, fill), 200.0)
 }
 
 func TestBudget(t *testing.T) {
