@@ -101,17 +101,6 @@ func (d Decimal) magnitude() wide {
 	return w
 }
 
-// Sign is -1, 0 or 1.
-func (d Decimal) Sign() int {
-	switch {
-	case d.High < 0:
-		return -1
-	case d.High == 0 && d.Low == 0:
-		return 0
-	}
-	return 1
-}
-
 // floor is the greatest whole number of 10^-digits that d is not below, where it fits 63 bits.
 func (d Decimal) floor(digits int) (int64, bool) {
 	w, rest := d.magnitude().by(powers[DecimalScale-digits])

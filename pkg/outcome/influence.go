@@ -82,9 +82,9 @@ func classOf(r rune) class {
 	return other
 }
 
-// split takes a name apart at separators, between letters and digits, and where the case changes:
-// before a capital that follows a small letter, and before the last of several capitals that a small
-// letter follows (HTML|Export).
+// split takes a name apart at separators and where the case changes: before a capital that follows a small
+// letter or a digit, and before the last of several capitals that a small letter follows (HTML|Export). A
+// digit belongs to the word it stands in, so Error404 is no error.
 func (w *words) split(name []byte) {
 	w.letters, w.ends = w.letters[:0], w.ends[:0]
 	before, capital := separator, 0 // capital is where the last capital is
@@ -92,8 +92,7 @@ func (w *words) split(name []byte) {
 		r, size := utf8.DecodeRune(name[i:])
 		c := classOf(r)
 		switch {
-		case c == separator, c == upper && before == lower,
-			c == digit && (before == lower || before == upper), before == digit && (c == lower || c == upper):
+		case c == separator, c == upper && (before == lower || before == digit):
 			w.end(len(w.letters))
 		case c == lower && before == upper:
 			w.end(capital)

@@ -10,7 +10,7 @@ import (
 
 var names = map[Influence][]string{
 	Positive: {
-		"signup", "Sign Up", "SignUp", "signUp", "sign-up", "sign_up", "SIGN_UP", "SIGNUP", "Signed Up", "SignedUp", "signed_up", "signed-up", "signedUp2", "signedup", "signups", "Sign-Ups",
+		"signup", "Sign Up", "SignUp", "signUp", "sign-up", "sign_up", "SIGN_UP", "SIGNUP", "Signed Up", "SignedUp", "signed_up", "signed-up", "step2SignedUp", "signedup", "signups", "Sign-Ups",
 		"User Signed Up", "user.signed.up", "app:signed/up", "sign\u00a0up", "sign\u3000up", "Signing Up",
 		"upgrade", "upgrades", "Upgraded", "UPGRADING", "Plan Upgraded", "planUpgraded", "Subscription Upgraded", "HTMLUpgrade", "upgradeHTML",
 		"purchase", "Purchases", "Item Purchased", "purchasing", "In-App Purchase", "In-AppPurchase",
@@ -18,7 +18,7 @@ var names = map[Influence][]string{
 		"convert", "converts", "Lead Converted", "converting", "Conversion", "conversions",
 		"activate", "activates", "Workspace Activated", "activating", "Activation", "activations",
 		"complete", "completes", "completed", "completing", "completion", "completions", "Onboarding Complete", "Checkout Step Completed", "ÉtapeCompleted", "注文 completed", "注文Completed",
-		"order completed", "OrderCompleted", "order_completed", "ordercompleted", "ORDERCOMPLETED", "Order.Completed", "order/completed", "order:completed", "v2.order.completed", "order2completed",
+		"order completed", "OrderCompleted", "order_completed", "ordercompleted", "ORDERCOMPLETED", "Order.Completed", "order/completed", "order:completed", "v2.order.completed", "order_2Completed",
 	},
 	Negative: {
 		"churn", "churns", "Churned", "churning", "User Churned",
@@ -28,13 +28,13 @@ var names = map[Influence][]string{
 		"downgrade", "downgrades", "downgraded", "Downgrading",
 		"delete", "deletes", "Account Deleted", "deleting", "Deletion", "deletions",
 		"failed", "fail", "fails", "failing", "failure", "Failures", "Payment Failed", "payment_failed", "PAYMENT_FAILED", "paymentFailed",
-		"error", "errors", "errored", "APIError", "HTTPError500", "error.page",
+		"error", "errors", "errored", "APIError", "HTTP.500.Error", "error.page",
 		"Upgrade Failed", "Unsubscribe Completed", "Failed Signup", "Order Completed Refunded", "purchase-error", "Cancel Completed",
 	},
 	Neutral: {
 		"", "x", "Page Viewed", "Product Viewed", "Subscription", "Subscription Started", "subscriptions", "subscriber", "Deactivated", "deactivate", "incomplete", "Incompleted", "reactivated", "uncompleted",
 		"Trial Started", "sign", "up", "Up Sign", "signet up", "design upload", "Signature Uploaded", "upgradeable", "repurchase", "purchaser", "converter", "terror", "mirror", "errand", "failover", "undeleted", "deleter", "completely",
-		"orders", "order", "refundable", "prefunded", "cancelable", "churner", "Interactivate", "注文完了", "注文completed", "completedé", "(completed)", "über", "İptal", "signıng up",
+		"orders", "order", "refundable", "prefunded", "cancelable", "churner", "Interactivate", "注文完了", "注文completed", "completedé", "(completed)", "Error404", "s3failed", "upgrade2", "2upgrade", "un2subscribe", "signedUp2", "über", "İptal", "signıng up",
 	},
 }
 
@@ -53,8 +53,8 @@ func TestInfluenceOfNames(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	for name, want := range map[string]string{
-		"Order Completed": "order completed", "orderCompleted": "order completed", "HTMLExport": "html export", "exportHTML": "export html", "signedUp2": "signed up 2", "a__b--c": "a b c", " x ": "x", "": "",
-		"Café Ouvert": "café ouvert", "ÉcoleÉlue": "École Élue", "v2.0": "v 2 0", "A": "a", "AB": "ab", "ABc": "a bc", "aBC": "a bc", "user:sign/up": "user sign up", "x\u2003y": "x y", "IDs": "i ds",
+		"Order Completed": "order completed", "orderCompleted": "order completed", "HTMLExport": "html export", "exportHTML": "export html", "signedUp2": "signed up2", "step2Done": "step2 done", "a__b--c": "a b c", " x ": "x", "": "",
+		"Café Ouvert": "café ouvert", "ÉcoleÉlue": "École Élue", "v2.0": "v2 0", "A": "a", "AB": "ab", "ABc": "a bc", "aBC": "a bc", "user:sign/up": "user sign up", "x\u2003y": "x y", "IDs": "i ds",
 	} {
 		var w words
 		w.split([]byte(name))

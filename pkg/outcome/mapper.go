@@ -57,9 +57,9 @@ func (m *Mapper) Map(msg *Message, e *Event) error {
 	m.time(msg.ReceivedAt, e)
 	m.user(e)
 	m.hints(msg.Context, e)
-	revenue := m.value(e)
+	revenueSign := m.value(e)
 	e.Currency = m.currency(m.fields.properties.currency)
-	m.influence(revenue, e)
+	m.influence(revenueSign, e)
 	m.score(e)
 	m.conversation(e)
 	return nil

@@ -161,6 +161,17 @@ func (n *number) power(text []byte) (ok bool) {
 	return len(text) > 0
 }
 
+// sign is -1, 0 or 1.
+func (n *number) sign() int {
+	switch {
+	case n.count == 0:
+		return 0
+	case n.negative:
+		return -1
+	}
+	return 1
+}
+
 // decimal is the number's value, rounded half to even behind the last digit that a Decimal keeps; false
 // if it does not fit.
 func (n *number) decimal() (Decimal, bool) {

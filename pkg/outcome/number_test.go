@@ -106,7 +106,7 @@ func TestDecimalAgreesWithArbitraryPrecision(t *testing.T) {
 		require.Equal(t, fits, ok, text)
 		if ok {
 			require.Equal(t, units.String(), d.big().String(), text)
-			require.Equal(t, units.Sign(), d.Sign())
+			require.Equal(t, want.Sign(), n.sign())
 			require.Equal(t, decimal.NewFromBigInt(units, -DecimalScale).String(), d.String())
 		}
 	})

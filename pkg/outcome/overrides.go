@@ -7,14 +7,14 @@ import (
 
 // influence decides by the override, else by the sign of the revenue (price × quantity has no say: a
 // viewed product is no outcome), else by the name.
-func (m *Mapper) influence(revenue Decimal, e *Event) {
+func (m *Mapper) influence(revenueSign int, e *Event) {
 	if override := m.fields.properties.gfInfluence; given(override) {
 		if e.Influence = Influence(oneOf(m.trimmed(override), influences[:])); e.Influence != 0 {
 			return
 		}
 		e.Malformed |= OverrideInfluence
 	}
-	switch revenue.Sign() {
+	switch revenueSign {
 	case 1:
 		e.Influence = Positive
 	case -1:

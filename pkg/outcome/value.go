@@ -6,15 +6,16 @@ import (
 	"github.com/millrace/millrace/pkg/rawjson"
 )
 
-// value reads what the event is worth, and returns the revenue, 0 if there is none that is readable.
+// value reads what the event is worth, and returns the sign of the revenue, 0 if there is none that is
+// readable. The sign is that of the number as it was sent: a revenue too small for a Decimal has one too.
 //
 // By default that is properties.revenue, or else price × quantity, as currency. A number that a Decimal
 // does not hold is as good as unreadable; more than 18 digits behind the point are rounded half to even.
-func (m *Mapper) value(e *Event) (revenue Decimal) {
+func (m *Mapper) value(e *Event) (revenueSign int) {
 	p := &m.fields.properties
 	if n, text, ok := m.number(p.revenue); ok {
 		if d, ok := n.decimal(); ok {
-			revenue = d
+			revenueSign = n.sign()
 			e.setNumber(Currency, d, text)
 		}
 	}
@@ -22,7 +23,7 @@ func (m *Mapper) value(e *Event) (revenue Decimal) {
 		m.product(e)
 	}
 	m.valueOverrides(e)
-	return revenue
+	return revenueSign
 }
 
 func (e *Event) setNumber(t ValueType, d Decimal, text []byte) {
