@@ -113,7 +113,7 @@ type upReady struct {
 type up struct {
 	*process
 	upReady
-	data string
+	data, readyFile string
 }
 
 func startUp(t testing.TB, data string, flags ...string) *up {
@@ -121,7 +121,7 @@ func startUp(t testing.TB, data string, flags ...string) *up {
 	file := filepath.Join(t.TempDir(), "ready.json")
 	args := []string{"up", "--data", data, "--ready-file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
 		"--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0"}
-	u := &up{process: start(t, nil, "millrace", append(args, flags...)...), data: data}
+	u := &up{process: start(t, nil, "millrace", append(args, flags...)...), data: data, readyFile: file}
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		if b, err := os.ReadFile(file); err == nil {

@@ -106,3 +106,20 @@ func TestABadMessageCostsOnlyItself(t *testing.T) {
 	u.await("invalid_properties\t{\"type\":\"track\",\"properties\":[]}\nnot_a_message\t5", "SELECT reason, message FROM dead_letters ORDER BY reason")
 	require.NoError(t, u.stop())
 }
+
+// Who waits for the ready file must not find one of a run before.
+func TestTheReadyFileIsOfThisRun(t *testing.T) {
+	u := startUp(t, t.TempDir())
+	require.FileExists(t, u.readyFile)
+	u.kill()
+	require.FileExists(t, u.readyFile)
+	// A start that fails has got no further than to remove it.
+	_, errs, err := run(t, nil, "millrace", "up", "--data", u.data, "--ready-file", u.readyFile, "--http", "256.0.0.1:0", "--admin", "127.0.0.1:0",
+		"--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0")
+	require.Error(t, err)
+	require.Contains(t, errs, "--http")
+	require.NoFileExists(t, u.readyFile)
+	again := startUp(t, u.data)
+	require.NoError(t, again.stop())
+	require.NoFileExists(t, again.readyFile)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -39,6 +40,9 @@ type upTopics struct {
 func (c *upCommand) Run(ctx context.Context) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := c.forgetReady(); err != nil {
+		return err
 	}
 	p := &parts{command: c, registry: telemetry.NewRegistry(), health: &telemetry.Health{}, report: newReport(os.Stdout)}
 	p.log = c.Log.Logger(p.report)
@@ -124,6 +128,17 @@ type ready struct {
 	ClickHouse    string `json:"clickhouse"`
 	ClickHouseURL string `json:"clickhouse_url"`
 	Database      string `json:"database"`
+}
+
+// forgetReady removes the file of a run before: who waits for it must not take that for this one's.
+func (c *upCommand) forgetReady() error {
+	if c.ReadyFile == "" {
+		return nil
+	}
+	if err := os.Remove(c.ReadyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the ready file of a run before: %w", err)
+	}
+	return nil
 }
 
 func (p *parts) writeReadyFile(s state, demo demoConnection, url string) error {

@@ -142,6 +142,7 @@ func (p *parts) startAdmin(context.Context) (err error) {
 // close ends what is running, the last started first.
 func (p *parts) close() {
 	_ = os.Remove(filepath.Join(p.command.Data, stateFile)) // not there if it never came up
+	_ = p.command.forgetReady()                             // the same
 	if p.memos != nil {
 		_ = p.memos.Close() // nothing is lost with it
 	}

@@ -72,7 +72,7 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 		b = append(b, `,"index":`...)
 		b = strconv.AppendInt(b, int64(r.index), 10)
 	}
-	ctx.Response.SetBody(append(b, "}}\n"...)) // copies
+	ctx.Response.SetBody(append(b, "}}"...)) // copies
 }
 
 // accept answers 200 with the counts.
@@ -85,5 +85,5 @@ func accept(ctx *fasthttp.RequestCtx, p *segment.Payload) {
 	b = strconv.AppendInt(b, int64(p.Accepted), 10)
 	b = append(b, `,"dropped":`...)
 	b = strconv.AppendInt(b, int64(p.Ignored+p.Invalid), 10)
-	ctx.Response.SetBody(append(b, "}\n"...)) // copies
+	ctx.Response.SetBody(append(b, "}"...)) // copies
 }

@@ -24,6 +24,7 @@ type Config struct {
 
 	MaxInFlightBytes    int64         `help:"Bytes of bodies held at once, of all requests." default:"134217728"`
 	MaxInFlightRequests int64         `help:"Requests served at once." default:"4096"`
+	MaxDecompressions   int           `help:"Bodies decompressed at once; 0 is one for each processor." default:"0"`
 	MaxConnections      int           `help:"Connections open at once." default:"16384"`
 	MaxConnectionsEach  int           `name:"max-connections-per-address" help:"Connections open at once from one address; fewer than all, so that nobody can take every place." default:"12288"`
 	MaxHeaderBytes      int           `help:"Largest request line and headers." default:"16384"`
@@ -51,6 +52,7 @@ func (c *Config) Validate() error {
 		{"--max-context-bytes", int64(c.MaxContextBytes), 0},
 		{"--max-depth", int64(c.MaxDepth), 3},
 		{"--max-in-flight-requests", c.MaxInFlightRequests, 1},
+		{"--max-decompressions", int64(c.MaxDecompressions), 0},
 		{"--max-connections", int64(c.MaxConnections), 1},
 		{"--max-connections-per-address", int64(c.MaxConnectionsEach), 1},
 		{"--max-header-bytes", int64(c.MaxHeaderBytes), 2048},

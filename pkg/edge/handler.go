@@ -32,7 +32,12 @@ type handler struct {
 	log        *slog.Logger
 	trusted    proxies
 	retryAfter string
-	warnedAt   atomic.Int64 // Unix seconds
+
+	// decompressing holds a place for each body that is being decompressed. A decompressor's window and
+	// tables take up to some 20 MiB that no limit on bodies sees, and more of them than processors are of no use.
+	decompressing chan struct{}
+
+	warnedAt atomic.Int64 // Unix seconds
 
 	payloads sync.Pool
 }
@@ -46,27 +51,45 @@ const (
 // back by deferred calls, so that a panic costs one answer and not the memory that is counted as held.
 func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 	defer h.recover(ctx)
-	token, found := segmentToken(ctx.Request.Header.RequestURI())
+	c := h.authenticate(ctx)
 	switch {
-	case !found:
-		h.refuse(ctx, notFound)
-	case !ctx.IsPost():
-		h.refuse(ctx, notPost)
-	default:
-		h.authenticate(ctx, token)
-	}
-}
-
-func (h *handler) authenticate(ctx *fasthttp.RequestCtx, token []byte) {
-	c, err := h.verifier.Verify(ctx, token, ctx.Request.Header.Peek(secretHeader))
-	switch {
-	case !h.open(ctx, c, err):
+	case c == nil:
 	case !h.admit.enter():
 		h.refuse(ctx, overloaded)
 	default:
 		defer h.admit.leave()
 		h.take(ctx, c)
 	}
+}
+
+// expect decides whether a sender that asks first (Expect: 100-continue) shall send its body.
+func (h *handler) expect(ctx *fasthttp.RequestCtx) int {
+	if h.authenticate(ctx) == nil {
+		return ctx.Response.StatusCode()
+	}
+	if ctx.Request.Header.ContentLength() > h.config.MaxBodyBytes {
+		h.refuse(ctx, bodyTooLarge)
+		return bodyTooLarge.status
+	}
+	return fasthttp.StatusContinue
+}
+
+// authenticate makes the checks that need no body. It returns the connection, or nil after it has answered.
+func (h *handler) authenticate(ctx *fasthttp.RequestCtx) *connection.Connection {
+	token, found := segmentToken(ctx.Request.Header.RequestURI())
+	switch {
+	case !found:
+		h.refuse(ctx, notFound)
+		return nil
+	case !ctx.IsPost():
+		h.refuse(ctx, notPost)
+		return nil
+	}
+	c, err := h.verifier.Verify(ctx, token, ctx.Request.Header.Peek(secretHeader))
+	if !h.open(ctx, c, err) {
+		return nil
+	}
+	return c
 }
 
 // open answers for a connection that takes nothing, and tells whether this one does.
@@ -146,6 +169,8 @@ func (h *handler) store(p *segment.Payload, out *stream.Outgoing, c *connection.
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		switch {
+		case m.Repeat:
+			continue
 		case m.Reason == segment.Accepted:
 			out.Event(&source, receivedAt, m.Raw, p.Context)
 		case m.Reason.Invalid():
@@ -187,7 +212,16 @@ func (h *handler) body(ctx *fasthttp.RequestCtx) (*body, *refusal) {
 	return b, nil
 }
 
+// decompressWait is how long a body waits for its turn to be decompressed.
+const decompressWait = 5 * time.Second
+
 func (h *handler) plain(encoding string, packed []byte) (*body, *refusal) {
+	select {
+	case h.decompressing <- struct{}{}:
+		defer func() { <-h.decompressing }()
+	case <-time.After(decompressWait):
+		return nil, overloaded
+	}
 	b := acquireBody(h.admit)
 	ours := b
 	defer func() { ours.release() }() // nil once it is the caller's
@@ -235,14 +269,32 @@ func (h *handler) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
 	r.write(ctx, h.retryAfter)
 }
 
-// discardBytes is how much is read of a body that is not wanted; the read time-out bounds how long.
-const discardBytes = 64 << 20
+const (
+	discardBytes   = 64 << 20    // how much is read of a body that is not wanted
+	discardStep    = 16 << 10    // how much of it has to come
+	discardSilence = time.Second // in this time
+)
 
 // discard reads what is left of a body, within reason: most senders look for an answer only when they
-// have sent everything, and closing on them would take the answer away.
+// have sent everything, and closing on them would take the answer away. One that does not go on sending
+// gets it at once.
 func (h *handler) discard(ctx *fasthttp.RequestCtx) {
-	if r := ctx.RequestBodyStream(); r != nil {
-		_, _ = io.CopyN(io.Discard, r, discardBytes) // too long or broken: the server closes the connection
+	r := ctx.RequestBodyStream()
+	if r == nil {
+		return
+	}
+	end := time.Now().Add(h.config.ReadTimeout)
+	for range discardBytes / discardStep {
+		deadline := time.Now().Add(discardSilence)
+		if deadline.After(end) {
+			deadline = end
+		}
+		if ctx.SetReadDeadline(deadline) != nil {
+			return
+		}
+		if _, err := io.CopyN(io.Discard, r, discardStep); err != nil {
+			return // the end, or the server closes the connection
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 	deadLetters = "millrace.dead-letters"
 	registry    = "millrace.connections"
 
-	track = `{"type":"track","event":"Order Completed","messageId":"m","userId":"u"}`
+	track = `{"type":"track","event":"Order Completed","anonymousId":"m","userId":"u"}`
 )
 
 // rig is an edge with everything around it, all of it real. At the end of its test it looks for tokens
@@ -375,23 +375,23 @@ func requireAnswer(t testing.TB, got answer, status int, body string) {
 }
 
 func accepted(received, accepted, dropped int) string {
-	return fmt.Sprintf(`{"received":%d,"accepted":%d,"dropped":%d}`+"\n", received, accepted, dropped)
+	return fmt.Sprintf(`{"received":%d,"accepted":%d,"dropped":%d}`, received, accepted, dropped)
 }
 
 // The bodies of all refusals, as the public contract has them.
 const (
-	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, without a slash at its end."}}` + "\n"
-	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send events with POST."}}` + "\n"
-	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The URL's token or the x-greenflash-secret header is not valid: copy the URL again, or rotate it."}}` + "\n"
-	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up right now: send it again."}}` + "\n"
-	saysOverloaded   = `{"error":{"code":"overloaded","message":"Too much is under way: send it again later."}}` + "\n"
-	saysTooLarge     = `{"error":{"code":"body_too_large","message":"The body is over the limit: send fewer messages at once."}}` + "\n"
-	saysBadEncoding  = `{"error":{"code":"unsupported_encoding","message":"The Content-Encoding must be gzip, deflate, br, zstd or identity."}}` + "\n"
-	saysUndecodable  = `{"error":{"code":"invalid_encoding","message":"The body is not what its Content-Encoding says."}}` + "\n"
-	saysTruncated    = `{"error":{"code":"body_truncated","message":"The body ended before it was complete."}}` + "\n"
-	saysNotDurable   = `{"error":{"code":"not_acknowledged","message":"The messages could not be stored safely: send them again."}}` + "\n"
-	saysInternal     = `{"error":{"code":"internal_error","message":"Something is broken here: send it again."}}` + "\n"
-	saysBadRequest   = `{"error":{"code":"bad_request","message":"This is not an HTTP request as it should be."}}` + "\n"
-	saysHeaders      = `{"error":{"code":"headers_too_large","message":"The request line and headers are over the limit."}}` + "\n"
-	saysTooSlow      = `{"error":{"code":"request_timeout","message":"The request took too long to arrive."}}` + "\n"
+	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, without a slash at its end."}}`
+	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send events with POST."}}`
+	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The URL's token or the x-greenflash-secret header is not valid: copy the URL again, or rotate it."}}`
+	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up right now: send it again."}}`
+	saysOverloaded   = `{"error":{"code":"overloaded","message":"Too much is under way: send it again later."}}`
+	saysTooLarge     = `{"error":{"code":"body_too_large","message":"The body is over the limit: send fewer messages at once."}}`
+	saysBadEncoding  = `{"error":{"code":"unsupported_encoding","message":"The Content-Encoding must be gzip, deflate, br, zstd or identity."}}`
+	saysUndecodable  = `{"error":{"code":"invalid_encoding","message":"The body is not what its Content-Encoding says."}}`
+	saysTruncated    = `{"error":{"code":"body_truncated","message":"The body ended before it was complete."}}`
+	saysNotDurable   = `{"error":{"code":"not_acknowledged","message":"The messages could not be stored safely: send them again."}}`
+	saysInternal     = `{"error":{"code":"internal_error","message":"Something is broken here: send it again."}}`
+	saysBadRequest   = `{"error":{"code":"bad_request","message":"This is not an HTTP request as it should be."}}`
+	saysHeaders      = `{"error":{"code":"headers_too_large","message":"The request line and headers are over the limit."}}`
+	saysTooSlow      = `{"error":{"code":"request_timeout","message":"The request took too long to arrive."}}`
 )

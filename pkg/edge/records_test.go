@@ -148,7 +148,7 @@ func TestMessageCount(t *testing.T) {
 	for _, body := range []string{"[" + full + "]", `{"batch":[` + full + `]}`} {
 		requireAnswer(t, r.post(s.path(), body), 200, accepted(1000, 1000, 0))
 	}
-	const want = `{"error":{"code":"too_many_messages","message":"The batch has 1001 messages, more than the 1000 allowed: split it."}}` + "\n"
+	const want = `{"error":{"code":"too_many_messages","message":"The batch has 1001 messages, more than the 1000 allowed: split it."}}`
 	for _, body := range []string{"[" + full + "," + track + "]", `{"batch":[` + full + `,{"type":"alias"}]}`} {
 		requireAnswer(t, r.post(s.path(), body), 413, want)
 	}
@@ -164,7 +164,7 @@ func TestContextBesideABatchIsBounded(t *testing.T) {
 	}
 	requireAnswer(t, r.post(s.path(), body(16<<10)), 200, accepted(1, 1, 0))
 	requireAnswer(t, r.post(s.path(), body(16<<10+1)), 413,
-		`{"error":{"code":"context_too_large","message":"The context beside the batch is larger than 16384 bytes: put it into the messages."}}`+"\n")
+		`{"error":{"code":"context_too_large","message":"The context beside the batch is larger than 16384 bytes: put it into the messages."}}`)
 	require.Len(t, r.records(ingest), 1)
 }
 
@@ -229,19 +229,19 @@ func TestAllBadIsRefused(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	says := func(sentence string) string {
-		return `{"error":{"code":"not_a_segment_payload","message":"No element is a valid Segment message; element 0: ` + sentence + `.","index":0}}` + "\n"
+		return `{"error":{"code":"not_a_segment_payload","message":"No element is a valid Segment message; element 0: ` + sentence + `.","index":0}}`
 	}
 	for body, want := range map[string]string{
 		`{}`:                           says("it is not an object whose type is a string"),
 		`"canary"`:                     says("it is not an object whose type is a string"),
 		`null`:                         says("it is not an object whose type is a string"),
-		`{"batch":[1,{"type":"page"]}`: `{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte 26."}}` + "\n",
+		`{"batch":[1,{"type":"page"]}`: `{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte 26."}}`,
 		`{"type":"track"}`:             says("a track message needs a non-empty string as its event, or a gf_event_type"),
 		`[{"type":"page","properties":"x"},{"type":"track"},5]`: says("its properties are neither an object nor null"),
-		``:                           `{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte 0."}}` + "\n",
-		track + track:                fmt.Sprintf(`{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte %d."}}`+"\n", len(track)),
-		"{\"type\":\"\xff\"}":        `{"error":{"code":"invalid_utf8","message":"The body is not valid UTF-8."}}` + "\n",
-		strings.Repeat("[", 100_000): `{"error":{"code":"nested_too_deeply","message":"The body is nested deeper than 64 levels."}}` + "\n",
+		``:                           `{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte 0."}}`,
+		track + track:                fmt.Sprintf(`{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte %d."}}`, len(track)),
+		"{\"type\":\"\xff\"}":        `{"error":{"code":"invalid_utf8","message":"The body is not valid UTF-8."}}`,
+		strings.Repeat("[", 100_000): `{"error":{"code":"nested_too_deeply","message":"The body is nested deeper than 64 levels."}}`,
 	} {
 		requireAnswer(t, r.post(s.path(), body), 400, want)
 	}

@@ -11,7 +11,8 @@ import (
 // newServer sets fasthttp up for strangers. What is not obvious:
 //
 //   - Bodies are streamed: the handler decides from the headers alone whether a body is wanted, and
-//     reads it under its own limits. Otherwise the declared length is allocated before a byte comes.
+//     reads it under its own limits (body.go). Otherwise the declared length is allocated before a byte
+//     comes. The server waits for one byte all the same.
 //   - Error texts of fasthttp hold bytes of the request, and so may hold a token: none is passed on.
 func newServer(config *Config, h *handler) *fasthttp.Server {
 	return &fasthttp.Server{
@@ -21,7 +22,8 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		NoDefaultContentType:         true,
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
-		MaxRequestBodySize:           config.MaxBodyBytes,
+		MaxRequestBodySize:           1, // what the server itself reads of a body
+		ExpectHandler:                h.expect,
 		ReadBufferSize:               config.MaxHeaderBytes,
 		Concurrency:                  config.MaxConnections,
 		ReadTimeout:                  config.ReadTimeout,

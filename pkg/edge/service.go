@@ -1,12 +1,14 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -66,12 +68,13 @@ func New(config Config, deps Deps) (*Service, error) {
 	admit := &admission{maxBytes: config.MaxInFlightBytes, maxRequests: config.MaxInFlightRequests}
 	s.handler = &handler{
 		config: &s.config, limits: config.segmentLimits(), producer: producer, admit: admit,
-		verifier:   connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Memos: deps.Memos}),
-		activity:   connection.NewRecorder(s.registry, log, counts),
-		metrics:    newMetrics(deps.Metrics, admit),
-		log:        deps.Log,
-		trusted:    trusted,
-		retryAfter: strconv.Itoa(max(1, int(config.RetryAfter/time.Second))),
+		verifier:      connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Memos: deps.Memos}),
+		activity:      connection.NewRecorder(s.registry, log, counts),
+		metrics:       newMetrics(deps.Metrics, admit),
+		log:           deps.Log,
+		trusted:       trusted,
+		decompressing: make(chan struct{}, cmp.Or(config.MaxDecompressions, runtime.GOMAXPROCS(0))),
+		retryAfter:    strconv.Itoa(max(1, int(config.RetryAfter/time.Second))),
 	}
 	s.server = newServer(&s.config, s.handler)
 	s.handler.metrics.watch(deps.Metrics, s.server, s.peers)

@@ -15,7 +15,7 @@ import (
 // Main parses cli, a struct with kong's tags, and runs it until it is done or told to stop. A second
 // signal ends the process at once.
 func Main(cli any, name, description string, run func(context.Context, *kong.Context) error) {
-	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
+	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.ShortUsageOnError(),
 		kong.DefaultEnvars("MILLRACE"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		panic(fmt.Sprintf("BUG: flags of %s: %v", name, err))

@@ -5,5 +5,6 @@
 //
 //	payload.go   the three body shapes, cut into messages in one pass
 //	message.go   one message's verdict: accepted, ignored by type, or invalid and why
+//	repeats.go   messages that were sent twice in one payload
 //	refusal.go   why a whole payload is refused
 package segment

@@ -11,6 +11,9 @@ import (
 type Message struct {
 	Raw    []byte // the element's own bytes, aliasing the body
 	Reason Reason // why it is not accepted; Accepted if it is
+	Repeat bool   // accepted, but an earlier one of the payload has its messageId and counts
+
+	id []byte // its messageId as it is written; nil if it has none
 }
 
 // Reason is the verdict on one message.
@@ -51,7 +54,7 @@ func InvalidReasons() []Reason {
 }
 
 // fields of a message that decide its verdict, as raw JSON; the last of duplicates counts.
-type fields struct{ kind, event, properties []byte }
+type fields struct{ kind, event, properties, id []byte }
 
 func (f *fields) take(name, value []byte) {
 	switch string(name) {
@@ -61,7 +64,21 @@ func (f *fields) take(name, value []byte) {
 		f.event = value
 	case "properties":
 		f.properties = value
+	case "messageId":
+		f.id = value
 	}
+}
+
+// message is the verdict on an object from its fields.
+func (f *fields) message(raw []byte, limits Limits) Message {
+	m := Message{Raw: raw, Reason: f.judge(len(raw), limits)}
+	switch rawjson.KindOf(f.id) {
+	case rawjson.String, rawjson.Number:
+		if len(f.id) > len(`""`) || f.id[0] != '"' {
+			m.id = f.id
+		}
+	}
+	return m
 }
 
 // judge decides on an object from its fields.

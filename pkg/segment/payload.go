@@ -26,6 +26,7 @@ type Payload struct {
 
 	Accepted, Ignored, Invalid int // how many messages of each verdict
 
+	repeats  repeats
 	scanner  rawjson.Scanner
 	limits   Limits
 	received int
@@ -89,6 +90,9 @@ func (p *Payload) verdict() error {
 	if p.received > 0 && p.Invalid == p.received {
 		return refuseShape(0, p.Messages[0].Reason)
 	}
+	if p.Accepted > 1 {
+		p.repeats.mark(p.Messages)
+	}
 	return nil
 }
 
@@ -128,7 +132,7 @@ func (p *Payload) object() {
 	p.received = 0
 	p.Messages = p.Messages[:0]
 	raw := s.Since(start)
-	p.add(Message{Raw: raw, Reason: single.judge(len(raw), p.limits)})
+	p.add(single.message(raw, p.limits))
 }
 
 func (f *fields) hasKnownType() bool {
@@ -162,7 +166,7 @@ func (p *Payload) element() {
 		f.take(s.Member(), s.Skip())
 	}
 	raw := s.Since(start)
-	p.add(Message{Raw: raw, Reason: f.judge(len(raw), p.limits)})
+	p.add(f.message(raw, p.limits))
 }
 
 // add counts every message but keeps no more than may be of use.

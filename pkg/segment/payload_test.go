@@ -267,7 +267,11 @@ func FuzzParse(f *testing.F) {
 
 func batchOf(n int) []byte {
 	one := `{"type":"track","event":"Order Completed","userId":"user_4711","messageId":"ajs-next-1747562400000-9d7f2c3e-1b2a-4c5d","timestamp":"2026-05-18T12:00:00.000Z","sentAt":"2026-05-18T12:00:00.100Z","context":{"ip":"203.0.113.7","userAgent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36","library":{"name":"analytics.js","version":"2.1.0"},"page":{"path":"/checkout","title":"Checkout","url":"https://shop.example.com/checkout"},"traits":{"email":"ada@example.com","name":"Ada Lovelace"},"groupId":"org_42"},"properties":{"revenue":49.0,"currency":"USD","plan":"pro","products":[{"sku":"A-1","price":19.5,"quantity":2},{"sku":"B-2","price":10}]}}`
-	return []byte(`{"batch":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}`)
+	var messages []string
+	for i := range n {
+		messages = append(messages, strings.Replace(one, "1b2a-4c5d", fmt.Sprintf("1b2a-%04d", i), 1))
+	}
+	return []byte(`{"batch":[` + strings.Join(messages, ",") + `]}`)
 }
 
 func TestParseAllocatesNothing(t *testing.T) {

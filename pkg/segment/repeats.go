@@ -1,0 +1,33 @@
+package segment
+
+import (
+	"bytes"
+	"hash/maphash"
+)
+
+// repeats finds messages of one payload that have the same messageId. All of them are accepted and one
+// event results: the first. Two that have the same timestamp as well would become one later on anyway,
+// but two that differ in it would not.
+type repeats struct {
+	seed  maphash.Seed
+	first map[uint64]int // by the id's hash
+}
+
+func (r *repeats) mark(messages []Message) {
+	if r.first == nil {
+		r.seed, r.first = maphash.MakeSeed(), map[uint64]int{}
+	}
+	clear(r.first)
+	for i := range messages {
+		m := &messages[i]
+		if m.Reason != Accepted || m.id == nil {
+			continue
+		}
+		hash := maphash.Bytes(r.seed, m.id)
+		if first, seen := r.first[hash]; !seen {
+			r.first[hash] = i
+		} else {
+			m.Repeat = bytes.Equal(messages[first].id, m.id) // else two ids of one hash, which never happens
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package segment
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRepeats(t *testing.T) {
+	var messages []string
+	for _, id := range []string{`"a"`, `"b"`, `"a"`, `7`, `"7"`, `7`, `""`, `""`, `null`, `null`, `{}`, `{}`, `true`, `true`} {
+		messages = append(messages, `{"type":"track","event":"E","messageId":`+id+`}`)
+	}
+	bad := `{"type":"track","messageId":"c"}`
+	messages = append(messages, bad, bad, `{"type":"track","event":"E","messageId":"c"}`, `{"type":"track","event":"E","messageId":"x","messageId":"a"}`)
+	var p Payload
+	for range 2 { // nothing is remembered from one payload to the next
+		require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), DefaultLimits))
+		var repeated []int
+		for i, m := range p.Messages {
+			if m.Repeat {
+				repeated = append(repeated, i)
+			}
+		}
+		require.Equal(t, []int{2, 5, 17}, repeated, "of strings and numbers that are ids; a broken message takes no id")
+		require.Equal(t, 16, p.Accepted)
+	}
+}
+
+func TestRepeatsOfManyMessages(t *testing.T) {
+	var messages []string
+	for i := range 1000 {
+		messages = append(messages, fmt.Sprintf(`{"type":"track","event":"E","messageId":"%d"}`, i%600))
+	}
+	var p Payload
+	require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), DefaultLimits))
+	for i, m := range p.Messages {
+		require.Equal(t, i >= 600, m.Repeat)
+	}
+}
