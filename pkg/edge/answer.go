@@ -5,7 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/payload"
 )
 
 // refusal is an answer that is not 200. Its texts are constants or hold numbers only: nothing of a
@@ -35,9 +35,9 @@ var (
 )
 
 // ofPayload turns the refusal of a payload into an answer.
-func ofPayload(r *segment.Refusal) *refusal {
+func ofPayload(r *payload.Refusal) *refusal {
 	status := fasthttp.StatusBadRequest
-	if r.Code == segment.CodeTooManyMessages || r.Code == segment.CodeContextTooLarge {
+	if r.Code == payload.CodeTooManyMessages || r.Code == payload.CodeContextTooLarge {
 		status = fasthttp.StatusRequestEntityTooLarge
 	}
 	return &refusal{status, r.Code, r.Message, r.Index}
@@ -76,7 +76,7 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 }
 
 // accept answers 200 with the counts.
-func accept(ctx *fasthttp.RequestCtx, p *segment.Payload) {
+func accept(ctx *fasthttp.RequestCtx, p *payload.Payload) {
 	ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
 	var room [answerBytes]byte
 	b := append(room[:0], `{"received":`...)

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/segment"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
@@ -22,7 +23,7 @@ import (
 // handler serves the endpoint. The order in which it checks is the public contract's.
 type handler struct {
 	config     *Config
-	limits     segment.Limits
+	limits     payload.Limits
 	verifier   *connection.Verifier
 	activity   *connection.Recorder
 	producer   *stream.Producer
@@ -95,15 +96,15 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
 		return
 	}
 	defer func() { b.release() }() // nil once it is the records'
-	payload := h.payload()
-	defer h.payloads.Put(payload)
-	if err := payload.Parse(b.bytes, h.limits); err != nil {
+	p := h.payload()
+	defer h.payloads.Put(p)
+	if err := p.Parse(b.bytes, h.limits); err != nil {
 		h.refuse(ctx, refusalOf(err))
 		return
 	}
-	out := h.producer.Begin(payload.Accepted+payload.Invalid, b.release)
+	out := h.producer.Begin(p.Accepted+p.Invalid, b.release)
 	b = nil
-	if err := h.store(payload, out, c); err != nil {
+	if err := h.store(p, out, c); err != nil {
 		h.warn(start, c.ID, err)
 		h.refuse(ctx, notDurable)
 		return
@@ -111,8 +112,8 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
 	// The brokers may have taken their time, and the connection may have been rotated or paused meanwhile:
 	// who did that was told that no edge answers by the old state any more.
 	if c, err := h.verifier.Confirm(c); h.open(ctx, c, err) {
-		h.metrics.stored(payload, time.Since(start))
-		accept(ctx, payload)
+		h.metrics.stored(p, time.Since(start))
+		accept(ctx, p)
 	}
 }
 
@@ -124,29 +125,29 @@ func (h *handler) warn(now time.Time, connectionID string, err error) {
 }
 
 func refusalOf(err error) *refusal {
-	var r *segment.Refusal
+	var r *payload.Refusal
 	if errors.As(err, &r) {
 		return ofPayload(r)
 	}
 	return internalError
 }
 
-func (h *handler) payload() *segment.Payload {
-	if p, ok := h.payloads.Get().(*segment.Payload); ok {
+func (h *handler) payload() *payload.Payload {
+	if p, ok := h.payloads.Get().(*payload.Payload); ok {
 		return p
 	}
-	return new(segment.Payload)
+	return payload.New(&segment.Format)
 }
 
 // store writes accepted messages and dead letters and waits for the brokers. The records refer to the
 // body, which can be in use after this has returned.
-func (h *handler) store(p *segment.Payload, out *stream.Outgoing, c *connection.Connection) error {
+func (h *handler) store(p *payload.Payload, out *stream.Outgoing, c *connection.Connection) error {
 	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: provider}
 	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		switch {
-		case m.Reason == segment.Accepted:
+		case m.Reason == payload.Accepted:
 			out.Event(&source, receivedAt, m.Raw, p.Context)
 		case m.Reason.Invalid():
 			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, m.Reason.Code(), m.Reason.Sentence(), "")

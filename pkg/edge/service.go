@@ -65,7 +65,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	s.registry = connection.NewRegistry(log, counts)
 	admit := &admission{maxBytes: config.MaxInFlightBytes, maxRequests: config.MaxInFlightRequests}
 	s.handler = &handler{
-		config: &s.config, limits: config.segmentLimits(), producer: producer, admit: admit,
+		config: &s.config, limits: config.payloadLimits(), producer: producer, admit: admit,
 		verifier:   connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Memos: deps.Memos}),
 		activity:   connection.NewRecorder(s.registry, log, counts),
 		metrics:    newMetrics(deps.Metrics, admit),

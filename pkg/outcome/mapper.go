@@ -4,6 +4,7 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/rawjson"
 	"github.com/millrace/millrace/pkg/segment"
 )
@@ -31,16 +32,16 @@ type Unmappable struct {
 func (u *Unmappable) Error() string { return "message is no event: " + u.Message }
 
 var (
-	errUTF8       = &Unmappable{segment.CodeInvalidUTF8, "it is not valid UTF-8"}
-	errJSON       = &Unmappable{segment.CodeInvalidJSON, "it is not valid JSON"}
-	errDepth      = &Unmappable{segment.CodeTooDeep, "it is nested too deeply"}
+	errUTF8       = &Unmappable{payload.CodeInvalidUTF8, "it is not valid UTF-8"}
+	errJSON       = &Unmappable{payload.CodeInvalidJSON, "it is not valid JSON"}
+	errDepth      = &Unmappable{payload.CodeTooDeep, "it is nested too deeply"}
 	errNoMessage  = unmappable(segment.NotAMessage)
 	errIgnored    = unmappable(segment.Ignored)
 	errNoEvent    = unmappable(segment.MissingEvent)
 	errProperties = unmappable(segment.InvalidProperties)
 )
 
-func unmappable(r segment.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
+func unmappable(r *payload.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
 
 // Map fills e with what msg means. What e held before does not matter; its slices alias msg or m and
 // are good until the next call of Map. The error is an *Unmappable, and e is then meaningless.
