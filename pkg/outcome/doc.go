@@ -15,10 +15,7 @@
 //	texts.go      raw JSON values as texts and ids
 //	eventtype.go  the name, its renaming, and the properties that remember the old one
 //	time.go       when it happened
-//	civil.go      dates and times in ISO 8601
 //	identity.go   who did it: user, organization
-//	number.go     numbers as people write them
-//	decimal.go    exact 128-bit decimals
 //	value.go      revenue, price × quantity, and the overrides of value and type
 //	overrides.go  the other overrides: influence, score, conversation
 //	influence.go  what a name says: words and how they join

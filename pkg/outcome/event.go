@@ -1,5 +1,7 @@
 package outcome
 
+import "github.com/millrace/millrace/pkg/scalar"
+
 // Message is one message of Segment's as the edge stored it.
 type Message struct {
 	Raw        []byte // the message's own bytes: a valid JSON object
@@ -31,7 +33,7 @@ type Event struct {
 	HasScore  bool
 
 	ValueType ValueType
-	Value     Decimal // only if HasValue: the type is currency or numeric
+	Value     scalar.Decimal // only if HasValue: the type is currency or numeric
 	HasValue  bool
 	ValueText []byte // the value as it was given; nil if there is no value
 	Currency  []byte // upper-case code, or empty
@@ -97,13 +99,3 @@ const (
 	OverrideValueType
 	OverrideConversationID
 )
-
-// DecimalScale is the number of digits behind the point that a Decimal keeps.
-const DecimalScale = 18
-
-// Decimal is a number times 10^DecimalScale as a 128-bit two's complement integer, the layout of
-// ClickHouse's Decimal(38, 18).
-type Decimal struct {
-	Low  uint64
-	High int64
-}

@@ -2,12 +2,13 @@ package outcome
 
 import (
 	"bytes"
-	"strconv"
+
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 // influence decides by the override, else by the sign of the revenue (price × quantity has no say: a
 // viewed product is no outcome), else by the name.
-func (m *Mapper) influence(revenue Decimal, e *Event) {
+func (m *Mapper) influence(revenue scalar.Decimal, e *Event) {
 	if override := m.fields.properties.gfInfluence; given(override) {
 		if e.Influence = Influence(oneOf(m.trimmed(override), influences[:])); e.Influence != 0 {
 			return
@@ -55,11 +56,9 @@ func (m *Mapper) score(e *Event) {
 		return
 	}
 	text, _ := m.scalar(raw)
-	if text = bytes.TrimSpace(text); isPlainNumber(text) && len(text) <= maxNumberBytes {
-		if score, err := strconv.ParseFloat(string(text), 64); err == nil && -1 <= score && score <= 1 {
-			e.Score, e.HasScore = score, true
-			return
-		}
+	if score, ok := scalar.ReadFloat(text); ok && -1 <= score && score <= 1 {
+		e.Score, e.HasScore = score, true
+		return
 	}
 	e.Malformed |= OverrideScore
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 var plain = outcome.Event{
@@ -22,7 +23,7 @@ var full = outcome.Event{
 	ExternalUserID: []byte("u"), UserEmail: []byte("a@b.c"), UserName: []byte("Ä"), ExternalOrganizationID: []byte("o"),
 	OrganizationName: []byte("O"), ExternalConversationID: []byte("c"),
 	Influence: outcome.Negative, Score: -0.7, HasScore: true,
-	ValueType: outcome.Currency, HasValue: true, Value: outcome.Decimal{Low: 0x1fbc1c2b3a000000, High: -3}, ValueText: []byte("-$50"), Currency: []byte("USD"),
+	ValueType: outcome.Currency, HasValue: true, Value: scalar.Decimal{Low: 0x1fbc1c2b3a000000, High: -3}, ValueText: []byte("-$50"), Currency: []byte("USD"),
 	Properties: []byte(`{"a":12345678901234567890,"a":"\u00e9" }`),
 }
 
