@@ -15,6 +15,11 @@ func (m *Mapper) influence(revenue scalar.Decimal, e *Event) {
 		}
 		e.Malformed |= OverrideInfluence
 	}
+	m.impliedInfluence(revenue, e)
+}
+
+// impliedInfluence decides by what a sender did not say in so many words.
+func (m *Mapper) impliedInfluence(revenue scalar.Decimal, e *Event) {
 	switch revenue.Sign() {
 	case 1:
 		e.Influence = Positive

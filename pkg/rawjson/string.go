@@ -1,10 +1,8 @@
 package rawjson
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -127,16 +125,4 @@ func unquoteRune(b []byte) (rune, int) {
 		}
 	}
 	return utf8.RuneError, 6
-}
-
-// HasText tells whether a value is a string with more than white space in it.
-func HasText(value []byte) bool {
-	if KindOf(value) != String {
-		return false
-	}
-	if c := value[1]; c > ' ' && c < 0x7f && c != '"' && c != '\\' {
-		return true
-	}
-	text := AppendUnquoted(nil, value)
-	return bytes.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) }) >= 0
 }

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"unicode"
 
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/rawjson"
@@ -73,7 +74,7 @@ func (f *fields) Judge(size int, limits *payload.Limits) *payload.Reason {
 	default:
 		return InvalidProperties
 	}
-	if track && !rawjson.HasText(f.event) && !f.renamed(limits.Depth) {
+	if track && !hasText(f.event) && !f.renamed(limits.Depth) {
 		return MissingEvent
 	}
 	return payload.Accepted
@@ -91,7 +92,7 @@ func (f *fields) renamed(depth int) bool {
 			override = value
 		}
 	}
-	return rawjson.HasText(override)
+	return hasText(override)
 }
 
 // isText compares a string value with an ASCII word, whichever way it is escaped.
@@ -100,4 +101,16 @@ func isText(value []byte, word string) bool {
 		return string(value[1:len(value)-1]) == word
 	}
 	return bytes.IndexByte(value, '\\') >= 0 && string(rawjson.AppendUnquoted(nil, value)) == word
+}
+
+// hasText tells whether a value is a string with more than white space in it.
+func hasText(value []byte) bool {
+	if rawjson.KindOf(value) != rawjson.String {
+		return false
+	}
+	if c := value[1]; c > ' ' && c < 0x7f && c != '"' && c != '\\' {
+		return true
+	}
+	text := rawjson.AppendUnquoted(nil, value)
+	return bytes.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) }) >= 0
 }
