@@ -18,9 +18,10 @@ type refusal struct {
 }
 
 var (
-	notFound       = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token}, without a slash at its end.", -1}
+	notFound       = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token} or /v1/events, without a slash at its end.", -1}
 	notPost        = &refusal{405, "method_not_allowed", "Send events with POST.", -1}
-	unauthorized   = &refusal{401, "unauthorized", "The URL's token or the x-greenflash-secret header is not valid: copy the URL again, or rotate it.", -1}
+	unauthorized   = &refusal{401, "unauthorized", "The token or the x-greenflash-secret header is not valid: copy it again, or rotate it.", -1}
+	challenged     = &refusal{401, unauthorized.code, unauthorized.message, -1} // with the scheme that is asked for
 	registryStale  = &refusal{500, "registry_unavailable", "The connection cannot be looked up right now: send it again.", -1}
 	overloaded     = &refusal{429, "overloaded", "Too much is under way: send it again later.", -1}
 	bodyTooLarge   = &refusal{413, "body_too_large", "The body is over the limit: send fewer messages at once.", -1}
@@ -59,6 +60,9 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 	ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
 	if r == notPost {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, fasthttp.MethodPost)
+	}
+	if r == challenged {
+		ctx.Response.Header.SetBytesV(fasthttp.HeaderWWWAuthenticate, bearerScheme)
 	}
 	if r.retryable() {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)

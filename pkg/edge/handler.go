@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,13 +14,13 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/payload"
-	"github.com/millrace/millrace/pkg/segment"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 )
 
-// handler serves the endpoint. The order in which it checks is the public contract's.
+// handler serves the endpoints. The order in which it checks is the public contract's.
 type handler struct {
+	*endpoints
 	config     *Config
 	limits     payload.Limits
 	verifier   *connection.Verifier
@@ -34,47 +33,44 @@ type handler struct {
 	trusted    proxies
 	retryAfter string
 	warnedAt   atomic.Int64 // Unix seconds
-
-	payloads sync.Pool
 }
 
-const (
-	provider     = "segment"
-	secretHeader = "X-Greenflash-Secret" //nolint:gosec // the header's name
-)
+const secretHeader = "X-Greenflash-Secret" //nolint:gosec // the header's name
 
 // serve answers one request. It never returns before the answer is true. Bodies and payloads are given
 // back by deferred calls, so that a panic costs one answer and not the memory that is counted as held.
 func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 	defer h.recover(ctx)
-	token, found := segmentToken(ctx.Request.Header.RequestURI())
+	e, token := h.route(ctx.Request.Header.RequestURI())
 	switch {
-	case !found:
+	case e == nil:
 		h.refuse(ctx, notFound)
 	case !ctx.IsPost():
 		h.refuse(ctx, notPost)
+	case e.bearer:
+		h.authenticate(ctx, e, bearerToken(&ctx.Request.Header))
 	default:
-		h.authenticate(ctx, token)
+		h.authenticate(ctx, e, token)
 	}
 }
 
-func (h *handler) authenticate(ctx *fasthttp.RequestCtx, token []byte) {
+func (h *handler) authenticate(ctx *fasthttp.RequestCtx, e *endpoint, token []byte) {
 	c, err := h.verifier.Verify(ctx, token, ctx.Request.Header.Peek(secretHeader))
 	switch {
-	case !h.open(ctx, c, err):
+	case !h.open(ctx, e, c, err):
 	case !h.admit.enter():
 		h.refuse(ctx, overloaded)
 	default:
 		defer h.admit.leave()
-		h.take(ctx, c)
+		h.take(ctx, e, c)
 	}
 }
 
 // open answers for a connection that takes nothing, and tells whether this one does.
-func (h *handler) open(ctx *fasthttp.RequestCtx, c *connection.Connection, err error) bool {
+func (h *handler) open(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection, err error) bool {
 	switch {
 	case errors.Is(err, connection.ErrInvalid):
-		h.refuse(ctx, unauthorized)
+		h.refuse(ctx, e.unauthorized)
 	case err != nil:
 		h.refuse(ctx, registryStale)
 	case c.State != connection.Enabled:
@@ -88,7 +84,7 @@ func (h *handler) open(ctx *fasthttp.RequestCtx, c *connection.Connection, err e
 }
 
 // take reads the body, cuts it into messages and stores them.
-func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
+func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection) {
 	start := time.Now()
 	b, refused := h.body(ctx)
 	if refused != nil {
@@ -96,22 +92,22 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
 		return
 	}
 	defer func() { b.release() }() // nil once it is the records'
-	p := h.payload()
-	defer h.payloads.Put(p)
+	p := e.payload()
+	defer e.payloads.Put(p)
 	if err := p.Parse(b.bytes, h.limits); err != nil {
 		h.refuse(ctx, refusalOf(err))
 		return
 	}
 	out := h.producer.Begin(p.Accepted+p.Invalid, b.release)
 	b = nil
-	if err := h.store(p, out, c); err != nil {
+	if err := h.store(p, out, e, c); err != nil {
 		h.warn(start, c.ID, err)
 		h.refuse(ctx, notDurable)
 		return
 	}
 	// The brokers may have taken their time, and the connection may have been rotated or paused meanwhile:
 	// who did that was told that no edge answers by the old state any more.
-	if c, err := h.verifier.Confirm(c); h.open(ctx, c, err) {
+	if c, err := h.verifier.Confirm(c); h.open(ctx, e, c, err) {
 		h.metrics.stored(p, time.Since(start))
 		accept(ctx, p)
 	}
@@ -132,17 +128,10 @@ func refusalOf(err error) *refusal {
 	return internalError
 }
 
-func (h *handler) payload() *payload.Payload {
-	if p, ok := h.payloads.Get().(*payload.Payload); ok {
-		return p
-	}
-	return payload.New(&segment.Format)
-}
-
 // store writes accepted messages and dead letters and waits for the brokers. The records refer to the
 // body, which can be in use after this has returned.
-func (h *handler) store(p *payload.Payload, out *stream.Outgoing, c *connection.Connection) error {
-	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: provider}
+func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c *connection.Connection) error {
+	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: e.provider}
 	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
 	for i := range p.Messages {
 		m := &p.Messages[i]

@@ -380,9 +380,9 @@ func accepted(received, accepted, dropped int) string {
 
 // The bodies of all refusals, as the public contract has them.
 const (
-	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, without a slash at its end."}}` + "\n"
+	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token} or /v1/events, without a slash at its end."}}` + "\n"
 	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send events with POST."}}` + "\n"
-	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The URL's token or the x-greenflash-secret header is not valid: copy the URL again, or rotate it."}}` + "\n"
+	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The token or the x-greenflash-secret header is not valid: copy it again, or rotate it."}}` + "\n"
 	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up right now: send it again."}}` + "\n"
 	saysOverloaded   = `{"error":{"code":"overloaded","message":"Too much is under way: send it again later."}}` + "\n"
 	saysTooLarge     = `{"error":{"code":"body_too_large","message":"The body is over the limit: send fewer messages at once."}}` + "\n"

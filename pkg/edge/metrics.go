@@ -9,7 +9,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/millrace/millrace/pkg/payload"
-	"github.com/millrace/millrace/pkg/segment"
 )
 
 // metrics counts by request, never by label look-up per message. Labels are fixed words: none holds
@@ -34,7 +33,7 @@ func named(name, help string) prometheus.Opts {
 	return prometheus.Opts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help}
 }
 
-func newMetrics(registry prometheus.Registerer, admit *admission) *metrics {
+func newMetrics(registry prometheus.Registerer, admit *admission, formats []*payload.Format) *metrics {
 	factory := promauto.With(registry)
 	counter := func(name, help string) prometheus.Counter {
 		return factory.NewCounter(prometheus.CounterOpts(named(name, help)))
@@ -64,8 +63,10 @@ func newMetrics(registry prometheus.Registerer, admit *admission) *metrics {
 		acknowledge: histogram("acknowledge_duration_seconds", "From handing a request's records to the producer to the last acknowledgement."),
 	}
 	dead := vector("messages_dead_total", "Messages kept as dead letters, by reason.", "reason")
-	for _, reason := range segment.Format.Invalid {
-		m.dead[reason] = dead.WithLabelValues(reason.Code())
+	for _, format := range formats {
+		for _, reason := range format.Invalid {
+			m.dead[reason] = dead.WithLabelValues(reason.Code())
+		}
 	}
 	gauge("in_flight_bytes", "Bytes of bodies held.", admit.bytes.Load)
 	gauge("in_flight_requests", "Requests being served.", admit.requests.Load)

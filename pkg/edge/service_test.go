@@ -246,8 +246,8 @@ func TestPanicIsAnAnswer(t *testing.T) {
 			return func() { h.verifier = verifier }
 		},
 		"with the body in hand": func() func() {
-			h.payloads = sync.Pool{New: func() any { return (*payload.Payload)(nil) }}
-			return func() { h.payloads = sync.Pool{} }
+			h.webhook.payloads = sync.Pool{New: func() any { return (*payload.Payload)(nil) }}
+			return func() { h.webhook.payloads = sync.Pool{} }
 		},
 		"before the records": func() func() {
 			producer := h.producer
