@@ -214,15 +214,17 @@ func (r *rig) do(method, target string, body io.Reader, headers ...string) answe
 	}
 	response, err := r.http.Do(request)
 	require.NoError(r, err)
-	return r.read(response)
+	return r.read(path, response)
 }
 
-func (r *rig) read(response *http.Response) answer {
+// read reads an answer, and holds it to the OpenAPI document. target is what was posted to.
+func (r *rig) read(target string, response *http.Response) answer {
 	r.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(r, err)
 	fmt.Fprintf(&r.answers, "%s\n%v\n%s\n", response.Status, response.Header, body)
+	requireDocumented(r, target, response, body)
 	return answer{response.StatusCode, string(body), response.Header, response.Close}
 }
 
