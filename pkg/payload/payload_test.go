@@ -1,4 +1,4 @@
-package segment
+package payload_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/segment"
 )
 
 const track = `{"type":"track","event":"E"}`
@@ -22,7 +23,7 @@ func parse(t *testing.T, body string) (*payload.Payload, *payload.Refusal) {
 
 func parseWithin(t *testing.T, body string, limits payload.Limits) (*payload.Payload, *payload.Refusal) {
 	t.Helper()
-	p := payload.New(&Format)
+	p := payload.New(&segment.Format)
 	err := p.Parse([]byte(body), limits)
 	var refusal *payload.Refusal
 	if err != nil {
@@ -62,66 +63,11 @@ func TestParseEmptyBatches(t *testing.T) {
 	}
 }
 
-func TestParseVerdicts(t *testing.T) {
-	for message, want := range map[string]*payload.Reason{
-		track: payload.Accepted,
-		`{"type":"track","event":"E","properties":{}}`:                                 payload.Accepted,
-		`{"type":"track","event":"E","properties":null}`:                               payload.Accepted,
-		`{"type":"track","event":" E"}`:                                                payload.Accepted,
-		`{"type":"track","event":"É"}`:                                                 payload.Accepted,
-		`{"type":"track","event":"\u0045"}`:                                            payload.Accepted,
-		`{"\u0074ype":"\u0074rack","event":"E"}`:                                       payload.Accepted,
-		`{"type":"track","event":"","properties":{"gf_event_type":"X"}}`:               payload.Accepted,
-		`{"type":"track","properties":{"a":{"gf_event_type":""},"gf_event_type":"X"}}`: payload.Accepted,
-		`{"type":"track","event":null,"properties":{"gf_event_type":"X"}}`:             payload.Accepted,
-		`{"type":"page"}`: payload.Accepted,
-		`{"type":"screen","name":5,"properties":null}`: payload.Accepted,
-		`{"type":"identify","properties":5}`:           Ignored,
-		`{"type":"group"}`:                             Ignored,
-		`{"type":""}`:                                  Ignored,
-		`{"type":"Track","event":"E"}`:                 Ignored,
-		`{"type":"track ","event":"E"}`:                Ignored,
-		`{"type":"track","event":"E","type":"alias"}`:  Ignored,
-		`{"type":"track","event":"E","batch":5}`:       payload.Accepted,
-		`5`:                                            NotAMessage,
-		`"track"`:                                      NotAMessage,
-		`null`:                                         NotAMessage,
-		`true`:                                         NotAMessage,
-		`[]`:                                           NotAMessage,
-		`[` + track + `]`:                              NotAMessage,
-		`{}`:                                           NotAMessage,
-		`{"event":"E"}`:                                NotAMessage,
-		`{"TYPE":"track","event":"E"}`:                 NotAMessage,
-		`{"type":null}`:                                NotAMessage,
-		`{"type":["track"]}`:                           NotAMessage,
-		`{"type":"track"}`:                             MissingEvent,
-		`{"type":"track","Event":"E"}`:                 MissingEvent,
-		`{"type":"track","event":""}`:                  MissingEvent,
-		`{"type":"track","event":" \t\u00a0"}`:         MissingEvent,
-		`{"type":"track","event":5}`:                   MissingEvent,
-		`{"type":"track","event":{}}`:                  MissingEvent,
-		`{"type":"track","event":"E","event":null}`:    MissingEvent,
-		`{"type":"track","properties":{"gf_event_type":""}}`:             MissingEvent,
-		`{"type":"track","properties":{"gf_event_type":5}}`:              MissingEvent,
-		`{"type":"track","properties":{"nested":{"gf_event_type":"X"}}}`: MissingEvent,
-		`{"type":"track","event":"E","properties":[]}`:                   InvalidProperties,
-		`{"type":"track","event":"E","properties":"{}"}`:                 InvalidProperties,
-		`{"type":"page","properties":0}`:                                 InvalidProperties,
-		`{"type":"screen","properties":false}`:                           InvalidProperties,
-		`{"type":"track","event":"E","properties":{},"properties":1}`:    InvalidProperties,
-	} {
-		p, refusal := parse(t, "["+track+","+message+"]")
-		require.Nil(t, refusal)
-		require.Equal(t, want, p.Messages[1].Reason, message)
-		require.Equal(t, message, string(p.Messages[1].Raw))
-	}
-}
-
 func TestParseRefusesWhenEveryElementIsInvalid(t *testing.T) {
 	for body, index := range map[string]int{`{}`: 0, `5`: 0, `"x"`: 0, `null`: 0, `{"type":"track"}`: 0, `[5,{"type":"track"}]`: 0, `{"batch":"x"}`: 0, `{"batch":[null]}`: 0} {
 		_, refusal := parse(t, body)
 		require.NotNil(t, refusal, body)
-		require.Equal(t, Format.Refused, refusal.Code)
+		require.Equal(t, segment.Format.Refused, refusal.Code)
 		require.Equal(t, index, refusal.Index)
 	}
 	p, refusal := parse(t, `[5,{"type":"identify"}]`)
@@ -219,7 +165,7 @@ func TestParseContextBesideTheBatchOnly(t *testing.T) {
 }
 
 func TestParseForgetsThePayloadBefore(t *testing.T) {
-	p := payload.New(&Format)
+	p := payload.New(&segment.Format)
 	require.NoError(t, p.Parse([]byte(`{"context":{},"batch":[`+track+`,5,{"type":"alias"}]}`), payload.DefaultLimits))
 	require.NoError(t, p.Parse([]byte(`[]`), payload.DefaultLimits))
 	require.Equal(t, []int{0, 0, 0, 0, 0}, []int{p.Received(), p.Accepted, p.Ignored, p.Invalid, len(p.Messages)})
@@ -241,10 +187,10 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		p := payload.New(&Format)
+		p := payload.New(&segment.Format)
 		err := p.Parse(body, payload.DefaultLimits)
 		var refusal *payload.Refusal
-		if errors.As(err, &refusal) && refusal.Code != Format.Refused {
+		if errors.As(err, &refusal) && refusal.Code != segment.Format.Refused {
 			if refusal.Code == payload.CodeInvalidJSON && json.Valid(body) {
 				t.Fatalf("refused valid JSON %q", body)
 			}
@@ -273,7 +219,7 @@ func batchOf(n int) []byte {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	p := payload.New(&Format)
+	p := payload.New(&segment.Format)
 	body := batchOf(100)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
@@ -287,7 +233,7 @@ func TestParseAllocatesNothing(t *testing.T) {
 func BenchmarkParse(b *testing.B) {
 	body := batchOf(100)
 	b.Run("segment", func(b *testing.B) {
-		p := payload.New(&Format)
+		p := payload.New(&segment.Format)
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
