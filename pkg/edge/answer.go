@@ -5,7 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/payload"
 )
 
 // refusal is an answer that is not 200. Its texts are constants or hold numbers only: nothing of a
@@ -18,9 +18,10 @@ type refusal struct {
 }
 
 var (
-	notFound       = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token}, without a slash at its end.", -1}
+	notFound       = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token} or /v1/events, without a slash at its end.", -1}
 	notPost        = &refusal{405, "method_not_allowed", "Send events with POST.", -1}
-	unauthorized   = &refusal{401, "unauthorized", "The URL's token or the x-greenflash-secret header is not valid: copy the URL again, or rotate it.", -1}
+	unauthorized   = &refusal{401, "unauthorized", "The token or the x-greenflash-secret header is not valid: copy it again, or rotate it.", -1}
+	challenged     = &refusal{401, unauthorized.code, unauthorized.message, -1} // with the scheme that is asked for
 	registryStale  = &refusal{500, "registry_unavailable", "The connection cannot be looked up right now: send it again.", -1}
 	overloaded     = &refusal{429, "overloaded", "Too much is under way: send it again later.", -1}
 	bodyTooLarge   = &refusal{413, "body_too_large", "The body is over the limit: send fewer messages at once.", -1}
@@ -35,9 +36,9 @@ var (
 )
 
 // ofPayload turns the refusal of a payload into an answer.
-func ofPayload(r *segment.Refusal) *refusal {
+func ofPayload(r *payload.Refusal) *refusal {
 	status := fasthttp.StatusBadRequest
-	if r.Code == segment.CodeTooManyMessages || r.Code == segment.CodeContextTooLarge {
+	if r.Code == payload.CodeTooManyMessages || r.Code == payload.CodeContextTooLarge {
 		status = fasthttp.StatusRequestEntityTooLarge
 	}
 	return &refusal{status, r.Code, r.Message, r.Index}
@@ -60,6 +61,9 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 	if r == notPost {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, fasthttp.MethodPost)
 	}
+	if r == challenged {
+		ctx.Response.Header.SetBytesV(fasthttp.HeaderWWWAuthenticate, bearerScheme)
+	}
 	if r.retryable() {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
 	}
@@ -76,7 +80,7 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 }
 
 // accept answers 200 with the counts.
-func accept(ctx *fasthttp.RequestCtx, p *segment.Payload) {
+func accept(ctx *fasthttp.RequestCtx, p *payload.Payload) {
 	ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
 	var room [answerBytes]byte
 	b := append(room[:0], `{"received":`...)

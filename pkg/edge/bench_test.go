@@ -37,7 +37,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	r, _ := start(t)
 	h := r.service.handler
 	var ctx fasthttp.RequestCtx
-	payload := h.payload()
+	payload := h.webhook.payload()
 	require.NoError(t, payload.Parse([]byte("["+track+"]"), h.limits))
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		ctx.Response.Reset()

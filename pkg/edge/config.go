@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -84,6 +84,6 @@ func (c *Config) Validate() error {
 	return c.Producer.Validate()
 }
 
-func (c *Config) segmentLimits() segment.Limits {
-	return segment.Limits{Messages: c.MaxMessages, MessageBytes: c.MaxMessageBytes, ContextBytes: c.MaxContextBytes, Depth: c.MaxDepth}
+func (c *Config) payloadLimits() payload.Limits {
+	return payload.Limits{Messages: c.MaxMessages, MessageBytes: c.MaxMessageBytes, ContextBytes: c.MaxContextBytes, Depth: c.MaxDepth}
 }

@@ -1,4 +1,5 @@
-// Package edge takes Segment's requests and answers them when everything in them is safe in the log.
+// Package edge takes events over HTTP, from Segment and by our own API, and answers when everything in
+// them is safe in the log.
 //
 // A request's way, file by file:
 //
@@ -6,7 +7,7 @@
 //	peers.go     who is at the other end, and how many connections are its share
 //	tls.go       the certificate, kept up to date
 //	server.go    the HTTP server, set up to face strangers
-//	route.go     is there anything at this path
+//	route.go     what there is at a path, and where its token stands
 //	handler.go   the checks in the order of the public contract, and the answer
 //	admission.go how much may be in flight at once
 //	body.go      reading a body within its limits

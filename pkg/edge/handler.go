@@ -7,22 +7,22 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 )
 
-// handler serves the endpoint. The order in which it checks is the public contract's.
+// handler serves the endpoints. The order in which it checks is the public contract's.
 type handler struct {
+	*endpoints
 	config     *Config
-	limits     segment.Limits
+	limits     payload.Limits
 	verifier   *connection.Verifier
 	activity   *connection.Recorder
 	producer   *stream.Producer
@@ -39,32 +39,28 @@ type handler struct {
 
 	warnedAt atomic.Int64 // Unix seconds
 
-	payloads sync.Pool
 }
 
-const (
-	provider     = "segment"
-	secretHeader = "X-Greenflash-Secret" //nolint:gosec // the header's name
-)
+const secretHeader = "X-Greenflash-Secret" //nolint:gosec // the header's name
 
 // serve answers one request. It never returns before the answer is true. Bodies and payloads are given
 // back by deferred calls, so that a panic costs one answer and not the memory that is counted as held.
 func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 	defer h.recover(ctx)
-	c := h.authenticate(ctx)
+	e, c := h.authenticate(ctx)
 	switch {
 	case c == nil:
 	case !h.admit.enter():
 		h.refuse(ctx, overloaded)
 	default:
 		defer h.admit.leave()
-		h.take(ctx, c)
+		h.take(ctx, e, c)
 	}
 }
 
 // expect decides whether a sender that asks first (Expect: 100-continue) shall send its body.
 func (h *handler) expect(ctx *fasthttp.RequestCtx) int {
-	if h.authenticate(ctx) == nil {
+	if _, c := h.authenticate(ctx); c == nil {
 		return ctx.Response.StatusCode()
 	}
 	if ctx.Request.Header.ContentLength() > h.config.MaxBodyBytes {
@@ -74,29 +70,32 @@ func (h *handler) expect(ctx *fasthttp.RequestCtx) int {
 	return fasthttp.StatusContinue
 }
 
-// authenticate makes the checks that need no body. It returns the connection, or nil after it has answered.
-func (h *handler) authenticate(ctx *fasthttp.RequestCtx) *connection.Connection {
-	token, found := segmentToken(ctx.Request.Header.RequestURI())
+// authenticate makes the checks that need no body. It returns the endpoint and the connection, or none of
+// that after it has answered.
+func (h *handler) authenticate(ctx *fasthttp.RequestCtx) (*endpoint, *connection.Connection) {
+	e, token := h.route(ctx.Request.Header.RequestURI())
 	switch {
-	case !found:
+	case e == nil:
 		h.refuse(ctx, notFound)
-		return nil
+		return nil, nil
 	case !ctx.IsPost():
 		h.refuse(ctx, notPost)
-		return nil
+		return nil, nil
+	case e.bearer:
+		token = bearerToken(&ctx.Request.Header)
 	}
 	c, err := h.verifier.Verify(ctx, token, ctx.Request.Header.Peek(secretHeader))
-	if !h.open(ctx, c, err) {
-		return nil
+	if !h.open(ctx, e, c, err) {
+		return nil, nil
 	}
-	return c
+	return e, c
 }
 
 // open answers for a connection that takes nothing, and tells whether this one does.
-func (h *handler) open(ctx *fasthttp.RequestCtx, c *connection.Connection, err error) bool {
+func (h *handler) open(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection, err error) bool {
 	switch {
 	case errors.Is(err, connection.ErrInvalid):
-		h.refuse(ctx, unauthorized)
+		h.refuse(ctx, e.unauthorized)
 	case err != nil:
 		h.refuse(ctx, registryStale)
 	case c.State != connection.Enabled:
@@ -110,7 +109,7 @@ func (h *handler) open(ctx *fasthttp.RequestCtx, c *connection.Connection, err e
 }
 
 // take reads the body, cuts it into messages and stores them.
-func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
+func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection) {
 	start := time.Now()
 	b, refused := h.body(ctx)
 	if refused != nil {
@@ -118,24 +117,24 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, c *connection.Connection) {
 		return
 	}
 	defer func() { b.release() }() // nil once it is the records'
-	payload := h.payload()
-	defer h.payloads.Put(payload)
-	if err := payload.Parse(b.bytes, h.limits); err != nil {
+	p := e.payload()
+	defer e.payloads.Put(p)
+	if err := p.Parse(b.bytes, h.limits); err != nil {
 		h.refuse(ctx, refusalOf(err))
 		return
 	}
-	out := h.producer.Begin(payload.Accepted+payload.Invalid, b.release)
+	out := h.producer.Begin(p.Accepted+p.Invalid, b.release)
 	b = nil
-	if err := h.store(payload, out, c); err != nil {
+	if err := h.store(p, out, e, c); err != nil {
 		h.warn(start, c.ID, err)
 		h.refuse(ctx, notDurable)
 		return
 	}
 	// The brokers may have taken their time, and the connection may have been rotated or paused meanwhile:
 	// who did that was told that no edge answers by the old state any more.
-	if c, err := h.verifier.Confirm(c); h.open(ctx, c, err) {
-		h.metrics.stored(payload, time.Since(start))
-		accept(ctx, payload)
+	if c, err := h.verifier.Confirm(c); h.open(ctx, e, c, err) {
+		h.metrics.stored(p, time.Since(start))
+		accept(ctx, p)
 	}
 }
 
@@ -147,31 +146,24 @@ func (h *handler) warn(now time.Time, connectionID string, err error) {
 }
 
 func refusalOf(err error) *refusal {
-	var r *segment.Refusal
+	var r *payload.Refusal
 	if errors.As(err, &r) {
 		return ofPayload(r)
 	}
 	return internalError
 }
 
-func (h *handler) payload() *segment.Payload {
-	if p, ok := h.payloads.Get().(*segment.Payload); ok {
-		return p
-	}
-	return new(segment.Payload)
-}
-
 // store writes accepted messages and dead letters and waits for the brokers. The records refer to the
 // body, which can be in use after this has returned.
-func (h *handler) store(p *segment.Payload, out *stream.Outgoing, c *connection.Connection) error {
-	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: provider}
+func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c *connection.Connection) error {
+	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: e.provider}
 	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		switch {
 		case m.Repeat:
 			continue
-		case m.Reason == segment.Accepted:
+		case m.Reason == payload.Accepted:
 			out.Event(&source, receivedAt, m.Raw, p.Context)
 		case m.Reason.Invalid():
 			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, m.Reason.Code(), m.Reason.Sentence(), "")

@@ -214,15 +214,17 @@ func (r *rig) do(method, target string, body io.Reader, headers ...string) answe
 	}
 	response, err := r.http.Do(request)
 	require.NoError(r, err)
-	return r.read(response)
+	return r.read(path, response)
 }
 
-func (r *rig) read(response *http.Response) answer {
+// read reads an answer, and holds it to the OpenAPI document. target is what was posted to.
+func (r *rig) read(target string, response *http.Response) answer {
 	r.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(r, err)
 	fmt.Fprintf(&r.answers, "%s\n%v\n%s\n", response.Status, response.Header, body)
+	requireDocumented(r, target, response, body)
 	return answer{response.StatusCode, string(body), response.Header, response.Close}
 }
 
@@ -380,9 +382,9 @@ func accepted(received, accepted, dropped int) string {
 
 // The bodies of all refusals, as the public contract has them.
 const (
-	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, without a slash at its end."}}`
+	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token} or /v1/events, without a slash at its end."}}`
 	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send events with POST."}}`
-	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The URL's token or the x-greenflash-secret header is not valid: copy the URL again, or rotate it."}}`
+	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The token or the x-greenflash-secret header is not valid: copy it again, or rotate it."}}`
 	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up right now: send it again."}}`
 	saysOverloaded   = `{"error":{"code":"overloaded","message":"Too much is under way: send it again later."}}`
 	saysTooLarge     = `{"error":{"code":"body_too_large","message":"The body is over the limit: send fewer messages at once."}}`

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/valyala/fasthttp"
 
-	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/payload"
 )
 
 // metrics counts by request, never by label look-up per message. Labels are fixed words: none holds
@@ -18,7 +18,7 @@ type metrics struct {
 	ok, paused  prometheus.Counter // two of them, looked up once
 	accepted    prometheus.Counter
 	ignored     prometheus.Counter
-	dead        map[segment.Reason]prometheus.Counter
+	dead        map[*payload.Reason]prometheus.Counter
 	bytes       prometheus.Counter
 	panics      prometheus.Counter
 	httpErrors  prometheus.Counter
@@ -33,7 +33,7 @@ func named(name, help string) prometheus.Opts {
 	return prometheus.Opts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help}
 }
 
-func newMetrics(registry prometheus.Registerer, admit *admission) *metrics {
+func newMetrics(registry prometheus.Registerer, admit *admission, formats []*payload.Format) *metrics {
 	factory := promauto.With(registry)
 	counter := func(name, help string) prometheus.Counter {
 		return factory.NewCounter(prometheus.CounterOpts(named(name, help)))
@@ -55,7 +55,7 @@ func newMetrics(registry prometheus.Registerer, admit *admission) *metrics {
 		paused:      requests.WithLabelValues("204", ""),
 		accepted:    counter("messages_accepted_total", "Messages acknowledged by the brokers and answered with 200."),
 		ignored:     counter("messages_ignored_total", "Messages dropped silently for their type."),
-		dead:        map[segment.Reason]prometheus.Counter{},
+		dead:        map[*payload.Reason]prometheus.Counter{},
 		bytes:       counter("body_bytes_total", "Bytes of bodies read, before decompression."),
 		panics:      counter("panics_total", "Panics caught in the handler. Each is a bug."),
 		httpErrors:  counter("http_errors_total", "Requests that could not be read as HTTP, were too large or too slow."),
@@ -63,8 +63,10 @@ func newMetrics(registry prometheus.Registerer, admit *admission) *metrics {
 		acknowledge: histogram("acknowledge_duration_seconds", "From handing a request's records to the producer to the last acknowledgement."),
 	}
 	dead := vector("messages_dead_total", "Messages kept as dead letters, by reason.", "reason")
-	for _, reason := range segment.InvalidReasons() {
-		m.dead[reason] = dead.WithLabelValues(reason.Code())
+	for _, format := range formats {
+		for _, reason := range format.Invalid {
+			m.dead[reason] = dead.WithLabelValues(reason.Code())
+		}
 	}
 	gauge("in_flight_bytes", "Bytes of bodies held.", admit.bytes.Load)
 	gauge("in_flight_requests", "Requests being served.", admit.requests.Load)
@@ -87,7 +89,7 @@ func (m *metrics) refused(r *refusal) {
 }
 
 // stored counts a payload that was answered with 200.
-func (m *metrics) stored(p *segment.Payload, took time.Duration) {
+func (m *metrics) stored(p *payload.Payload, took time.Duration) {
 	m.ok.Inc()
 	m.accepted.Add(float64(p.Accepted))
 	m.ignored.Add(float64(p.Ignored))

@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
 	"github.com/millrace/millrace/pkg/connection"
 )
 
-func TestSegmentToken(t *testing.T) {
+func TestRouteOfTheWebhook(t *testing.T) {
+	e := newEndpoints()
 	for target, want := range map[string]string{
 		"/v1/segment/abc":       "abc",
 		"/v1/segment/abc?x=/y":  "abc",
@@ -39,15 +41,37 @@ func TestSegmentToken(t *testing.T) {
 		"/v1/segment#/abc":      "",
 		"//host/v1/segment/abc": "",
 	} {
-		token, ok := segmentToken([]byte(target))
+		at, token := e.route([]byte(target))
 		require.Equal(t, want, string(token), target)
-		require.Equal(t, want != "", ok, target)
+		require.Equal(t, want != "", at == &e.webhook, target)
+		require.Equal(t, want == "", at == nil, target)
 	}
 }
 
-func TestSegmentTokenAllocatesNothing(t *testing.T) {
-	target := []byte("/v1/segment/abc?x=y")
-	require.Zero(t, testing.AllocsPerRun(100, func() { segmentToken(target) }))
+func TestRouteOfEvents(t *testing.T) {
+	e := newEndpoints()
+	for target, want := range map[string]bool{
+		"/v1/events": true, "/v1/events?": true, "/v1/events?x=/y": true, "/v1/events#x": true,
+		"/v1/events/": false, "/v1/events/x": false, "/v1/events/?x": false, "//v1/events": false, "/v1//events": false, "/v1/./events": false, "/v1/Events": false,
+		"/v1/event": false, "/v1/eventsx": false, "/v1/%65vents": false, "/v2/events": false, "v1/events": false, "?/v1/events": false, "//host/v1/events": false,
+	} {
+		at, token := e.route([]byte(target))
+		require.Nil(t, token)
+		require.Equal(t, want, at == &e.events, target)
+		require.Equal(t, !want, at == nil, target)
+	}
+}
+
+func TestRouteAllocatesNothing(t *testing.T) {
+	e := newEndpoints()
+	webhook, events := []byte("/v1/segment/abc?x=y"), []byte("/v1/events")
+	var h fasthttp.RequestHeader
+	h.Set("Authorization", "Bearer abc")
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		e.route(webhook)
+		e.route(events)
+		bearerToken(&h)
+	}))
 }
 
 func TestPathsOverHTTP(t *testing.T) {

@@ -31,7 +31,7 @@ func (r *rig) answersOf(c net.Conn, n int) (all []answer) {
 	for range n {
 		response, err := http.ReadResponse(reader, nil)
 		require.NoError(r, err)
-		all = append(all, r.read(response))
+		all = append(all, r.read("/v1/segment/", response))
 	}
 	return all
 }
@@ -110,7 +110,7 @@ func TestExpectContinue(t *testing.T) {
 	require.NoError(t, err)
 	response, err := http.ReadResponse(reader, nil)
 	require.NoError(t, err)
-	requireAnswer(t, r.read(response), 200, accepted(1, 1, 0))
+	requireAnswer(t, r.read("/v1/segment/", response), 200, accepted(1, 1, 0))
 }
 
 func TestWhatIsNoRequest(t *testing.T) {
@@ -186,7 +186,7 @@ func TestSlowSenders(t *testing.T) {
 			response, err := http.ReadResponse(reader, nil)
 			require.NoError(t, err)
 			require.True(t, response.Close)
-			requireAnswer(t, r.read(response), 408, saysTooSlow)
+			requireAnswer(t, r.read("/v1/segment/", response), 408, saysTooSlow)
 			requireClosed(t, c)
 		})
 	}
@@ -205,7 +205,7 @@ func TestSlowSenders(t *testing.T) {
 		reader := bufio.NewReader(c)
 		response, err := http.ReadResponse(reader, nil)
 		require.NoError(t, err)
-		requireAnswer(t, r.read(response), 200, accepted(1, 1, 0))
+		requireAnswer(t, r.read("/v1/segment/", response), 200, accepted(1, 1, 0))
 		_, err = reader.ReadByte()
 		require.ErrorIs(t, err, io.EOF)
 	})

@@ -66,11 +66,12 @@ func New(config Config, deps Deps) (*Service, error) {
 	counts := connection.NewMetrics(deps.Metrics)
 	s.registry = connection.NewRegistry(log, counts)
 	admit := &admission{maxBytes: config.MaxInFlightBytes, maxRequests: config.MaxInFlightRequests}
+	at := newEndpoints()
 	s.handler = &handler{
-		config: &s.config, limits: config.segmentLimits(), producer: producer, admit: admit,
+		endpoints: at, config: &s.config, limits: config.payloadLimits(), producer: producer, admit: admit,
 		verifier:      connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Memos: deps.Memos}),
 		activity:      connection.NewRecorder(s.registry, log, counts),
-		metrics:       newMetrics(deps.Metrics, admit),
+		metrics:       newMetrics(deps.Metrics, admit, at.formats()),
 		log:           deps.Log,
 		trusted:       trusted,
 		decompressing: make(chan struct{}, cmp.Or(config.MaxDecompressions, runtime.GOMAXPROCS(0))),

@@ -20,7 +20,7 @@ import (
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
-	"github.com/millrace/millrace/pkg/segment"
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
@@ -30,7 +30,7 @@ func TestConfigDefaultsAreTheContracts(t *testing.T) {
 	c := testConfig(t)
 	require.NoError(t, c.Validate())
 	require.Equal(t, 8<<20, c.MaxBodyBytes)
-	require.Equal(t, segment.DefaultLimits, c.segmentLimits())
+	require.Equal(t, payload.DefaultLimits, c.payloadLimits())
 }
 
 func TestConfigLimits(t *testing.T) {
@@ -246,8 +246,8 @@ func TestPanicIsAnAnswer(t *testing.T) {
 			return func() { h.verifier = verifier }
 		},
 		"with the body in hand": func() func() {
-			h.payloads = sync.Pool{New: func() any { return (*segment.Payload)(nil) }}
-			return func() { h.payloads = sync.Pool{} }
+			h.webhook.payloads = sync.Pool{New: func() any { return (*payload.Payload)(nil) }}
+			return func() { h.webhook.payloads = sync.Pool{} }
 		},
 		"before the records": func() func() {
 			producer := h.producer

@@ -50,11 +50,18 @@ func (f *events) reset() {
 const reasonUnknownKind = "unknown_kind"
 
 func (f *events) add(e *stream.Entry) (reason string, err error) {
-	if string(e.Kind) != string(stream.KindEvent) || string(e.Provider) != "segment" {
-		return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
-	}
 	f.message = outcome.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
-	if err := f.mapper.Map(&f.message, &f.event); err != nil {
+	switch {
+	case string(e.Kind) != string(stream.KindEvent):
+		return unknown(e)
+	case string(e.Provider) == stream.ProviderSegment:
+		err = f.mapper.Map(&f.message, &f.event)
+	case string(e.Provider) == stream.ProviderAPI:
+		err = f.mapper.MapNative(&f.message, &f.event)
+	default:
+		return unknown(e)
+	}
+	if err != nil {
 		return codeOf(err), err
 	}
 	if f.event.Malformed != 0 {
@@ -63,6 +70,10 @@ func (f *events) add(e *stream.Entry) (reason string, err error) {
 	fillOrigin(&f.origin, e)
 	f.borrow().Append(&f.event, &f.origin)
 	return "", nil
+}
+
+func unknown(e *stream.Entry) (reason string, err error) {
+	return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
 }
 
 func codeOf(err error) string {

@@ -108,6 +108,29 @@ func TestWhatCannotBecomeAnEventBecomesADeadLetter(t *testing.T) {
 	require.Equal(t, float64(3), loader.value(t, "millrace_loader_dead_letters_total", "unknown_kind"))
 }
 
+// Events of our own API, and of Segment's, side by side.
+func TestEventsOfOurOwnAPI(t *testing.T) {
+	w := newWorld(t, 1)
+	native := func(value string) *kgo.Record {
+		r := event(value)
+		r.Headers[1].Value = []byte("api")
+		return r
+	}
+	w.foreign(t,
+		native(`{"eventType":"Signed Up","insertId":"1","eventAt":"2026-05-18T12:00:00Z"}`), event(`{"type":"track","event":"E","messageId":"1"}`),
+		native(`{"eventType":"E"}`), native(`{"eventType":"E","influence":5}`), native(`{"type":"track","event":"E"}`), event(`{"eventType":"E"}`),
+	)
+	loader := w.load(t)
+	w.caughtUp(t)
+	w.outcomes(t, 3)
+	require.Equal(t, "api\tapi:1\t1\tevent\tpositive\teventAt\nsegment\tsegment:1\t1\ttrack\tneutral\tedge",
+		w.db.Exec(t, "SELECT source, insert_id, message_id, message_type, influence, event_at_source FROM outcomes WHERE message_id IS NOT NULL ORDER BY insert_id"))
+	require.Equal(t, "1", w.db.Exec(t, "SELECT count() FROM outcomes WHERE insert_id LIKE 'api:sha256:%' AND message_id IS NULL"))
+	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "3" }, "all are there")
+	require.Equal(t, "api\tinvalid_influence\napi\tmissing_event_type\nsegment\tnot_a_message", w.db.Exec(t, "SELECT source, reason FROM dead_letters ORDER BY reason"))
+	require.Equal(t, float64(3), loader.value(t, "millrace_loader_dead_letters_total", ""))
+}
+
 func TestTheEdgesDeadLettersKeepEveryField(t *testing.T) {
 	w := newWorld(t, 1)
 	var config stream.ProducerConfig

@@ -1,6 +1,6 @@
-// Package outcome says what a Segment message means: the business event behind a track, page or screen
-// call, with its time, its value, hints at who did it, and whether it speaks for or against the
-// conversation before it. It is pure: bytes in, an Event out.
+// Package outcome says what a message means: the business event behind one of our own API, or behind a
+// track, page or screen call of Segment's, with its time, its value, hints at who did it, and whether it
+// speaks for or against the conversation before it. It is pure: bytes in, an Event out.
 //
 // Nothing is copied that can be a view of the message. What has to be made (unescaped texts, insert ids,
 // appended properties) lies in memory of the Mapper that its next message reuses, so that mapping
@@ -15,12 +15,10 @@
 //	texts.go      raw JSON values as texts and ids
 //	eventtype.go  the name, its renaming, and the properties that remember the old one
 //	time.go       when it happened
-//	civil.go      dates and times in ISO 8601
 //	identity.go   who did it: user, organization
-//	number.go     numbers as people write them
-//	decimal.go    exact 128-bit decimals
 //	value.go      revenue, price × quantity, and the overrides of value and type
 //	overrides.go  the other overrides: influence, score, conversation
 //	influence.go  what a name says: words and how they join
 //	words.go      the keywords in all their forms
+//	native.go     MapNative: an event of our own API
 package outcome

@@ -1,6 +1,8 @@
 package outcome
 
-// Message is one message of Segment's as the edge stored it.
+import "github.com/millrace/millrace/pkg/scalar"
+
+// Message is one message of a provider's as the edge stored it.
 type Message struct {
 	Raw        []byte // the message's own bytes: a valid JSON object
 	Context    []byte // the object beside the batch it came in; nil if there was none
@@ -31,7 +33,7 @@ type Event struct {
 	HasScore  bool
 
 	ValueType ValueType
-	Value     Decimal // only if HasValue: the type is currency or numeric
+	Value     scalar.Decimal // only if HasValue: the type is currency or numeric
 	HasValue  bool
 	ValueText []byte // the value as it was given; nil if there is no value
 	Currency  []byte // upper-case code, or empty
@@ -41,7 +43,7 @@ type Event struct {
 	Malformed Overrides // the gf_ overrides that were ignored
 }
 
-// MessageType is the kind of Segment call that becomes an event.
+// MessageType is the kind of message that becomes an event.
 type MessageType uint8
 
 // The message types. Their numbers are stored.
@@ -49,18 +51,20 @@ const (
 	Track MessageType = iota + 1
 	Page
 	Screen
+	Native // of our own API, not of Segment's
 )
 
 // TimeSource is the field that EventAt was read from.
 type TimeSource uint8
 
-// The sources of a time, in the order in which they are tried. Their numbers are stored.
+// The sources of a time, of Segment's in the order in which they are tried. Their numbers are stored.
 const (
 	FromTimestamp TimeSource = iota + 1
 	FromOriginalTimestamp
 	FromSentAt
 	FromReceivedAt // the message's own receivedAt
 	FromEdge       // when the edge received it: the message has no readable time of its own
+	FromEventAt    // the only one of our own API
 )
 
 // Influence is whether an event speaks for or against the conversation before it.
@@ -97,13 +101,3 @@ const (
 	OverrideValueType
 	OverrideConversationID
 )
-
-// DecimalScale is the number of digits behind the point that a Decimal keeps.
-const DecimalScale = 18
-
-// Decimal is a number times 10^DecimalScale as a 128-bit two's complement integer, the layout of
-// ClickHouse's Decimal(38, 18).
-type Decimal struct {
-	Low  uint64
-	High int64
-}

@@ -49,14 +49,15 @@ func (m *Mapper) remember(properties, name []byte) []byte {
 }
 
 // insertID is what one message's repetitions have in common: its id, or else its very bytes.
-func (m *Mapper) insertID(raw []byte, e *Event) {
-	e.MessageID = m.id(m.fields.messageID)
+func (m *Mapper) insertID(prefix string, id, raw []byte, e *Event) {
+	e.MessageID = id
 	start := len(m.memory)
-	if e.MessageID != nil {
-		m.memory = append(append(m.memory, "segment:"...), e.MessageID...)
+	m.memory = append(m.memory, prefix...)
+	if id != nil {
+		m.memory = append(m.memory, id...)
 	} else {
 		sum := sha256.Sum256(raw)
-		m.memory = hex.AppendEncode(append(m.memory, "segment:sha256:"...), sum[:])
+		m.memory = hex.AppendEncode(append(m.memory, "sha256:"...), sum[:])
 	}
 	e.InsertID = m.made(start)
 }

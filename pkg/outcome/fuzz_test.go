@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 // object is a second opinion on a JSON object: exact names, the last of duplicates counts.
@@ -174,15 +177,17 @@ func checkInvariants(t *testing.T, e *Event) {
 	require.Contains(t, []Influence{Negative, Neutral, Positive}, e.Influence)
 	require.Equal(t, e.ValueType == Currency || e.ValueType == Numeric, e.HasValue)
 	require.Equal(t, e.ValueType == NoValue, e.ValueText == nil)
-	require.True(t, e.Value.magnitude().less(limit))
+	units := new(big.Int).Lsh(big.NewInt(e.Value.High), 64)
+	units.Add(units, new(big.Int).SetUint64(e.Value.Low))
+	require.Negative(t, units.CmpAbs(new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil)))
 	require.True(t, -1 <= e.Score && e.Score <= 1)
 	require.Contains(t, []int{0, 3}, len(e.Currency))
 	if e.EventAtSource == FromEdge {
 		require.EqualValues(t, receivedAt/1000, e.EventAt)
 	} else {
-		require.True(t, minTimeMs <= e.EventAt && e.EventAt <= maxTimeMs)
+		require.True(t, scalar.MinTimeMs <= e.EventAt && e.EventAt <= scalar.MaxTimeMs)
 	}
 	if e.UserEmail != nil {
-		require.True(t, looksLikeAddress(e.UserEmail))
+		require.True(t, scalar.LooksLikeAddress(e.UserEmail))
 	}
 }

@@ -1,15 +1,11 @@
 package outcome
 
 import (
-	"bytes"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/millrace/millrace/pkg/rawjson"
+	"github.com/millrace/millrace/pkg/scalar"
 )
-
-// maxEmailBytes is the length of the longest address that mail can be sent to (RFC 5321).
-const maxEmailBytes = 254
 
 func (m *Mapper) user(e *Event) {
 	if e.ExternalUserID = m.id(m.fields.userID); e.ExternalUserID == nil {
@@ -61,30 +57,11 @@ func (m *Mapper) readBatch(context []byte) {
 }
 
 func (m *Mapper) email(value []byte) []byte {
-	if text := m.trimmed(value); looksLikeAddress(text) {
+	if text := m.trimmed(value); scalar.LooksLikeAddress(text) {
 		return text
 	}
 	return nil
 }
-
-// looksLikeAddress asks for one @ with something on both sides and no spaces. More is the mail server's
-// to say.
-func looksLikeAddress(text []byte) bool {
-	at := bytes.IndexByte(text, '@')
-	if at <= 0 || at == len(text)-1 || len(text) > maxEmailBytes {
-		return false
-	}
-	ascii := true
-	for i, c := range text {
-		if c <= ' ' || c == 0x7f || c == '@' && i != at {
-			return false
-		}
-		ascii = ascii && c < utf8.RuneSelf
-	}
-	return ascii || bytes.IndexFunc(text, notInAddress) < 0
-}
-
-func notInAddress(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func (m *Mapper) organizationName(h *hints) []byte {
 	if name := m.trimmed(h.organizationName); name != nil {

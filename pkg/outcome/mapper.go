@@ -4,6 +4,8 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"github.com/millrace/millrace/pkg/native"
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/rawjson"
 	"github.com/millrace/millrace/pkg/segment"
 )
@@ -16,6 +18,7 @@ const maxDepth = 512
 // memory of the message before.
 type Mapper struct {
 	fields fields
+	native native.Event
 	batch  hints  // what the context beside the batch says
 	memory []byte // texts of the current event that are no views
 	words  words
@@ -31,19 +34,20 @@ type Unmappable struct {
 func (u *Unmappable) Error() string { return "message is no event: " + u.Message }
 
 var (
-	errUTF8       = &Unmappable{segment.CodeInvalidUTF8, "it is not valid UTF-8"}
-	errJSON       = &Unmappable{segment.CodeInvalidJSON, "it is not valid JSON"}
-	errDepth      = &Unmappable{segment.CodeTooDeep, "it is nested too deeply"}
+	errUTF8       = &Unmappable{payload.CodeInvalidUTF8, "it is not valid UTF-8"}
+	errJSON       = &Unmappable{payload.CodeInvalidJSON, "it is not valid JSON"}
+	errDepth      = &Unmappable{payload.CodeTooDeep, "it is nested too deeply"}
 	errNoMessage  = unmappable(segment.NotAMessage)
 	errIgnored    = unmappable(segment.Ignored)
 	errNoEvent    = unmappable(segment.MissingEvent)
 	errProperties = unmappable(segment.InvalidProperties)
+	errNotAnEvent = unmappable(native.NotAnEvent)
 )
 
-func unmappable(r segment.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
+func unmappable(r *payload.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
 
-// Map fills e with what msg means. What e held before does not matter; its slices alias msg or m and
-// are good until the next call of Map. The error is an *Unmappable, and e is then meaningless.
+// Map fills e with what msg, which is Segment's, means. What e held before does not matter; its slices alias msg or m and
+// are good until the next call. The error is an *Unmappable, and e is then meaningless.
 func (m *Mapper) Map(msg *Message, e *Event) error {
 	*e = Event{Properties: emptyObject}
 	m.memory = m.memory[:0]
@@ -53,7 +57,7 @@ func (m *Mapper) Map(msg *Message, e *Event) error {
 	if err := m.shape(e); err != nil {
 		return err
 	}
-	m.insertID(msg.Raw, e)
+	m.insertID("segment:", m.id(m.fields.messageID), msg.Raw, e)
 	m.time(msg.ReceivedAt, e)
 	m.user(e)
 	m.hints(msg.Context, e)
@@ -68,14 +72,28 @@ func (m *Mapper) Map(msg *Message, e *Event) error {
 // read checks the message and notes the fields of it.
 func (m *Mapper) read(raw []byte) error {
 	m.fields = fields{}
+	s, err := open(raw, errNoMessage)
+	if err != nil {
+		return err
+	}
+	m.fields.read(&s)
+	return end(&s)
+}
+
+// open begins to read a message that has to be an object.
+func open(raw []byte, notObject error) (rawjson.Scanner, error) {
 	if !utf8.Valid(raw) {
-		return errUTF8
+		return rawjson.Scanner{}, errUTF8
 	}
 	s := rawjson.NewScanner(raw, maxDepth)
 	if s.Peek() != '{' {
-		return errNoMessage
+		return s, notObject
 	}
-	m.fields.read(&s)
+	return s, nil
+}
+
+// end tells whether all of the message was JSON.
+func end(s *rawjson.Scanner) error {
 	s.End()
 	switch err := s.Err(); {
 	case err == nil:

@@ -9,6 +9,8 @@ import (
 
 	gojson "github.com/goccy/go-json"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 // receivedAt is 2026-05-18T12:00:09.876543Z.
@@ -83,14 +85,14 @@ func TestInsertIDOfAMessageWithoutOne(t *testing.T) {
 
 func TestEmailIsOfBoundedLength(t *testing.T) {
 	const domain = "@example.com"
-	for length, ok := range map[int]bool{maxEmailBytes: true, maxEmailBytes + 1: false} {
+	for length, ok := range map[int]bool{scalar.MaxAddressBytes: true, scalar.MaxAddressBytes + 1: false} {
 		email := strings.Repeat("a", length-len(domain)) + domain
 		var e Event
 		require.NoError(t, new(Mapper).Map(&Message{Raw: []byte(`{"type":"page","traits":{"email":"` + email + `"}}`)}, &e))
 		require.Equal(t, ok, e.UserEmail != nil)
 	}
 	for _, c := range "\u0000\u001f\u007f\u0085\u00a0\u2003 \t" {
-		require.False(t, looksLikeAddress([]byte("a"+string(c)+"b@example.com")), "%q", c)
+		require.False(t, scalar.LooksLikeAddress([]byte("a"+string(c)+"b@example.com")), "%q", c)
 	}
 }
 

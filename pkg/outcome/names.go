@@ -2,14 +2,14 @@ package outcome
 
 import "math/bits"
 
-var messageTypes = [...]string{Track: "track", Page: "page", Screen: "screen"}
+var messageTypes = [...]string{Track: "track", Page: "page", Screen: "screen", Native: "event"}
 
 // String is the text that the events table stores.
 func (t MessageType) String() string { return messageTypes[t] }
 
 var timeSources = [...]string{
 	FromTimestamp: "timestamp", FromOriginalTimestamp: "originalTimestamp", FromSentAt: "sentAt",
-	FromReceivedAt: "receivedAt", FromEdge: "edge",
+	FromReceivedAt: "receivedAt", FromEdge: "edge", FromEventAt: "eventAt",
 }
 
 // String is the text that the events table stores.

@@ -2,7 +2,8 @@ package outcome
 
 import (
 	"bytes"
-	"strconv"
+
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 // influence decides by the override, else by the sign of the revenue (price × quantity has no say: a
@@ -14,6 +15,11 @@ func (m *Mapper) influence(revenueSign int, e *Event) {
 		}
 		e.Malformed |= OverrideInfluence
 	}
+	m.impliedInfluence(revenueSign, e)
+}
+
+// impliedInfluence decides by what a sender did not say in so many words.
+func (m *Mapper) impliedInfluence(revenueSign int, e *Event) {
 	switch revenueSign {
 	case 1:
 		e.Influence = Positive
@@ -55,11 +61,9 @@ func (m *Mapper) score(e *Event) {
 		return
 	}
 	text, _ := m.scalar(raw)
-	if text = bytes.TrimSpace(text); isPlainNumber(text) && len(text) <= maxNumberBytes {
-		if score, err := strconv.ParseFloat(string(text), 64); err == nil && -1 <= score && score <= 1 {
-			e.Score, e.HasScore = score, true
-			return
-		}
+	if score, ok := scalar.ReadFloat(text); ok && -1 <= score && score <= 1 {
+		e.Score, e.HasScore = score, true
+		return
 	}
 	e.Malformed |= OverrideScore
 }

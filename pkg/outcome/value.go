@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/millrace/millrace/pkg/rawjson"
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 // value reads what the event is worth, and returns the sign of the revenue, 0 if there is none that is
@@ -14,8 +15,8 @@ import (
 func (m *Mapper) value(e *Event) (revenueSign int) {
 	p := &m.fields.properties
 	if n, text, ok := m.number(p.revenue); ok {
-		if d, ok := n.decimal(); ok {
-			revenueSign = n.sign()
+		if d, ok := n.Decimal(); ok {
+			revenueSign = n.Sign()
 			e.setNumber(Currency, d, text)
 		}
 	}
@@ -26,18 +27,18 @@ func (m *Mapper) value(e *Event) (revenueSign int) {
 	return revenueSign
 }
 
-func (e *Event) setNumber(t ValueType, d Decimal, text []byte) {
+func (e *Event) setNumber(t ValueType, d scalar.Decimal, text []byte) {
 	e.ValueType, e.Value, e.HasValue, e.ValueText = t, d, true, text
 }
 
 func (e *Event) setText(t ValueType, text []byte) {
-	e.ValueType, e.Value, e.HasValue, e.ValueText = t, Decimal{}, false, text
+	e.ValueType, e.Value, e.HasValue, e.ValueText = t, scalar.Decimal{}, false, text
 }
 
 // number reads a JSON number or a numeric string, and returns its text too.
-func (m *Mapper) number(value []byte) (n number, text []byte, ok bool) {
+func (m *Mapper) number(value []byte) (n scalar.Number, text []byte, ok bool) {
 	if text, ok = m.scalar(value); ok {
-		n, ok = readNumber(text)
+		n, ok = scalar.ReadNumber(text)
 	}
 	return n, text, ok
 }
@@ -52,7 +53,7 @@ func (m *Mapper) product(e *Event) {
 	if !ok {
 		return
 	}
-	if d, ok := price.product(&quantity); ok {
+	if d, ok := price.Product(&quantity); ok {
 		start := len(m.memory)
 		m.memory = d.Append(m.memory)
 		e.setNumber(Currency, d, m.made(start))
@@ -86,7 +87,7 @@ func (m *Mapper) valueOverrides(e *Event) {
 }
 
 // setValue sets the value to gf_value as type t, and tells whether it could: a blank string says
-// nothing, and a number has to be one that a Decimal holds.
+// nothing, and a number has to be one that a scalar.Decimal holds.
 func (m *Mapper) setValue(t ValueType, value []byte, e *Event) bool {
 	if t == Boolean && rawjson.KindOf(value) == rawjson.Bool {
 		e.setText(Boolean, value)
@@ -108,8 +109,8 @@ func (m *Mapper) setValue(t ValueType, value []byte, e *Event) bool {
 		e.setText(Boolean, text)
 		return true
 	}
-	if n, ok := readNumber(plain); ok {
-		if d, ok := n.decimal(); ok {
+	if n, ok := scalar.ReadNumber(plain); ok {
+		if d, ok := n.Decimal(); ok {
 			e.setNumber(max(t, Currency), d, text)
 			return true
 		}

@@ -4,59 +4,34 @@ import (
 	"bytes"
 	"unicode"
 
+	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/rawjson"
 )
 
-// Message is one element of a payload.
-type Message struct {
-	Raw    []byte // the element's own bytes, aliasing the body
-	Reason Reason // why it is not accepted; Accepted if it is
-	Repeat bool   // accepted, but an earlier one of the payload has its messageId and counts
-
-	id []byte // its messageId as it is written; nil if it has none
+// Format is Segment's.
+var Format = payload.Format{
+	Name: "a valid Segment message", Refused: "not_a_segment_payload", Context: true,
+	New:         func() payload.Element { return new(fields) },
+	NotAnObject: NotAMessage,
+	Invalid:     []*payload.Reason{NotAMessage, MissingEvent, InvalidProperties, payload.TooLarge},
 }
 
-// Reason is the verdict on one message.
-type Reason uint8
-
-// Accepted messages become events, Ignored ones are of a type that is dropped silently. All others
-// break the shape and are kept as dead letters under their code.
-const (
-	Accepted Reason = iota
-	Ignored
-	NotAMessage
-	MissingEvent
-	InvalidProperties
-	MessageTooLarge
+// The verdicts on messages, beside payload.Accepted and payload.TooLarge.
+var (
+	Ignored           = payload.Ignored("ignored_type", "its type is not kept")
+	NotAMessage       = payload.Invalid("not_a_message", "it is not an object whose type is a string")
+	MissingEvent      = payload.Invalid("missing_event", "a track message needs a non-empty string as its event, or a gf_event_type")
+	InvalidProperties = payload.Invalid("invalid_properties", "its properties are neither an object nor null")
 )
-
-var reasons = [...]struct{ code, sentence string }{
-	Accepted:          {"accepted", "it is valid"},
-	Ignored:           {"ignored_type", "its type is not kept"},
-	NotAMessage:       {"not_a_message", "it is not an object whose type is a string"},
-	MissingEvent:      {"missing_event", "a track message needs a non-empty string as its event, or a gf_event_type"},
-	InvalidProperties: {"invalid_properties", "its properties are neither an object nor null"},
-	MessageTooLarge:   {"message_too_large", "it is larger than the limit for one message"},
-}
-
-// Code is the reason in snake_case, as dead letters and metrics name it.
-func (r Reason) Code() string { return reasons[r].code }
-
-// Sentence is the reason for people: half a sentence that follows a colon.
-func (r Reason) Sentence() string { return reasons[r].sentence }
-
-// Invalid tells whether the message goes to the dead letters.
-func (r Reason) Invalid() bool { return r > Ignored }
-
-// InvalidReasons are all the reasons for which a message becomes a dead letter.
-func InvalidReasons() []Reason {
-	return []Reason{NotAMessage, MissingEvent, InvalidProperties, MessageTooLarge}
-}
 
 // fields of a message that decide its verdict, as raw JSON; the last of duplicates counts.
 type fields struct{ kind, event, properties, id []byte }
 
-func (f *fields) take(name, value []byte) {
+// Reset is for payload.Element, like the methods below.
+func (f *fields) Reset() { *f = fields{} }
+
+// Take notes a member.
+func (f *fields) Take(name, value []byte) {
 	switch string(name) {
 	case "type":
 		f.kind = value
@@ -69,20 +44,26 @@ func (f *fields) take(name, value []byte) {
 	}
 }
 
-// message is the verdict on an object from its fields.
-func (f *fields) message(raw []byte, limits Limits) Message {
-	m := Message{Raw: raw, Reason: f.judge(len(raw), limits)}
-	switch rawjson.KindOf(f.id) {
-	case rawjson.String, rawjson.Number:
-		if len(f.id) > len(`""`) || f.id[0] != '"' {
-			m.id = f.id
+// Whole tells a message from a batch: one that has a "batch" and one of Segment's own types is a message
+// that happens to have such a field; with any other type it is a batch, for dropping one silently as of
+// unknown type would lose all that is in it.
+func (f *fields) Whole() bool {
+	if rawjson.KindOf(f.kind) != rawjson.String {
+		return false
+	}
+	for _, known := range [...]string{"track", "page", "screen", "identify", "group", "alias"} {
+		if isText(f.kind, known) {
+			return true
 		}
 	}
-	return m
+	return false
 }
 
-// judge decides on an object from its fields.
-func (f *fields) judge(size int, limits Limits) Reason {
+// ID is the messageId.
+func (f *fields) ID() []byte { return f.id }
+
+// Judge decides on a message from its fields.
+func (f *fields) Judge(size int, limits *payload.Limits) *payload.Reason {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return NotAMessage
 	}
@@ -91,17 +72,17 @@ func (f *fields) judge(size int, limits Limits) Reason {
 		return Ignored
 	}
 	if size > limits.MessageBytes {
-		return MessageTooLarge
+		return payload.TooLarge
 	}
 	switch rawjson.KindOf(f.properties) {
 	case rawjson.None, rawjson.Null, rawjson.Object:
 	default:
 		return InvalidProperties
 	}
-	if track && !HasText(f.event) && !f.renamed(limits.Depth) {
+	if track && !hasText(f.event) && !f.renamed(limits.Depth) {
 		return MissingEvent
 	}
-	return Accepted
+	return payload.Accepted
 }
 
 // renamed tells whether gf_event_type names a track message that has no event.
@@ -116,7 +97,7 @@ func (f *fields) renamed(depth int) bool {
 			override = value
 		}
 	}
-	return HasText(override)
+	return hasText(override)
 }
 
 // isText compares a string value with an ASCII word, whichever way it is escaped.
@@ -127,8 +108,8 @@ func isText(value []byte, word string) bool {
 	return bytes.IndexByte(value, '\\') >= 0 && string(rawjson.AppendUnquoted(nil, value)) == word
 }
 
-// HasText tells whether a value is a string with more than white space in it.
-func HasText(value []byte) bool {
+// hasText tells whether a value is a string with more than white space in it.
+func hasText(value []byte) bool {
 	if rawjson.KindOf(value) != rawjson.String {
 		return false
 	}

@@ -16,6 +16,12 @@ const (
 	KindDeadLetter Kind = "dead_letter" // a message that cannot become an event
 )
 
+// The providers: what a record's value is made by. They are the source in ClickHouse.
+const (
+	ProviderSegment = "segment"
+	ProviderAPI     = "api" // our own
+)
+
 // Names of the headers. Any producer may write records with the first five, the product as the key
 // and the default partitioning (murmur2).
 const (

@@ -9,8 +9,8 @@ import (
 
 // The names of enumerations, by their numbers from 1 on. A test holds them to the tables.
 var (
-	messageTypes = []fmt.Stringer{outcome.Track, outcome.Page, outcome.Screen}
-	timeSources  = []fmt.Stringer{outcome.FromTimestamp, outcome.FromOriginalTimestamp, outcome.FromSentAt, outcome.FromReceivedAt, outcome.FromEdge}
+	messageTypes = []fmt.Stringer{outcome.Track, outcome.Page, outcome.Screen, outcome.Native}
+	timeSources  = []fmt.Stringer{outcome.FromTimestamp, outcome.FromOriginalTimestamp, outcome.FromSentAt, outcome.FromReceivedAt, outcome.FromEdge, outcome.FromEventAt}
 	influences   = []fmt.Stringer{outcome.Negative, outcome.Neutral, outcome.Positive}
 	valueTypes   = []fmt.Stringer{outcome.Currency, outcome.Numeric, outcome.Text, outcome.Boolean}
 )

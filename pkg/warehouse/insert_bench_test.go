@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 const benchRows = 100_000
@@ -127,7 +128,7 @@ func goColumns() []goColumn {
 		collect("influence", func(e *outcome.Event, _ *Origin) string { return e.Influence.String() }),
 		collect("quality_impact_score", func(*outcome.Event, *Origin) *float64 { return nil }),
 		collect("value", func(e *outcome.Event, _ *Origin) *decimal.Decimal {
-			d := decimal.NewFromBigInt(new(big.Int).SetUint64(e.Value.Low), -outcome.DecimalScale)
+			d := decimal.NewFromBigInt(new(big.Int).SetUint64(e.Value.Low), -scalar.DecimalScale)
 			return &d
 		}),
 		collect("value_type", func(e *outcome.Event, _ *Origin) *string { s := e.ValueType.String(); return &s }),

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/scalar"
 )
 
 var plain = outcome.Event{
@@ -22,7 +23,7 @@ var full = outcome.Event{
 	ExternalUserID: []byte("u"), UserEmail: []byte("a@b.c"), UserName: []byte("Ä"), ExternalOrganizationID: []byte("o"),
 	OrganizationName: []byte("O"), ExternalConversationID: []byte("c"),
 	Influence: outcome.Negative, Score: -0.7, HasScore: true,
-	ValueType: outcome.Currency, HasValue: true, Value: outcome.Decimal{Low: 0x1fbc1c2b3a000000, High: -3}, ValueText: []byte("-$50"), Currency: []byte("USD"),
+	ValueType: outcome.Currency, HasValue: true, Value: scalar.Decimal{Low: 0x1fbc1c2b3a000000, High: -3}, ValueText: []byte("-$50"), Currency: []byte("USD"),
 	Properties: []byte(`{"a":12345678901234567890,"a":"\u00e9" }`),
 }
 
@@ -64,13 +65,38 @@ func TestEventsKeepEveryField(t *testing.T) {
 func TestMessageIDIsNullWhereTheSenderGaveNone(t *testing.T) {
 	db, config := migrated(t)
 	b := NewEvents()
-	for _, id := range []string{"segment:a:b", "segment:sha256:" + strings.Repeat("0f", 32), "segment:sha256:short"} {
+	sum := strings.Repeat("0f", 32)
+	for _, id := range []string{"api:c", "api:sha256:" + sum, "other:sha256:" + sum, "segment:a:b", "segment:sha256:" + sum, "segment:sha256:short"} {
 		e := plain
 		e.InsertID = []byte(id)
 		b.Append(&e, &origin)
 	}
 	insert(t, config, b, "t")
-	require.Equal(t, "a:b\n\\N\nsha256:short", db.Exec(t, "SELECT message_id FROM outcomes ORDER BY insert_id FORMAT TSV"))
+	require.Equal(t, "c\n\\N\nsha256:"+sum+"\na:b\n\\N\nsha256:short", db.Exec(t, "SELECT message_id FROM outcomes ORDER BY insert_id FORMAT TSV"))
+}
+
+// The block is made with the code's enumerations, and read through a view made by a migration.
+func TestEveryNameOfAnEnumerationIsStored(t *testing.T) {
+	db, config := migrated(t)
+	b := NewEvents()
+	var want []string
+	add := func(e outcome.Event, as string) {
+		e.InsertID = fmt.Appendf(nil, "x:%02d", len(want))
+		b.Append(&e, &origin)
+		want = append(want, as)
+	}
+	for i, name := range messageTypes {
+		e := plain
+		e.MessageType = outcome.MessageType(i + 1)
+		add(e, name.String()+"\ttimestamp")
+	}
+	for i, name := range timeSources {
+		e := plain
+		e.EventAtSource = outcome.TimeSource(i + 1)
+		add(e, "track\t"+name.String())
+	}
+	insert(t, config, b, "t")
+	require.Equal(t, strings.Join(want, "\n"), db.Exec(t, "SELECT message_type, event_at_source FROM outcomes ORDER BY insert_id FORMAT TSV"))
 }
 
 func TestTheFirstDeliveryCounts(t *testing.T) {

@@ -1,9 +1,10 @@
-package outcome
+package scalar
 
 import (
 	"bytes"
 	"math/big"
 	"math/bits"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,9 +17,9 @@ const (
 	fastDigits     = 18          // as many always fit the mantissa
 )
 
-// number is ±mantissa·10^exponent. If it has more digits than the mantissa can take, all of them are
+// Number is ±mantissa·10^exponent. If it has more digits than the mantissa can take, all of them are
 // in digits instead.
-type number struct {
+type Number struct {
 	negative bool
 	mantissa uint64
 	exponent int
@@ -36,10 +37,20 @@ func isPlainNumber(text []byte) bool {
 	return len(text) > 0
 }
 
-// readNumber reads a number as JSON or people write it: "49.9", "-$1,234.50", "€ 12", "1e3". One sign and
+// ReadFloat reads a number as JSON writes it, in quotes or not.
+func ReadFloat(text []byte) (float64, bool) {
+	text = bytes.TrimSpace(text)
+	if !isPlainNumber(text) || len(text) > maxNumberBytes {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	return f, err == nil
+}
+
+// ReadNumber reads a number as JSON or people write it: "49.9", "-$1,234.50", "€ 12", "1e3". One sign and
 // one currency symbol may come first, in any order. A comma, an apostrophe or a space may part groups of
 // three digits; a decimal comma could be mistaken for that and is unreadable.
-func readNumber(text []byte) (n number, ok bool) {
+func ReadNumber(text []byte) (n Number, ok bool) {
 	text, ok = n.prefix(bytes.TrimSpace(text))
 	if !ok || len(text) > maxNumberBytes {
 		return n, false
@@ -64,7 +75,7 @@ func readNumber(text []byte) (n number, ok bool) {
 }
 
 // prefix reads the sign and the symbol before the digits.
-func (n *number) prefix(text []byte) (rest []byte, ok bool) {
+func (n *Number) prefix(text []byte) (rest []byte, ok bool) {
 	signed, marked := false, false
 	for len(text) > 0 && text[0]-'0' > 9 && text[0] != '.' {
 		r, size := utf8.DecodeRune(text)
@@ -82,7 +93,7 @@ func (n *number) prefix(text []byte) (rest []byte, ok bool) {
 }
 
 // whole reads the digits before the point.
-func (n *number) whole(text []byte) (rest []byte, ok bool) {
+func (n *Number) whole(text []byte) (rest []byte, ok bool) {
 	rest = n.run(text)
 	first := len(text) - len(rest)
 	separator, size := separatorOf(rest)
@@ -119,7 +130,7 @@ func separatorOf(text []byte) (rune, int) {
 }
 
 // run reads digits into the mantissa and returns what follows them.
-func (n *number) run(text []byte) (rest []byte) {
+func (n *Number) run(text []byte) (rest []byte) {
 	for i, c := range text {
 		if c -= '0'; c > 9 {
 			return text[i:]
@@ -135,7 +146,7 @@ func (n *number) run(text []byte) (rest []byte) {
 }
 
 // power reads the exponent, which is the last part of a number.
-func (n *number) power(text []byte) (ok bool) {
+func (n *Number) power(text []byte) (ok bool) {
 	if len(text) == 0 {
 		return true
 	}
@@ -161,8 +172,8 @@ func (n *number) power(text []byte) (ok bool) {
 	return len(text) > 0
 }
 
-// sign is -1, 0 or 1.
-func (n *number) sign() int {
+// Sign is -1, 0 or 1.
+func (n *Number) Sign() int {
 	switch {
 	case n.count == 0:
 		return 0
@@ -172,17 +183,17 @@ func (n *number) sign() int {
 	return 1
 }
 
-// decimal is the number's value, rounded half to even behind the last digit that a Decimal keeps; false
+// Decimal is the number's value, rounded half to even behind the last digit that a Decimal keeps; false
 // if it does not fit.
-func (n *number) decimal() (Decimal, bool) {
+func (n *Number) Decimal() (Decimal, bool) {
 	if n.digits == nil {
 		return scaled(n.negative, wide{0, n.mantissa}, n.exponent)
 	}
 	return fromArbitrary(n.arbitrary())
 }
 
-// product is n·o, rounded once.
-func (n *number) product(o *number) (Decimal, bool) {
+// Product is n·o, rounded once.
+func (n *Number) Product(o *Number) (Decimal, bool) {
 	if n.digits == nil && o.digits == nil {
 		high, low := bits.Mul64(n.mantissa, o.mantissa)
 		return scaled(n.negative != o.negative, wide{high, low}, n.exponent+o.exponent)
@@ -191,7 +202,7 @@ func (n *number) product(o *number) (Decimal, bool) {
 }
 
 // arbitrary is the number with all its digits. It allocates: only numbers that no shop has come here.
-func (n *number) arbitrary() decimal.Decimal {
+func (n *Number) arbitrary() decimal.Decimal {
 	mantissa := new(big.Int).SetUint64(n.mantissa)
 	if n.digits != nil {
 		var digits []byte

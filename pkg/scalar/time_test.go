@@ -1,4 +1,4 @@
-package outcome
+package scalar
 
 import (
 	"fmt"
@@ -72,7 +72,7 @@ func TestReadTimeUnreadable(t *testing.T) {
 // TestReadTimeAgreesWithTheStandardLibrary takes any RFC 3339 text.
 func TestReadTimeAgreesWithTheStandardLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		at := time.Unix(rapid.Int64Range(minTimeMs/1000, maxTimeMs/1000).Draw(t, "seconds"), 0).UTC()
+		at := time.Unix(rapid.Int64Range(MinTimeMs/1000, MaxTimeMs/1000).Draw(t, "seconds"), 0).UTC()
 		text := at.Format("2006-01-02T15:04:05")
 		if digits := rapid.StringMatching(`[0-9]{0,9}`).Draw(t, "fraction"); digits != "" {
 			text += rapid.SampledFrom([]string{".", ","}).Draw(t, "point") + digits
@@ -85,7 +85,7 @@ func TestReadTimeAgreesWithTheStandardLibrary(t *testing.T) {
 		want, err := time.Parse(time.RFC3339, text)
 		require.NoError(t, err)
 		ms, ok := readTime([]byte(text))
-		require.Equal(t, minTimeMs <= want.UnixMilli() && want.UnixMilli() <= maxTimeMs, ok, text)
+		require.Equal(t, MinTimeMs <= want.UnixMilli() && want.UnixMilli() <= MaxTimeMs, ok, text)
 		if ok {
 			require.Equal(t, want.UnixMilli(), ms, text)
 		}
@@ -97,7 +97,7 @@ func TestReadTimeAgreesWithTheStandardLibrary(t *testing.T) {
 
 // TestReadTimeTakesEveryDay walks from the first readable day to the last.
 func TestReadTimeTakesEveryDay(t *testing.T) {
-	for at := time.UnixMilli(minTimeMs).UTC(); at.UnixMilli() <= maxTimeMs; at = at.AddDate(0, 0, 1) {
+	for at := time.UnixMilli(MinTimeMs).UTC(); at.UnixMilli() <= MaxTimeMs; at = at.AddDate(0, 0, 1) {
 		ms, ok := readTime([]byte(at.Format("2006-1-2")))
 		if !ok || ms != at.UnixMilli() {
 			t.Fatal(at)

@@ -1,4 +1,4 @@
-package segment
+package payload
 
 import (
 	"unicode/utf8"
@@ -18,8 +18,7 @@ type Limits struct {
 // DefaultLimits are those of the public contract.
 var DefaultLimits = Limits{Messages: 1000, MessageBytes: 512 << 10, ContextBytes: 16 << 10, Depth: 64}
 
-// Payload is a body cut into its messages. Its zero value is ready; Parse reuses the memory of the
-// payload before.
+// Payload is a body cut into its messages. Parse reuses the memory of the payload before.
 type Payload struct {
 	Messages []Message // in the body's order
 	Context  []byte    // the object beside "batch", nil if there is none; aliases the body
@@ -27,10 +26,16 @@ type Payload struct {
 	Accepted, Ignored, Invalid int // how many messages of each verdict
 
 	repeats  repeats
+	format   *Format
+	single   Element // the body, if it is one object
+	element  Element // of a batch or an array
 	scanner  rawjson.Scanner
 	limits   Limits
 	received int
 }
+
+// New returns a Payload for bodies of one format.
+func New(f *Format) *Payload { return &Payload{format: f, single: f.New(), element: f.New()} }
 
 // Received is the number of elements in the payload.
 func (p *Payload) Received() int { return p.received }
@@ -53,7 +58,7 @@ func (p *Payload) Parse(body []byte, limits Limits) error {
 		p.object()
 	default:
 		p.scanner.Skip()
-		p.add(Message{Raw: body, Reason: NotAMessage})
+		p.add(body, p.format.NotAnObject)
 	}
 	p.scanner.End()
 	if err := p.scanner.Err(); err != nil {
@@ -88,7 +93,7 @@ func (p *Payload) verdict() error {
 		}
 	}
 	if p.received > 0 && p.Invalid == p.received {
-		return refuseShape(0, p.Messages[0].Reason)
+		return p.format.refuse(0, p.Messages[0].Reason)
 	}
 	if p.Accepted > 1 {
 		p.repeats.mark(p.Messages)
@@ -98,12 +103,8 @@ func (p *Payload) verdict() error {
 
 // object reads a body that is one object: {"batch":[…]}, or else one message. Which of the two it is
 // may show only at its last member, so both are noted on the way.
-//
-// An object with a "batch" and one of Segment's own types is a message that happens to have such a
-// field; with any other type it is a batch, for dropping one silently as of unknown type would
-// lose all that is in it.
 func (p *Payload) object() {
-	var single fields
+	p.single.Reset()
 	var context []byte
 	batch := false
 	s := &p.scanner
@@ -118,60 +119,57 @@ func (p *Payload) object() {
 			continue
 		}
 		value := s.Skip()
-		single.take(name, value)
+		p.single.Take(name, value)
 		if string(name) == "context" {
 			context = value
 		}
 	}
-	if batch && !single.hasKnownType() {
-		if rawjson.KindOf(context) == rawjson.Object {
+	if batch && !p.single.Whole() {
+		if p.format.Context && rawjson.KindOf(context) == rawjson.Object {
 			p.Context = context
 		}
 		return
 	}
 	p.received = 0
 	p.Messages = p.Messages[:0]
-	raw := s.Since(start)
-	p.add(single.message(raw, p.limits))
-}
-
-func (f *fields) hasKnownType() bool {
-	if rawjson.KindOf(f.kind) != rawjson.String {
-		return false
-	}
-	for _, known := range [...]string{"track", "page", "screen", "identify", "group", "alias"} {
-		if isText(f.kind, known) {
-			return true
-		}
-	}
-	return false
+	p.judge(p.single, s.Since(start))
 }
 
 func (p *Payload) elements() {
 	s := &p.scanner
 	for s.Enter('['); s.More(']'); {
-		p.element()
+		if s.Peek() != '{' {
+			p.add(s.Skip(), p.format.NotAnObject)
+			continue
+		}
+		start := s.Offset()
+		p.element.Reset()
+		for s.Enter('{'); s.More('}'); {
+			p.element.Take(s.Member(), s.Skip())
+		}
+		p.judge(p.element, s.Since(start))
 	}
 }
 
-func (p *Payload) element() {
-	s := &p.scanner
-	if s.Peek() != '{' {
-		p.add(Message{Raw: s.Skip(), Reason: NotAMessage})
-		return
+// judge adds an object. What is no JSON, and so may be half an object, is refused whole later.
+func (p *Payload) judge(e Element, raw []byte) {
+	if p.scanner.Err() == nil {
+		p.add(raw, e.Judge(len(raw), &p.limits))
+		p.identify(e.ID())
 	}
-	start := s.Offset()
-	var f fields
-	for s.Enter('{'); s.More('}'); {
-		f.take(s.Member(), s.Skip())
+}
+
+// identify notes the id of the element that was added last. One that is no text and no number is none.
+func (p *Payload) identify(id []byte) {
+	kind := rawjson.KindOf(id)
+	if p.received <= p.limits.Messages && (kind == rawjson.String && len(id) > len(`""`) || kind == rawjson.Number) {
+		p.Messages[len(p.Messages)-1].id = id
 	}
-	raw := s.Since(start)
-	p.add(f.message(raw, p.limits))
 }
 
 // add counts every message but keeps no more than may be of use.
-func (p *Payload) add(m Message) {
+func (p *Payload) add(raw []byte, reason *Reason) {
 	if p.received++; p.received <= p.limits.Messages {
-		p.Messages = append(p.Messages, m)
+		p.Messages = append(p.Messages, Message{Raw: raw, Reason: reason})
 	}
 }

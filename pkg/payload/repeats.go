@@ -1,11 +1,11 @@
-package segment
+package payload
 
 import (
 	"bytes"
 	"hash/maphash"
 )
 
-// repeats finds messages of one payload that have the same messageId. All of them are accepted and one
+// repeats finds elements of one payload that have the same id. All of them are accepted and one
 // event results: the first. Two that have the same timestamp as well would become one later on anyway,
 // but two that differ in it would not.
 type repeats struct {

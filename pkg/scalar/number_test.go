@@ -1,4 +1,4 @@
-package outcome
+package scalar
 
 import (
 	"math/big"
@@ -11,11 +11,11 @@ import (
 )
 
 func read(text string) (string, bool) {
-	n, ok := readNumber([]byte(text))
+	n, ok := ReadNumber([]byte(text))
 	if !ok {
 		return "", false
 	}
-	d, ok := n.decimal()
+	d, ok := n.Decimal()
 	return d.String(), ok
 }
 
@@ -47,7 +47,7 @@ func TestReadNumberUnreadable(t *testing.T) {
 		"1.000,000", "1,234'567",
 		strings.Repeat("1", maxNumberBytes+1),
 	} {
-		_, ok := readNumber([]byte(text))
+		_, ok := ReadNumber([]byte(text))
 		require.False(t, ok, text)
 	}
 }
@@ -57,9 +57,9 @@ func TestNumberThatDoesNotFit(t *testing.T) {
 		"100000000000000000000", "1e20", "1e18446744073709551617", "-1e20", "1e999999999999", "99999999999999999999.9999999999999999995", "99999999999999999999.99999999999999999951", strings.Repeat("9", maxNumberBytes),
 		"12345678901234567890123e100000000",
 	} {
-		n, ok := readNumber([]byte(text))
+		n, ok := ReadNumber([]byte(text))
 		require.True(t, ok, text)
-		_, ok = n.decimal()
+		_, ok = n.Decimal()
 		require.False(t, ok, text)
 	}
 	tiny, ok := read("12345678901234567890123e-100000000")
@@ -100,13 +100,13 @@ func TestDecimalAgreesWithArbitraryPrecision(t *testing.T) {
 		require.True(t, wantOK)
 		units, fits := exact(want)
 
-		n, ok := readNumber([]byte(text))
+		n, ok := ReadNumber([]byte(text))
 		require.True(t, ok, text)
-		d, ok := n.decimal()
+		d, ok := n.Decimal()
 		require.Equal(t, fits, ok, text)
 		if ok {
 			require.Equal(t, units.String(), d.big().String(), text)
-			require.Equal(t, want.Sign(), n.sign())
+			require.Equal(t, want.Sign(), n.Sign())
 			require.Equal(t, decimal.NewFromBigInt(units, -DecimalScale).String(), d.String())
 		}
 	})
@@ -129,11 +129,11 @@ func TestProductAgreesWithArbitraryPrecision(t *testing.T) {
 		b, _ := new(big.Rat).SetString(quantity)
 		units, fits := exact(a.Mul(a, b))
 
-		n, ok := readNumber([]byte(price))
+		n, ok := ReadNumber([]byte(price))
 		require.True(t, ok)
-		o, ok := readNumber([]byte(quantity))
+		o, ok := ReadNumber([]byte(quantity))
 		require.True(t, ok)
-		d, ok := n.product(&o)
+		d, ok := n.Product(&o)
 		require.Equal(t, fits, ok)
 		if ok {
 			require.Equal(t, units.String(), d.big().String())

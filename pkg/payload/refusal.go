@@ -1,4 +1,4 @@
-package segment
+package payload
 
 import (
 	"errors"
@@ -16,14 +16,13 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Message }
 
-// Codes of Refusal.
+// Codes of Refusal, beside each format's own for a payload without one valid element.
 const (
 	CodeInvalidJSON     = "invalid_json"
 	CodeInvalidUTF8     = "invalid_utf8"
 	CodeTooDeep         = "nested_too_deeply"
 	CodeTooManyMessages = "too_many_messages"
 	CodeContextTooLarge = "context_too_large"
-	CodeNotSegment      = "not_a_segment_payload"
 )
 
 func refuseSyntax(err error, maxDepth int) *Refusal {
@@ -45,6 +44,6 @@ func refuseContext(most int) *Refusal {
 	return &Refusal{CodeContextTooLarge, fmt.Sprintf("The context beside the batch is larger than %d bytes: put it into the messages.", most), -1}
 }
 
-func refuseShape(index int, reason Reason) *Refusal {
-	return &Refusal{CodeNotSegment, fmt.Sprintf("No element is a valid Segment message; element %d: %s.", index, reason.Sentence()), index}
+func (f *Format) refuse(index int, reason *Reason) *Refusal {
+	return &Refusal{f.Refused, fmt.Sprintf("No element is %s; element %d: %s.", f.Name, index, reason.Sentence()), index}
 }

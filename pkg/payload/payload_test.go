@@ -1,4 +1,4 @@
-package segment
+package payload_test
 
 import (
 	"encoding/json"
@@ -9,24 +9,27 @@ import (
 
 	gojson "github.com/goccy/go-json"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/segment"
 )
 
 const track = `{"type":"track","event":"E"}`
 
-func parse(t *testing.T, body string) (*Payload, *Refusal) {
+func parse(t *testing.T, body string) (*payload.Payload, *payload.Refusal) {
 	t.Helper()
-	return parseWithin(t, body, DefaultLimits)
+	return parseWithin(t, body, payload.DefaultLimits)
 }
 
-func parseWithin(t *testing.T, body string, limits Limits) (*Payload, *Refusal) {
+func parseWithin(t *testing.T, body string, limits payload.Limits) (*payload.Payload, *payload.Refusal) {
 	t.Helper()
-	var p Payload
+	p := payload.New(&segment.Format)
 	err := p.Parse([]byte(body), limits)
-	var refusal *Refusal
+	var refusal *payload.Refusal
 	if err != nil {
 		require.ErrorAs(t, err, &refusal)
 	}
-	return &p, refusal
+	return p, refusal
 }
 
 func TestParseShapes(t *testing.T) {
@@ -60,66 +63,11 @@ func TestParseEmptyBatches(t *testing.T) {
 	}
 }
 
-func TestParseVerdicts(t *testing.T) {
-	for message, want := range map[string]Reason{
-		track: Accepted,
-		`{"type":"track","event":"E","properties":{}}`:                                 Accepted,
-		`{"type":"track","event":"E","properties":null}`:                               Accepted,
-		`{"type":"track","event":" E"}`:                                                Accepted,
-		`{"type":"track","event":"É"}`:                                                 Accepted,
-		`{"type":"track","event":"\u0045"}`:                                            Accepted,
-		`{"\u0074ype":"\u0074rack","event":"E"}`:                                       Accepted,
-		`{"type":"track","event":"","properties":{"gf_event_type":"X"}}`:               Accepted,
-		`{"type":"track","properties":{"a":{"gf_event_type":""},"gf_event_type":"X"}}`: Accepted,
-		`{"type":"track","event":null,"properties":{"gf_event_type":"X"}}`:             Accepted,
-		`{"type":"page"}`: Accepted,
-		`{"type":"screen","name":5,"properties":null}`: Accepted,
-		`{"type":"identify","properties":5}`:           Ignored,
-		`{"type":"group"}`:                             Ignored,
-		`{"type":""}`:                                  Ignored,
-		`{"type":"Track","event":"E"}`:                 Ignored,
-		`{"type":"track ","event":"E"}`:                Ignored,
-		`{"type":"track","event":"E","type":"alias"}`:  Ignored,
-		`{"type":"track","event":"E","batch":5}`:       Accepted,
-		`5`:                                            NotAMessage,
-		`"track"`:                                      NotAMessage,
-		`null`:                                         NotAMessage,
-		`true`:                                         NotAMessage,
-		`[]`:                                           NotAMessage,
-		`[` + track + `]`:                              NotAMessage,
-		`{}`:                                           NotAMessage,
-		`{"event":"E"}`:                                NotAMessage,
-		`{"TYPE":"track","event":"E"}`:                 NotAMessage,
-		`{"type":null}`:                                NotAMessage,
-		`{"type":["track"]}`:                           NotAMessage,
-		`{"type":"track"}`:                             MissingEvent,
-		`{"type":"track","Event":"E"}`:                 MissingEvent,
-		`{"type":"track","event":""}`:                  MissingEvent,
-		`{"type":"track","event":" \t\u00a0"}`:         MissingEvent,
-		`{"type":"track","event":5}`:                   MissingEvent,
-		`{"type":"track","event":{}}`:                  MissingEvent,
-		`{"type":"track","event":"E","event":null}`:    MissingEvent,
-		`{"type":"track","properties":{"gf_event_type":""}}`:             MissingEvent,
-		`{"type":"track","properties":{"gf_event_type":5}}`:              MissingEvent,
-		`{"type":"track","properties":{"nested":{"gf_event_type":"X"}}}`: MissingEvent,
-		`{"type":"track","event":"E","properties":[]}`:                   InvalidProperties,
-		`{"type":"track","event":"E","properties":"{}"}`:                 InvalidProperties,
-		`{"type":"page","properties":0}`:                                 InvalidProperties,
-		`{"type":"screen","properties":false}`:                           InvalidProperties,
-		`{"type":"track","event":"E","properties":{},"properties":1}`:    InvalidProperties,
-	} {
-		p, refusal := parse(t, "["+track+","+message+"]")
-		require.Nil(t, refusal)
-		require.Equal(t, want, p.Messages[1].Reason, message)
-		require.Equal(t, message, string(p.Messages[1].Raw))
-	}
-}
-
 func TestParseRefusesWhenEveryElementIsInvalid(t *testing.T) {
 	for body, index := range map[string]int{`{}`: 0, `5`: 0, `"x"`: 0, `null`: 0, `{"type":"track"}`: 0, `[5,{"type":"track"}]`: 0, `{"batch":"x"}`: 0, `{"batch":[null]}`: 0} {
 		_, refusal := parse(t, body)
 		require.NotNil(t, refusal, body)
-		require.Equal(t, CodeNotSegment, refusal.Code)
+		require.Equal(t, segment.Format.Refused, refusal.Code)
 		require.Equal(t, index, refusal.Index)
 	}
 	p, refusal := parse(t, `[5,{"type":"identify"}]`)
@@ -129,11 +77,11 @@ func TestParseRefusesWhenEveryElementIsInvalid(t *testing.T) {
 
 func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 	for body, code := range map[string]string{
-		"": CodeInvalidJSON, "{": CodeInvalidJSON, track + track: CodeInvalidJSON, "[" + track + ",]": CodeInvalidJSON,
-		`[` + track + `,{"a":tru}]`: CodeInvalidJSON, `{"type":"track","event":"E","x":"\x"}`: CodeInvalidJSON,
-		`{"type":"track","event":"E","x":{"y":[1,}}`: CodeInvalidJSON,
-		"\ufeff" + track: CodeInvalidJSON, "[\"\xff\"]": CodeInvalidUTF8, `{"type":"track","event":"` + "\xc3" + `"}`: CodeInvalidUTF8,
-		strings.Repeat("[", 65) + strings.Repeat("]", 65): CodeTooDeep,
+		"": payload.CodeInvalidJSON, "{": payload.CodeInvalidJSON, track + track: payload.CodeInvalidJSON, "[" + track + ",]": payload.CodeInvalidJSON,
+		`[` + track + `,{"a":tru}]`: payload.CodeInvalidJSON, `{"type":"track","event":"E","x":"\x"}`: payload.CodeInvalidJSON,
+		`{"type":"track","event":"E","x":{"y":[1,}}`: payload.CodeInvalidJSON,
+		"\ufeff" + track: payload.CodeInvalidJSON, "[\"\xff\"]": payload.CodeInvalidUTF8, `{"type":"track","event":"` + "\xc3" + `"}`: payload.CodeInvalidUTF8,
+		strings.Repeat("[", 65) + strings.Repeat("]", 65): payload.CodeTooDeep,
 	} {
 		_, refusal := parse(t, body)
 		require.NotNil(t, refusal, body)
@@ -158,27 +106,27 @@ func TestParseDepthCountsThePayload(t *testing.T) {
 }
 
 func TestParseLimitsAtTheirEdges(t *testing.T) {
-	limits := Limits{Messages: 3, MessageBytes: len(track), ContextBytes: 10, Depth: 8}
+	limits := payload.Limits{Messages: 3, MessageBytes: len(track), ContextBytes: 10, Depth: 8}
 	batch := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(track+",", n), ",") + "]" }
 
 	_, refusal := parseWithin(t, batch(3), limits)
 	require.Nil(t, refusal)
 	_, refusal = parseWithin(t, batch(4), limits)
-	require.Equal(t, CodeTooManyMessages, refusal.Code)
+	require.Equal(t, payload.CodeTooManyMessages, refusal.Code)
 	_, refusal = parseWithin(t, "[1,2,3,4]", limits)
-	require.Equal(t, CodeTooManyMessages, refusal.Code, "counted before the shapes matter")
+	require.Equal(t, payload.CodeTooManyMessages, refusal.Code, "counted before the shapes matter")
 	_, refusal = parseWithin(t, "[1,2,3,4,", limits)
-	require.Equal(t, CodeInvalidJSON, refusal.Code, "read before counted")
+	require.Equal(t, payload.CodeInvalidJSON, refusal.Code, "read before counted")
 
 	p, refusal := parseWithin(t, "["+track+","+track[:len(track)-1]+" }]", limits)
 	require.Nil(t, refusal)
-	require.Equal(t, []Reason{Accepted, MessageTooLarge}, []Reason{p.Messages[0].Reason, p.Messages[1].Reason})
+	require.Equal(t, []*payload.Reason{payload.Accepted, payload.TooLarge}, []*payload.Reason{p.Messages[0].Reason, p.Messages[1].Reason})
 
 	p, refusal = parseWithin(t, `{"batch":[],"context":{"a":"bc"}}`, limits)
 	require.Nil(t, refusal)
 	require.Equal(t, `{"a":"bc"}`, string(p.Context))
 	_, refusal = parseWithin(t, `{"batch":[],"context":{"a":"bcd"}}`, limits)
-	require.Equal(t, CodeContextTooLarge, refusal.Code)
+	require.Equal(t, payload.CodeContextTooLarge, refusal.Code)
 }
 
 func TestParseTellsBatchesFromMessages(t *testing.T) {
@@ -217,9 +165,9 @@ func TestParseContextBesideTheBatchOnly(t *testing.T) {
 }
 
 func TestParseForgetsThePayloadBefore(t *testing.T) {
-	var p Payload
-	require.NoError(t, p.Parse([]byte(`{"context":{},"batch":[`+track+`,5,{"type":"alias"}]}`), DefaultLimits))
-	require.NoError(t, p.Parse([]byte(`[]`), DefaultLimits))
+	p := payload.New(&segment.Format)
+	require.NoError(t, p.Parse([]byte(`{"context":{},"batch":[`+track+`,5,{"type":"alias"}]}`), payload.DefaultLimits))
+	require.NoError(t, p.Parse([]byte(`[]`), payload.DefaultLimits))
 	require.Equal(t, []int{0, 0, 0, 0, 0}, []int{p.Received(), p.Accepted, p.Ignored, p.Invalid, len(p.Messages)})
 	require.Nil(t, p.Context)
 }
@@ -239,11 +187,11 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var p Payload
-		err := p.Parse(body, DefaultLimits)
-		var refusal *Refusal
-		if errors.As(err, &refusal) && refusal.Code != CodeNotSegment {
-			if refusal.Code == CodeInvalidJSON && json.Valid(body) {
+		p := payload.New(&segment.Format)
+		err := p.Parse(body, payload.DefaultLimits)
+		var refusal *payload.Refusal
+		if errors.As(err, &refusal) && refusal.Code != segment.Format.Refused {
+			if refusal.Code == payload.CodeInvalidJSON && json.Valid(body) {
 				t.Fatalf("refused valid JSON %q", body)
 			}
 			return
@@ -275,10 +223,10 @@ func batchOf(n int) []byte {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	var p Payload
+	p := payload.New(&segment.Format)
 	body := batchOf(100)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if p.Parse(body, DefaultLimits) != nil || p.Accepted != 100 {
+		if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
 			t.Fatal("not accepted")
 		}
 	}))
@@ -289,11 +237,11 @@ func TestParseAllocatesNothing(t *testing.T) {
 func BenchmarkParse(b *testing.B) {
 	body := batchOf(100)
 	b.Run("segment", func(b *testing.B) {
-		var p Payload
+		p := payload.New(&segment.Format)
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if p.Parse(body, DefaultLimits) != nil || p.Accepted != 100 {
+			if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
 				b.Fatal("not accepted")
 			}
 		}
@@ -302,11 +250,11 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			var payload struct{ Batch []gojson.RawMessage }
-			if gojson.Unmarshal(body, &payload) != nil || len(payload.Batch) != 100 {
+			var envelope struct{ Batch []gojson.RawMessage }
+			if gojson.Unmarshal(body, &envelope) != nil || len(envelope.Batch) != 100 {
 				b.Fatal("not accepted")
 			}
-			for _, raw := range payload.Batch {
+			for _, raw := range envelope.Batch {
 				var m struct {
 					Type, Event string
 					Properties  gojson.RawMessage

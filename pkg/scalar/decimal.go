@@ -1,6 +1,16 @@
-package outcome
+package scalar
 
 import "math/bits"
+
+// DecimalScale is the number of digits behind the point that a Decimal keeps.
+const DecimalScale = 18
+
+// Decimal is a number times 10^DecimalScale as a 128-bit two's complement integer, the layout of
+// ClickHouse's Decimal(38, 18).
+type Decimal struct {
+	Low  uint64
+	High int64
+}
 
 // decimalDigits is how many digits a Decimal has in all.
 const decimalDigits = 38

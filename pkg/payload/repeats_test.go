@@ -1,4 +1,4 @@
-package segment
+package payload_test
 
 import (
 	"fmt"
@@ -6,6 +6,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/native"
+	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/segment"
 )
 
 func TestRepeats(t *testing.T) {
@@ -15,9 +19,9 @@ func TestRepeats(t *testing.T) {
 	}
 	bad := `{"type":"track","messageId":"c"}`
 	messages = append(messages, bad, bad, `{"type":"track","event":"E","messageId":"c"}`, `{"type":"track","event":"E","messageId":"x","messageId":"a"}`)
-	var p Payload
+	p := payload.New(&segment.Format)
 	for range 2 { // nothing is remembered from one payload to the next
-		require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), DefaultLimits))
+		require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), payload.DefaultLimits))
 		var repeated []int
 		for i, m := range p.Messages {
 			if m.Repeat {
@@ -34,9 +38,17 @@ func TestRepeatsOfManyMessages(t *testing.T) {
 	for i := range 1000 {
 		messages = append(messages, fmt.Sprintf(`{"type":"track","event":"E","messageId":"%d"}`, i%600))
 	}
-	var p Payload
-	require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), DefaultLimits))
+	p := payload.New(&segment.Format)
+	require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), payload.DefaultLimits))
 	for i, m := range p.Messages {
 		require.Equal(t, i >= 600, m.Repeat)
+	}
+}
+
+func TestRepeatsByTheIDOfTheFormat(t *testing.T) {
+	p := payload.New(&native.EventFormat)
+	require.NoError(t, p.Parse([]byte(`[{"eventType":"E","insertId":"a"},{"eventType":"E","insertId":"a","eventAt":0},{"eventType":"E","messageId":"a"},{"eventType":"E","messageId":"a"}]`), payload.DefaultLimits))
+	for i, m := range p.Messages {
+		require.Equal(t, i == 1, m.Repeat)
 	}
 }

@@ -1,0 +1,93 @@
+package native
+
+import (
+	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/rawjson"
+)
+
+// Event is one business event. Its slices are raw JSON values that alias the message: nil where there is
+// no such member, or it is null. After Check, those of texts are string literals that are not empty, and
+// the fields below are what they say.
+type Event struct {
+	InsertID, EventType    []byte
+	ExternalUserID         []byte
+	UserEmail, UserName    []byte // of the userHints
+	ExternalOrganizationID []byte
+	OrganizationName       []byte // of the organizationHints
+	ExternalConversationID []byte
+	Value, Currency        []byte
+	Properties             []byte // an object
+
+	EventAt    int64 // Unix milliseconds; only if HasEventAt
+	HasEventAt bool
+	Score      float64 // quality impact, -1 to 1; only if HasScore
+	HasScore   bool
+	Influence  string // one of Influences, or empty
+	ValueType  string // one of ValueTypes; empty without a Value
+
+	eventAt, score, influence, valueType []byte
+	userHints, organizationHints         []byte
+	text                                 []byte // memory for texts with escapes
+}
+
+// Reset is for payload.Element, like the three methods below.
+func (e *Event) Reset() { *e = Event{text: e.text[:0]} }
+
+// Take notes a member. Names that are not known are passed over.
+func (e *Event) Take(name, value []byte) {
+	if rawjson.KindOf(value) == rawjson.Null {
+		value = nil
+	}
+	if field := e.field(name); field != nil {
+		*field = value
+	}
+}
+
+// ID is the insertId.
+func (e *Event) ID() []byte { return e.InsertID }
+
+func (e *Event) field(name []byte) *[]byte {
+	switch string(name) {
+	case "insertId":
+		return &e.InsertID
+	case "eventType":
+		return &e.EventType
+	case "eventAt":
+		return &e.eventAt
+	case "externalUserId":
+		return &e.ExternalUserID
+	case "userHints":
+		return &e.userHints
+	case "externalOrganizationId":
+		return &e.ExternalOrganizationID
+	case "organizationHints":
+		return &e.organizationHints
+	case "value":
+		return &e.Value
+	case "valueType":
+		return &e.valueType
+	case "currency":
+		return &e.Currency
+	case "influence":
+		return &e.influence
+	case "qualityImpactScore":
+		return &e.score
+	case "externalConversationId":
+		return &e.ExternalConversationID
+	case "properties":
+		return &e.Properties
+	}
+	return nil
+}
+
+// Whole tells that an object with a "batch" and an eventType is an event that happens to have such a
+// field: if it was meant as a batch, whoever sent it learns so by the count.
+func (e *Event) Whole() bool { return e.EventType != nil }
+
+// Judge decides on an event from its fields.
+func (e *Event) Judge(size int, limits *payload.Limits) *payload.Reason {
+	if size > limits.MessageBytes {
+		return payload.TooLarge
+	}
+	return e.Check()
+}

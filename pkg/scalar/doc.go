@@ -1,0 +1,11 @@
+// Package scalar reads single values as people and programs write them: numbers, times, e-mail addresses. It
+// is pure, and allocates nothing but for numbers of more digits than any shop has.
+//
+// Files:
+//
+//	number.go   numbers: "49.9", "-$1,234.50", "1e3"
+//	decimal.go  exact 128-bit decimals
+//	time.go     times: which of them are readable, epochs
+//	civil.go    dates and times in ISO 8601
+//	address.go  what looks like an e-mail address
+package scalar

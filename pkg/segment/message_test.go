@@ -1,0 +1,66 @@
+package segment
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/payload"
+)
+
+const track = `{"type":"track","event":"E"}`
+
+func TestVerdicts(t *testing.T) {
+	for message, want := range map[string]*payload.Reason{
+		track: payload.Accepted,
+		`{"type":"track","event":"E","properties":{}}`:                                 payload.Accepted,
+		`{"type":"track","event":"E","properties":null}`:                               payload.Accepted,
+		`{"type":"track","event":" E"}`:                                                payload.Accepted,
+		`{"type":"track","event":"É"}`:                                                 payload.Accepted,
+		`{"type":"track","event":"\u0045"}`:                                            payload.Accepted,
+		`{"\u0074ype":"\u0074rack","event":"E"}`:                                       payload.Accepted,
+		`{"type":"track","event":"","properties":{"gf_event_type":"X"}}`:               payload.Accepted,
+		`{"type":"track","properties":{"a":{"gf_event_type":""},"gf_event_type":"X"}}`: payload.Accepted,
+		`{"type":"track","event":null,"properties":{"gf_event_type":"X"}}`:             payload.Accepted,
+		`{"type":"page"}`: payload.Accepted,
+		`{"type":"screen","name":5,"properties":null}`: payload.Accepted,
+		`{"type":"identify","properties":5}`:           Ignored,
+		`{"type":"group"}`:                             Ignored,
+		`{"type":""}`:                                  Ignored,
+		`{"type":"Track","event":"E"}`:                 Ignored,
+		`{"type":"track ","event":"E"}`:                Ignored,
+		`{"type":"track","event":"E","type":"alias"}`:  Ignored,
+		`{"type":"track","event":"E","batch":5}`:       payload.Accepted,
+		`5`:                                            NotAMessage,
+		`"track"`:                                      NotAMessage,
+		`null`:                                         NotAMessage,
+		`true`:                                         NotAMessage,
+		`[]`:                                           NotAMessage,
+		`[` + track + `]`:                              NotAMessage,
+		`{}`:                                           NotAMessage,
+		`{"event":"E"}`:                                NotAMessage,
+		`{"TYPE":"track","event":"E"}`:                 NotAMessage,
+		`{"type":null}`:                                NotAMessage,
+		`{"type":["track"]}`:                           NotAMessage,
+		`{"type":"track"}`:                             MissingEvent,
+		`{"type":"track","Event":"E"}`:                 MissingEvent,
+		`{"type":"track","event":""}`:                  MissingEvent,
+		`{"type":"track","event":" \t\u00a0"}`:         MissingEvent,
+		`{"type":"track","event":5}`:                   MissingEvent,
+		`{"type":"track","event":{}}`:                  MissingEvent,
+		`{"type":"track","event":"E","event":null}`:    MissingEvent,
+		`{"type":"track","properties":{"gf_event_type":""}}`:             MissingEvent,
+		`{"type":"track","properties":{"gf_event_type":5}}`:              MissingEvent,
+		`{"type":"track","properties":{"nested":{"gf_event_type":"X"}}}`: MissingEvent,
+		`{"type":"track","event":"E","properties":[]}`:                   InvalidProperties,
+		`{"type":"track","event":"E","properties":"{}"}`:                 InvalidProperties,
+		`{"type":"page","properties":0}`:                                 InvalidProperties,
+		`{"type":"screen","properties":false}`:                           InvalidProperties,
+		`{"type":"track","event":"E","properties":{},"properties":1}`:    InvalidProperties,
+	} {
+		p := payload.New(&Format)
+		require.NoError(t, p.Parse([]byte("["+track+","+message+"]"), payload.DefaultLimits))
+		require.Equal(t, want, p.Messages[1].Reason, message)
+		require.Equal(t, message, string(p.Messages[1].Raw))
+	}
+}
