@@ -15,13 +15,13 @@ CREATE TABLE events
     source                   LowCardinality(String),
 
     insert_id                String CODEC(ZSTD(1)),
-    message_id               Nullable(String) ALIAS if(match(insert_id, '^segment:sha256:[0-9a-f]{64}$'), NULL, substring(insert_id, position(insert_id, ':') + 1)),
-    message_type             Enum8('track' = 1, 'page' = 2, 'screen' = 3),
+    message_id               Nullable(String) ALIAS if(match(insert_id, '^(segment|api):sha256:[0-9a-f]{64}$'), NULL, substring(insert_id, position(insert_id, ':') + 1)),
+    message_type             Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'event' = 4),
     event_type               LowCardinality(String),
     source_event             LowCardinality(Nullable(String)),
 
     event_at                 DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    event_at_source          Enum8('timestamp' = 1, 'originalTimestamp' = 2, 'sentAt' = 3, 'receivedAt' = 4, 'edge' = 5),
+    event_at_source          Enum8('timestamp' = 1, 'originalTimestamp' = 2, 'sentAt' = 3, 'receivedAt' = 4, 'edge' = 5, 'eventAt' = 6),
     event_key_at             DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
     received_at              DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
 
