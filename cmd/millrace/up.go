@@ -41,9 +41,6 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := c.forgetReady(); err != nil {
-		return err
-	}
 	p := &parts{command: c, registry: telemetry.NewRegistry(), health: &telemetry.Health{}, report: newReport(os.Stdout)}
 	p.log = c.Log.Logger(p.report)
 	defer p.close()

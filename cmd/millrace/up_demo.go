@@ -40,8 +40,14 @@ func (p *parts) demo(ctx context.Context) (d demoConnection, err error) {
 		if token.ValidConnectionID(string(id)) {
 			d = p.demoOf(string(id))
 			c, err := store.Get(ctx, d.ID)
-			if err != nil || c != nil && c.Generation == 1 {
+			if err != nil {
 				return err
+			}
+			if c != nil {
+				current, err := token.Verify(c.TokenHash, []byte(d.Token.Reveal()))
+				if err != nil || current {
+					return err
+				}
 			}
 		}
 		d = p.demoOf(token.NewConnectionID())

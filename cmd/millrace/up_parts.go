@@ -48,7 +48,7 @@ type parts struct {
 
 func (p *parts) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.checkConfig, p.openKey, p.startBroker, p.startClickHouse, p.migrate, p.startRedis, p.startEdge, p.startLoader, p.startAdmin,
+		p.checkConfig, p.openKey, p.startBroker, p.forgetReady, p.startClickHouse, p.migrate, p.startRedis, p.startEdge, p.startLoader, p.startAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -77,6 +77,9 @@ func (p *parts) startBroker(ctx context.Context) (err error) {
 	}
 	return p.stream.EnsureTopics(ctx)
 }
+
+// forgetReady comes when the folder is known to be ours: its broker is locked.
+func (p *parts) forgetReady(context.Context) error { return p.command.forgetReady() }
 
 func (p *parts) startClickHouse(ctx context.Context) error {
 	engine, found := embedded.FindEngine("")
@@ -141,8 +144,10 @@ func (p *parts) startAdmin(context.Context) (err error) {
 
 // close ends what is running, the last started first.
 func (p *parts) close() {
-	_ = os.Remove(filepath.Join(p.command.Data, stateFile)) // not there if it never came up
-	_ = p.command.forgetReady()                             // the same
+	if p.broker != nil { // else the folder is another's, and so are these
+		_ = os.Remove(filepath.Join(p.command.Data, stateFile)) // not there if it never came up
+		_ = p.command.forgetReady()                             // the same
+	}
 	if p.memos != nil {
 		_ = p.memos.Close() // nothing is lost with it
 	}

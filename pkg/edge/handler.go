@@ -59,7 +59,9 @@ func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 }
 
 // expect decides whether a sender that asks first (Expect: 100-continue) shall send its body.
-func (h *handler) expect(ctx *fasthttp.RequestCtx) int {
+func (h *handler) expect(ctx *fasthttp.RequestCtx) (status int) {
+	status = internalError.status // after a panic
+	defer h.recover(ctx)
 	if _, c := h.authenticate(ctx); c == nil {
 		return ctx.Response.StatusCode()
 	}

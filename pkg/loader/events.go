@@ -49,15 +49,20 @@ func (f *events) reset() {
 // reasons are the mapper's.
 const reasonUnknownKind = "unknown_kind"
 
+// reasonMapperBug is for messages that the mapping could not cope with. Each shows a bug of ours.
+const reasonMapperBug = "mapper_bug"
+
+var errMapper = errors.New("BUG: the mapping panicked")
+
 func (f *events) add(e *stream.Entry) (reason string, err error) {
 	f.message = outcome.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
 	switch {
 	case string(e.Kind) != string(stream.KindEvent):
 		return unknown(e)
 	case string(e.Provider) == stream.ProviderSegment:
-		err = f.mapper.Map(&f.message, &f.event)
+		err = f.mapped(f.mapper.Map)
 	case string(e.Provider) == stream.ProviderAPI:
-		err = f.mapper.MapNative(&f.message, &f.event)
+		err = f.mapped(f.mapper.MapNative)
 	default:
 		return unknown(e)
 	}
@@ -72,11 +77,25 @@ func (f *events) add(e *stream.Entry) (reason string, err error) {
 	return "", nil
 }
 
+// mapped keeps a message that shows a bug in the mapping from stopping its partition: the loader would meet
+// it again after every restart.
+func (f *events) mapped(mapping func(*outcome.Message, *outcome.Event) error) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("%w: %T", errMapper, panicked)
+		}
+	}()
+	return mapping(&f.message, &f.event)
+}
+
 func unknown(e *stream.Entry) (reason string, err error) {
 	return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
 }
 
 func codeOf(err error) string {
+	if errors.Is(err, errMapper) {
+		return reasonMapperBug
+	}
 	var unmappable *outcome.Unmappable
 	if !errors.As(err, &unmappable) {
 		panic("BUG: the mapper gave no reason: " + err.Error())

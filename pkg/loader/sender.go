@@ -54,14 +54,15 @@ func (l *lane) store(c *chunk) error {
 	return err
 }
 
-// insert sends the rows. The token is the range of offsets, so that a block whose answer was lost is
-// written once, however often it is sent.
+// insert sends the rows. The token is the range of offsets and a checksum of the rows, so that a block whose
+// answer was lost is written once, however often it is sent. Offsets alone would not do: those of a topic that
+// was lost and made anew come a second time with other messages, and those of a replay with another mapping.
 func (l *lane) insert(c *chunk) error {
 	rows := c.block()
 	if rows.Rows() == 0 {
 		return nil
 	}
-	token := fmt.Sprintf("%s/%d-%d", l.Partition, c.first, c.next-1)
+	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.first, c.next-1, rows.Sum())
 	start := time.Now()
 	err := l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, rows, token) })
 	if err == nil {

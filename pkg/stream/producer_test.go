@@ -105,10 +105,14 @@ func TestWhatCloseGivesUpIsReleased(t *testing.T) {
 	eventually(t, func() bool { return released.Load() == 1 }, "released")
 }
 
-// chaos answers some produce requests late and some with errors.
-func chaos(broker interface{ Cluster() *kfake.Cluster }) {
+// chaos answers some produce requests late and some with errors, until it is calmed.
+func chaos(broker interface{ Cluster() *kfake.Cluster }) (calm func()) {
 	cluster := broker.Cluster()
+	var calmed atomic.Bool
 	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if calmed.Load() {
+			return nil, nil, false
+		}
 		cluster.KeepControl()
 		switch rand.IntN(6) {
 		case 0:
@@ -118,7 +122,8 @@ func chaos(broker interface{ Cluster() *kfake.Cluster }) {
 		}
 		return nil, nil, false
 	})
-	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord, Count: -1, When: func(kmsg.Request) bool { return rand.IntN(8) == 0 }})
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord, Count: -1, When: func(kmsg.Request) bool { return !calmed.Load() && rand.IntN(8) == 0 }})
+	return func() { calmed.Store(true) }
 }
 
 // Sets are recycled while late acknowledgements of others are under way. Each must be released once, its
@@ -126,7 +131,7 @@ func chaos(broker interface{ Cluster() *kfake.Cluster }) {
 // gets from its past would make Send return too early.
 func TestRecycledSetsAreNeverMixedUp(t *testing.T) {
 	broker, c := started(t)
-	chaos(broker)
+	calm := chaos(broker)
 	p := producerOf(t, c, func(c *ProducerConfig) { c.ProduceTimeout = time.Second })
 	const workers, rounds = 8, 60
 	var begun, released, failed, early atomic.Int64
@@ -174,6 +179,11 @@ func TestRecycledSetsAreNeverMixedUp(t *testing.T) {
 		})
 	}
 	wait.Wait()
+	calm()
+	// The client never gives up on what it has once sent and got no answer for; closing it settles that.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = p.Close(ctx)
 	eventually(t, func() bool { return released.Load() == begun.Load() }, "all are released")
 	require.NotZero(t, failed.Load())
 	require.NotZero(t, early.Load(), "no time-out came before the acknowledgements")

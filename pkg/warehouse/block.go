@@ -1,6 +1,9 @@
 package warehouse
 
-import "github.com/ClickHouse/ch-go/proto"
+import (
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/cespare/xxhash/v2"
+)
 
 // block is a table's columns side by side.
 type block struct {
@@ -24,6 +27,15 @@ func (b *block) Bytes() int {
 		n += c.size()
 	}
 	return n
+}
+
+// Sum is a checksum of all rows: blocks of the same rows in the same order have the same.
+func (b *block) Sum() uint64 {
+	h := xxhash.New()
+	for _, c := range b.columns {
+		c.sum(h)
+	}
+	return h.Sum64()
 }
 
 // Reset empties the block and keeps its memory.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/cespare/xxhash/v2"
 )
 
 // The columns below hold what ClickHouse's Native format puts on the wire, so that sending one is handing
@@ -14,6 +15,7 @@ type column interface {
 	proto.ColInput
 	reset()
 	size() int // bytes
+	sum(*xxhash.Digest)
 }
 
 // fixed is a column of values of one width: numbers, times, enums, UUIDs, in little-endian order.
@@ -40,6 +42,7 @@ func (c *fixed) EncodeColumn(b *proto.Buffer) { b.Buf = append(b.Buf, c.data...)
 func (c *fixed) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.data) }
 func (c *fixed) reset()                       { c.data = c.data[:0] }
 func (c *fixed) size() int                    { return len(c.data) }
+func (c *fixed) sum(h *xxhash.Digest)         { _, _ = h.Write(c.data) } // never an error, here and below
 
 // text is a column of strings: each with its length before it.
 type text struct {
@@ -58,6 +61,7 @@ func (c *text) EncodeColumn(b *proto.Buffer) { b.Buf = append(b.Buf, c.data...) 
 func (c *text) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.data) }
 func (c *text) reset()                       { c.data, c.rows = c.data[:0], 0 }
 func (c *text) size() int                    { return len(c.data) }
+func (c *text) sum(h *xxhash.Digest)         { _, _ = h.Write(c.data) }
 
 // nullable puts a map of nulls, a byte a row, before another column's values.
 type nullable[C column] struct {
@@ -87,6 +91,10 @@ func (c *nullable[C]) reset() {
 	c.values.reset()
 }
 func (c *nullable[C]) size() int { return len(c.nulls) + c.values.size() }
+func (c *nullable[C]) sum(h *xxhash.Digest) {
+	_, _ = h.Write(c.nulls)
+	c.values.sum(h)
+}
 
 // putText appends a string, or null for nil.
 func putText(c *nullable[*text], v []byte) {

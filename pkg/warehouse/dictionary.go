@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/cespare/xxhash/v2"
 )
 
 // dictionary is a LowCardinality column: each value once, and a number for each row. Runs of one value,
@@ -122,3 +123,8 @@ func (c *dictionary) reset() {
 }
 
 func (c *dictionary) size() int { return c.values.size() + 4*len(c.keys) }
+
+func (c *dictionary) sum(h *xxhash.Digest) {
+	_ = c.Prepare() // never an error
+	_, _ = h.Write(c.encoded)
+}

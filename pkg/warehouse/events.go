@@ -131,12 +131,14 @@ func (b *Events) appendValue(e *outcome.Event) {
 	b.currency.put(e.Currency)
 }
 
-// keyTime is the time in the sorting key: the message's own, which a resend has too.
+// keyTime is the time in the sorting key: one that a resend has too. When a message was sent and received
+// changes with each attempt.
 func keyTime(e *outcome.Event) int64 {
-	if e.EventAtSource == outcome.FromEdge {
-		return 0
+	switch e.EventAtSource {
+	case outcome.FromTimestamp, outcome.FromOriginalTimestamp, outcome.FromEventAt:
+		return e.EventAt
 	}
-	return e.EventAt
+	return 0
 }
 
 // versionBits hold microseconds since versionEpoch for 71 years; above them is room for revisions of a

@@ -12,6 +12,7 @@ import (
 type Block interface {
 	Rows() int
 	Bytes() int
+	Sum() uint64
 	Reset()
 	self() *block
 }
@@ -58,9 +59,9 @@ func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	client, err := i.send(ctx, client, b.self(), token)
-	i.idle <- client
-	if err != nil {
+	defer func() { i.idle <- client }()
+	var err error
+	if client, err = i.send(ctx, client, b.self(), token); err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", b.Rows(), b.self().table, err)
 	}
 	return nil

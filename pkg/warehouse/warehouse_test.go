@@ -206,3 +206,32 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	// Each reset forgets the dictionaries, so their few values are learned again: per block, not per row.
 	require.LessOrEqual(t, testing.AllocsPerRun(10, fill), 20.0)
 }
+
+// The sum stands in the token: the same offsets with other rows in them are another block.
+func TestSumTellsBlocksApart(t *testing.T) {
+	sum := func(edit func(*outcome.Event)) uint64 {
+		b := NewEvents()
+		e := full
+		edit(&e)
+		b.Append(&plain, &origin)
+		b.Append(&e, &origin)
+		return b.Sum()
+	}
+	same := sum(func(*outcome.Event) {})
+	require.Equal(t, same, sum(func(*outcome.Event) {}))
+	for _, edit := range []func(*outcome.Event){
+		func(e *outcome.Event) { e.InsertID = []byte("segment:m3") }, func(e *outcome.Event) { e.Influence = outcome.Positive },
+		func(e *outcome.Event) { e.UserEmail = nil }, func(e *outcome.Event) { e.EventType = []byte("Other") }, func(e *outcome.Event) { e.EventAt++ },
+	} {
+		require.NotEqual(t, same, sum(edit))
+	}
+}
+
+func TestTheKeyHasATimeThatAResendHasToo(t *testing.T) {
+	for source, inKey := range map[outcome.TimeSource]bool{
+		outcome.FromTimestamp: true, outcome.FromOriginalTimestamp: true, outcome.FromEventAt: true,
+		outcome.FromSentAt: false, outcome.FromReceivedAt: false, outcome.FromEdge: false,
+	} {
+		require.Equal(t, inKey, keyTime(&outcome.Event{EventAt: 5, EventAtSource: source}) == 5, source)
+	}
+}

@@ -5,8 +5,8 @@
 -- resend has the key of what it resends, and the version falls with the time of receipt, so that the
 -- first delivery counts.
 --
--- event_key_at is the message's own time, or 1970-01-01 where it has none: event_at is then when the edge
--- received it, and two deliveries differ in that.
+-- event_key_at is when the event happened by the message's own word, or 1970-01-01 where it does not say:
+-- event_at is then when it was sent or received, and two deliveries differ in that.
 CREATE TABLE events
 (
     workspace_id             LowCardinality(String),
