@@ -36,7 +36,8 @@ fuzz: ## run each fuzz test for FUZZTIME
 redis:
 	@command -v redis-server >/dev/null || { \
 		if command -v apt-get >/dev/null; then \
-			sudo=$$(command -v sudo || true); $$sudo apt-get update -qq && $$sudo apt-get install -y -qq redis-server >/dev/null; \
+			[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
+			$$sudo apt-get update -qq && $$sudo apt-get install -y -qq redis-server >/dev/null; \
 		else echo "The tests need redis-server on PATH: install it with your package manager." >&2; exit 1; fi; }
 
 clean: ## delete what was built; data stays
