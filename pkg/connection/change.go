@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/pkg/token"
 )
@@ -81,14 +84,17 @@ func (s *Store) setSecretHash(ctx context.Context, id string, hash token.Secret)
 	})
 }
 
-// changeAttempts bounds how often a change is made again because others were faster.
-const changeAttempts = 5
+const (
+	changeAttempts = 20 // bounds how often a change is made again because others were faster
+	changesKept    = 32 // bounds how many others may be faster between a change and the look at what came of it
+)
 
 // change edits the connection as it is now. The log cannot compare and set, so of two changes of one
 // revision all readers take the first and skip the second; whose was skipped sees that here, and makes
 // the change again, from what the other made. That also puts a record behind the skipped one, for
 // compaction keeps the last.
 func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (*Connection, error) {
+	name := uuid.NewString()
 	for range changeAttempts {
 		old, err := s.find(ctx, id)
 		if err != nil {
@@ -98,6 +104,8 @@ func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (
 		edit(&c)
 		c.Revision++
 		c.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+		kept := old.changes[max(0, len(old.changes)-changesKept+1):]
+		c.changes = append(slices.Clone(kept), name)
 		if err := s.put(ctx, &c); err != nil {
 			return nil, err
 		}
@@ -106,18 +114,11 @@ func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (
 		if err != nil {
 			return nil, err
 		}
-		if now.holds(&c) {
+		if slices.Contains(now.changes, name) {
 			return now, s.settle(ctx, written)
 		}
 	}
 	return nil, ErrConflict
-}
-
-// holds tells whether the record is the wanted one. One that was made from it since does not count, for it
-// cannot be told from one that was made instead of it: the change is made once more then.
-func (c *Connection) holds(wanted *Connection) bool {
-	return c.Revision == wanted.Revision && c.State == wanted.State && c.UpdatedAt.Equal(wanted.UpdatedAt) &&
-		c.TokenHash.Reveal() == wanted.TokenHash.Reveal() && c.SecretHash.Reveal() == wanted.SecretHash.Reveal()
 }
 
 // find is Get with an error for none.

@@ -31,6 +31,10 @@ type Connection struct {
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+
+	// changes names the last changes that led here, the newest last: how a writer knows its own among
+	// those that others have made since.
+	changes []string
 }
 
 // State is what the operator wants of a connection.
@@ -76,12 +80,13 @@ func activityKey(id string) string   { return activityPrefix + id }
 // record is a connection as the log holds it.
 type record struct {
 	Connection
-	TokenHash  string `json:"token_hash"`
-	SecretHash string `json:"secret_hash,omitempty"`
+	TokenHash  string   `json:"token_hash"`
+	SecretHash string   `json:"secret_hash,omitempty"`
+	Changes    []string `json:"changes,omitempty"`
 }
 
 func encodeConnection(c *Connection) ([]byte, error) {
-	b, err := json.Marshal(record{*c, c.TokenHash.Reveal(), c.SecretHash.Reveal()})
+	b, err := json.Marshal(record{*c, c.TokenHash.Reveal(), c.SecretHash.Reveal(), c.changes})
 	if err != nil {
 		return nil, fmt.Errorf("encoding connection %s: %w", c.ID, err)
 	}
@@ -96,7 +101,7 @@ func decodeConnection(id string, b []byte) (*Connection, error) {
 		return nil, errors.New("the record is not the JSON of a connection")
 	}
 	c := r.Connection
-	c.TokenHash, c.SecretHash = token.NewSecret(r.TokenHash), token.NewSecret(r.SecretHash)
+	c.TokenHash, c.SecretHash, c.changes = token.NewSecret(r.TokenHash), token.NewSecret(r.SecretHash), r.Changes
 	if err := c.check(id); err != nil {
 		return nil, err
 	}
