@@ -18,8 +18,8 @@ type refusal struct {
 }
 
 var (
-	notFound       = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token} or /v1/events, without a slash at its end.", -1}
-	notPost        = &refusal{405, "method_not_allowed", "Send events with POST.", -1}
+	notFound       = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token}, /v1/events, /v1/identify or /v1/conversations, without a slash at its end.", -1}
+	notPost        = &refusal{405, "method_not_allowed", "Send it with POST.", -1}
 	unauthorized   = &refusal{401, "unauthorized", "The token or the x-greenflash-secret header is not valid: copy it again, or rotate it.", -1}
 	challenged     = &refusal{401, unauthorized.code, unauthorized.message, -1} // with the scheme that is asked for
 	registryStale  = &refusal{500, "registry_unavailable", "The connection cannot be looked up right now: send it again.", -1}

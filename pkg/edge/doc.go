@@ -1,5 +1,5 @@
-// Package edge takes events over HTTP, from Segment and by our own API, and answers when everything in
-// them is safe in the log.
+// Package edge takes events over HTTP, from Segment and by our own API, and by the latter who users are and
+// what happens in conversations. It answers when everything in a request is safe in the log.
 //
 // A request's way, file by file:
 //

@@ -166,7 +166,7 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 		case m.Repeat:
 			continue
 		case m.Reason == payload.Accepted:
-			out.Event(&source, receivedAt, m.Raw, p.Context)
+			out.Message(e.kind, &source, receivedAt, m.Raw, p.Context)
 		case m.Reason.Invalid():
 			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, m.Reason.Code(), m.Reason.Sentence(), "")
 		default:

@@ -382,8 +382,8 @@ func accepted(received, accepted, dropped int) string {
 
 // The bodies of all refusals, as the public contract has them.
 const (
-	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token} or /v1/events, without a slash at its end."}}`
-	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send events with POST."}}`
+	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, /v1/events, /v1/identify or /v1/conversations, without a slash at its end."}}`
+	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send it with POST."}}`
 	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The token or the x-greenflash-secret header is not valid: copy it again, or rotate it."}}`
 	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up right now: send it again."}}`
 	saysOverloaded   = `{"error":{"code":"overloaded","message":"Too much is under way: send it again later."}}`

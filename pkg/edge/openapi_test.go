@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -69,9 +70,12 @@ func documentOf(t testing.TB) *documented {
 // requireDocumented holds an answer to the document. It is called for every answer of the package's tests.
 func requireDocumented(t testing.TB, target string, response *http.Response, body []byte) {
 	t.Helper()
-	path := "/v1/events" // also for what is no path at all: the answer is the same
-	if strings.HasPrefix(target, "/v1/segment/") {
+	path := eventsPath // also for what is no path at all: the answer is the same
+	switch {
+	case strings.HasPrefix(target, "/v1/segment/"):
 		path = "/v1/segment/token"
+	case target == identifyPath, target == conversationsPath:
+		path = target
 	}
 	if response.Request != nil && response.Request.Method == http.MethodHead {
 		return // its answer has no body
@@ -96,7 +100,7 @@ func requireDocumented(t testing.TB, target string, response *http.Response, bod
 
 func (d *documented) operation(t testing.TB, path string) *v3.Operation {
 	t.Helper()
-	if path != eventsPath {
+	if strings.HasPrefix(path, "/v1/segment/") {
 		path = webhookPath
 	}
 	item, found := d.paths.PathItems.Get(path)
@@ -126,7 +130,7 @@ func TestDocumentedRoutesAreTheEdges(t *testing.T) {
 			require.NotEqual(t, 404, got.status)
 		}
 	}
-	require.ElementsMatch(t, []string{webhookPath, eventsPath}, paths)
+	require.ElementsMatch(t, []string{webhookPath, eventsPath, identifyPath, conversationsPath}, paths)
 }
 
 // answersOf are the documented answers of a path: "status code" for errors, "status" for the rest.
@@ -189,7 +193,9 @@ func TestDocumentedAnswersAreTheEdges(t *testing.T) {
 	require.Greater(t, len(common), 10, "the control: they were found")
 	require.Greater(t, len(codes), 4, "the control")
 	common = append(common, "200", "204")
-	for path, format := range map[string]*payload.Format{webhookPath: &segment.Format, eventsPath: &native.EventFormat} {
+	for path, format := range map[string]*payload.Format{
+		webhookPath: &segment.Format, eventsPath: &native.EventFormat, identifyPath: &native.IdentifyFormat, conversationsPath: &native.ActivityFormat,
+	} {
 		want := slices.Clone(common)
 		for _, code := range append(slices.Clone(codes), format.Refused) {
 			if code != payload.CodeContextTooLarge || format.Context {
@@ -200,15 +206,28 @@ func TestDocumentedAnswersAreTheEdges(t *testing.T) {
 	}
 }
 
+func TestDocumentedExamplesAreTaken(t *testing.T) {
+	r, _ := start(t)
+	s := r.create(connection.CreateParams{})
+	for path, item := range documentOf(t).paths.PathItems.FromOldest() {
+		var example any
+		require.NoError(t, item.Post.RequestBody.Content.GetOrZero("application/json").Example.Decode(&example))
+		body, err := json.Marshal(example)
+		require.NoError(t, err)
+		requireAnswer(t, r.postAs(s, strings.Replace(path, "{token}", s.token, 1), string(body)), 200, accepted(1, 1, 0))
+	}
+}
+
 // The document's idea of a valid body is the edge's. What a value has to be by its type is beyond a schema.
 func TestDocumentedBodiesAreTheEdges(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
-	post := map[string]func(body string) answer{
-		"/v1/events":        func(body string) answer { return r.postEvents(s, body) },
-		"/v1/segment/token": func(body string) answer { return r.post(s.path(), body) },
+	post := func(path, body string) answer {
+		return r.postAs(s, strings.Replace(path, "/token", "/"+s.token, 1), body)
 	}
 	field := func(name, value string) string { return `{"eventType":"E","` + name + `":` + value + `}` }
+	ofUser := func(name, value string) string { return `{"externalUserId":"u","` + name + `":` + value + `}` }
+	ofConversation := func(name, value string) string { return `{"externalConversationId":"c","` + name + `":` + value + `}` }
 	for path, bodies := range map[string]map[string]bool{
 		"/v1/events": {
 			event: true, "[" + event + "]": true, `{"batch":[` + event + `]}`: true, `[]`: true, `{"eventType":null}`: false, `{"eventType":" "}`: false, `{"eventType":5}`: false, `{}`: false, `5`: false,
@@ -221,6 +240,22 @@ func TestDocumentedBodiesAreTheEdges(t *testing.T) {
 			field("currency", `"eur"`): true, field("currency", `""`): true, field("currency", `"euro"`): false, field("currency", `5`): false, field("influence", `"neutral"`): true, field("influence", `"good"`): false,
 			field("qualityImpactScore", `-1`): true, field("qualityImpactScore", `1.5`): false, field("qualityImpactScore", `"1"`): false, field("properties", `{}`): true, field("properties", `null`): true, field("properties", `[]`): false,
 			field("anything", `[{}]`): true,
+		},
+		"/v1/identify": {
+			identify: true, "[" + identify + "]": true, `{"batch":[` + identify + `]}`: true, `[]`: true, `{}`: false, `5`: false, `{"name":"n"}`: false,
+			`{"externalUserId":"u"}`: true, `{"email":"a@b.c"}`: true, `{"externalUserId":"u","email":""}`: true, `{"externalUserId":"","email":"a@b.c"}`: true, `{"externalUserId":null,"email":"a@b.c"}`: true,
+			`{"externalUserId":"","email":""}`: false, `{"externalUserId":null,"email":null}`: false, `{"externalUserId":5}`: false, `{"externalUserId":5,"email":"a@b.c"}`: false, `{"email":"nobody"}`: false,
+			ofUser("email", `"nobody"`): false, ofUser("email", `5`): false, ofUser("name", `""`): true, ofUser("name", `5`): false, ofUser("externalOrganizationId", `"o"`): true, ofUser("externalOrganizationId", `5`): false,
+			ofUser("organizationName", `null`): true, ofUser("organizationName", `{}`): false, ofUser("properties", `{"a":1}`): true, ofUser("properties", `null`): true, ofUser("properties", `"x"`): false,
+			ofUser("timestamp", `"2026-05-18"`): true, ofUser("timestamp", `1779105600`): true, ofUser("timestamp", `null`): true, ofUser("timestamp", `""`): false, ofUser("timestamp", `true`): false,
+			ofUser("eventAt", `[]`): true, ofUser("externalConversationId", `5`): true,
+		},
+		"/v1/conversations": {
+			activity: true, "[" + activity + "]": true, `{"batch":[` + activity + `]}`: true, `[]`: true, `{}`: false, `5`: false, `{"externalUserId":"u"}`: false,
+			`{"externalConversationId":"c"}`: true, `{"externalConversationId":""}`: false, `{"externalConversationId":null}`: false, `{"externalConversationId":5}`: false,
+			ofConversation("externalUserId", `null`): true, ofConversation("externalUserId", `""`): true, ofConversation("externalUserId", `5`): false, ofConversation("email", `"a@b.c"`): true,
+			ofConversation("email", `""`): true, ofConversation("email", `"nobody"`): false, ofConversation("properties", `{"a":1}`): true, ofConversation("properties", `[]`): false,
+			ofConversation("timestamp", `"2026-05-18T12:00:00Z"`): true, ofConversation("timestamp", `""`): false, ofConversation("timestamp", `{}`): false, ofConversation("name", `5`): true,
 		},
 		"/v1/segment/token": {
 			track: true, "[" + track + "]": true, `{"batch":[` + track + `],"context":{"ip":1}}`: true, `{"type":"page"}`: true, `{"type":"alias"}`: true, `[]`: true,
@@ -235,7 +270,7 @@ func TestDocumentedBodiesAreTheEdges(t *testing.T) {
 			request.Header.Set("Authorization", "Bearer x")
 			documented, errs := documentOf(t).validator.ValidateHttpRequestSync(request)
 			require.Equal(t, valid, documented, "%s: %v", body, errs)
-			require.Equal(t, valid, post[path](body).status == 200, body)
+			require.Equal(t, valid, post(path, body).status == 200, body)
 		}
 	}
 }

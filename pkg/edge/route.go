@@ -15,27 +15,37 @@ import (
 // endpoint is what there is at a path.
 type endpoint struct {
 	format       *payload.Format
-	provider     string // of the records
-	bearer       bool   // the token stands in the Authorization header, and else in the path
+	kind         stream.Kind // of the records
+	provider     string      // of the records
+	bearer       bool        // the token stands in the Authorization header, and else in the path
 	unauthorized *refusal
 	payloads     sync.Pool
 }
 
 // endpoints are all there are.
-type endpoints struct{ webhook, events endpoint }
+type endpoints struct{ webhook, events, identify, conversations endpoint }
 
 func newEndpoints() *endpoints {
+	api := func(kind stream.Kind, format *payload.Format) endpoint {
+		return endpoint{format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: challenged}
+	}
 	return &endpoints{
-		webhook: endpoint{format: &segment.Format, provider: stream.ProviderSegment, unauthorized: unauthorized},
-		events:  endpoint{format: &native.EventFormat, provider: stream.ProviderAPI, bearer: true, unauthorized: challenged},
+		webhook:       endpoint{format: &segment.Format, kind: stream.KindEvent, provider: stream.ProviderSegment, unauthorized: unauthorized},
+		events:        api(stream.KindEvent, &native.EventFormat),
+		identify:      api(stream.KindIdentify, &native.IdentifyFormat),
+		conversations: api(stream.KindConversation, &native.ActivityFormat),
 	}
 }
 
 func (e *endpoints) formats() []*payload.Format {
-	return []*payload.Format{e.webhook.format, e.events.format}
+	return []*payload.Format{e.webhook.format, e.events.format, e.identify.format, e.conversations.format}
 }
 
-const eventsPath = "/v1/events"
+const (
+	eventsPath        = "/v1/events"
+	identifyPath      = "/v1/identify"
+	conversationsPath = "/v1/conversations"
+)
 
 var (
 	segmentPrefix = []byte("/v1/segment/")
@@ -43,15 +53,20 @@ var (
 )
 
 // route finds the endpoint of a request's target as it was sent, nil if it is none's: nothing but
-// /v1/events and /v1/segment/{token}, without a slash behind them. It returns the token if that stands in the
-// path. The target is not decoded or cleaned up first: a token needs neither, and two spellings of one
-// secret are one too many.
+// the paths of our own API and /v1/segment/{token}, without a slash behind them. It returns the token if that
+// stands in the path. The target is not decoded or cleaned up first: a token needs neither, and two spellings
+// of one secret are one too many.
 func (e *endpoints) route(target []byte) (at *endpoint, token []byte) {
 	if i := bytes.IndexAny(target, "?#"); i >= 0 {
 		target = target[:i]
 	}
-	if string(target) == eventsPath {
+	switch string(target) {
+	case eventsPath:
 		return &e.events, nil
+	case identifyPath:
+		return &e.identify, nil
+	case conversationsPath:
+		return &e.conversations, nil
 	}
 	token, found := bytes.CutPrefix(target, segmentPrefix)
 	if !found || len(token) == 0 || bytes.IndexByte(token, '/') >= 0 {

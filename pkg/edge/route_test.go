@@ -48,28 +48,36 @@ func TestRouteOfTheWebhook(t *testing.T) {
 	}
 }
 
-func TestRouteOfEvents(t *testing.T) {
+func TestRouteOfTheAPI(t *testing.T) {
 	e := newEndpoints()
-	for target, want := range map[string]bool{
-		"/v1/events": true, "/v1/events?": true, "/v1/events?x=/y": true, "/v1/events#x": true,
-		"/v1/events/": false, "/v1/events/x": false, "/v1/events/?x": false, "//v1/events": false, "/v1//events": false, "/v1/./events": false, "/v1/Events": false,
-		"/v1/event": false, "/v1/eventsx": false, "/v1/%65vents": false, "/v2/events": false, "v1/events": false, "?/v1/events": false, "//host/v1/events": false,
-	} {
-		at, token := e.route([]byte(target))
-		require.Nil(t, token)
-		require.Equal(t, want, at == &e.events, target)
-		require.Equal(t, !want, at == nil, target)
+	for name, want := range map[string]*endpoint{"events": &e.events, "identify": &e.identify, "conversations": &e.conversations} {
+		for target, found := range map[string]bool{
+			"/v1/NAME": true, "/v1/NAME?": true, "/v1/NAME?x=/y": true, "/v1/NAME#x": true,
+			"/v1/NAME/": false, "/v1/NAME/x": false, "/v1/NAME/?x": false, "//v1/NAME": false, "/v1//NAME": false, "/v1/./NAME": false, "/V1/NAME": false,
+			"/v1/NAMEx": false, "/v2/NAME": false, "v1/NAME": false, "?/v1/NAME": false, "//host/v1/NAME": false, "/v1/segment/NAME/": false,
+		} {
+			target = strings.ReplaceAll(target, "NAME", name)
+			at, token := e.route([]byte(target))
+			require.Nil(t, token)
+			require.Equal(t, found, at == want, target)
+			require.Equal(t, !found, at == nil, target)
+		}
+	}
+	for _, target := range []string{"/v1/event", "/v1/Events", "/v1/%65vents", "/v1/identity", "/v1/conversation"} {
+		at, _ := e.route([]byte(target))
+		require.Nil(t, at, target)
 	}
 }
 
 func TestRouteAllocatesNothing(t *testing.T) {
 	e := newEndpoints()
-	webhook, events := []byte("/v1/segment/abc?x=y"), []byte("/v1/events")
+	webhook, events, conversations := []byte("/v1/segment/abc?x=y"), []byte("/v1/events"), []byte("/v1/conversations")
 	var h fasthttp.RequestHeader
 	h.Set("Authorization", "Bearer abc")
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		e.route(webhook)
 		e.route(events)
+		e.route(conversations)
 		bearerToken(&h)
 	}))
 }

@@ -25,45 +25,21 @@ func (e *Event) Check() *payload.Reason {
 		return InvalidEventType
 	case !optionalText(&e.InsertID):
 		return InvalidInsertID
-	case !e.readTime():
-		return InvalidEventAt
-	case !optionalText(&e.ExternalUserID):
-		return InvalidExternalUserID
-	case !optionalText(&e.ExternalOrganizationID):
-		return InvalidExternalOrganizationID
-	case !optionalText(&e.ExternalConversationID):
-		return InvalidExternalConversationID
+	case !e.readUserHints():
+		return InvalidUserHints
+	case !e.readOrganizationHints():
+		return InvalidOrganizationHints
+	}
+	if reason := e.check(InvalidEventAt); reason != payload.Accepted {
+		return reason
+	}
+	switch {
 	case !e.readInfluence():
 		return InvalidInfluence
 	case !e.readScore():
 		return InvalidScore
-	case e.Properties != nil && rawjson.KindOf(e.Properties) != rawjson.Object:
-		return InvalidProperties
-	}
-	if reason := e.readHints(); reason != payload.Accepted {
-		return reason
 	}
 	return e.readValue()
-}
-
-// optionalText tells whether the value is a string or absent, which an empty string is, too.
-func optionalText(value *[]byte) bool {
-	if string(*value) == `""` {
-		*value = nil
-	}
-	return *value == nil || rawjson.KindOf(*value) == rawjson.String
-}
-
-// plain is what a string says, until the next call; of other values it is their JSON.
-func (e *Event) plain(value []byte) []byte {
-	if rawjson.KindOf(value) != rawjson.String {
-		return value
-	}
-	if inside := value[1 : len(value)-1]; bytes.IndexByte(inside, '\\') < 0 {
-		return inside
-	}
-	e.text = rawjson.AppendUnquoted(e.text[:0], value)
-	return e.text
 }
 
 // oneOf is the one of the names that a string says, or empty.
@@ -79,17 +55,6 @@ func (e *Event) oneOf(value []byte, names []string) string {
 	return ""
 }
 
-func (e *Event) readTime() bool {
-	kind := rawjson.KindOf(e.eventAt)
-	switch kind {
-	case rawjson.None:
-		return true
-	case rawjson.String, rawjson.Number:
-		e.EventAt, e.HasEventAt = scalar.ReadTime(e.plain(e.eventAt), kind == rawjson.String)
-	}
-	return e.HasEventAt
-}
-
 func (e *Event) readInfluence() bool {
 	e.Influence = e.oneOf(e.influence, Influences)
 	return e.influence == nil || e.Influence != ""
@@ -103,33 +68,23 @@ func (e *Event) readScore() bool {
 	return e.score == nil || e.HasScore
 }
 
-func (e *Event) readHints() *payload.Reason {
-	if !members(e.userHints, func(name, value []byte) {
+func (e *Event) readUserHints() bool {
+	return members(e.userHints, func(name, value []byte) {
 		switch string(name) {
 		case "email":
-			e.UserEmail = value
+			e.Email = value
 		case "name":
-			e.UserName = value
+			e.Name = value
 		}
-	}) {
-		return InvalidUserHints
-	}
-	if !members(e.organizationHints, func(name, value []byte) {
+	})
+}
+
+func (e *Event) readOrganizationHints() bool {
+	return members(e.organizationHints, func(name, value []byte) {
 		if string(name) == "name" {
 			e.OrganizationName = value
 		}
-	}) {
-		return InvalidOrganizationHints
-	}
-	switch {
-	case !optionalText(&e.UserEmail), e.UserEmail != nil && !scalar.LooksLikeAddress(bytes.TrimSpace(e.plain(e.UserEmail))):
-		return InvalidEmail
-	case !optionalText(&e.UserName):
-		return InvalidUserName
-	case !optionalText(&e.OrganizationName):
-		return InvalidOrganizationName
-	}
-	return payload.Accepted
+	})
 }
 
 // members walks through an object, and tells whether the value is one or absent. A null member is told

@@ -1,47 +1,28 @@
 package native
 
-import (
-	"github.com/millrace/millrace/pkg/payload"
-	"github.com/millrace/millrace/pkg/rawjson"
-)
+import "github.com/millrace/millrace/pkg/payload"
 
-// Event is one business event. Its slices are raw JSON values that alias the message: nil where there is
-// no such member, or it is null. After Check, those of texts are string literals that are not empty, and
-// the fields below are what they say.
+// Event is one business event. Its slices are those of a Subject, whose Email, Name and OrganizationName are
+// the hints'. After Check, the fields below are what the raw ones say.
 type Event struct {
-	InsertID, EventType    []byte
-	ExternalUserID         []byte
-	UserEmail, UserName    []byte // of the userHints
-	ExternalOrganizationID []byte
-	OrganizationName       []byte // of the organizationHints
-	ExternalConversationID []byte
-	Value, Currency        []byte
-	Properties             []byte // an object
+	Subject
+	InsertID, EventType []byte
+	Value, Currency     []byte
 
-	EventAt    int64 // Unix milliseconds; only if HasEventAt
-	HasEventAt bool
-	Score      float64 // quality impact, -1 to 1; only if HasScore
-	HasScore   bool
-	Influence  string // one of Influences, or empty
-	ValueType  string // one of ValueTypes; empty without a Value
+	Score     float64 // quality impact, -1 to 1; only if HasScore
+	HasScore  bool
+	Influence string // one of Influences, or empty
+	ValueType string // one of ValueTypes; empty without a Value
 
-	eventAt, score, influence, valueType []byte
-	userHints, organizationHints         []byte
-	text                                 []byte // memory for texts with escapes
+	score, influence, valueType  []byte
+	userHints, organizationHints []byte
 }
 
-// Reset is for payload.Element, like the three methods below.
-func (e *Event) Reset() { *e = Event{text: e.text[:0]} }
+// Reset is for payload.Element, like the four methods below.
+func (e *Event) Reset() { *e = Event{Subject: Subject{text: e.text[:0]}} }
 
 // Take notes a member. Names that are not known are passed over.
-func (e *Event) Take(name, value []byte) {
-	if rawjson.KindOf(value) == rawjson.Null {
-		value = nil
-	}
-	if field := e.field(name); field != nil {
-		*field = value
-	}
-}
+func (e *Event) Take(name, value []byte) { set(e.field(name), value) }
 
 // ID is the insertId.
 func (e *Event) ID() []byte { return e.InsertID }
@@ -53,7 +34,7 @@ func (e *Event) field(name []byte) *[]byte {
 	case "eventType":
 		return &e.EventType
 	case "eventAt":
-		return &e.eventAt
+		return &e.at
 	case "externalUserId":
 		return &e.ExternalUserID
 	case "userHints":

@@ -1,6 +1,7 @@
 // Package outcome says what a message means: the business event behind one of our own API, or behind a
 // track, page or screen call of Segment's, with its time, its value, hints at who did it, and whether it
-// speaks for or against the conversation before it. It is pure: bytes in, an Event out.
+// speaks for or against the conversation before it; and who a user is and what happens in a conversation,
+// where our own API is told that. It is pure: bytes in, an Event, Identify or Activity out.
 //
 // Nothing is copied that can be a view of the message. What has to be made (unescaped texts, insert ids,
 // appended properties) lies in memory of the Mapper that its next message reuses, so that mapping
@@ -21,4 +22,6 @@
 //	influence.go  what a name says: words and how they join
 //	words.go      the keywords in all their forms
 //	native.go     MapNative: an event of our own API
+//	identify.go   MapIdentify: who a user is
+//	activity.go   MapConversation: one activity of a conversation
 package outcome

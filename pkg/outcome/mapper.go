@@ -14,34 +14,37 @@ import (
 // the stack from other producers.
 const maxDepth = 512
 
-// Mapper maps messages to events. Its zero value is ready; it serves one goroutine and reuses the
+// Mapper maps messages to what they mean. Its zero value is ready; it serves one goroutine and reuses the
 // memory of the message before.
 type Mapper struct {
-	fields fields
-	native native.Event
-	batch  hints  // what the context beside the batch says
-	memory []byte // texts of the current event that are no views
-	words  words
+	fields   fields
+	native   native.Event
+	identify native.Identify
+	activity native.Activity
+	batch    hints  // what the context beside the batch says
+	memory   []byte // texts of the current message that are no views
+	words    words
 }
 
-// Unmappable is a message that is no event. The edge lets none through, but other producers can
-// write to the topic. It quotes nothing of the message.
+// Unmappable is a message that cannot be mapped. The edge lets none through, but other producers can write
+// to the topic. It quotes nothing of the message.
 type Unmappable struct {
 	Code    string // snake_case, for dead letters
 	Message string // half a sentence, for people
 }
 
-func (u *Unmappable) Error() string { return "message is no event: " + u.Message }
+func (u *Unmappable) Error() string { return "message cannot be mapped: " + u.Message }
 
 var (
-	errUTF8       = &Unmappable{payload.CodeInvalidUTF8, "it is not valid UTF-8"}
-	errJSON       = &Unmappable{payload.CodeInvalidJSON, "it is not valid JSON"}
-	errDepth      = &Unmappable{payload.CodeTooDeep, "it is nested too deeply"}
-	errNoMessage  = unmappable(segment.NotAMessage)
-	errIgnored    = unmappable(segment.Ignored)
-	errNoEvent    = unmappable(segment.MissingEvent)
-	errProperties = unmappable(segment.InvalidProperties)
-	errNotAnEvent = unmappable(native.NotAnEvent)
+	errUTF8        = &Unmappable{payload.CodeInvalidUTF8, "it is not valid UTF-8"}
+	errJSON        = &Unmappable{payload.CodeInvalidJSON, "it is not valid JSON"}
+	errDepth       = &Unmappable{payload.CodeTooDeep, "it is nested too deeply"}
+	errNoMessage   = unmappable(segment.NotAMessage)
+	errIgnored     = unmappable(segment.Ignored)
+	errNoEvent     = unmappable(segment.MissingEvent)
+	errProperties  = unmappable(segment.InvalidProperties)
+	errNotAnEvent  = unmappable(native.NotAnEvent)
+	errNotAnObject = unmappable(native.NotAnObject)
 )
 
 func unmappable(r *payload.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }

@@ -5,33 +5,28 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/pkg/native"
+	"github.com/millrace/millrace/pkg/payload"
 )
 
 // MapNative is Map for an event of our own API. It says itself what a message of Segment's is searched for,
 // so there is little to decide: one that is not as it has to be is no event.
 func (m *Mapper) MapNative(msg *Message, e *Event) error {
-	*e = Event{Properties: emptyObject, MessageType: Native, EventAt: msg.ReceivedAt / 1000, EventAtSource: FromEdge}
-	m.memory = m.memory[:0]
 	n := &m.native
-	if err := readNative(msg.Raw, n); err != nil {
+	if err := m.readNative(msg.Raw, n, errNotAnEvent); err != nil {
 		return err
 	}
+	*e = Event{MessageType: Native, Properties: propertiesOf(&n.Subject)}
 	e.SourceEvent = m.text(n.EventType)
 	e.EventType = bytes.TrimSpace(e.SourceEvent)
 	m.insertID("api:", m.id(n.InsertID), msg.Raw, e)
-	if n.HasEventAt {
-		e.EventAt, e.EventAtSource = n.EventAt, FromEventAt
-	}
+	e.EventAt, e.EventAtSource = timeOf(&n.Subject, msg)
 	e.ExternalUserID = m.id(n.ExternalUserID)
-	e.UserEmail = m.email(n.UserEmail)
-	e.UserName = m.trimmed(n.UserName)
+	e.UserEmail = m.email(n.Email)
+	e.UserName = m.trimmed(n.Name)
 	e.ExternalOrganizationID = m.id(n.ExternalOrganizationID)
 	e.OrganizationName = m.trimmed(n.OrganizationName)
 	e.ExternalConversationID = m.id(n.ExternalConversationID)
 	e.Score, e.HasScore = n.Score, n.HasScore
-	if n.Properties != nil {
-		e.Properties = n.Properties
-	}
 	return m.nativeValue(n, e)
 }
 
@@ -56,10 +51,17 @@ func (m *Mapper) nativeValue(n *native.Event, e *Event) error {
 	return nil
 }
 
-// readNative reads and checks the fields of an event.
-func readNative(raw []byte, n *native.Event) error {
+// checked is a message of our own API that can say what is wrong with it.
+type checked interface {
+	payload.Element
+	Check() *payload.Reason
+}
+
+// readNative reads and checks the fields of a message of our own API.
+func (m *Mapper) readNative(raw []byte, n checked, notObject error) error {
+	m.memory = m.memory[:0]
 	n.Reset()
-	s, err := open(raw, errNotAnEvent)
+	s, err := open(raw, notObject)
 	if err != nil {
 		return err
 	}
@@ -73,4 +75,19 @@ func readNative(raw []byte, n *native.Event) error {
 		return unmappable(reason)
 	}
 	return nil
+}
+
+func propertiesOf(s *native.Subject) []byte {
+	if s.Properties == nil {
+		return emptyObject
+	}
+	return s.Properties
+}
+
+// timeOf is when it happened: what the message says, or else when the edge received it.
+func timeOf(s *native.Subject, msg *Message) (ms int64, source TimeSource) {
+	if s.HasAt {
+		return s.At, FromEventAt
+	}
+	return msg.ReceivedAt / 1000, FromEdge
 }

@@ -139,15 +139,20 @@ func (p *Producer) Begin(n int, released func()) *Outgoing {
 // Len is the number of records added.
 func (o *Outgoing) Len() int { return len(o.records) }
 
-// Event adds a message. value and context are not copied.
+// Event adds a message of KindEvent. value and context are not copied.
 func (o *Outgoing) Event(source *Source, receivedAt int64, value, context []byte) {
-	o.add(o.producer.topics.Ingest, KindEvent, source, receivedAt, value)
+	o.Message(KindEvent, source, receivedAt, value, context)
+}
+
+// Message adds a message of one of the kinds that are not dead letters. value and context are not copied.
+func (o *Outgoing) Message(kind Kind, source *Source, receivedAt int64, value, context []byte) {
+	o.add(o.producer.topics.Ingest, kind, source, receivedAt, value)
 	if context != nil {
 		o.header(headerContext, context)
 	}
 }
 
-// DeadLetter adds a message that cannot become an event. Nothing is copied. origin is empty unless the
+// DeadLetter adds a message that cannot be what it was sent as. Nothing is copied. origin is empty unless the
 // message comes from the log.
 func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, reason, detail, origin string) {
 	o.add(o.producer.topics.DeadLetters, KindDeadLetter, source, receivedAt, value)

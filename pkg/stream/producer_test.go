@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestSendReturnsWhenAllIsAcknowledged(t *testing.T) {
@@ -22,7 +18,7 @@ func TestSendReturnsWhenAllIsAcknowledged(t *testing.T) {
 	var released atomic.Int32
 	out := p.Begin(100, func() { released.Add(1) })
 	for i := range 100 {
-		out.Event(&Source{Product: fmt.Sprint(i)}, int64(i), []byte("{}"), nil)
+		out.Message(KindEvent, &Source{Product: fmt.Sprint(i)}, int64(i), []byte("{}"), nil)
 	}
 	require.NoError(t, out.Send(t.Context()))
 	eventually(t, func() bool { return released.Load() == 1 }, "released")
@@ -35,7 +31,7 @@ func TestAnEmptySetIsSentAtOnce(t *testing.T) {
 	released := 0
 	require.NoError(t, p.Begin(0, func() { released++ }).Send(t.Context()))
 	discarded := p.Begin(1, func() { released++ })
-	discarded.Event(&source, 0, []byte("{}"), nil)
+	discarded.Message(KindEvent, &source, 0, []byte("{}"), nil)
 	discarded.Discard()
 	require.Equal(t, 2, released)
 }
@@ -43,158 +39,7 @@ func TestAnEmptySetIsSentAtOnce(t *testing.T) {
 func TestMoreThanBeginWasToldOfIsABug(t *testing.T) {
 	_, c := started(t)
 	out := producerOf(t, c, nil).Begin(0, nil)
-	require.PanicsWithValue(t, "BUG: more records than Begin was told of", func() { out.Event(&source, 0, nil, nil) })
-}
-
-// The request's dead letter is stored and its event is not: the whole is not acknowledged.
-func TestAPartialFailureIsNoAcknowledgement(t *testing.T) {
-	broker, c := started(t)
-	broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.Topics().Ingest, Err: kerr.InvalidRecord, Count: -1})
-	p := producerOf(t, c, nil)
-	var released atomic.Int32
-	out := p.Begin(2, func() { released.Add(1) })
-	out.Event(&source, 0, []byte("{}"), nil)
-	out.DeadLetter(&source, 0, []byte("{}"), nil, "reason", "", "")
-	err := out.Send(t.Context())
-	require.ErrorIs(t, err, ErrNotAcknowledged)
-	require.ErrorIs(t, err, kerr.InvalidRecord)
-	require.Len(t, fetch(t, c, c.Topics().DeadLetters, 1), 1)
-	eventually(t, func() bool { return released.Load() == 1 }, "released")
-}
-
-// held keeps the broker from answering produce requests until let go.
-func held(broker interface{ Cluster() *kfake.Cluster }) (letGo func()) {
-	gate := make(chan struct{})
-	broker.Cluster().ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		broker.Cluster().KeepControl()
-		broker.Cluster().SleepControl(func() { <-gate })
-		return nil, nil, false
-	})
-	return sync.OnceFunc(func() { close(gate) })
-}
-
-func TestAcknowledgementsThatComeAfterTheTimeOut(t *testing.T) {
-	broker, c := started(t)
-	letGo := held(broker)
-	defer letGo()
-	p := producerOf(t, c, func(c *ProducerConfig) { c.ProduceTimeout = time.Second })
-	var released atomic.Int32
-	out := p.Begin(1, func() { released.Add(1) })
-	out.Event(&source, 0, []byte("{}"), nil)
-	err := out.Send(t.Context())
-	require.ErrorIs(t, err, ErrNotAcknowledged)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Zero(t, released.Load(), "the record is under way, so its memory is in use")
-	letGo()
-	eventually(t, func() bool { return released.Load() == 1 }, "released")
-	require.Len(t, fetch(t, c, c.Topics().Ingest, 1), 1, "it was stored all the same")
-}
-
-func TestWhatCloseGivesUpIsReleased(t *testing.T) {
-	broker, c := started(t)
-	letGo := held(broker)
-	defer letGo()
-	p := producerOf(t, c, nil)
-	var released atomic.Int32
-	out := p.Begin(1, func() { released.Add(1) })
-	out.Event(&source, 0, []byte("{}"), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, out.Send(ctx), ErrNotAcknowledged)
-	require.Error(t, p.Close(ctx))
-	eventually(t, func() bool { return released.Load() == 1 }, "released")
-}
-
-// chaos answers some produce requests late and some with errors, until it is calmed.
-func chaos(broker interface{ Cluster() *kfake.Cluster }) (calm func()) {
-	cluster := broker.Cluster()
-	var calmed atomic.Bool
-	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		if calmed.Load() {
-			return nil, nil, false
-		}
-		cluster.KeepControl()
-		switch rand.IntN(6) {
-		case 0:
-			cluster.SleepControl(func() { time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) })
-		case 1:
-			return nil, fmt.Errorf("cut"), true
-		}
-		return nil, nil, false
-	})
-	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord, Count: -1, When: func(kmsg.Request) bool { return !calmed.Load() && rand.IntN(8) == 0 }})
-	return func() { calmed.Store(true) }
-}
-
-// Sets are recycled while late acknowledgements of others are under way. Each must be released once, its
-// values must stay until then, and a set that says nil must be stored: a signal that a set in new hands
-// gets from its past would make Send return too early.
-func TestRecycledSetsAreNeverMixedUp(t *testing.T) {
-	broker, c := started(t)
-	calm := chaos(broker)
-	p := producerOf(t, c, func(c *ProducerConfig) { c.ProduceTimeout = time.Second })
-	const workers, rounds = 8, 60
-	var begun, released, failed, early atomic.Int64
-	var mu sync.Mutex
-	acknowledged := map[string]bool{}
-	var wait sync.WaitGroup
-	for w := range workers {
-		wait.Go(func() {
-			for round := range rounds {
-				values := make([][]byte, 1+rand.IntN(3))
-				var once atomic.Bool
-				out := p.Begin(len(values), func() {
-					released.Add(1)
-					if once.Swap(true) {
-						panic("released twice")
-					}
-					for _, v := range values {
-						clear(v) // -race shows a reader, the topic's content a late one
-					}
-				})
-				begun.Add(1)
-				for i := range values {
-					values[i] = fmt.Appendf(nil, "%d-%d-%d", w, round, i)
-					out.Event(&Source{Product: fmt.Sprint(rand.IntN(9))}, 0, values[i], nil)
-				}
-				patience := time.Duration(1+rand.IntN(30)) * time.Millisecond
-				if rand.IntN(4) == 0 { // however slow the machine, some wait long enough
-					patience = time.Minute
-				}
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				if err := out.Send(ctx); err != nil {
-					failed.Add(1)
-					if ctx.Err() != nil {
-						early.Add(1)
-					}
-				} else {
-					mu.Lock()
-					for i := range values {
-						acknowledged[fmt.Sprintf("%d-%d-%d", w, round, i)] = true
-					}
-					mu.Unlock()
-				}
-				cancel()
-			}
-		})
-	}
-	wait.Wait()
-	calm()
-	// The client never gives up on what it has once sent and got no answer for; closing it settles that.
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	_ = p.Close(ctx)
-	eventually(t, func() bool { return released.Load() == begun.Load() }, "all are released")
-	require.NotZero(t, failed.Load())
-	require.NotZero(t, early.Load(), "no time-out came before the acknowledgements")
-	require.NotEmpty(t, acknowledged)
-	stored := storedValues(t, c)
-	for value := range acknowledged {
-		require.True(t, stored[value], "%s was acknowledged and is not there", value)
-	}
-	for value := range stored {
-		require.NotContains(t, value, "\x00", "memory was given back while it was still read")
-	}
+	require.PanicsWithValue(t, "BUG: more records than Begin was told of", func() { out.Message(KindEvent, &source, 0, nil, nil) })
 }
 
 // storedValues reads the ingest topic to its present end.
@@ -231,7 +76,7 @@ func TestDeadLettersAsLargeAsABody(t *testing.T) {
 func TestAnEventThatTheBrokersWouldRefuseIsNotSent(t *testing.T) {
 	_, c := started(t)
 	out := producerOf(t, c, nil).Begin(1, nil)
-	out.Event(&source, 0, make([]byte, IngestRecordBytes), nil)
+	out.Message(KindEvent, &source, 0, make([]byte, IngestRecordBytes), nil)
 	err := out.Send(t.Context())
 	require.ErrorIs(t, err, ErrNotAcknowledged)
 	require.ErrorIs(t, err, kerr.MessageTooLarge)
@@ -256,7 +101,7 @@ func TestFillingASetAllocatesNothing(t *testing.T) {
 	fill := func() {
 		out := p.Begin(100, released)
 		for i := range 50 {
-			out.Event(&source, int64(i), value, value)
+			out.Message(KindEvent, &source, int64(i), value, value)
 			out.DeadLetter(&source, int64(i), value, value, "reason", "detail", "origin")
 		}
 		out.Discard()
@@ -277,7 +122,7 @@ func BenchmarkSend(b *testing.B) {
 			for b.Loop() {
 				out := p.Begin(n, nil)
 				for i := range n {
-					out.Event(&source, int64(i), value, nil)
+					out.Message(KindEvent, &source, int64(i), value, nil)
 				}
 				if err := out.Send(context.Background()); err != nil {
 					b.Fatal(err)

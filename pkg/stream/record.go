@@ -12,8 +12,10 @@ type Kind string
 
 // The kinds of record.
 const (
-	KindEvent      Kind = "event"       // one message as the provider sent it
-	KindDeadLetter Kind = "dead_letter" // a message that cannot become an event
+	KindEvent        Kind = "event"        // one message as the provider sent it
+	KindIdentify     Kind = "identify"     // who a user is, by our own API
+	KindConversation Kind = "conversation" // one activity of a conversation, by our own API
+	KindDeadLetter   Kind = "dead_letter"  // a message that cannot be what it was sent as
 )
 
 // The providers: what a record's value is made by. They are the source in ClickHouse.

@@ -15,9 +15,9 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
 	out := p.Begin(3, nil)
-	out.Event(&source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
+	out.Message(KindEvent, &source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
 	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), "not_a_message", "why", "t/1/2")
-	out.Event(&Source{Product: "p"}, -1, []byte(`{}`), nil)
+	out.Message(KindEvent, &Source{Product: "p"}, -1, []byte(`{}`), nil)
 	require.Equal(t, 3, out.Len())
 	require.NoError(t, out.Send(t.Context()))
 
@@ -42,6 +42,24 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	}, e)
 }
 
+func TestRecordsOfEveryKind(t *testing.T) {
+	_, c := started(t)
+	out := producerOf(t, c, nil).Begin(3, nil)
+	kinds := []Kind{KindEvent, KindIdentify, KindConversation}
+	for i, kind := range kinds {
+		out.Message(kind, &source, int64(i), []byte(kind), nil)
+	}
+	require.NoError(t, out.Send(t.Context()))
+	for i, r := range fetch(t, c, c.Topics().Ingest, 3) {
+		var e Entry
+		e.decode(r)
+		require.Equal(t, []byte(kinds[i]), e.Kind)
+		require.Equal(t, e.Kind, e.Value)
+		require.Equal(t, "p", string(r.Key))
+		require.Len(t, r.Headers, 5)
+	}
+}
+
 func TestADeadLetterWithoutDetailAndOriginHasNoSuchHeaders(t *testing.T) {
 	_, c := started(t)
 	out := producerOf(t, c, nil).Begin(1, nil)
@@ -56,7 +74,7 @@ func TestRecordsOfOneProductShareAPartitionWithOtherProducers(t *testing.T) {
 	p := producerOf(t, c, nil)
 	for _, product := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 		out := p.Begin(1, nil)
-		out.Event(&Source{Product: product}, 0, []byte("{}"), nil)
+		out.Message(KindEvent, &Source{Product: product}, 0, []byte("{}"), nil)
 		require.NoError(t, out.Send(t.Context()))
 		require.NoError(t, kafka.ProduceSync(t.Context(), &kgo.Record{Topic: c.Topics().Ingest, Key: []byte(product)}).FirstErr())
 	}
