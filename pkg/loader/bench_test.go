@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/attribution"
 )
 
 // BenchmarkLoader takes a backlog through the whole loader into ClickHouse. The broker is in this process
@@ -40,6 +42,52 @@ func BenchmarkLoader(b *testing.B) {
 	}
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(cpu.Microseconds())/float64(rows), "cpu-µs/event")
+}
+
+// BenchmarkAttribution takes the same backlog, of events of 100,000 users, through loaders that do not attribute, that
+// meet every user for the first time, that know the users from ClickHouse, and that have them in memory.
+func BenchmarkAttribution(b *testing.B) {
+	const events, partitions, products = 400_000, 8, 50
+	w := newWorld(b, partitions)
+	w.users = 100_000
+	w.config.Warehouse.Compression = "none"
+	w.produce(b, 0, events, products)
+	claims := []string{"user_claims", "user_claims_by_email", "organization_claims", "products", "attribution_progress"}
+	var known *attribution.Identities
+	load := func(b *testing.B, attribute bool, identities *attribution.Identities) {
+		for b.Loop() {
+			w.config.Consumer.Group = "bench-" + time.Now().String()
+			w.config.Attribution = attribute
+			loader := w.prepare(b)
+			if identities != nil {
+				loader.attributor.identities = identities
+			}
+			before := processTime()
+			loader.start(b)
+			eventually(b, func() bool {
+				time.Sleep(20 * time.Millisecond)
+				return loader.value(b, "millrace_loader_records_committed_total", "") == events
+			}, "all is loaded")
+			b.ReportMetric(float64((processTime()-before).Microseconds())/events, "cpu-µs/event")
+			b.StopTimer()
+			loader.stop(b)
+			known = loader.attributor.identities
+			w.db.Exec(b, "TRUNCATE TABLE events")
+			b.StartTimer()
+		}
+		b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "rows/s")
+	}
+	forget := func(b *testing.B) {
+		for _, table := range claims {
+			w.db.Exec(b, "TRUNCATE TABLE "+table)
+		}
+	}
+	for range 3 { // in turns, so that what else the machine does meets all of them
+		b.Run("off", func(b *testing.B) { load(b, false, nil) })
+		b.Run("cold", func(b *testing.B) { forget(b); load(b, true, nil) })
+		b.Run("stored", func(b *testing.B) { load(b, true, nil) })
+		b.Run("warm", func(b *testing.B) { load(b, true, known) })
+	}
 }
 
 // processTime is the processor time that this process has used.

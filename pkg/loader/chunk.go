@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -31,6 +32,7 @@ type chunk struct {
 	oldest      int64 // when the first entry was received, Unix microseconds
 	end         int64 // the partition's end as last seen
 	dead        []deadLetter
+	flight      *attribution.Flight // nil until it is attributed
 }
 
 func (c *chunk) empty() bool { return c.entries == 0 }
@@ -60,7 +62,15 @@ func letterOf(e *stream.Entry, reason string, err error) deadLetter {
 }
 
 func (c *chunk) clear() {
+	c.land()
 	c.reset()
 	clear(c.dead)
 	*c = chunk{filler: c.filler, dead: c.dead[:0]}
+}
+
+// land ends the chunk's attribution: its rows are in the table, or never will be.
+func (c *chunk) land() {
+	if c.flight != nil {
+		c.flight.End()
+	}
 }

@@ -10,12 +10,14 @@ import (
 
 // Config is what an operator may set.
 type Config struct {
-	BlockRows    int           `help:"Rows after which a partition's block is inserted." default:"100000"`
-	BlockBytes   int           `help:"Bytes after which a partition's block is inserted." default:"67108864"`
-	BlockLinger  time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
-	MaxHeldBytes int64         `help:"Bytes of messages held at once, of all partitions." default:"268435456"`
-	MaxLaneBytes int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"33554432"`
-	StopTimeout  time.Duration `help:"How long a partition that is given up may take to finish its inserts. Keep it well below --session-timeout." default:"5s"`
+	BlockRows     int           `help:"Rows after which a partition's block is inserted." default:"100000"`
+	BlockBytes    int           `help:"Bytes after which a partition's block is inserted." default:"67108864"`
+	BlockLinger   time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
+	MaxHeldBytes  int64         `help:"Bytes of messages held at once, of all partitions." default:"268435456"`
+	MaxLaneBytes  int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"33554432"`
+	Attribution   bool          `help:"Find out which user, organization and conversation an event is about." default:"true" negatable:""`
+	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 150 bytes each." default:"500000"`
+	StopTimeout   time.Duration `help:"How long a partition that is given up may take to finish its inserts. Keep it well below --session-timeout." default:"5s"`
 
 	Consumer  stream.ConsumerConfig `embed:""`
 	Warehouse warehouse.Config      `embed:""`
@@ -30,6 +32,7 @@ func (c *Config) Validate() error {
 		{"--block-rows", int64(c.BlockRows), 1},
 		{"--block-bytes", int64(c.BlockBytes), 1 << 20},
 		{"--block-linger", int64(c.BlockLinger), int64(time.Millisecond)},
+		{"--identity-cache", int64(c.IdentityCache), 1},
 		{"--max-lane-bytes", c.MaxLaneBytes, 1 << 20},
 		{"--stop-timeout", int64(c.StopTimeout), int64(time.Millisecond)},
 	} {

@@ -9,6 +9,17 @@
 //	chunk.go    what is inserted at once: a contiguous range of offsets
 //	events.go   a message becomes a row of events, or a dead letter
 //	letters.go  a dead letter becomes a row of dead_letters
-//	sender.go   insert, then dead letters, then commit: the order that loses nothing
+//	subject.go  an identify or an activity becomes what it says of a user
+//	sender.go   attribute, insert, then dead letters, then commit: the order that loses nothing
+//
+// Whom events are about (the rules are pkg/attribution's):
+//
+//	attribute.go    a chunk's way: look up, learn, write down, resolve
+//	converse.go     the conversations of events
+//	products.go     the products a lane has seen
+//	news.go         what may make stored rows be about somebody else
+//	attributor.go   gathers news, of this loader and of others
+//	reattribute.go  and works it into stored rows
+//
 //	metrics.go  what is counted
 package loader

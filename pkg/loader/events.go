@@ -18,6 +18,9 @@ type events struct {
 	event     outcome.Event
 	origin    warehouse.Origin
 	malformed func(outcome.Overrides)
+	others    []subject // identifies and activities
+	identify  outcome.Identify
+	activity  outcome.Activity
 }
 
 func newEvents(p stream.Partition, malformed func(outcome.Overrides)) *events {
@@ -38,6 +41,8 @@ func (f *events) borrow() *warehouse.Events {
 func (f *events) block() warehouse.Block { return f.borrow() }
 
 func (f *events) reset() {
+	clear(f.others)
+	f.others = f.others[:0]
 	if f.rows != nil {
 		f.rows.Reset()
 		eventBlocks.Put(f.rows)
@@ -56,15 +61,17 @@ var errMapper = errors.New("BUG: the mapping panicked")
 
 func (f *events) add(e *stream.Entry) (reason string, err error) {
 	f.message = outcome.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
-	switch {
-	case string(e.Kind) != string(stream.KindEvent):
-		return unknown(e)
-	case string(e.Provider) == stream.ProviderSegment:
-		err = f.mapped(f.mapper.Map)
-	case string(e.Provider) == stream.ProviderAPI:
-		err = f.mapped(f.mapper.MapNative)
+	switch kind := stream.Kind(e.Kind); {
+	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderSegment:
+		err = f.mapped(func() error { return f.mapper.Map(&f.message, &f.event) })
+	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderAPI:
+		err = f.mapped(func() error { return f.mapper.MapNative(&f.message, &f.event) })
+	case kind == stream.KindIdentify:
+		return f.other(e, f.mapped(func() error { return f.mapper.MapIdentify(&f.message, &f.identify) }))
+	case kind == stream.KindConversation:
+		return f.other(e, f.mapped(func() error { return f.mapper.MapConversation(&f.message, &f.activity) }))
 	default:
-		return unknown(e)
+		return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
 	}
 	if err != nil {
 		return codeOf(err), err
@@ -79,17 +86,26 @@ func (f *events) add(e *stream.Entry) (reason string, err error) {
 
 // mapped keeps a message that shows a bug in the mapping from stopping its partition: the loader would meet
 // it again after every restart.
-func (f *events) mapped(mapping func(*outcome.Message, *outcome.Event) error) (err error) {
+func (f *events) mapped(mapping func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("%w: %T", errMapper, panicked)
 		}
 	}()
-	return mapping(&f.message, &f.event)
+	return mapping()
 }
 
-func unknown(e *stream.Entry) (reason string, err error) {
-	return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
+// other keeps what is no event.
+func (f *events) other(e *stream.Entry, err error) (string, error) {
+	if err != nil {
+		return codeOf(err), err
+	}
+	if stream.Kind(e.Kind) == stream.KindIdentify {
+		f.others = append(f.others, identified(e, &f.identify))
+	} else {
+		f.others = append(f.others, active(e, &f.activity))
+	}
+	return "", nil
 }
 
 func codeOf(err error) string {

@@ -31,10 +31,12 @@ type lane struct {
 
 	handed chan *chunk
 	free   chan *chunk
+
+	products products // of the goroutine that sends
 }
 
 func newLane(s *Service, p stream.Partition) *lane {
-	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2)}
+	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for range cap(l.free) {
 		l.free <- &chunk{filler: s.newFiller(p)}

@@ -124,7 +124,7 @@ func TestOnlyTheMappersReasonsAreKnown(t *testing.T) {
 // A message that shows a bug in the mapping becomes a dead letter: it must not stop its partition for good.
 func TestAPanicInTheMappingIsADeadLetter(t *testing.T) {
 	f := newEvents(partition, func(outcome.Overrides) {})
-	err := f.mapped(func(*outcome.Message, *outcome.Event) error { panic("canary") })
+	err := f.mapped(func() error { panic("canary") })
 	require.ErrorIs(t, err, errMapper)
 	require.Equal(t, "mapper_bug", codeOf(err))
 	require.NotContains(t, err.Error(), "canary")

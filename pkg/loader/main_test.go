@@ -44,11 +44,12 @@ type world struct {
 	client *stream.Client
 	kafka  *kgo.Client // somebody else's client
 	admin  *kadm.Client
+	users  int // of produce's events
 }
 
 func newWorld(t testing.TB, partitions int32) *world {
 	t.Helper()
-	w := &world{broker: embeddedtest.Broker(t), db: embeddedtest.ClickHouse(t)}
+	w := &world{broker: embeddedtest.Broker(t), db: embeddedtest.ClickHouse(t), users: someUsers}
 	w.stream = stream.Config{Brokers: []string{w.broker.Addr()}}
 	require.NoError(t, kong.ApplyDefaults(&w.stream))
 	w.stream.Partitions, w.stream.Replication = partitions, 1
@@ -105,6 +106,11 @@ func (w *world) prepare(t testing.TB) *running {
 	t.Helper()
 	r := &running{log: &logbook{}, registry: prometheus.NewRegistry(), health: &telemetry.Health{}, done: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(r.log.String())
+		}
+	})
 	client, err := stream.NewClient(w.stream, log, r.registry)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
@@ -164,7 +170,7 @@ func (w *world) produce(t testing.TB, from, to, products int) {
 		out := p.Begin(n, nil)
 		for i := from; i < from+n; i++ {
 			source := &stream.Source{Workspace: "w", Product: fmt.Sprintf("product-%d", i%products), Connection: "c", Provider: "segment"}
-			out.Event(source, time.Now().UnixMicro(), realistic(i), nil)
+			out.Message(stream.KindEvent, source, time.Now().UnixMicro(), realisticOf(i, w.users), nil)
 		}
 		require.NoError(t, out.Send(t.Context()))
 		from += n
@@ -172,10 +178,15 @@ func (w *world) produce(t testing.TB, from, to, products int) {
 }
 
 // realistic is a finished order as Segment's webhooks send it, 750 bytes.
-func realistic(i int) []byte {
+func realistic(i int) []byte { return realisticOf(i, someUsers) }
+
+const someUsers = 10_000
+
+func realisticOf(i, users int) []byte {
+	user := i % users
 	at := time.Date(2026, 5, 18, 12, 0, 0, i%1000*1_000_000, time.UTC).Add(time.Duration(i) * time.Second)
 	return fmt.Appendf(nil, `{"type":"track","event":"Order Completed","userId":"user_%d","messageId":"ajs-next-1747562400000-9d7f2c3e-%08d","timestamp":"%s","sentAt":"2026-05-18T12:00:00.100Z","context":{"ip":"203.0.113.7","userAgent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36","library":{"name":"analytics.js","version":"2.1.0"},"page":{"path":"/checkout","title":"Checkout","url":"https://shop.example.com/checkout"},"traits":{"email":"ada%d@example.com","name":"Ada Lovelace"},"groupId":"org_%d"},"properties":{"revenue":%d.50,"currency":"USD","plan":"pro","products":[{"sku":"A-%d","price":19.5,"quantity":2},{"sku":"B-2","price":10}]}}`,
-		i%10_000, i, at.Format("2006-01-02T15:04:05.000Z"), i%10_000, i%100, i%200, i)
+		user, i, at.Format("2006-01-02T15:04:05.000Z"), user, i%100, i%200, i)
 }
 
 // size is how many bytes an event counts for, if there is one product.

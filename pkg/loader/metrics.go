@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/outcome"
 	"github.com/millrace/millrace/pkg/stream"
 )
@@ -23,9 +24,11 @@ type metrics struct {
 	freshness   prometheus.Histogram
 	lag         *prometheus.GaugeVec
 	offset      *prometheus.GaugeVec
+	revised     *prometheus.CounterVec
+	pass        prometheus.Histogram
 }
 
-func newMetrics(registry prometheus.Registerer, held *budget) *metrics {
+func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *metrics {
 	opts := func(name, help string) prometheus.Opts {
 		return prometheus.Opts{Namespace: "millrace", Subsystem: "loader", Name: name, Help: help}
 	}
@@ -39,6 +42,9 @@ func newMetrics(registry prometheus.Registerer, held *budget) *metrics {
 		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
 		lag:         prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("lag_records", "Records between what is committed and the partition's end as last fetched.")), []string{"topic", "partition"}),
 		offset:      prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
+		revised:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("revised_rows_total", "Stored rows that turned out to be about somebody else, by table.")), []string{"table"}),
+		pass: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "reattribution_seconds",
+			Help: "Time of a pass that works news of users and conversations into stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}),
 		insert: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "insert_duration_seconds",
 			Help: "Time to insert a block, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.005, 2, 14)}),
 		freshness: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "freshness_seconds",
@@ -48,6 +54,14 @@ func newMetrics(registry prometheus.Registerer, held *budget) *metrics {
 	for i, name := range outcome.OverrideNames {
 		m.malformed[i] = malformed.WithLabelValues(name)
 	}
+	identities := func(name, help string, of func(attribution.Stats) float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
+	}
+	registry.MustRegister(m.revised, m.pass,
+		identities("identity_hits_total", "Look-ups of users, one for each and block, that the cache answered.", func(s attribution.Stats) float64 { return float64(s.Hits) }),
+		identities("identity_misses_total", "Look-ups of users that ClickHouse was asked about.", func(s attribution.Stats) float64 { return float64(s.Misses) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identities_cached", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "How long the oldest news of users or conversations waits to be worked into stored events.")), a.lag))
 	registry.MustRegister(malformed, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.lag, m.offset, m.insert, m.freshness,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.held.Load()) }))
 	return m

@@ -49,6 +49,7 @@ func (s *Service) Assigned(partitions []stream.Partition) {
 	defer s.mu.Unlock()
 	for _, p := range partitions {
 		s.lanes[p] = newLane(s, p)
+		s.attributor.open(p)
 	}
 	s.joined.Store(true)
 	s.deps.Log.Debug("partitions assigned", "partitions", partitions)

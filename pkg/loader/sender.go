@@ -41,9 +41,13 @@ func (l *lane) store(c *chunk) error {
 	if l.ctx.Err() != nil {
 		return l.ctx.Err()
 	}
+	if err := l.attribute(c); err != nil {
+		return err
+	}
 	if err := l.insert(c); err != nil {
 		return err
 	}
+	c.land()
 	if err := l.bury(c); err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type Service struct {
 	budget   *budget
 	metrics  *metrics
 
+	attributor *attributor
+
 	newFiller func(stream.Partition) filler // makes what turns a partition's records into rows
 
 	mu     sync.Mutex
@@ -60,7 +62,10 @@ func New(config Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{config: config, deps: deps, producer: producer, inserter: inserter, budget: newBudget(config.MaxHeldBytes),
 		lanes: map[stream.Partition]*lane{}}
-	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget)
+	if s.attributor, err = newAttributor(s); err != nil {
+		return nil, err
+	}
+	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget, s.attributor)
 	deps.Health.Require("loader", func() error {
 		if !s.joined.Load() {
 			return errors.New("the consumer group has not assigned partitions yet")
@@ -86,6 +91,9 @@ func (s *Service) Run(ctx context.Context) error {
 			return nil
 		}
 		return err
+	}
+	if s.config.Attribution {
+		defer s.attributor.start(ctx)()
 	}
 	for {
 		err := s.load(ctx)
@@ -130,4 +138,17 @@ func (s *Service) close() {
 		s.deps.Log.Warn("some dead letters were still under way; they will be written again", "error", err)
 	}
 	s.inserter.Close()
+	s.attributor.lookup.Close()
+}
+
+// ingestPartitions are those of the ingest topic that this loader has.
+func (s *Service) ingestPartitions() (ids []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.lanes {
+		if p.Topic == s.deps.Stream.Topics().Ingest {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }

@@ -10,6 +10,7 @@ type block struct {
 	table   string
 	names   []string
 	columns []column
+	derived int // of the columns, how many at the end hold what was derived from more than the messages
 }
 
 func (b *block) add(name string, c column) {
@@ -29,10 +30,10 @@ func (b *block) Bytes() int {
 	return n
 }
 
-// Sum is a checksum of all rows: blocks of the same rows in the same order have the same.
+// Sum is a checksum of what came of the messages: blocks of the same ones in the same order have the same.
 func (b *block) Sum() uint64 {
 	h := xxhash.New()
-	for _, c := range b.columns {
+	for _, c := range b.columns[:len(b.columns)-b.derived] {
 		c.sum(h)
 	}
 	return h.Sum64()
@@ -81,6 +82,12 @@ func (b *block) addFixed(name, kind string, width int) *fixed {
 
 func (b *block) addNullableFixed(name, kind string, width int) *nullable[*fixed] {
 	c := newNullable(newFixed(kind, width))
+	b.add(name, c)
+	return c
+}
+
+func (b *block) addSaid(name string) *said {
+	c := newSaid()
 	b.add(name, c)
 	return c
 }

@@ -5,6 +5,9 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/cespare/xxhash/v2"
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/pkg/attribution"
 )
 
 // The columns below hold what ClickHouse's Native format puts on the wire, so that sending one is handing
@@ -36,6 +39,19 @@ func (c *fixed) put128(low, high uint64) {
 	c.data = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(c.data, low), high)
 }
 
+// putID appends a UUID: two numbers of eight bytes.
+func (c *fixed) putID(id uuid.UUID) {
+	c.put128(binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:]))
+}
+
+// setID replaces the UUID of a row.
+func (c *fixed) setID(row int, id uuid.UUID) {
+	binary.LittleEndian.PutUint64(c.data[16*row:], binary.BigEndian.Uint64(id[:8]))
+	binary.LittleEndian.PutUint64(c.data[16*row+8:], binary.BigEndian.Uint64(id[8:]))
+}
+
+func (c *fixed) get64(row int) int64 { return int64(binary.LittleEndian.Uint64(c.data[8*row:])) }
+
 func (c *fixed) Type() proto.ColumnType       { return c.kind }
 func (c *fixed) Rows() int                    { return len(c.data) / c.width }
 func (c *fixed) EncodeColumn(b *proto.Buffer) { b.Buf = append(b.Buf, c.data...) }
@@ -62,6 +78,39 @@ func (c *text) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.data) }
 func (c *text) reset()                       { c.data, c.rows = c.data[:0], 0 }
 func (c *text) size() int                    { return len(c.data) }
 func (c *text) sum(h *xxhash.Digest)         { _, _ = h.Write(c.data) }
+
+// said is a column of a time and a text, Tuple(Int64, String).
+type said struct {
+	at   fixed
+	text text
+}
+
+func newSaid() *said { return &said{at: fixed{kind: proto.ColumnTypeInt64, width: 8}} }
+
+func (c *said) put(s attribution.Said) {
+	c.at.put64(uint64(s.At))
+	c.text.put(s.Text)
+}
+
+func (c *said) Type() proto.ColumnType { return "Tuple(Int64, String)" }
+func (c *said) Rows() int              { return c.text.rows }
+func (c *said) EncodeColumn(b *proto.Buffer) {
+	c.at.EncodeColumn(b)
+	c.text.EncodeColumn(b)
+}
+func (c *said) WriteColumn(w *proto.Writer) {
+	c.at.WriteColumn(w)
+	c.text.WriteColumn(w)
+}
+func (c *said) reset() {
+	c.at.reset()
+	c.text.reset()
+}
+func (c *said) size() int { return c.at.size() + c.text.size() }
+func (c *said) sum(h *xxhash.Digest) {
+	c.at.sum(h)
+	c.text.sum(h)
+}
 
 // nullable puts a map of nulls, a byte a row, before another column's values.
 type nullable[C column] struct {
@@ -105,4 +154,16 @@ func putText(c *nullable[*text], v []byte) {
 	}
 	c.valid()
 	c.values.put(v)
+}
+
+// putNothing appends a null that setID can replace.
+func putNothing(c *nullable[*fixed]) {
+	c.null()
+	c.values.put128(0, 0)
+}
+
+// putID puts a UUID in the place of a row's null.
+func putID(c *nullable[*fixed], row int, id uuid.UUID) {
+	c.nulls[row] = 0
+	c.values.setID(row, id)
 }

@@ -10,10 +10,17 @@
 //	events.go        the columns of events
 //	dead_letters.go  the columns of dead_letters
 //	enums.go         the names of the enumerations
+//	claims.go        the columns of what is learnt of users, organizations and conversations
+//	pool.go          connections
 //	insert.go        sending a block
+//	subjects.go      whom a block's events are about: read back from it, and filled in
+//	lookup.go        what is known of users, asked in bulk
+//	conversations.go the same of conversations
+//	learnt.go        what other loaders have learnt, and how far that has been worked in
+//	reattribute.go   stored rows that are about somebody else by now
 //
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice
-// and looks each LowCardinality value up in a map[any]int. See BenchmarkInsert. Everything else goes
-// through clickhouse-go.
+// and looks each LowCardinality value up in a map[any]int. See BenchmarkInsert. Look-ups go the same way, since
+// what is asked for is sent along as a table. Migrations go through clickhouse-go.
 package warehouse

@@ -46,6 +46,8 @@ type Events struct {
 	partition, offset *fixed
 	version           *fixed
 
+	userID, organizationID, conversationID *nullable[*fixed] // derived: filled in when all of the block is there
+
 	topicBytes []byte
 }
 
@@ -81,6 +83,10 @@ func NewEvents() *Events {
 	e.partition = e.addFixed("kafka_partition", "Int32", 4)
 	e.offset = e.addFixed("kafka_offset", "Int64", 8)
 	e.version = e.addFixed("version", "UInt64", 8)
+	e.userID = e.addNullableFixed("user_id", "UUID", 16)
+	e.organizationID = e.addNullableFixed("organization_id", "UUID", 16)
+	e.conversationID = e.addNullableFixed("conversation_id", "UUID", 16)
+	e.derived = 3
 	return e
 }
 
@@ -112,6 +118,9 @@ func (b *Events) Append(e *outcome.Event, o *Origin) {
 	b.partition.put32(uint32(o.Partition))
 	b.offset.put64(uint64(o.Offset))
 	b.version.put64(Version(o.ReceivedAt))
+	putNothing(b.userID)
+	putNothing(b.organizationID)
+	putNothing(b.conversationID)
 }
 
 func (b *Events) appendValue(e *outcome.Event) {

@@ -18,21 +18,14 @@ type Block interface {
 }
 
 // Inserter sends blocks over a bounded number of connections.
-type Inserter struct {
-	config Config
-	idle   chan *ch.Client // nil stands for a connection that is still to be opened
-}
+type Inserter struct{ pool }
 
 // NewInserter makes an inserter; connections are opened when they are needed.
 func NewInserter(config Config) (*Inserter, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	i := &Inserter{config: config, idle: make(chan *ch.Client, config.Inserts)}
-	for range config.Inserts {
-		i.idle <- nil
-	}
-	return i, nil
+	return &Inserter{newPool(config, config.Inserts)}, nil
 }
 
 // insertSettings are sent with each block.
@@ -53,53 +46,17 @@ func insertSettings(token string) []ch.Setting {
 // Insert sends a block under its token and returns when ClickHouse has written it. After an error it
 // may have been written or not: only sending the same block under the same token again settles it.
 func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
-	var client *ch.Client
-	select {
-	case client = <-i.idle:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { i.idle <- client }()
-	var err error
-	if client, err = i.send(ctx, client, b.self(), token); err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", b.Rows(), b.self().table, err)
-	}
-	return nil
+	return i.insert(ctx, b.self(), insertSettings(token))
 }
 
-// send returns the connection if it can be used again.
-func (i *Inserter) send(ctx context.Context, client *ch.Client, b *block, token string) (*ch.Client, error) {
-	if client != nil && client.IsClosed() {
-		client = nil
-	}
-	if client == nil {
-		var err error
-		if client, err = ch.Dial(ctx, i.config.options()); err != nil {
-			return nil, err
-		}
-	}
-	// The client looks at its context only between reads, and goes on reading from a server that is silent:
-	// closing the connection ends both.
-	ctx, cancel := context.WithTimeout(ctx, i.config.Timeout)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
-	err := client.Do(ctx, ch.Query{
+func (p *pool) insert(ctx context.Context, b *block, settings []ch.Setting) error {
+	err := p.do(ctx, ch.Query{
 		Body:     "INSERT INTO " + b.table + " (" + strings.Join(b.names, ", ") + ") VALUES",
 		Input:    b.input(),
-		Settings: insertSettings(token),
+		Settings: settings,
 	})
 	if err != nil {
-		_ = client.Close() // what has gone over it is unknown
-		return nil, err
+		return fmt.Errorf("insert %d rows into %s: %w", b.Rows(), b.table, err)
 	}
-	return client, nil
-}
-
-// Close ends the connections. No insert may be under way.
-func (i *Inserter) Close() {
-	for range i.config.Inserts {
-		if client := <-i.idle; client != nil {
-			_ = client.Close() // ErrClosed if it broke before
-		}
-	}
+	return nil
 }

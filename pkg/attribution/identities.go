@@ -1,0 +1,189 @@
+package attribution
+
+import "sync"
+
+// Identities knows external ids and addresses. It is shared by all lanes of a loader: users are of a
+// workspace, and its products may be anywhere.
+type Identities struct {
+	mu            sync.Mutex
+	half          int // entries of either kind after which the older half of the cache may be forgotten
+	persons       cache[person]
+	addresses     cache[address]
+	organizations cache[organization]
+	conversations cache[struct{}] // those met
+
+	turn    int                       // how often something was forgotten
+	flights map[*Flight]chan struct{} // those under way; closed when they end
+
+	hits, misses uint64
+}
+
+// person is what has been said of an external id.
+type person struct {
+	id       ID
+	loaded   bool
+	explicit bool
+	seenBy   *Flight // the last that has asked for what is missing of it
+	pairs    []pair
+}
+
+// pair is an external id beside an address, or with none (the zero key).
+type pair struct {
+	address                     key
+	explicitAt, eventAt, nameAt int64
+}
+
+// address is what has been said of an address.
+type address struct {
+	id     ID // of the user who is known by it alone
+	loaded bool
+	seenBy *Flight
+	alone  pair
+	hold   Hold
+}
+
+// MaxPairs bounds the addresses kept for one external id. One that comes with more is no person's, but a
+// mistake of the sender's ("null", "guest"): that it is known is decided by the first of them.
+const MaxPairs = 64
+
+// NewIdentities makes a cache of about size external ids and as many addresses.
+func NewIdentities(size int) *Identities {
+	return &Identities{half: max(size/2, 1), persons: newCache[person](), addresses: newCache[address](), organizations: newCache[organization](), conversations: newCache[struct{}](), flights: map[*Flight]chan struct{}{}}
+}
+
+// Stats is how the cache fares.
+type Stats struct {
+	Entries      int
+	Hits, Misses uint64
+}
+
+// Stats tells how the cache fares.
+func (i *Identities) Stats() Stats {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return Stats{i.persons.len() + i.addresses.len(), i.hits, i.misses}
+}
+
+// forget makes room if it may. What a flight has used stays until it has landed: it may know what is not
+// written down yet. An entry that was used since the last turn but one is here still, so it is enough that
+// all flights began after the last.
+func (i *Identities) forget() {
+	for f := range i.flights {
+		if f.began < i.turn {
+			return
+		}
+	}
+	if len(i.persons.young) < i.half && len(i.addresses.young) < i.half {
+		return
+	}
+	i.turn++
+	i.persons.turn()
+	i.addresses.turn()
+}
+
+// Change is what a claim changes.
+type Change struct {
+	News  bool // it says what has not been said
+	Moved bool // somebody may be somebody else by it: whoever has its external id or its address, and
+	From  ID   // who held the address, if anybody did
+}
+
+// Merge takes up what another loader has learnt. What is not here is looked up when it is needed. Whom stored events
+// are about may change by it, whatever is known here: what was looked up meanwhile has changed nothing of them.
+func (i *Identities) Merge(c *Claim) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	scope := hash(c.Workspace)
+	var p *person
+	var a *address
+	var addressKey key
+	if c.ExternalID != nil {
+		p = i.persons.peek(hash(c.ExternalID).in(scope))
+	}
+	if c.Email != nil {
+		addressKey = hash(c.Email).in(scope)
+		a = i.addresses.peek(addressKey)
+	}
+	i.learn(p, a, addressKey, c)
+}
+
+// learn adds a claim to what is known of its external id and its address; either may be nil.
+func (i *Identities) learn(p *person, a *address, addressKey key, c *Claim) (change Change) {
+	slot, crowded := &pair{addressKey, Never, Never, Never}, false
+	switch {
+	case p != nil:
+		slot, crowded = p.pair(slot)
+	case a != nil:
+		slot = &a.alone
+	}
+	change.News = earlier(&slot.explicitAt, c.Explicit.At)
+	change.News = earlier(&slot.eventAt, c.Event.At) || change.News
+	if c.FirstName.Text != nil {
+		change.News = earlier(&slot.nameAt, c.FirstName.At) || change.News
+	}
+	change.News = change.News && !crowded
+	if p != nil && !p.explicit && c.Explicit.At != Never {
+		p.explicit, change.News, change.Moved = true, true, true
+	}
+	if a == nil {
+		return change
+	}
+	hold := holdOf(c.ExternalID != nil, slot.explicitAt, slot.eventAt, c.UserID)
+	if !hold.before(&a.hold) {
+		return change
+	}
+	change.News = true
+	if a.hold.UserID != hold.UserID {
+		change.From = a.hold.UserID
+		// An address that nobody held is on no event before this one; but the external id may be.
+		change.Moved = change.Moved || a.hold.Strength != Unclaimed || p != nil && !i.known(p)
+	}
+	a.hold = hold
+	return change
+}
+
+func earlier(at *int64, than int64) bool {
+	if than < *at {
+		*at = than
+		return true
+	}
+	return false
+}
+
+// pair finds what is known of the person beside an address. If there is no room for more, it is blank.
+func (p *person) pair(blank *pair) (slot *pair, crowded bool) {
+	for j := range p.pairs {
+		if p.pairs[j].address == blank.address {
+			return &p.pairs[j], false
+		}
+	}
+	if len(p.pairs) == MaxPairs {
+		return blank, true
+	}
+	p.pairs = append(p.pairs, *blank)
+	return &p.pairs[len(p.pairs)-1], false
+}
+
+// known tells whether an external id is a user's: somebody named it on purpose, or an address is its own.
+func (i *Identities) known(p *person) bool {
+	if p.explicit {
+		return true
+	}
+	for j := range p.pairs {
+		if a := i.addresses.peek(p.pairs[j].address); a != nil && a.hold.UserID == p.id {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve is who it is: by external id, then by address.
+func (i *Identities) resolve(p *person, a *address) (id ID, ok bool) {
+	if p != nil && (p.explicit || a != nil && a.hold.UserID == p.id || i.known(p)) {
+		return p.id, true
+	}
+	if a != nil && a.hold.Strength != Unclaimed {
+		return a.hold.UserID, true
+	}
+	return ID{}, false
+}

@@ -1,0 +1,43 @@
+package attribution
+
+// organization is what has been said of one.
+type organization struct {
+	id                          ID
+	explicitAt, eventAt, nameAt int64
+}
+
+// LearnOrganization adds a claim, fills in its id and tells whether it says anything that has not been written
+// down since the organization came into the cache. One that has left it is written down again, which changes
+// nothing. The caller holds the lock.
+func (i *Identities) LearnOrganization(c *OrganizationClaim) (news bool) {
+	k := hash(c.ExternalID).in(hash(c.Workspace))
+	o := i.organizations.get(k)
+	if o == nil {
+		if len(i.organizations.young) >= i.half {
+			i.organizations.turn()
+		}
+		o = &organization{OrganizationID(c.Workspace, c.ExternalID), Never, Never, Never}
+		i.organizations.put(k, o)
+	}
+	c.OrganizationID = o.id
+	news = earlier(&o.explicitAt, c.Explicit.At)
+	news = earlier(&o.eventAt, c.Event.At) || news
+	if c.FirstName.Text != nil {
+		news = earlier(&o.nameAt, c.FirstName.At) || news
+	}
+	return news
+}
+
+// MeetConversation tells whether a conversation is met for the first time since it came into the cache. The caller
+// holds the lock.
+func (i *Identities) MeetConversation(product, externalID []byte) (first bool) {
+	k := hash(externalID).in(hash(product))
+	if i.conversations.get(k) != nil {
+		return false
+	}
+	if len(i.conversations.young) >= i.half {
+		i.conversations.turn()
+	}
+	i.conversations.put(k, &struct{}{})
+	return true
+}

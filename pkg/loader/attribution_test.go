@@ -1,0 +1,420 @@
+package loader
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// said is one message of a scenario.
+type said struct {
+	kind         stream.Kind
+	workspace    string
+	product      string
+	id           string // insert id of an event, of the api
+	user, email  string
+	conversation string
+	organization string
+	at           time.Time
+}
+
+var noon = time.Date(2026, 5, 18, 12, 0, 0, 0, time.UTC)
+
+func (s *said) message(t testing.TB) []byte {
+	fields := map[string]any{}
+	set := func(name, value string) {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	set("externalUserId", s.user)
+	at := s.at.Format("2006-01-02T15:04:05.000Z")
+	switch s.kind {
+	case stream.KindEvent:
+		set("insertId", s.id)
+		set("eventType", "Upgrade")
+		set("eventAt", at)
+		set("externalOrganizationId", s.organization)
+		set("externalConversationId", s.conversation)
+		if s.email != "" {
+			fields["userHints"] = map[string]string{"email": s.email, "name": "name of " + s.id}
+		}
+	case stream.KindIdentify:
+		set("email", s.email)
+		set("name", "N "+s.user+s.email)
+		set("timestamp", at)
+		set("externalOrganizationId", s.organization)
+	case stream.KindConversation:
+		set("externalConversationId", s.conversation)
+		set("email", s.email)
+		set("timestamp", at)
+	}
+	b, err := json.Marshal(fields)
+	require.NoError(t, err)
+	return b
+}
+
+// say sends messages as the edge does, each as received a little later than the one before.
+func (w *world) say(t testing.TB, messages ...said) {
+	t.Helper()
+	var config stream.ProducerConfig
+	require.NoError(t, kong.ApplyDefaults(&config))
+	p, err := w.client.NewProducer("say", config)
+	require.NoError(t, err)
+	defer p.Close(context.Background())
+	out := p.Begin(len(messages), nil)
+	for i := range messages {
+		m := &messages[i]
+		source := &stream.Source{Workspace: m.workspace, Product: m.product, Connection: "c", Provider: "api"}
+		out.Message(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.message(t), nil)
+	}
+	require.NoError(t, out.Send(t.Context()))
+}
+
+func happened(id, user, email string, at time.Duration) said {
+	return said{kind: stream.KindEvent, workspace: "w", product: "p", id: id, user: user, email: email, at: noon.Add(at)}
+}
+
+func identify(user, email string, at time.Duration) said {
+	return said{kind: stream.KindIdentify, workspace: "w", product: "p", user: user, email: email, at: noon.Add(at)}
+}
+
+func activity(conversation, user, email string, at time.Duration) said {
+	return said{kind: stream.KindConversation, workspace: "w", product: "p", conversation: conversation, user: user, email: email, at: noon.Add(at)}
+}
+
+// become waits for the events to be about whom they should be: for each, by its id, "user conversation".
+func (w *world) become(t testing.TB, want map[string]string) {
+	t.Helper()
+	got := w.attributed(t)
+	for deadline := time.Now().Add(time.Minute); !maps.Equal(got, want) && time.Now().Before(deadline); got = w.attributed(t) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	require.Equal(t, want, got)
+}
+
+// attributed reads whom each event is about: names for the ids of users and conversations, "-" for none.
+func (w *world) attributed(t testing.TB) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	for line := range strings.Lines(w.db.Exec(t, `SELECT substring(insert_id, 5), ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-') FROM outcomes`)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		got[f[0]] = w.named(f[1]) + " " + w.named(f[2])
+	}
+	return got
+}
+
+// named turns ids of the few names that tests use back into them.
+func (w *world) named(id string) string {
+	for i := range 40 {
+		for _, name := range []string{fmt.Sprintf("u%d", i), fmt.Sprintf("%d@x.io", i), fmt.Sprintf("c%d", i)} {
+			for _, workspace := range []string{"w", "w2"} {
+				if id == attribution.UserID([]byte(workspace), []byte(name)).String() || id == attribution.AddressID([]byte(workspace), []byte(name)).String() {
+					return strings.TrimPrefix(workspace, "w") + name
+				}
+			}
+			for _, product := range []string{"p", "p2", "p3"} {
+				if id == attribution.ConversationID([]byte(product), []byte(name)).String() {
+					return strings.TrimPrefix(product, "p") + name
+				}
+			}
+		}
+	}
+	return id
+}
+
+func TestUsersAreFoundByExternalIDThenByAddress(t *testing.T) {
+	w := newWorld(t, 2)
+	w.load(t)
+	w.say(t,
+		identify("u1", "1@x.io", 0),
+		happened("by id", "u1", "", 0),
+		happened("by address", "", "1@X.io", 0),
+		happened("by address, the id being unknown", "u2", "1@x.io", 0),
+		happened("by id, whatever the address", "u1", "3@x.io", 0),
+		happened("made by address", "", "4@x.io", 0),
+		happened("made with an id", "u5", "5@x.io", 0),
+		happened("the one who was made", "u5", "", time.Hour),
+		happened("unknown", "u6", "", 0),
+		happened("nobody", "", "", 0),
+	)
+	w.become(t, map[string]string{
+		"by id": "u1 -", "by address": "u1 -", "by address, the id being unknown": "u1 -", "by id, whatever the address": "u1 -",
+		"made by address": "4@x.io -", "made with an id": "u5 -", "the one who was made": "u5 -", "unknown": "- -", "nobody": "- -",
+	})
+	require.Equal(t, "4@x.io\tanalytics\tapi\nu1\tidentify\tapi\nu5\tanalytics\tapi",
+		w.db.Exec(t, "SELECT ifNull(external_user_id, email) AS who, created_from, source FROM users ORDER BY who"))
+}
+
+func TestLateNewsChangesStoredEvents(t *testing.T) {
+	w := newWorld(t, 2)
+	w.load(t)
+	w.say(t, happened("a", "u1", "", 0), happened("b", "", "1@x.io", 0), happened("c", "u2", "1@x.io", 0), happened("d", "u2", "", 0))
+	w.become(t, map[string]string{"a": "- -", "b": "u2 -", "c": "u2 -", "d": "u2 -"})
+	w.say(t, identify("u1", "1@x.io", 0))
+	w.become(t, map[string]string{"a": "u1 -", "b": "u1 -", "c": "u1 -", "d": "- -"})
+	require.Equal(t, "u1", w.db.Exec(t, "SELECT external_user_id FROM users"))
+	w.say(t, activity("c1", "", "1@x.io", -time.Minute))
+	w.become(t, map[string]string{"a": "u1 c1", "b": "u1 c1", "c": "u1 c1", "d": "- -"})
+}
+
+func TestAMadeUserIsReusedAndKeepsItsMark(t *testing.T) {
+	w := newWorld(t, 1)
+	w.load(t)
+	w.say(t, happened("a", "u1", "1@x.io", 0))
+	w.become(t, map[string]string{"a": "u1 -"})
+	const users = "SELECT created_from, source, JSONExtractString(properties, 'created_from'), JSONExtractString(properties, 'source'), email, name FROM users"
+	require.Equal(t, "analytics\tapi\tanalytics\tapi\t1@x.io\tname of a", w.db.Exec(t, users))
+	w.say(t, identify("u1", "2@x.io", time.Minute))
+	eventually(t, func() bool { return w.db.Exec(t, users) == "analytics\tapi\tanalytics\tapi\t2@x.io\tN u12@x.io" }, "the row is reused")
+}
+
+func TestTheLookBackEndsAreIncluded(t *testing.T) {
+	w := newWorld(t, 1)
+	w.load(t)
+	w.say(t, activity("c1", "u1", "", 0), activity("c2", "u1", "", time.Minute), activity("c3", "u2", "", 0),
+		happened("at once", "u1", "", 0),
+		happened("before", "u1", "", -time.Millisecond),
+		happened("the latest", "u1", "", 2*time.Minute),
+		happened("15 minutes", "u1", "", 16*time.Minute),
+		happened("a millisecond more", "u1", "", 16*time.Minute+time.Millisecond),
+		happened("another user", "u2", "", 15*time.Minute),
+	)
+	named := happened("named", "u1", "", time.Minute)
+	named.conversation = "c3"
+	unknown := happened("unknown", "u1", "", time.Minute)
+	unknown.conversation = "c9"
+	elsewhere := happened("elsewhere", "u1", "", time.Minute)
+	elsewhere.product = "p2"
+	w.say(t, named, unknown, elsewhere)
+	w.become(t, map[string]string{
+		"at once": "u1 c1", "before": "u1 -", "the latest": "u1 c2", "15 minutes": "u1 c2", "a millisecond more": "u1 -", "another user": "u2 c3",
+		"named": "u1 c3", "unknown": "u1 -", "elsewhere": "u1 -",
+	})
+}
+
+// A scenario is many messages with few names, so that everything gets into the way of everything.
+func scenario(r *rand.Rand, n int) []said {
+	pick := func(prefix, suffix string, of int) string {
+		if i := r.IntN(of + 2); i < of {
+			return fmt.Sprintf("%s%d%s", prefix, i, suffix)
+		}
+		return ""
+	}
+	var list []said
+	for i := range n {
+		s := said{workspace: "w", product: []string{"p", "p2"}[r.IntN(2)], user: pick("u", "", 6), email: pick("", "@x.io", 6),
+			at: noon.Add(time.Duration(r.IntN(40)) * 3 * time.Minute)}
+		if r.IntN(8) == 0 {
+			s.workspace, s.product = "w2", "p3"
+		}
+		switch r.IntN(8) {
+		case 0:
+			s.kind = stream.KindIdentify
+			if s.user+s.email == "" {
+				s.user = "u0"
+			}
+		case 1, 2:
+			s.kind = stream.KindConversation
+			s.conversation = fmt.Sprintf("c%d", r.IntN(8))
+		default:
+			s.kind, s.id = stream.KindEvent, fmt.Sprintf("e%d", i)
+			if r.IntN(4) == 0 {
+				s.conversation = fmt.Sprintf("c%d", r.IntN(12))
+			}
+			s.organization = pick("o", "", 3)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// expected says whom the events of a scenario are about, from the rules and not from what the loader does.
+func expected(all []said) map[string]string {
+	type name struct{ workspace, name string }
+	type claim struct {
+		strength int
+		at       time.Time
+		user     string
+	}
+	owner, explicit := map[name]claim{}, map[name]bool{}
+	id := func(s *said) []byte {
+		i := attribution.UserID([]byte(s.workspace), []byte(s.user))
+		return i[:]
+	}
+	ids := map[name][]byte{}
+	for i := range all {
+		s := &all[i]
+		user := name{s.workspace, s.user}
+		if s.user != "" && s.kind != stream.KindEvent {
+			explicit[user] = true
+		}
+		if s.user == "" || s.email == "" {
+			continue
+		}
+		ids[user] = id(s)
+	}
+	firstExplicit := map[[3]string]bool{}
+	for i := range all {
+		if s := &all[i]; s.kind != stream.KindEvent && s.user != "" && s.email != "" {
+			firstExplicit[[3]string{s.workspace, s.user, s.email}] = true
+		}
+	}
+	for i := range all {
+		s := &all[i]
+		if s.email == "" {
+			continue
+		}
+		c := claim{strength: 1, at: s.at, user: s.user}
+		switch {
+		case s.user == "":
+			c = claim{strength: 2}
+		case s.kind != stream.KindEvent:
+			c.strength = 0
+		case firstExplicit[[3]string{s.workspace, s.user, s.email}]:
+			continue // what says it on purpose counts
+		}
+		email := name{s.workspace, s.email}
+		o, ok := owner[email]
+		order := cmp.Or(cmp.Compare(c.strength, o.strength), c.at.Compare(o.at), bytes.Compare(ids[name{s.workspace, c.user}], ids[name{s.workspace, o.user}]))
+		if !ok || order < 0 {
+			owner[email] = c
+		}
+	}
+	known := func(u name) bool {
+		if explicit[u] {
+			return true
+		}
+		for email, o := range owner {
+			if email.workspace == u.workspace && o.strength < 2 && o.user == u.name {
+				return true
+			}
+		}
+		return false
+	}
+	resolve := func(s *said) string {
+		if s.user != "" && known(name{s.workspace, s.user}) {
+			return s.user
+		}
+		if s.email == "" {
+			return ""
+		}
+		if o := owner[name{s.workspace, s.email}]; o.strength < 2 {
+			return o.user
+		}
+		return s.email
+	}
+	want := map[string]string{}
+	for i := range all {
+		s := &all[i]
+		if s.kind != stream.KindEvent {
+			continue
+		}
+		user := resolve(s)
+		best := claim{}
+		for j := range all {
+			a := &all[j]
+			if a.kind != stream.KindConversation || a.product != s.product {
+				continue
+			}
+			if s.conversation != "" {
+				if a.conversation == s.conversation {
+					best.user = s.conversation
+				}
+				continue
+			}
+			if user == "" || resolve(a) != user || a.at.After(s.at) || s.at.Sub(a.at) > attribution.LookBack {
+				continue
+			}
+			ia, ib := attribution.ConversationID([]byte(s.product), []byte(a.conversation)), attribution.ConversationID([]byte(s.product), []byte(best.user))
+			if best.user == "" || a.at.After(best.at) || a.at.Equal(best.at) && bytes.Compare(ia[:], ib[:]) > 0 {
+				best = claim{at: a.at, user: a.conversation}
+			}
+		}
+		about := func(prefix, of string) string {
+			if of == "" {
+				return "-"
+			}
+			return prefix + of
+		}
+		want[s.id] = about(strings.TrimPrefix(s.workspace, "w"), user) + " " + about(strings.TrimPrefix(s.product, "p"), best.user)
+	}
+	return want
+}
+
+var (
+	firstSeed = flag.Uint64("first-seed", 0, "seed of the first scenario")
+	seeds     = flag.Uint64("seeds", 2, "scenarios to run in three orders each")
+)
+
+// Whatever the order of arrival, however often each message comes and however the loader is stopped in between:
+// the end is the same.
+func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 4))
+			messages := scenario(r, 120)
+			want := expected(messages)
+			var tables []string
+			for order := range 3 {
+				w := newWorld(t, 3)
+				w.config.IdentityCache = []int{2, 100_000, 10}[order]
+				arrivals := slices.Clone(messages)
+				for range 30 {
+					arrivals = append(arrivals, messages[r.IntN(len(messages))])
+				}
+				if order > 0 {
+					r.Shuffle(len(arrivals), func(i, j int) { arrivals[i], arrivals[j] = arrivals[j], arrivals[i] })
+				}
+				w.arrive(t, r, arrivals)
+				w.become(t, want)
+				tables = append(tables, w.people(t))
+			}
+			require.Equal(t, tables[0], tables[1])
+			require.Equal(t, tables[0], tables[2])
+		})
+	}
+}
+
+// arrive sends messages in parts, to loaders that are stopped, and once to one that is killed.
+func (w *world) arrive(t testing.TB, r *rand.Rand, arrivals []said) {
+	for killed := false; len(arrivals) > 0; {
+		n := min(1+r.IntN(60), len(arrivals))
+		w.say(t, arrivals[:n]...)
+		arrivals = arrivals[n:]
+		switch {
+		case r.IntN(2) == 0:
+			l := w.load(t)
+			time.Sleep(time.Duration(r.IntN(500)) * time.Millisecond)
+			l.stop(t)
+		case !killed:
+			killed = true
+			child := w.child(t)
+			time.Sleep(time.Duration(200+r.IntN(500)) * time.Millisecond)
+			require.NoError(t, child.Process.Kill())
+			_ = child.Wait() // it was killed
+		}
+	}
+	w.load(t)
+	w.load(t)
+}
+
+func (w *world) people(t testing.TB) string {
+	return w.db.Exec(t, "SELECT * FROM users ORDER BY user_id") + "\n" + w.db.Exec(t, "SELECT * FROM organizations ORDER BY organization_id") + "\n" +
+		w.db.Exec(t, "SELECT * FROM conversations ORDER BY conversation_id")
+}

@@ -1,0 +1,332 @@
+package loader
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// attributor is what the lanes share to find out whom events are about, and the one who works news into events
+// that are stored already. What it does can be done twice, and half: whatever is lost with the process is in
+// ClickHouse, and is learnt again from there.
+type attributor struct {
+	service    *Service
+	identities *attribution.Identities
+	lookup     *warehouse.Lookup
+	writer     uint64 // of what is learnt
+	wake       chan struct{}
+
+	mu      sync.Mutex
+	pending news
+	since   time.Time         // when the oldest of it came
+	owed    []warehouse.Block // learnt by lanes that were given up before they could write it down
+	opened  []int32           // partitions that have come since the last pass
+
+	// Of the one goroutine that works news in:
+	learntTo time.Time // what other loaders have written up to here is worked in
+	caughtUp time.Time // up to here, also what this process may have left undone in an earlier life
+	saved    time.Time
+	polled   time.Time
+}
+
+func newAttributor(s *Service) (*attributor, error) {
+	lookup, err := warehouse.NewLookup(s.config.Warehouse)
+	if err != nil {
+		return nil, err
+	}
+	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache), wake: make(chan struct{}, 1)}, nil
+}
+
+// announce has news worked in.
+func (a *attributor) announce(n *news) {
+	if n.empty() {
+		return
+	}
+	a.mu.Lock()
+	if a.pending.empty() {
+		a.since = time.Now()
+	}
+	a.pending.add(n)
+	a.mu.Unlock()
+	a.rouse()
+}
+
+// lag is how long the oldest news has been waiting, in seconds.
+func (a *attributor) lag() float64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.pending.empty() {
+		return 0
+	}
+	return time.Since(a.since).Seconds()
+}
+
+func (a *attributor) rouse() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// owe has what a lane has learnt written down without it.
+func (a *attributor) owe(blocks []warehouse.Block, n *news) {
+	a.mu.Lock()
+	a.owed = append(a.owed, blocks...)
+	a.mu.Unlock()
+	a.announce(n)
+}
+
+// open has a partition's events looked through for what has been learnt since its last loader did.
+func (a *attributor) open(p stream.Partition) {
+	if p.Topic != a.service.deps.Stream.Topics().Ingest {
+		return
+	}
+	a.mu.Lock()
+	a.opened = append(a.opened, p.ID)
+	a.mu.Unlock()
+	a.rouse()
+}
+
+const (
+	passPause    = 200 * time.Millisecond // between two passes, at least;
+	passShare    = 4                      // and as many times as long as the pass took, so that it does not live off the server
+	pollInterval = 3 * time.Second        // how often what others have learnt is read
+	saveInterval = 10 * time.Second       // how often progress is
+)
+
+// start has news worked in until ctx ends or stop is called.
+func (a *attributor) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { a.run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// run works news in until ctx ends.
+func (a *attributor) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		start := time.Now()
+		if err := a.pass(ctx); err != nil && ctx.Err() == nil {
+			a.service.metrics.retries.WithLabelValues("attribute stored events").Inc()
+			a.service.deps.Log.Warn("cannot attribute stored events anew, trying again", "error", err)
+		}
+		took := time.Since(start)
+		a.service.metrics.pass.Observe(took.Seconds())
+		sleep(ctx, max(passPause, passShare*took))
+		select {
+		case <-a.wake:
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// pass works in all news there are. They are taken first: what they tell of is written down, or owed, by then.
+func (a *attributor) pass(ctx context.Context) error {
+	a.mu.Lock()
+	n, since := a.pending, a.since
+	a.pending = news{}
+	a.mu.Unlock()
+	err := a.take(ctx, &n)
+	if err != nil {
+		a.mu.Lock()
+		a.pending.add(&n)
+		a.since = since
+		a.mu.Unlock()
+		return err
+	}
+	return a.save(ctx)
+}
+
+func (a *attributor) take(ctx context.Context, n *news) error {
+	if err := a.payBack(ctx); err != nil {
+		return err
+	}
+	if err := a.resume(ctx); err != nil {
+		return err
+	}
+	to, err := a.learn(ctx, n)
+	if err != nil {
+		return err
+	}
+	if !n.empty() {
+		if err := a.workIn(ctx, n); err != nil {
+			return err
+		}
+	}
+	a.learntTo = to
+	return nil
+}
+
+// payBack writes down what is owed.
+func (a *attributor) payBack(ctx context.Context) error {
+	a.mu.Lock()
+	owed := a.owed
+	a.owed = nil
+	a.mu.Unlock()
+	for i, block := range owed {
+		if err := a.lookup.Insert(ctx, block); err != nil {
+			a.mu.Lock()
+			a.owed = append(a.owed, owed[i:]...)
+			a.mu.Unlock()
+			return err
+		}
+	}
+	return nil
+}
+
+// resume goes back to where the last loaders of the partitions that have come were. An insert that they were at
+// may have been seen late.
+func (a *attributor) resume(ctx context.Context) error {
+	a.mu.Lock()
+	opened := a.opened
+	a.opened = nil
+	a.mu.Unlock()
+	if len(opened) == 0 {
+		return nil
+	}
+	err := a.goBack(ctx, opened)
+	if err != nil {
+		a.mu.Lock()
+		a.opened = append(a.opened, opened...)
+		a.mu.Unlock()
+	}
+	return err
+}
+
+func (a *attributor) goBack(ctx context.Context, opened []int32) error {
+	progress, err := a.lookup.Progress(ctx, a.service.config.Consumer.Group)
+	if err != nil {
+		return err
+	}
+	now, err := a.lookup.Settled(ctx)
+	if err != nil {
+		return err
+	}
+	if a.learntTo.IsZero() {
+		a.learntTo = now
+	}
+	a.caughtUp = now.Add(warehouse.Settling)
+	for _, id := range opened {
+		from := time.Time{}
+		if at, ok := progress[id]; ok {
+			from = at.Add(-a.service.config.Warehouse.Timeout)
+		}
+		if from.Before(a.learntTo) {
+			a.learntTo = from
+		}
+	}
+	return nil
+}
+
+// learn reads what other loaders have learnt, and what this one may have left undone in an earlier life.
+func (a *attributor) learn(ctx context.Context, n *news) (to time.Time, err error) {
+	behind := a.learntTo.Before(a.caughtUp)
+	if !behind && time.Since(a.polled) < pollInterval {
+		return a.learntTo, nil
+	}
+	a.polled = time.Now()
+	but := a.writer
+	if behind {
+		but = 0 // what this one has written before a partition came to it counts too
+	}
+	learnt, err := a.lookup.LearntSince(ctx, a.learntTo, but)
+	if err != nil {
+		return to, err
+	}
+	var addresses []attribution.Name
+	for i := range learnt.Claims {
+		c := &learnt.Claims[i]
+		a.identities.Merge(c)
+		n.move(c, attribution.ID{})
+		if c.Email != nil {
+			addresses = append(addresses, attribution.Name{Workspace: c.Workspace, Name: c.Email})
+		}
+	}
+	if len(addresses) > 0 {
+		holders, err := a.lookup.Holders(ctx, addresses)
+		if err != nil {
+			return to, err
+		}
+		n.from = append(n.from, holders...)
+	}
+	if behind {
+		err = a.recall(ctx, n, learnt.To)
+		if learnt.To.Before(a.caughtUp) {
+			a.rouse()
+		}
+	}
+	return learnt.To, err
+}
+
+// recall takes activities for news that may not have been worked in.
+func (a *attributor) recall(ctx context.Context, n *news, to time.Time) error {
+	mine, err := a.products(ctx, nil)
+	if err != nil || len(mine) == 0 {
+		return err
+	}
+	activities, err := a.lookup.ActivitiesSince(ctx, mine, a.learntTo, to)
+	for _, activity := range activities {
+		n.meet(activity.Product, activity.Conversation)
+		if activity.UserID != (attribution.ID{}) {
+			n.act(warehouse.ProductUser{Product: activity.Product, User: activity.UserID}, activity.At)
+		}
+	}
+	return err
+}
+
+// save notes the progress, now and then.
+func (a *attributor) save(ctx context.Context) error {
+	if time.Since(a.saved) < saveInterval {
+		return nil
+	}
+	if owned := a.service.ingestPartitions(); len(owned) > 0 {
+		if err := a.lookup.SaveProgress(ctx, a.service.config.Consumer.Group, owned, a.learntTo); err != nil {
+			return err
+		}
+	}
+	a.saved = time.Now()
+	return nil
+}
+
+// products are those of workspaces, or of all, whose partitions are this loader's.
+func (a *attributor) products(ctx context.Context, workspaces []string) ([]string, error) {
+	all, err := a.lookup.Products(ctx, workspaces)
+	if err != nil {
+		return nil, err
+	}
+	partitions, err := a.service.deps.Stream.IngestPartitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	owned := map[int32]bool{}
+	for _, id := range a.service.ingestPartitions() {
+		owned[id] = true
+	}
+	var mine []string
+	for _, list := range all {
+		for _, product := range list {
+			if owned[stream.PartitionOf(product, partitions)] {
+				mine = append(mine, product)
+			}
+		}
+	}
+	return mine, nil
+}

@@ -1,0 +1,110 @@
+package loader
+
+import (
+	"context"
+	"math"
+
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// questions are what has to be looked up to know the conversations of events: whether the one that an event names
+// is known, and what its user was active in before.
+type questions struct {
+	names    map[warehouse.ConversationName][]int // and the events that name it
+	users    map[warehouse.ProductUser]struct{}
+	from, to int64
+}
+
+func newQuestions() *questions {
+	return &questions{names: map[warehouse.ConversationName][]int{}, users: map[warehouse.ProductUser]struct{}{}, from: math.MaxInt64, to: math.MinInt64}
+}
+
+func (q *questions) name(product, conversation string, event int) {
+	key := warehouse.ConversationName{Product: product, Name: conversation}
+	q.names[key] = append(q.names[key], event)
+}
+
+func (q *questions) ask(u warehouse.ProductUser, at int64) {
+	q.users[u] = struct{}{}
+	q.from, q.to = min(q.from, at-attribution.LookBack.Milliseconds()), max(q.to, at)
+}
+
+// answers are what was found.
+type answers struct {
+	questions  *questions
+	known      []warehouse.ConversationName
+	activities map[warehouse.ProductUser]attribution.Activities
+}
+
+func (q *questions) answer(ctx context.Context, lookup *warehouse.Lookup) (a answers, err error) {
+	a.questions = q
+	if len(q.names) > 0 {
+		wanted := make([]warehouse.ConversationName, 0, len(q.names))
+		for name := range q.names {
+			wanted = append(wanted, name)
+		}
+		if a.known, err = lookup.Conversations(ctx, wanted); err != nil {
+			return a, err
+		}
+	}
+	if len(q.users) > 0 {
+		a.activities, err = lookup.ActivitiesOf(ctx, q.users, q.from, q.to)
+	}
+	return a, err
+}
+
+// named passes each event that names a known conversation to set.
+func (a *answers) named(set func(event int, conversation attribution.ID)) {
+	for _, name := range a.known {
+		id := attribution.ConversationID([]byte(name.Product), []byte(name.Name))
+		for _, event := range a.questions.names[name] {
+			set(event, id)
+		}
+	}
+}
+
+// converse finds the conversations of a chunk's events. The chunk's own activities are written down by now.
+func (b *boarding) converse() error {
+	rows := b.events.borrow()
+	var found answers
+	err := b.lane.retry("look up conversations", func(ctx context.Context) (err error) {
+		if err := b.lane.products.askForActivity(ctx, b.a.lookup); err != nil {
+			return err
+		}
+		q := newQuestions()
+		for s := rows.Subjects(); s.Next(); {
+			if s.ExternalConversationID != nil {
+				q.name(string(s.Product), string(s.ExternalConversationID), s.Row)
+			} else if u, ok := b.looksBack(&s); ok {
+				q.ask(u, s.At)
+			}
+		}
+		found, err = q.answer(ctx, b.a.lookup)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	found.named(rows.SetConversation)
+	if len(found.activities) == 0 {
+		return nil
+	}
+	for s := rows.Subjects(); s.Next(); {
+		if u, ok := b.looksBack(&s); ok {
+			if id, ok := found.activities[u].LatestBefore(s.At); ok {
+				rows.SetConversation(s.Row, id)
+			}
+		}
+	}
+	return nil
+}
+
+// looksBack tells whose activities decide about an event, if any do.
+func (b *boarding) looksBack(s *warehouse.Subjects) (u warehouse.ProductUser, ok bool) {
+	if s.ExternalConversationID != nil || !b.lane.products.active(s.Product) {
+		return u, false
+	}
+	id, ok := b.events.rows.User(s.Row)
+	return warehouse.ProductUser{Product: string(s.Product), User: id}, ok
+}

@@ -1,0 +1,56 @@
+package loader
+
+import (
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// news is what may make stored rows be about somebody else.
+type news struct {
+	moved         []moved
+	from          []attribution.ID               // who held an address before
+	conversations []warehouse.ConversationName   // that have become known
+	active        map[warehouse.ProductUser]span // of users who have been active
+}
+
+// moved is a pair of an external id and an address, either may be "", that is somebody else by now.
+type moved struct{ workspace, externalID, email string }
+
+// span is a time in which events may follow from an activity, in Unix milliseconds.
+type span = [2]int64
+
+func (n *news) empty() bool { return len(n.moved)+len(n.from)+len(n.conversations)+len(n.active) == 0 }
+
+func (n *news) move(c *attribution.Claim, from attribution.ID) {
+	n.moved = append(n.moved, moved{string(c.Workspace), string(c.ExternalID), string(c.Email)})
+	if from != (attribution.ID{}) {
+		n.from = append(n.from, from)
+	}
+}
+
+func (n *news) meet(product, conversation string) {
+	n.conversations = append(n.conversations, warehouse.ConversationName{Product: product, Name: conversation})
+}
+
+func (n *news) act(u warehouse.ProductUser, at int64) {
+	n.stretch(u, span{at, at + attribution.LookBack.Milliseconds()})
+}
+
+func (n *news) stretch(u warehouse.ProductUser, s span) {
+	if n.active == nil {
+		n.active = map[warehouse.ProductUser]span{}
+	}
+	if known, ok := n.active[u]; ok {
+		s = span{min(s[0], known[0]), max(s[1], known[1])}
+	}
+	n.active[u] = s
+}
+
+func (n *news) add(o *news) {
+	n.moved = append(n.moved, o.moved...)
+	n.from = append(n.from, o.from...)
+	n.conversations = append(n.conversations, o.conversations...)
+	for u, s := range o.active {
+		n.stretch(u, s)
+	}
+}

@@ -1,0 +1,178 @@
+package loader
+
+import (
+	"context"
+
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// workIn brings the stored rows that news may touch up to date: first activities, whose users decide about
+// conversations, and then, when all blocks that may not know the news have landed, events.
+func (a *attributor) workIn(ctx context.Context, n *news) error {
+	affected, err := a.affected(ctx, n)
+	if err != nil || len(affected.Products) == 0 {
+		return err
+	}
+	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, n) })
+	if err != nil {
+		return err
+	}
+	affected.Active = n.active
+	if err := a.identities.Await(ctx); err != nil {
+		return err
+	}
+	return a.lookup.Events(ctx, &affected, func(list []warehouse.Stored) error { return a.reviseEvents(ctx, list) })
+}
+
+// affected turns news into questions.
+func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected, error) {
+	w := warehouse.Affected{Users: n.from, Conversations: n.conversations}
+	products := map[string]bool{}
+	workspaces := map[string]bool{}
+	for _, m := range n.moved {
+		workspaces[m.workspace] = true
+		if m.externalID != "" {
+			w.ExternalIDs = append(w.ExternalIDs, attribution.Name{Workspace: []byte(m.workspace), Name: []byte(m.externalID)})
+		}
+		if m.email != "" {
+			w.Addresses = append(w.Addresses, attribution.Name{Workspace: []byte(m.workspace), Name: []byte(m.email)})
+		}
+	}
+	if len(workspaces) > 0 {
+		list := make([]string, 0, len(workspaces))
+		for name := range workspaces {
+			list = append(list, name)
+		}
+		mine, err := a.products(ctx, list)
+		if err != nil {
+			return w, err
+		}
+		for _, p := range mine {
+			products[p] = true
+		}
+	}
+	for u := range n.active {
+		products[u.Product] = true
+	}
+	for _, c := range n.conversations {
+		products[c.Product] = true
+	}
+	for p := range products {
+		w.Products = append(w.Products, p)
+	}
+	return w, nil
+}
+
+// who resolves subjects by all that is known.
+func (a *attributor) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]attribution.ID, error) {
+	flight := a.identities.Begin()
+	defer flight.End()
+	a.identities.Lock()
+	for i := range n {
+		workspace, externalID, email := subject(i)
+		flight.Add([]byte(workspace), present(externalID), present(email))
+	}
+	a.identities.Unlock()
+	if persons, addresses := flight.Missing(); len(persons)+len(addresses) > 0 {
+		claims, holdings, err := a.lookup.Identities(ctx, persons, addresses)
+		if err != nil {
+			return nil, err
+		}
+		flight.Found(claims, holdings)
+	}
+	a.identities.Lock()
+	defer a.identities.Unlock()
+	ids := make([]attribution.ID, n)
+	for i := range ids {
+		ids[i], _ = flight.Resolve(i)
+	}
+	return ids, nil
+}
+
+func present(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, n *news) error {
+	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
+	if err != nil {
+		return err
+	}
+	changed := list[:0]
+	for i := range list {
+		activity := list[i]
+		if activity.UserID == users[i] {
+			continue
+		}
+		for _, user := range []attribution.ID{activity.UserID, users[i]} {
+			if user != (attribution.ID{}) {
+				n.act(warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
+			}
+		}
+		activity.UserID = users[i]
+		changed = append(changed, activity)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	a.service.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
+	return a.lookup.ReviseActivities(ctx, changed)
+}
+
+func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
+	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
+	if err != nil {
+		return err
+	}
+	conversations, err := a.conversations(ctx, list, users)
+	if err != nil {
+		return err
+	}
+	changed := list[:0]
+	for i := range list {
+		event := list[i]
+		if event.UserID != users[i] || event.ConversationID != conversations[i] {
+			event.UserID, event.ConversationID = users[i], conversations[i]
+			changed = append(changed, event)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	a.service.metrics.revised.WithLabelValues("events").Add(float64(len(changed)))
+	return a.lookup.ReviseEvents(ctx, changed)
+}
+
+// conversations finds the conversations of stored events whose users are known.
+func (a *attributor) conversations(ctx context.Context, list []warehouse.Stored, users []attribution.ID) ([]attribution.ID, error) {
+	q := newQuestions()
+	for i := range list {
+		event := &list[i]
+		switch {
+		case event.Conversation != "":
+			q.name(event.Product, event.Conversation, i)
+		case users[i] != attribution.ID{}:
+			q.ask(warehouse.ProductUser{Product: event.Product, User: users[i]}, event.EventAt)
+		}
+	}
+	answers, err := q.answer(ctx, a.lookup)
+	if err != nil {
+		return nil, err
+	}
+	conversations := make([]attribution.ID, len(list))
+	for i := range list {
+		event := &list[i]
+		if event.Conversation != "" {
+			continue
+		}
+		if id, ok := answers.activities[warehouse.ProductUser{Product: event.Product, User: users[i]}].LatestBefore(event.EventAt); ok {
+			conversations[i] = id
+		}
+	}
+	answers.named(func(i int, id attribution.ID) { conversations[i] = id })
+	return conversations, nil
+}

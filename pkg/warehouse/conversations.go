@@ -1,0 +1,98 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/millrace/millrace/pkg/attribution"
+)
+
+// ConversationName is a conversation's external id in a product.
+type ConversationName struct{ Product, Name string }
+
+// Conversations finds which of the conversations are known: those that have had an activity.
+func (l *Lookup) Conversations(ctx context.Context, wanted []ConversationName) (known []ConversationName, err error) {
+	var n names
+	for _, w := range wanted {
+		n.add([]byte(w.Product), []byte(w.Name))
+	}
+	var product, name proto.ColStr
+	columns := proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &name}}
+	err = l.read(ctx, "conversations", `SELECT DISTINCT product_id AS product, external_conversation_id FROM conversation_activity
+		WHERE product_id IN (SELECT scope FROM wanted) AND external_conversation_id IN (SELECT name FROM wanted) AND (product_id, external_conversation_id) IN (SELECT scope, name FROM wanted)`,
+		[]ch.ExternalTable{n.table("wanted")}, columns, func(rows int) error {
+			for row := range rows {
+				known = append(known, ConversationName{product.Row(row), name.Row(row)})
+			}
+			return nil
+		})
+	return known, err
+}
+
+// ProductUser is a user in a product.
+type ProductUser struct {
+	Product string
+	User    attribution.ID
+}
+
+// ActivitiesOf finds what the users have done in the products from one time to another, both included, in Unix
+// milliseconds. They are sorted.
+func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[ProductUser]struct{}, from, to int64) (map[ProductUser]attribution.Activities, error) {
+	var products proto.ColStr
+	var users proto.ColUUID
+	for w := range wanted {
+		products.Append(w.Product)
+		users.Append(w.User)
+	}
+	found := map[ProductUser]attribution.Activities{}
+	var product proto.ColStr
+	var user, conversation proto.ColUUID
+	var at proto.ColInt64
+	columns := proto.Results{{Name: "product", Data: &product}, {Name: "user", Data: &user}, {Name: "conversation_id", Data: &conversation}, {Name: "at", Data: &at}}
+	query := fmt.Sprintf(`SELECT product_id AS product, assumeNotNull(user_id) AS user, conversation_id, toUnixTimestamp64Milli(activity_at) AS at
+		FROM conversation_activity FINAL
+		WHERE product_id IN (SELECT product FROM wanted) AND activity_at BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')
+			AND (product_id, ifNull(user_id, toUUID('00000000-0000-0000-0000-000000000000'))) IN (SELECT product, user FROM wanted)
+		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to))
+	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}}}}
+	err := l.read(ctx, "activities", query, tables, columns, func(rows int) error {
+		for row := range rows {
+			key := ProductUser{product.Row(row), user.Row(row)}
+			found[key] = append(found[key], attribution.Activity{At: at.Row(row), Conversation: conversation.Row(row)})
+		}
+		return nil
+	})
+	for _, activities := range found {
+		activities.Sort()
+	}
+	return found, err
+}
+
+// ProductsWithActivity finds which of the products have any.
+func (l *Lookup) ProductsWithActivity(ctx context.Context, products []string) (some []string, err error) {
+	var wanted, product proto.ColStr
+	for _, p := range products {
+		wanted.Append(p)
+	}
+	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}}
+	err = l.read(ctx, "products with conversations", `SELECT product_id AS product FROM conversation_activity
+		WHERE product_id IN (SELECT product FROM wanted) GROUP BY product_id`, tables,
+		proto.Results{{Name: "product", Data: &product}}, func(rows int) error {
+			for row := range rows {
+				some = append(some, product.Row(row))
+			}
+			return nil
+		})
+	return some, err
+}
+
+// The times that DateTime64 holds, in Unix milliseconds: the years 1900 to 2299.
+const (
+	earliestTime = -2208988800_000
+	latestTime   = 10413791999_999
+)
+
+func clampTime(at int64) int64 { return min(max(at, earliestTime), latestTime) }

@@ -1,0 +1,144 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/millrace/millrace/pkg/attribution"
+)
+
+// Learnt is what other loaders have written down in a span of ClickHouse's own time.
+type Learnt struct {
+	Claims []attribution.Claim
+	To     time.Time // everything up to here has been read
+}
+
+// Settling is how long ago something must have been written to be sure that all that was written before is
+// to be seen. A block that takes longer is written again.
+const Settling = 10 * time.Second
+
+// learntAtOnce bounds what is read at once, except for what was written together.
+const learntAtOnce = 20_000
+
+// LearntSince reads the claims written after a time, the oldest first, and not all at once if there are many:
+// the next call goes on from To. What the writer but has written itself is left out; 0 is nobody.
+func (l *Lookup) LearntSince(ctx context.Context, after time.Time, but uint64) (Learnt, error) {
+	until, err := l.Settled(ctx)
+	if err != nil {
+		return Learnt{}, err
+	}
+	learnt := Learnt{To: until}
+	var r claimResult
+	var written proto.ColInt64
+	query := fmt.Sprintf(`SELECT workspace_id AS workspace, external_user_id, email, user_id AS user, explicit_first.1 AS explicit, event_first.1 AS event, name_first.1 AS named, toUnixTimestamp64Micro(written_at) AS written
+		FROM user_claims WHERE written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC') AND writer != %d
+		ORDER BY written_at LIMIT %d WITH TIES`, after.UnixMicro(), until.UnixMicro(), but, learntAtOnce)
+	last := int64(0)
+	err = l.read(ctx, "what other loaders have learnt", query, nil, append(r.columns(), proto.ResultColumn{Name: "written", Data: &written}), func(rows int) error {
+		for row := range rows {
+			learnt.Claims = append(learnt.Claims, r.claim(row))
+			last = max(last, written.Row(row))
+		}
+		return nil
+	})
+	if len(learnt.Claims) >= learntAtOnce {
+		learnt.To = time.UnixMicro(last).UTC()
+	}
+	return learnt, err
+}
+
+// ActivitiesSince reads the activities of products that were written after a time, as LearntSince does, up to
+// a time that has settled.
+func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, after, until time.Time) (activities []StoredActivity, err error) {
+	var wanted, product, conversation proto.ColStr
+	var at proto.ColInt64
+	var user proto.ColUUID
+	wanted.AppendArr(products)
+	query := fmt.Sprintf(`SELECT product_id AS product, external_conversation_id, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %s) AS user
+		FROM conversation_activity WHERE product_id IN (SELECT product FROM wanted)
+		AND written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC')`, noID, after.UnixMicro(), until.UnixMicro())
+	err = l.read(ctx, "what has been active", query, []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}},
+		proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "at", Data: &at}, {Name: "user", Data: &user}}, func(rows int) error {
+			for row := range rows {
+				activities = append(activities, StoredActivity{Product: product.Row(row), Conversation: conversation.Row(row), At: at.Row(row), UserID: user.Row(row)})
+			}
+			return nil
+		})
+	return activities, err
+}
+
+// Holders finds who holds addresses or is next to hold them, a few of each.
+func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (holders []attribution.ID, err error) {
+	var user proto.ColUUID
+	err = l.read(ctx, "holders of addresses", `SELECT user FROM (
+			SELECT workspace_id, email, external_user_id, any(user_id) AS user, min(explicit_first).1 AS explicit, min(event_first).1 AS event
+			FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted) GROUP BY workspace_id, email, external_user_id)
+		ORDER BY external_user_id = '', explicit, event LIMIT 16 BY workspace_id, email`, []ch.ExternalTable{namesOf(addresses).table("wanted")},
+		proto.Results{{Name: "user", Data: &user}}, func(rows int) error {
+			holders = append(holders, user[:rows]...)
+			return nil
+		})
+	return holders, err
+}
+
+// Settled is the time by ClickHouse's clock before which everything written is to be seen.
+func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
+	var column proto.ColInt64
+	var now time.Time
+	err := l.read(ctx, "the time", "SELECT toUnixTimestamp64Micro(now64(6)) AS now", nil, proto.Results{{Name: "now", Data: &column}}, func(rows int) error {
+		if rows > 0 {
+			now = time.UnixMicro(column.Row(0)).UTC()
+		}
+		return nil
+	})
+	return now.Add(-Settling), err
+}
+
+// Products finds the products of workspaces; none stands for all.
+func (l *Lookup) Products(ctx context.Context, workspaces []string) (products map[string][]string, err error) {
+	var wanted, workspace, product proto.ColStr
+	wanted.AppendArr(workspaces)
+	products = map[string][]string{}
+	err = l.read(ctx, "products", "SELECT DISTINCT workspace_id, product_id FROM products WHERE workspace_id IN (SELECT workspace FROM wanted) OR (SELECT count() FROM wanted) = 0",
+		[]ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "workspace", Data: &wanted}}}},
+		proto.Results{{Name: "workspace_id", Data: &workspace}, {Name: "product_id", Data: &product}}, func(rows int) error {
+			for row := range rows {
+				products[workspace.Row(row)] = append(products[workspace.Row(row)], product.Row(row))
+			}
+			return nil
+		})
+	return products, err
+}
+
+// Progress is how far what was learnt has been worked into each partition's events.
+func (l *Lookup) Progress(ctx context.Context, group string) (progress map[int32]time.Time, err error) {
+	var name, partition = proto.ColStr{}, proto.ColInt32{}
+	var to proto.ColInt64
+	name.Append(group)
+	progress = map[int32]time.Time{}
+	err = l.read(ctx, "how far attribution has come", "SELECT partition, toUnixTimestamp64Micro(max(learnt_to)) AS learnt FROM attribution_progress WHERE loader_group IN (SELECT name FROM wanted) GROUP BY partition",
+		[]ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "name", Data: &name}}}},
+		proto.Results{{Name: "partition", Data: &partition}, {Name: "learnt", Data: &to}}, func(rows int) error {
+			for row := range rows {
+				progress[partition.Row(row)] = time.UnixMicro(to.Row(row)).UTC()
+			}
+			return nil
+		})
+	return progress, err
+}
+
+// SaveProgress notes it.
+func (l *Lookup) SaveProgress(ctx context.Context, group string, partitions []int32, to time.Time) error {
+	b := &block{table: "attribution_progress"}
+	name, partition, learnt := b.addText("loader_group"), b.addFixed("partition", "Int32", 4), b.addFixed("learnt_to", "DateTime64(6, 'UTC')", 8)
+	for _, p := range partitions {
+		name.put([]byte(group))
+		partition.put32(uint32(p))
+		learnt.put64(uint64(to.UnixMicro()))
+	}
+	return l.insert(ctx, b, []ch.Setting{{Key: "async_insert", Value: "0"}})
+}

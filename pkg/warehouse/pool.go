@@ -1,0 +1,67 @@
+package warehouse
+
+import (
+	"context"
+
+	"github.com/ClickHouse/ch-go"
+)
+
+// pool is a bounded number of connections, opened when they are needed.
+type pool struct {
+	config Config
+	idle   chan *ch.Client // nil stands for a connection that is still to be opened
+}
+
+func newPool(config Config, size int) pool {
+	p := pool{config: config, idle: make(chan *ch.Client, size)}
+	for range size {
+		p.idle <- nil
+	}
+	return p
+}
+
+// do runs a query on a connection of its own.
+func (p *pool) do(ctx context.Context, q ch.Query) error {
+	var client *ch.Client
+	select {
+	case client = <-p.idle:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { p.idle <- client }()
+	var err error
+	client, err = p.run(ctx, client, q)
+	return err
+}
+
+// run returns the connection if it can be used again.
+func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Client, error) {
+	if client != nil && client.IsClosed() {
+		client = nil
+	}
+	if client == nil {
+		var err error
+		if client, err = ch.Dial(ctx, p.config.options()); err != nil {
+			return nil, err
+		}
+	}
+	// The client looks at its context only between reads, and goes on reading from a server that is silent:
+	// closing the connection ends both.
+	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
+	if err := client.Do(ctx, q); err != nil {
+		_ = client.Close() // what has gone over it is unknown
+		return nil, err
+	}
+	return client, nil
+}
+
+// Close ends the connections. No query may be under way.
+func (p *pool) Close() {
+	for range cap(p.idle) {
+		if client := <-p.idle; client != nil {
+			_ = client.Close() // ErrClosed if it broke before
+		}
+	}
+}

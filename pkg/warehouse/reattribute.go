@@ -1,0 +1,288 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/millrace/millrace/pkg/attribution"
+)
+
+// Affected says which rows of the products may be about somebody else by now.
+type Affected struct {
+	Products      []string
+	ExternalIDs   []attribution.Name       // rows that name one of them,
+	Addresses     []attribution.Name       // or one of these,
+	Users         []attribution.ID         // or are one of these users',
+	Conversations []ConversationName       // or name one of these conversations,
+	Active        map[ProductUser][2]int64 // or are a user's from the first time to the second
+}
+
+// Stored is a row of events as far as attribution goes.
+type Stored struct {
+	Workspace, Product, InsertID string
+	KeyAt, EventAt               int64
+	Version                      uint64
+	ExternalUserID, Email        string // "" where there is none
+	Conversation                 string
+	UserID, ConversationID       attribution.ID // zero where there is none
+}
+
+// StoredActivity is a row of conversation_activity as far as attribution goes.
+type StoredActivity struct {
+	Workspace, Product, Conversation string
+	At                               int64
+	Version                          uint64
+	ExternalUserID, Email            string
+	UserID                           attribution.ID
+}
+
+const noID = "toUUID('00000000-0000-0000-0000-000000000000')"
+
+// aboutPeople is the condition for rows that the identities in Affected are about; column is the address.
+func (a *Affected) aboutPeople(email string) string {
+	var any []string
+	if len(a.ExternalIDs) > 0 {
+		any = append(any, "(workspace_id, ifNull(external_user_id, '')) IN (SELECT scope, name FROM persons)")
+	}
+	if len(a.Addresses) > 0 {
+		any = append(any, "(workspace_id, "+email+") IN (SELECT scope, name FROM addresses)")
+	}
+	if len(a.Users) > 0 {
+		any = append(any, "ifNull(user_id, "+noID+") IN (SELECT id FROM users)")
+	}
+	return strings.Join(any, " OR ")
+}
+
+func (a *Affected) tables() []ch.ExternalTable {
+	var products proto.ColStr
+	for _, p := range a.Products {
+		products.Append(p)
+	}
+	var users proto.ColUUID
+	users.AppendArr(a.Users)
+	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}}}}
+	if len(a.ExternalIDs) > 0 {
+		tables = append(tables, namesOf(a.ExternalIDs).table("persons"))
+	}
+	if len(a.Addresses) > 0 {
+		tables = append(tables, namesOf(a.Addresses).table("addresses"))
+	}
+	if len(a.Users) > 0 {
+		tables = append(tables, ch.ExternalTable{Name: "users", Data: []proto.InputColumn{{Name: "id", Data: &users}}})
+	}
+	return tables
+}
+
+// Events passes the affected rows of events to take, some at a time, which may ask other questions meanwhile.
+// A row can come more than once.
+func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) error) error {
+	if about := a.aboutPeople("lowerUTF8(ifNull(user_email, ''))"); about != "" {
+		if err := l.stored(ctx, about, a.tables(), take); err != nil {
+			return err
+		}
+	}
+	if len(a.Conversations) > 0 {
+		var n names
+		for _, c := range a.Conversations {
+			n.add([]byte(c.Product), []byte(c.Name))
+		}
+		tables := append((&Affected{Products: a.Products}).tables(), n.table("named"))
+		if err := l.stored(ctx, "(product_id, ifNull(external_conversation_id, '')) IN (SELECT scope, name FROM named)", tables, take); err != nil {
+			return err
+		}
+	}
+	if len(a.Active) == 0 {
+		return nil
+	}
+	return l.stored(ctx, a.active(), append((&Affected{Products: a.Products}).tables(), a.activeTable()), take)
+}
+
+// active is the condition for rows in which the look-back may find something new. That they are near in time
+// is said of the sorting key too, so that the rest of the table is not read.
+func (a *Affected) active() string {
+	from, to := int64(latestTime), int64(earliestTime)
+	for _, span := range a.Active {
+		from, to = min(from, clampTime(span[0])), max(to, clampTime(span[1]))
+	}
+	near := func(column string) string {
+		return fmt.Sprintf("%s BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')", column, from, to)
+	}
+	return "(" + near("event_key_at") + " OR event_key_at = fromUnixTimestamp64Milli(0, 'UTC')) AND " + near("event_at") +
+		" AND external_conversation_id IS NULL AND (product_id, ifNull(user_id, " + noID + ")) IN (SELECT product, user FROM active)"
+}
+
+func (a *Affected) activeTable() ch.ExternalTable {
+	var products proto.ColStr
+	var users proto.ColUUID
+	for u := range a.Active {
+		products.Append(u.Product)
+		users.Append(u.User)
+	}
+	return ch.ExternalTable{Name: "active", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}}}
+}
+
+func (l *Lookup) stored(ctx context.Context, about string, tables []ch.ExternalTable, take func([]Stored) error) error {
+	var workspace, product, insertID, externalID, email, conversation proto.ColStr
+	var keyAt, eventAt proto.ColInt64
+	var version proto.ColUInt64
+	var user, conversationID proto.ColUUID
+	columns := proto.Results{
+		{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "insert_id", Data: &insertID},
+		{Name: "key_at", Data: &keyAt}, {Name: "at", Data: &eventAt}, {Name: "version", Data: &version},
+		{Name: "external_id", Data: &externalID}, {Name: "address", Data: &email}, {Name: "conversation", Data: &conversation},
+		{Name: "user", Data: &user}, {Name: "conversation_uuid", Data: &conversationID},
+	}
+	query := `SELECT workspace_id AS workspace, product_id AS product, insert_id,
+			toUnixTimestamp64Milli(event_key_at) AS key_at, toUnixTimestamp64Milli(event_at) AS at, version,
+			ifNull(external_user_id, '') AS external_id, ifNull(user_email, '') AS address, ifNull(external_conversation_id, '') AS conversation,
+			ifNull(user_id, ` + noID + `) AS user, ifNull(conversation_id, ` + noID + `) AS conversation_uuid
+		FROM events FINAL WHERE product_id IN (SELECT product FROM wanted) AND (` + about + `)
+		SETTINGS do_not_merge_across_partitions_select_final = 1`
+	return l.read(ctx, "events that may be about somebody else", query, tables, columns, func(rows int) error {
+		list := make([]Stored, rows)
+		for row := range list {
+			list[row] = Stored{
+				Workspace: workspace.Row(row), Product: product.Row(row), InsertID: insertID.Row(row),
+				KeyAt: keyAt.Row(row), EventAt: eventAt.Row(row), Version: version.Row(row),
+				ExternalUserID: externalID.Row(row), Email: email.Row(row), Conversation: conversation.Row(row),
+				UserID: user.Row(row), ConversationID: conversationID.Row(row),
+			}
+		}
+		if rows == 0 {
+			return nil
+		}
+		return take(list)
+	})
+}
+
+// Activities passes the affected rows of conversation_activity to take, as Events does.
+func (l *Lookup) Activities(ctx context.Context, a *Affected, take func([]StoredActivity) error) error {
+	about := a.aboutPeople("email")
+	if about == "" {
+		return nil
+	}
+	var workspace, product, conversation, externalID, email proto.ColStr
+	var at proto.ColInt64
+	var version proto.ColUInt64
+	var user proto.ColUUID
+	columns := proto.Results{
+		{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation},
+		{Name: "at", Data: &at}, {Name: "version", Data: &version}, {Name: "external_user_id", Data: &externalID}, {Name: "email", Data: &email}, {Name: "user", Data: &user},
+	}
+	query := `SELECT workspace_id AS workspace, product_id AS product, external_conversation_id,
+			toUnixTimestamp64Milli(activity_at) AS at, version, external_user_id, email, ifNull(user_id, ` + noID + `) AS user
+		FROM conversation_activity FINAL WHERE product_id IN (SELECT product FROM wanted) AND (` + about + `)
+		SETTINGS do_not_merge_across_partitions_select_final = 1`
+	return l.read(ctx, "activities that may be of somebody else", query, a.tables(), columns, func(rows int) error {
+		list := make([]StoredActivity, rows)
+		for row := range list {
+			list[row] = StoredActivity{
+				Workspace: workspace.Row(row), Product: product.Row(row), Conversation: conversation.Row(row),
+				At: at.Row(row), Version: version.Row(row), ExternalUserID: externalID.Row(row), Email: email.Row(row), UserID: user.Row(row),
+			}
+		}
+		if rows == 0 {
+			return nil
+		}
+		return take(list)
+	})
+}
+
+// revise is the version of a row's next revision.
+var revise = fmt.Sprintf("if(e.version < %d, e.version + %d, e.version)", uint64(1<<64-1)-1<<versionBits+1, uint64(1)<<versionBits)
+
+// ReviseEvents writes the rows once more, with UserID and ConversationID as they are in the list, as the next
+// revision of what was read: one that has been replaced meanwhile stays.
+func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored) error {
+	var product, insertID proto.ColStr
+	var keyAt proto.ColInt64
+	var version proto.ColUInt64
+	var user, conversation proto.ColUUID
+	for i := range list {
+		product.Append(list[i].Product)
+		insertID.Append(list[i].InsertID)
+		keyAt.Append(list[i].KeyAt)
+		version.Append(list[i].Version)
+		user.Append(list[i].UserID)
+		conversation.Append(list[i].ConversationID)
+	}
+	table := ch.ExternalTable{Name: "revised", Data: []proto.InputColumn{
+		{Name: "product", Data: &product}, {Name: "key_at", Data: &keyAt}, {Name: "insert_id", Data: &insertID},
+		{Name: "version", Data: &version}, {Name: "user", Data: &user}, {Name: "conversation", Data: &conversation},
+	}}
+	names := NewEvents().names
+	values := make([]string, len(names))
+	for i, name := range names {
+		switch name {
+		case "user_id":
+			values[i] = "if(r.user = " + noID + ", NULL, r.user)"
+		case "conversation_id":
+			values[i] = "if(r.conversation = " + noID + ", NULL, r.conversation)"
+		case "version":
+			values[i] = revise
+		default:
+			values[i] = "e." + name
+		}
+	}
+	query := `INSERT INTO events (` + strings.Join(names, ", ") + `) SELECT ` + strings.Join(values, ", ") + `
+		FROM (SELECT * FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN (SELECT product, fromUnixTimestamp64Milli(key_at, 'UTC'), insert_id FROM revised)) AS e
+		INNER JOIN revised AS r ON e.product_id = r.product AND toUnixTimestamp64Milli(e.event_key_at) = r.key_at AND e.insert_id = r.insert_id AND e.version = r.version`
+	if err := l.write(ctx, query, table); err != nil {
+		return fmt.Errorf("revise %d events: %w", len(list), err)
+	}
+	return nil
+}
+
+// ReviseActivities is ReviseEvents for activities.
+func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity) error {
+	var product, conversation, externalID, email proto.ColStr
+	var at proto.ColInt64
+	var version proto.ColUInt64
+	var user proto.ColUUID
+	for i := range list {
+		product.Append(list[i].Product)
+		conversation.Append(list[i].Conversation)
+		at.Append(list[i].At)
+		externalID.Append(list[i].ExternalUserID)
+		email.Append(list[i].Email)
+		version.Append(list[i].Version)
+		user.Append(list[i].UserID)
+	}
+	table := ch.ExternalTable{Name: "revised", Data: []proto.InputColumn{
+		{Name: "product", Data: &product}, {Name: "at", Data: &at}, {Name: "conversation", Data: &conversation},
+		{Name: "external_id", Data: &externalID}, {Name: "email", Data: &email}, {Name: "version", Data: &version}, {Name: "user", Data: &user},
+	}}
+	names := NewActivities().names
+	values := make([]string, len(names))
+	for i, name := range names {
+		switch name {
+		case "user_id":
+			values[i] = "if(r.user = " + noID + ", NULL, r.user)"
+		case "version":
+			values[i] = revise
+		default:
+			values[i] = "e." + name
+		}
+	}
+	query := `INSERT INTO conversation_activity (` + strings.Join(names, ", ") + `) SELECT ` + strings.Join(values, ", ") + `
+		FROM (SELECT * FROM conversation_activity FINAL WHERE (product_id, activity_at, external_conversation_id, external_user_id, email) IN
+			(SELECT product, fromUnixTimestamp64Milli(at, 'UTC'), conversation, external_id, email FROM revised)) AS e
+		INNER JOIN revised AS r ON e.product_id = r.product AND toUnixTimestamp64Milli(e.activity_at) = r.at AND e.external_conversation_id = r.conversation
+			AND e.external_user_id = r.external_id AND e.email = r.email AND e.version = r.version`
+	if err := l.write(ctx, query, table); err != nil {
+		return fmt.Errorf("revise %d activities: %w", len(list), err)
+	}
+	return nil
+}
+
+func (l *Lookup) write(ctx context.Context, query string, tables ...ch.ExternalTable) error {
+	return l.do(ctx, ch.Query{Body: query, ExternalTables: tables, Settings: []ch.Setting{
+		{Key: "max_partitions_per_insert_block", Value: "0"},
+		{Key: "insert_deduplicate", Value: "0"},
+		{Key: "do_not_merge_across_partitions_select_final", Value: "1"},
+	}})
+}

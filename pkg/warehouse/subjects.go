@@ -1,0 +1,81 @@
+package warehouse
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"github.com/millrace/millrace/pkg/attribution"
+)
+
+// Subjects reads back from a block of events who they are about: the columns hold it, so nothing is kept twice.
+type Subjects struct {
+	events *Events
+	Row    int
+
+	Workspace, Product, Source      []byte
+	At                              int64 // Unix milliseconds
+	ExternalUserID, Email, UserName []byte
+	ExternalOrganizationID          []byte
+	OrganizationName                []byte
+	ExternalConversationID          []byte
+
+	user, email, name, organization, organizationName, conversation int // offsets of the next texts
+}
+
+// Subjects starts before the first row. What it shows views the block.
+func (b *Events) Subjects() Subjects { return Subjects{events: b, Row: -1} }
+
+// Next goes on to the next row, if there is one.
+func (s *Subjects) Next() bool {
+	b := s.events
+	if s.Row++; s.Row == b.Rows() {
+		return false
+	}
+	s.Workspace, s.Product, s.Source = b.workspace.at(s.Row), b.product.at(s.Row), b.source.at(s.Row)
+	s.At = b.eventAt.get64(s.Row)
+	s.ExternalUserID = textAt(b.externalUserID, s.Row, &s.user)
+	s.Email = textAt(b.userEmail, s.Row, &s.email)
+	s.UserName = textAt(b.userName, s.Row, &s.name)
+	s.ExternalOrganizationID = textAt(b.externalOrganizationID, s.Row, &s.organization)
+	s.OrganizationName = textAt(b.organizationName, s.Row, &s.organizationName)
+	s.ExternalConversationID = textAt(b.externalConversationID, s.Row, &s.conversation)
+	return true
+}
+
+// SetUser, SetOrganization and SetConversation say who the event of a row is about.
+func (b *Events) SetUser(row int, id attribution.ID) { putID(b.userID, row, id) }
+
+// SetOrganization is SetUser for the organization.
+func (b *Events) SetOrganization(row int, id attribution.ID) { putID(b.organizationID, row, id) }
+
+// SetConversation is SetUser for the conversation.
+func (b *Events) SetConversation(row int, id attribution.ID) { putID(b.conversationID, row, id) }
+
+// User is the user of a row, if there is one.
+func (b *Events) User(row int) (id attribution.ID, ok bool) {
+	if b.userID.nulls[row] != 0 {
+		return id, false
+	}
+	data := b.userID.values.data[16*row:]
+	binary.BigEndian.PutUint64(id[:8], binary.LittleEndian.Uint64(data))
+	binary.BigEndian.PutUint64(id[8:], binary.LittleEndian.Uint64(data[8:]))
+	return id, true
+}
+
+// textAt is the text at offset, which is moved behind it; nil is null.
+func textAt(c *nullable[*text], row int, offset *int) []byte {
+	data := c.values.data[*offset:]
+	length, prefix := binary.Uvarint(data)
+	end := prefix + int(length)
+	*offset += end
+	if c.nulls[row] != 0 {
+		return nil
+	}
+	return data[prefix:end:end]
+}
+
+// at is the text of a row. It is a view of a string: it must not be changed.
+func (c *dictionary) at(row int) []byte {
+	s := c.texts[c.keys[row]]
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}
