@@ -114,8 +114,8 @@ func (l *lane) fill() {
 		case <-f.linger.C:
 			f.due = true
 		case <-stopping:
-			if f.chunk.empty() {
-				return
+			if f.chunk.empty() || f.until > 0 && !f.full() {
+				return // half of what was prepared is no block
 			}
 			f.stop, f.due, stopping = true, true, nil
 		case <-l.ctx.Done():
@@ -137,14 +137,34 @@ type filling struct {
 	linger *time.Timer
 	due    bool
 	stop   bool
+	until  int64 // where the chunk has to end, because it was prepared so before; 0 is anywhere
 }
 
-func (f *filling) ready() bool { return !f.chunk.empty() && (f.due || f.full()) }
-func (f *filling) full() bool  { return f.chunk.full(&f.lane.service.config) }
+func (f *filling) ready() bool { return !f.chunk.empty() && (f.due && f.until == 0 || f.full()) }
+
+// full tells whether the chunk takes no more. One that was prepared may be larger than others, but not for ever.
+func (f *filling) full() bool {
+	config := &f.lane.service.config
+	if f.until > 0 {
+		return f.chunk.next >= f.until || f.chunk.held >= config.MaxHeldBytes/2
+	}
+	return f.chunk.full(config)
+}
+
+// begin decides what the chunk has to become, from the batch that its first entry comes in. A range beyond the
+// partition's end is of a topic that has been made anew.
+func (f *filling) begin() {
+	f.linger.Reset(f.lane.service.config.BlockLinger)
+	f.due = false
+	if f.batch.Prepared <= f.batch.End {
+		f.until = f.batch.Prepared
+	}
+	f.batch.Prepared = 0
+}
 
 // renew goes on with the other chunk. The sender gave it back before it took this one.
 func (f *filling) renew() {
-	f.chunk = <-f.lane.free
+	f.chunk, f.until = <-f.lane.free, 0
 }
 
 // abandon forgets what was not handed over.
@@ -167,12 +187,15 @@ func (f *filling) work() {
 			}
 		}
 		if f.chunk.empty() {
-			f.linger.Reset(f.lane.service.config.BlockLinger)
-			f.due = false
+			f.begin()
 		}
 		f.chunk.end = f.batch.End
 		for f.at < f.batch.Len() && !f.full() {
 			f.batch.Entry(f.at, &f.entry)
+			if f.until > 0 && f.entry.Offset >= f.until {
+				f.skipTo(f.until)
+				continue
+			}
 			size := f.batch.Size(f.at)
 			f.at++ // from here on it is the chunk's, whatever becomes of it
 			f.chunk.take(&f.entry, size)
@@ -181,6 +204,15 @@ func (f *filling) work() {
 			f.batch = nil
 		}
 	}
+}
+
+// skipTo ends a prepared range whose last records are not in the log any more.
+func (f *filling) skipTo(until int64) {
+	if f.chunk.empty() {
+		f.until = 0
+		return
+	}
+	f.chunk.next = until
 }
 
 // finish gives the lane up. What is in its chunks is sent and committed if that takes no longer than

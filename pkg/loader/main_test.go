@@ -252,7 +252,7 @@ func (w *world) foreign(t testing.TB, records ...*kgo.Record) {
 
 func eventually(t testing.TB, met func() bool, what string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !met(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(5 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "never: "+what)
 	}
 }

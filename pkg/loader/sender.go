@@ -12,8 +12,8 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// send takes the lane's chunks in order. The order within is what loses nothing: rows first, then dead
-// letters, and only then the commit that says both are done. Whatever fails is tried again until it
+// send takes the lane's chunks in order. The order within is what loses nothing and doubles nothing: first the note of
+// which range is one block, then rows, then dead letters, and only then the commit that says all are done. Whatever fails is tried again until it
 // works or the lane is given up; a chunk that was not committed is in the log still.
 func (l *lane) send() {
 	for c := range l.handed {
@@ -44,6 +44,10 @@ func (l *lane) store(c *chunk) error {
 	if err := l.attribute(c); err != nil {
 		return err
 	}
+	err := l.retry("prepare a block", func(ctx context.Context) error { return l.service.consumer.Prepare(ctx, l.Partition, c.first, c.next) })
+	if err != nil {
+		return err
+	}
 	if err := l.insert(c); err != nil {
 		return err
 	}
@@ -51,7 +55,7 @@ func (l *lane) store(c *chunk) error {
 	if err := l.bury(c); err != nil {
 		return err
 	}
-	err := l.retry("commit offsets", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
+	err = l.retry("commit offsets", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
 	if err == nil {
 		l.service.metrics.committed(l.Partition, c)
 	}

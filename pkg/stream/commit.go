@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,6 +24,54 @@ const commitTimeout = 5 * time.Second
 // a member the group has given up on joins it again under a new name, and would then take back the
 // progress of whoever had the partition meanwhile.
 func (c *Consumer) Commit(ctx context.Context, p Partition, next int64) error {
+	if err := c.note(ctx, p, next, ""); err != nil {
+		return fmt.Errorf("commit %s: %w", p, err)
+	}
+	return nil
+}
+
+// Prepare notes that everything before first is done, and that what comes before until is about to be written as
+// one block. Whoever has the partition next, be it after a crash, finds that in Batch.Prepared and makes the same
+// block of it, which is then recognised if it has been written.
+func (c *Consumer) Prepare(ctx context.Context, p Partition, first, until int64) error {
+	if err := c.note(ctx, p, first, preparedPrefix+strconv.FormatInt(until, 10)); err != nil {
+		return fmt.Errorf("prepare %s: %w", p, err)
+	}
+	return nil
+}
+
+const preparedPrefix = "prepared until "
+
+// fetched takes up what the last owners had prepared.
+func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	note := func(topic string, id int32, metadata *string) {
+		if metadata == nil {
+			return
+		}
+		if text, ok := strings.CutPrefix(*metadata, preparedPrefix); ok {
+			if until, err := strconv.ParseInt(text, 10, 64); err == nil {
+				c.prepared[Partition{topic, id}] = until
+			}
+		}
+	}
+	for i := range answer.Topics {
+		for j := range answer.Topics[i].Partitions {
+			note(answer.Topics[i].Topic, answer.Topics[i].Partitions[j].Partition, answer.Topics[i].Partitions[j].Metadata)
+		}
+	}
+	for i := range answer.Groups {
+		for j := range answer.Groups[i].Topics {
+			for k := range answer.Groups[i].Topics[j].Partitions {
+				note(answer.Groups[i].Topics[j].Topic, answer.Groups[i].Topics[j].Partitions[k].Partition, answer.Groups[i].Topics[j].Partitions[k].Metadata)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Consumer) note(ctx context.Context, p Partition, offset int64, metadata string) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	// The client makes one commit after the other and does not look at ctx while it waits.
@@ -29,15 +79,12 @@ func (c *Consumer) Commit(ctx context.Context, p Partition, next int64) error {
 	case c.committing <- struct{}{}:
 		defer func() { <-c.committing }()
 	case <-ctx.Done():
-		return fmt.Errorf("commit %s: %w", p, ctx.Err())
+		return ctx.Err()
 	}
-	if err := c.commit(ctx, p, next); err != nil {
-		return fmt.Errorf("commit %s: %w", p, err)
-	}
-	return nil
+	return c.commit(ctx, p, offset, metadata)
 }
 
-func (c *Consumer) commit(ctx context.Context, p Partition, next int64) error {
+func (c *Consumer) commit(ctx context.Context, p Partition, offset int64, metadata string) error {
 	c.mu.Lock()
 	member := c.members[p]
 	c.mu.Unlock()
@@ -45,9 +92,14 @@ func (c *Consumer) commit(ctx context.Context, p Partition, next int64) error {
 		if member == "" || request.MemberID != member {
 			return ErrFenced
 		}
+		for i := range request.Topics {
+			for j := range request.Topics[i].Partitions {
+				request.Topics[i].Partitions[j].Metadata = &metadata
+			}
+		}
 		return nil
 	})
-	offsets := map[string]map[int32]kgo.EpochOffset{p.Topic: {p.ID: {Epoch: -1, Offset: next}}}
+	offsets := map[string]map[int32]kgo.EpochOffset{p.Topic: {p.ID: {Epoch: -1, Offset: offset}}}
 	var failed error
 	c.kafka.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failed = commitError(answer, err)

@@ -48,9 +48,12 @@ func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.ID) 
 // Batch is a run of one partition's records in offset order.
 type Batch struct {
 	Partition
-	End     int64 // the partition's end when this was fetched: one past its last record
-	Bytes   int64 // of keys, values and headers
-	records []*kgo.Record
+	End   int64 // the partition's end when this was fetched: one past its last record
+	Bytes int64 // of keys, values and headers
+	// Prepared is where the block ends that the partition's last owner had prepared and not finished, in the
+	// first batch after the partition was assigned. 0 is none.
+	Prepared int64
+	records  []*kgo.Record
 }
 
 // Len is the number of records.
@@ -79,8 +82,9 @@ type Consumer struct {
 
 	committing chan struct{} // holds a token while a commit is under way
 
-	mu      sync.Mutex
-	members map[Partition]string // what is owned, and as which member it was assigned
+	mu       sync.Mutex
+	members  map[Partition]string // what is owned, and as which member it was assigned
+	prepared map[Partition]int64  // until a batch of the partition carries it
 }
 
 // fetchMaxWait is how long a broker holds a fetch that finds nothing. New records end it at once, but a
@@ -93,7 +97,7 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	consumer := &Consumer{owner: owner, committing: make(chan struct{}, 1), members: map[Partition]string{}}
+	consumer := &Consumer{owner: owner, committing: make(chan struct{}, 1), members: map[Partition]string{}, prepared: map[Partition]int64{}}
 	kafka, err := kgo.NewClient(c.options(
 		c.observed("consumer"),
 		kgo.ConsumerGroup(config.Group),
@@ -110,6 +114,7 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		kgo.FetchMaxPartitionBytes(config.FetchPartition),
 		kgo.MaxConcurrentFetches(config.ConcurrentFetches),
 		kgo.OnPartitionsAssigned(consumer.assigned),
+		kgo.OnOffsetsFetched(consumer.fetched),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), false) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), true) }),
 	)...)
@@ -139,6 +144,7 @@ func (c *Consumer) revoked(list []Partition, lost bool) {
 	defer c.mu.Unlock()
 	for _, p := range list {
 		delete(c.members, p)
+		delete(c.prepared, p)
 	}
 }
 
@@ -168,6 +174,7 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 		for _, r := range p.Records {
 			b.Bytes += size(r)
 		}
+		b.Prepared = c.takePrepared(b.Partition)
 		take(b)
 	})
 	if ctx.Err() != nil {
@@ -182,6 +189,14 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 		err = fmt.Errorf("fetch %s: %w", Partition{topic, partition}, cause)
 	})
 	return err
+}
+
+func (c *Consumer) takePrepared(p Partition) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	until := c.prepared[p]
+	delete(c.prepared, p)
+	return until
 }
 
 func size(r *kgo.Record) int64 {
