@@ -4,10 +4,18 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 
-.PHONY: help build run test race lint fuzz redis clean
+# Where test-kafka keeps the broker.
+KAFKA    := $(CURDIR)/.kafka
+
+# These ask faults of the broker that only the one in the test's own process can make, or want several
+# brokers at once. Any other test that did would panic there.
+NO_KAFKA_LOADER := TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages
+KAFKA_EDGE := TestShapes|TestReceivedAtNeverRepeats|TestPartitionIsEverybodys|TestMessageCount|TestDeadLetters|TestLargestDeadLetter|TestAllBadIsRefused|TestUnfitTopicEndsTheEdge|TestPausedAndDisconnected|TestProofsAreShared
+
+.PHONY: help build run test test-kafka test-kafka-nodes test-kafka-pipeline race lint fuzz redis clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/edge, bin/loader and bin/millrace
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -18,6 +26,23 @@ run: build ## run everything in this terminal, with its data in ./data
 test: redis ## run all tests, on a real ClickHouse, a real Redis and a broker that speaks Kafka's protocol
 	$(GO) vet ./...
 	$(GO) test -timeout 10m ./...
+
+test-kafka: redis $(KAFKA)/fetched ## run the tests of the pipeline on three nodes of Apache Kafka, and kill some
+	$(GO) vet -tags apachekafka ./...
+	$(MAKE) -j2 test-kafka-nodes test-kafka-pipeline
+
+# Each package starts a cluster of its own. The tag leaves out the tests of pkg/stream that ask faults of
+# the broker, and brings those that kill nodes; they mostly wait, so the others run beside them.
+ON_KAFKA := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) test -tags apachekafka -p 1 -count=1 -timeout 10m
+
+test-kafka-nodes:
+	$(ON_KAFKA) -run '^(TestKafkaNodesAreKilled|TestEdgeAndLoaderApart)$$' ./apptest
+	$(ON_KAFKA) ./pkg/embedded/kafkatest
+
+test-kafka-pipeline:
+	$(ON_KAFKA) ./pkg/stream
+	$(ON_KAFKA) -skip '^($(NO_KAFKA_LOADER))$$' ./pkg/loader
+	$(ON_KAFKA) -parallel 1 -run '^($(KAFKA_EDGE))$$' ./pkg/edge
 
 race: redis ## run all tests under the race detector, in a random order
 	$(GO) test -race -shuffle=on -timeout 20m ./...
@@ -39,6 +64,17 @@ redis:
 			[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
 			$$sudo apt-get update -qq && $$sudo apt-get install -y -qq redis-server >/dev/null; \
 		else echo "The tests need redis-server on PATH: install it with your package manager." >&2; exit 1; fi; }
+
+# Apache Kafka wants a Java, and comes by Maven.
+$(KAFKA)/fetched: pkg/embedded/kafkatest/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null || { \
+		if command -v apt-get >/dev/null; then \
+			[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
+			$$sudo apt-get update -qq && $$sudo apt-get install -y -qq default-jre-headless maven >/dev/null; \
+		else echo "The tests on Apache Kafka need java (17 or later) and mvn on PATH: install them with your package manager." >&2; exit 1; fi; }
+	rm -rf $(KAFKA)
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(KAFKA)/jars
+	touch $@
 
 clean: ## delete what was built; data stays
 	rm -rf bin

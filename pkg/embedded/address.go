@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -34,6 +35,22 @@ func resolve(addr string) (host string, port int, err error) {
 		}
 	}
 	return "", 0, fmt.Errorf("no free port in %d attempts: %w", portAttempts, err)
+}
+
+// FreeAddrs returns n different addresses of a host, each with a port that is free now and that no outgoing
+// connection will be given: what is started there can be stopped and started again.
+func FreeAddrs(host string, n int) ([]string, error) {
+	var addrs []string
+	for len(addrs) < n {
+		_, port, err := resolve(joinPort(host, 0))
+		if err != nil {
+			return nil, fmt.Errorf("choose a port: %w", err)
+		}
+		if addr := joinPort(host, port); !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs, nil
 }
 
 func tryPort(host string, port int) error {

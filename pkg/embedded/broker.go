@@ -27,10 +27,11 @@ type BrokerConfig struct {
 	Logger     *slog.Logger // default discards
 }
 
-// Broker is one Kafka broker in this process.
+// Broker is one Kafka broker in this process, or the name of one that is not.
 type Broker struct {
-	cluster *kfake.Cluster
-	lock    *os.File // nil in memory
+	addr    string
+	cluster *kfake.Cluster // nil for one elsewhere
+	lock    *os.File       // nil in memory
 	closed  sync.Once
 }
 
@@ -74,21 +75,34 @@ func (b *Broker) start(config BrokerConfig) error {
 	if config.Logger != nil {
 		options = append(options, kfake.WithLogger(brokerLogger{config.Logger}))
 	}
-	b.cluster, err = kfake.NewCluster(options...)
-	return err
+	if b.cluster, err = kfake.NewCluster(options...); err != nil {
+		return err
+	}
+	b.addr = b.cluster.ListenAddrs()[0]
+	return nil
 }
 
-// Addr is host:port, as clients name it for a seed.
-func (b *Broker) Addr() string { return b.cluster.ListenAddrs()[0] }
+// BrokerElsewhere stands for a broker that somebody else runs. Close does nothing to it.
+func BrokerElsewhere(addr string) *Broker { return &Broker{addr: addr} }
 
-// Cluster is the broker underneath, for faults in tests.
-func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
+// Addr is host:port, as clients name it for a seed.
+func (b *Broker) Addr() string { return b.addr }
+
+// Cluster is the broker underneath, for faults in tests. There is none for a broker elsewhere.
+func (b *Broker) Cluster() *kfake.Cluster {
+	if b.cluster == nil {
+		panic("BUG: the broker at " + b.addr + " is not in this process: no faults can be asked of it")
+	}
+	return b.cluster
+}
 
 // Close stops the broker and writes down what a start would otherwise have to work out. Further calls do
 // nothing.
 func (b *Broker) Close() {
 	b.closed.Do(func() {
-		b.cluster.Close()
+		if b.cluster != nil {
+			b.cluster.Close()
+		}
 		b.unlock()
 	})
 }

@@ -21,7 +21,7 @@ func configFor(t testing.TB, addr string) Config {
 	t.Helper()
 	config := Config{Brokers: []string{addr}}
 	require.NoError(t, kong.ApplyDefaults(&config))
-	config.Partitions, config.Replication = 4, 1
+	config.Partitions = 4
 	return config
 }
 

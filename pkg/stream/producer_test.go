@@ -42,22 +42,6 @@ func TestMoreThanBeginWasToldOfIsABug(t *testing.T) {
 	require.PanicsWithValue(t, "BUG: more records than Begin was told of", func() { out.Message(KindEvent, &source, 0, nil, nil) })
 }
 
-// storedValues reads the ingest topic to its present end.
-func storedValues(t *testing.T, c *Client) map[string]bool {
-	t.Helper()
-	ends, err := c.admin.ListEndOffsets(t.Context(), c.Topics().Ingest)
-	require.NoError(t, err)
-	n := 0
-	for _, end := range ends.Offsets()[c.Topics().Ingest] {
-		n += int(end.At)
-	}
-	stored := map[string]bool{}
-	for _, r := range fetch(t, c, c.Topics().Ingest, n) {
-		stored[string(r.Value)] = true
-	}
-	return stored
-}
-
 func TestDeadLettersAsLargeAsABody(t *testing.T) {
 	for _, compression := range []string{"none", "lz4"} {
 		_, c := started(t)

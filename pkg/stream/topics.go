@@ -62,6 +62,18 @@ func (c *Config) specs() []topicSpec {
 // EnsureTopics creates the topics that are missing. It leaves those that exist as they are, but
 // refuses a registry that would not be read in order or would forget.
 func (c *Client) EnsureTopics(ctx context.Context) error {
+	return retry.Do(ctx, retry.NewConstant(metadataMinAge), func(ctx context.Context) error {
+		err := c.ensureTopics(ctx)
+		if errors.Is(err, kerr.TopicAlreadyExists) {
+			// Somebody has just made it, and the broker that listed the topics has not heard of it yet: what was
+			// not seen has not been checked.
+			return retry.RetryableError(err)
+		}
+		return err
+	})
+}
+
+func (c *Client) ensureTopics(ctx context.Context) error {
 	existing, err := c.admin.ListTopics(ctx)
 	if err != nil {
 		return fmt.Errorf("list topics: %w", err)
@@ -115,7 +127,7 @@ func (c *Client) create(ctx context.Context, spec topicSpec) error {
 		settings[name] = kadm.StringPtr(value)
 	}
 	_, err := c.admin.CreateTopic(ctx, spec.partitions, c.config.Replication, settings, spec.name)
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+	if err != nil {
 		return fmt.Errorf("create topic %s: %w", spec.name, err)
 	}
 	return nil

@@ -2,12 +2,14 @@ package stream
 
 import (
 	"context"
+	"maps"
 	"net"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
@@ -30,23 +32,29 @@ func settings(t *testing.T, c *Client, topic string) map[string]string {
 	return found
 }
 
-func partitionsOf(t *testing.T, c *Client) map[string]int {
+// requirePartitions waits for the topics to be known to the node that is asked: it need not be the first to
+// hear of them.
+func requirePartitions(t *testing.T, c *Client, want map[string]int) {
 	t.Helper()
-	listed, err := kadm.NewClient(foreign(t, c)).ListTopics(t.Context()) // ours remembers for a while
-	require.NoError(t, err)
-	found := map[string]int{}
-	for name, topic := range listed {
-		found[name] = len(topic.Partitions)
-	}
-	return found
+	admin := kadm.NewClient(foreign(t, c, kgo.MetadataMinAge(10*time.Millisecond))) // ours remembers for a while
+	var found map[string]int
+	eventually(t, func() bool {
+		listed, err := admin.ListTopics(t.Context())
+		require.NoError(t, err)
+		found = map[string]int{}
+		for name, topic := range listed {
+			found[name] = len(topic.Partitions)
+		}
+		return maps.Equal(want, found)
+	}, "the topics and their partitions")
 }
 
 func TestTopicsAreCreatedAsConfigured(t *testing.T) {
 	config := configFor(t, embeddedtest.Broker(t).Addr())
-	config.Retention, config.DeadLetterRetention = 2*time.Hour, 3*time.Hour
+	config.Retention, config.DeadLetterRetention, config.Replication = 2*time.Hour, 3*time.Hour, 1
 	c := clientFor(t, config)
 	require.NoError(t, c.EnsureTopics(t.Context()))
-	require.Equal(t, map[string]int{"millrace.ingest": 4, "millrace.connections": 1, "millrace.dead-letters": 4}, partitionsOf(t, c))
+	requirePartitions(t, c, map[string]int{"millrace.ingest": 4, "millrace.connections": 1, "millrace.dead-letters": 4})
 
 	ingest := settings(t, c, c.Topics().Ingest)
 	require.Equal(t, "7200000", ingest["retention.ms"])
@@ -64,7 +72,7 @@ func TestTopicsThatExistAreLeftAsTheyAre(t *testing.T) {
 	config.Partitions, config.Retention = 9, 999*time.Hour
 	c := clientFor(t, config)
 	require.NoError(t, c.EnsureTopics(t.Context()))
-	require.Equal(t, 4, partitionsOf(t, c)[c.Topics().Ingest])
+	requirePartitions(t, c, map[string]int{"millrace.ingest": 4, "millrace.connections": 1, "millrace.dead-letters": 4})
 	require.Equal(t, "604800000", settings(t, c, c.Topics().Ingest)["retention.ms"])
 }
 
@@ -98,7 +106,7 @@ func TestAnUnfitRegistryIsRefused(t *testing.T) {
 		c := clientFor(t, configFor(t, embeddedtest.Broker(t).Addr()))
 		_, err := c.admin.CreateTopic(t.Context(), unfit.partitions, 1, map[string]*string{"cleanup.policy": &unfit.policy}, c.Topics().Connections)
 		require.NoError(t, err)
-		require.ErrorContains(t, c.EnsureTopics(t.Context()), what)
+		require.ErrorContains(t, c.EnsureTopics(t.Context()), what) // whether the broker that is asked has heard of it or not
 		require.ErrorContains(t, c.AwaitTopics(t.Context()), what, "waiting mends nothing")
 	}
 }
@@ -120,7 +128,7 @@ func TestAwaitTopicsWaitsForABrokerThatComesLate(t *testing.T) {
 	t.Cleanup(broker.Close)
 	require.NoError(t, <-waited)
 	require.NoError(t, c.Ping(t.Context()))
-	require.Len(t, partitionsOf(t, c), 3)
+	requirePartitions(t, c, map[string]int{"millrace.ingest": 4, "millrace.connections": 1, "millrace.dead-letters": 4})
 }
 
 func TestAwaitTopicsEndsWithItsContext(t *testing.T) {
@@ -141,7 +149,7 @@ func TestTwoThatCreateTheTopicsAtOnce(t *testing.T) {
 	for range cap(done) {
 		require.NoError(t, <-done)
 	}
-	require.Len(t, partitionsOf(t, c), 3)
+	requirePartitions(t, c, map[string]int{"millrace.ingest": 4, "millrace.connections": 1, "millrace.dead-letters": 4})
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -4,11 +4,15 @@
 //
 //	func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //
+// Where kafkatest.JarsEnv is set, the broker is Apache Kafka: one cluster of three nodes for a whole test
+// binary, emptied for each test.
+//
 // What is missing on the machine is fetched, or fails the test; nothing is skipped.
 package embeddedtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,12 +42,12 @@ var shared struct {
 	databases atomic.Int64
 }
 
-// Main runs the tests and then stops the engine; call it as all there is in TestMain. In a process that
-// was started to be the engine it never returns.
+// Main runs the tests and then stops the engine and the brokers; call it as all there is in TestMain. In
+// a process that was started to be the engine it never returns.
 func Main(m *testing.M) {
 	embedded.RunChild()
 	code := m.Run()
-	if err := stopShared(); err != nil {
+	if err := errors.Join(stopShared(), stopApache()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
@@ -134,15 +138,6 @@ func stopShared() error {
 		return nil
 	}
 	return os.RemoveAll(shared.dir)
-}
-
-// Broker starts a broker in memory, closed when the test ends.
-func Broker(t testing.TB) *embedded.Broker {
-	t.Helper()
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{})
-	require.NoError(t, err)
-	t.Cleanup(broker.Close)
-	return broker
 }
 
 // Redis starts an empty Redis, stopped when the test ends.
