@@ -32,11 +32,13 @@ type lane struct {
 	handed chan *chunk
 	free   chan *chunk
 
-	products products // of the goroutine that sends
+	products products // of the goroutine that sends, as what follows
+	resends  resends
 }
 
 func newLane(s *Service, p stream.Partition) *lane {
 	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts()}
+	l.resends.lane = l
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for range cap(l.free) {
 		l.free <- &chunk{filler: s.newFiller(p)}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/recent"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -26,6 +27,11 @@ type metrics struct {
 	offset      *prometheus.GaugeVec
 	revised     *prometheus.CounterVec
 	pass        prometheus.Histogram
+	resends     prometheus.Counter
+	recentIDs   *prometheus.GaugeVec
+	recentBytes *prometheus.GaugeVec
+	recentReach *prometheus.GaugeVec
+	recentHits  *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *metrics {
@@ -42,6 +48,11 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
 		lag:         prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("lag_records", "Records between what is committed and the partition's end as last fetched.")), []string{"topic", "partition"}),
 		offset:      prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
+		resends:     prometheus.NewCounter(prometheus.CounterOpts(opts("resends_dropped_total", "Messages that were dropped because their event had a row with another timestamp."))),
+		recentIDs:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids", "Insert ids remembered to know resends.")), []string{"partition"}),
+		recentBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids_bytes", "Memory of the insert ids remembered.")), []string{"partition"}),
+		recentReach: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids_reach_seconds", "How far back insert ids are remembered: the window, or less if there are too many.")), []string{"partition"}),
+		recentHits:  prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids_verdicts", "What the insert ids of messages turned out to be since the partition was assigned.")), []string{"partition", "verdict"}),
 		revised:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("revised_rows_total", "Stored rows that turned out to be about somebody else, by table.")), []string{"table"}),
 		pass: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "reattribution_seconds",
 			Help: "Time of a pass that works news of users and conversations into stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}),
@@ -57,7 +68,7 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 	identities := func(name, help string, of func(attribution.Stats) float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
 	}
-	registry.MustRegister(m.revised, m.pass,
+	registry.MustRegister(m.revised, m.pass, m.resends, m.recentIDs, m.recentBytes, m.recentReach, m.recentHits,
 		identities("identity_hits_total", "Look-ups of users, one for each and block, that the cache answered.", func(s attribution.Stats) float64 { return float64(s.Hits) }),
 		identities("identity_misses_total", "Look-ups of users that ClickHouse was asked about.", func(s attribution.Stats) float64 { return float64(s.Misses) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identities_cached", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
@@ -85,8 +96,25 @@ func (m *metrics) committed(p stream.Partition, c *chunk) {
 	}
 }
 
+// remembers shows how a lane's memory of insert ids fares.
+func (m *metrics) remembers(p stream.Partition, index *recent.Index) {
+	id := strconv.Itoa(int(p.ID))
+	m.recentIDs.WithLabelValues(id).Set(float64(index.Len()))
+	m.recentBytes.WithLabelValues(id).Set(float64(index.Bytes()))
+	m.recentReach.WithLabelValues(id).Set(float64(index.Now()-index.Since()) / 1000)
+	counts := index.Counts()
+	m.recentHits.WithLabelValues(id, "first").Set(float64(counts.First))
+	m.recentHits.WithLabelValues(id, "same").Set(float64(counts.Same))
+	m.recentHits.WithLabelValues(id, "suspect").Set(float64(counts.Suspect))
+	m.recentHits.WithLabelValues(id, "old").Set(float64(counts.Old))
+}
+
 func (m *metrics) forget(p stream.Partition) {
 	id := strconv.Itoa(int(p.ID))
+	m.recentIDs.DeleteLabelValues(id)
+	m.recentBytes.DeleteLabelValues(id)
+	m.recentReach.DeleteLabelValues(id)
+	m.recentHits.DeletePartialMatch(prometheus.Labels{"partition": id})
 	m.lag.DeleteLabelValues(p.Topic, id)
 	m.offset.DeleteLabelValues(p.Topic, id)
 }

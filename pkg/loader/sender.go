@@ -41,6 +41,9 @@ func (l *lane) store(c *chunk) error {
 	if l.ctx.Err() != nil {
 		return l.ctx.Err()
 	}
+	if err := l.dropResends(c); err != nil {
+		return err
+	}
 	if err := l.attribute(c); err != nil {
 		return err
 	}

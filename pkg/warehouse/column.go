@@ -19,6 +19,8 @@ type column interface {
 	reset()
 	size() int // bytes
 	sum(*xxhash.Digest)
+	drop(marked []bool)
+	slice(from, to int) column
 }
 
 // fixed is a column of values of one width: numbers, times, enums, UUIDs, in little-endian order.

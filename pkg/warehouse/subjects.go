@@ -42,6 +42,35 @@ func (s *Subjects) Next() bool {
 	return true
 }
 
+// Keys reads back from a block of events what makes each row another than the rest.
+type Keys struct {
+	events *Events
+	Row    int
+
+	Product, InsertID []byte
+	KeyAt, ReceivedAt int64 // Unix milliseconds
+
+	insertID int // offset of the next
+}
+
+// Keys starts before the first row. What it shows views the block.
+func (b *Events) Keys() Keys { return Keys{events: b, Row: -1} }
+
+// Next goes on to the next row, if there is one.
+func (k *Keys) Next() bool {
+	b := k.events
+	if k.Row++; k.Row == b.Rows() {
+		return false
+	}
+	k.Product = b.product.at(k.Row)
+	end := b.insertID.after(k.insertID)
+	length, prefix := binary.Uvarint(b.insertID.data[k.insertID:])
+	k.InsertID = b.insertID.data[k.insertID+prefix : k.insertID+prefix+int(length)]
+	k.insertID = end
+	k.KeyAt, k.ReceivedAt = b.eventKeyAt.get64(k.Row), b.receivedAt.get64(k.Row)
+	return true
+}
+
 // SetUser, SetOrganization and SetConversation say who the event of a row is about.
 func (b *Events) SetUser(row int, id attribution.ID) { putID(b.userID, row, id) }
 

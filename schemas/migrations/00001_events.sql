@@ -49,7 +49,8 @@ CREATE TABLE events
     kafka_offset             Int64 CODEC(Delta(8), ZSTD(1)),
     version                  UInt64 CODEC(Delta(8), ZSTD(1)),
 
-    INDEX event_at_range event_at TYPE minmax GRANULARITY 1
+    INDEX event_at_range event_at TYPE minmax GRANULARITY 1,
+    INDEX received_at_range received_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(event_key_at)
