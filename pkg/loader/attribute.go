@@ -185,7 +185,7 @@ func (b *boarding) addActivity(a *warehouse.Activity) {
 // write writes down what was learnt. It is true whatever becomes of the chunk, and the cache takes it for
 // written: if the lane is given up before, the attributor writes it.
 func (b *boarding) write() error {
-	var blocks []warehouse.Block
+	var blocks []warehouse.Facts
 	if b.products != nil {
 		blocks = append(blocks, b.products)
 	}

@@ -24,7 +24,7 @@ type attributor struct {
 	mu      sync.Mutex
 	pending news
 	since   time.Time         // when the oldest of it came
-	owed    []warehouse.Block // learnt by lanes that were given up before they could write it down
+	owed    []warehouse.Facts // learnt by lanes that were given up before they could write it down
 	opened  []int32           // partitions that have come since the last pass
 
 	// Of the one goroutine that works news in:
@@ -74,7 +74,7 @@ func (a *attributor) rouse() {
 }
 
 // owe has what a lane has learnt written down without it.
-func (a *attributor) owe(blocks []warehouse.Block, n *news) {
+func (a *attributor) owe(blocks []warehouse.Facts, n *news) {
 	a.mu.Lock()
 	a.owed = append(a.owed, blocks...)
 	a.mu.Unlock()

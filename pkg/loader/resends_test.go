@@ -32,7 +32,9 @@ const deliveries = "SELECT product_id, message_id, count(), min(event_at) FROM o
 func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
 	w := newWorld(t, 1)
 	second, day := time.Second, 24*time.Hour
-	deliver := func(id string, received, happened time.Duration) { w.deliver(t, "p", id, noon.Add(received), noon.Add(happened)) }
+	deliver := func(id string, received, happened time.Duration) {
+		w.deliver(t, "p", id, noon.Add(received), noon.Add(happened))
+	}
 	deliver("together", 0, 0)
 	deliver("together", second, second)
 	deliver("apart", second, 0)

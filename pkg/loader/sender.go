@@ -10,6 +10,7 @@ import (
 	"github.com/sethvargo/go-retry"
 
 	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
 )
 
 // send takes the lane's chunks in order. The order within is what loses nothing and doubles nothing: first the note of
@@ -76,6 +77,9 @@ func (l *lane) insert(c *chunk) error {
 	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.first, c.next-1, rows.Sum())
 	start := time.Now()
 	err := l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, rows, token) })
+	if _, refused := warehouse.Refusal(err); refused {
+		err = l.insertHalves(c, rows, 0, rows.Rows(), token)
+	}
 	if err == nil {
 		l.service.metrics.inserted(rows.Rows(), rows.Bytes(), time.Since(start))
 	}
@@ -108,13 +112,16 @@ const (
 	retryMost  = 5 * time.Second
 )
 
-// retry tries until it works, the lane is given up, or the group has moved on.
+// retry tries until it works, the lane is given up, the group has moved on, or ClickHouse refuses the rows themselves.
 func (l *lane) retry(doing string, try func(context.Context) error) error {
 	backoff := retry.WithJitterPercent(20, retry.WithCappedDuration(retryMost, retry.NewExponential(retryFirst)))
 	return retry.Do(l.ctx, backoff, func(ctx context.Context) error {
 		err := try(ctx)
 		if err == nil || ctx.Err() != nil || errors.Is(err, stream.ErrFenced) {
 			return err
+		}
+		if _, refused := warehouse.Refusal(err); refused {
+			return err // it would be refused again
 		}
 		l.service.metrics.retries.WithLabelValues(doing).Inc()
 		l.service.deps.Log.Warn("cannot "+doing+", trying again", "partition", l.String(), "error", err)

@@ -2,6 +2,9 @@ package warehouse
 
 import "github.com/millrace/millrace/pkg/attribution"
 
+// Facts is a table's rows on their way that mean the same however often they are written.
+type Facts interface{ self() *block }
+
 // UserClaims is a block of the user_claims table.
 type UserClaims struct {
 	block

@@ -54,3 +54,6 @@ func (b *DeadLetters) Append(d *DeadLetter) {
 	b.partition.put32(uint32(d.Partition))
 	b.offset.put64(uint64(d.Offset))
 }
+
+// Offset is where the message of a row stands in its partition.
+func (b *DeadLetters) Offset(row int) int64 { return b.offset.get64(row) }

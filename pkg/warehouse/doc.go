@@ -13,6 +13,9 @@
 //	claims.go        the columns of what is learnt of users, organizations and conversations
 //	pool.go          connections
 //	insert.go        sending a block
+//	rows.go          some of a block's rows
+//	trouble.go       which errors blame the rows, and not the server
+//	deliveries.go    rows of insert ids that came before
 //	subjects.go      whom a block's events are about: read back from it, and filled in
 //	lookup.go        what is known of users, asked in bulk
 //	conversations.go the same of conversations

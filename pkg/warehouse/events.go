@@ -162,3 +162,6 @@ func Version(receivedAt int64) uint64 {
 	const latest = 1<<versionBits - 1
 	return latest - uint64(min(max(receivedAt-versionEpoch, 0), latest))
 }
+
+// Offset is where the message of a row stands in its partition.
+func (b *Events) Offset(row int) int64 { return b.offset.get64(row) }

@@ -13,6 +13,7 @@ type Block interface {
 	Rows() int
 	Bytes() int
 	Sum() uint64
+	Offset(row int) int64 // in Kafka
 	Reset()
 	self() *block
 }
@@ -47,6 +48,11 @@ func insertSettings(token string) []ch.Setting {
 // may have been written or not: only sending the same block under the same token again settles it.
 func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
 	return i.insert(ctx, b.self(), insertSettings(token))
+}
+
+// InsertRows is Insert for the rows from one to before another. The token is theirs alone.
+func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token string) error {
+	return i.insert(ctx, b.self().slice(from, to), insertSettings(token))
 }
 
 func (p *pool) insert(ctx context.Context, b *block, settings []ch.Setting) error {

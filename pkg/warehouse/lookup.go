@@ -28,7 +28,7 @@ func NewLookup(config Config) (*Lookup, error) {
 
 // Insert writes down what was learnt. Writing it again changes nothing, so it needs no token. What takes long to
 // write is written again, so that nobody who looks for what is new can have looked past it: see Settling.
-func (l *Lookup) Insert(ctx context.Context, b Block) error {
+func (l *Lookup) Insert(ctx context.Context, b Facts) error {
 	for {
 		start := time.Now()
 		if err := l.insert(ctx, b.self(), insertSettings("")); err != nil || time.Since(start) < Settling/2 {
