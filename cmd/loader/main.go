@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -15,7 +16,8 @@ import (
 )
 
 type cli struct {
-	DryRun bool `help:"Check the configuration and end."`
+	DryRun bool  `help:"Check the configuration and end."`
+	Memory int64 `help:"Bytes that the garbage collector aims to stay under. It gives up on that before it stops the work." default:"377487360"`
 
 	Loader loader.Config         `embed:"" group:"Loader:"`
 	Stream stream.Config         `embed:"" group:"Kafka:"`
@@ -33,6 +35,9 @@ func (c *cli) run(ctx context.Context) error {
 	if err := c.Loader.Validate(); err != nil {
 		return err
 	}
+	// Messages become columns at once and are garbage then: a tighter collector costs little here.
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(c.Memory)
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
 	client, err := stream.NewClient(c.Stream, log, registry)
 	if err != nil || c.DryRun {

@@ -24,6 +24,7 @@ type attributor struct {
 	mu      sync.Mutex
 	pending news
 	since   time.Time         // when the oldest of it came
+	overran bool              // there was more than can be kept: it is read back from ClickHouse instead
 	owed    []warehouse.Facts // learnt by lanes that were given up before they could write it down
 	opened  []int32           // partitions that have come since the last pass
 
@@ -48,19 +49,30 @@ func (a *attributor) announce(n *news) {
 		return
 	}
 	a.mu.Lock()
-	if a.pending.empty() {
+	if a.pending.empty() && !a.overran {
 		a.since = time.Now()
 	}
 	a.pending.add(n)
+	a.bound()
 	a.mu.Unlock()
 	a.rouse()
+}
+
+// maxNews bounds the news that wait. They come in bursts, as when a history is loaded.
+const maxNews = 50_000
+
+// bound forgets news that are too many: what they tell of is written down, after what has been worked in.
+func (a *attributor) bound() {
+	if a.pending.len() > maxNews {
+		a.pending, a.overran = news{}, true
+	}
 }
 
 // lag is how long the oldest news has been waiting, in seconds.
 func (a *attributor) lag() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.pending.empty() {
+	if a.pending.empty() && !a.overran {
 		return 0
 	}
 	return time.Since(a.since).Seconds()
@@ -141,26 +153,34 @@ func sleep(ctx context.Context, d time.Duration) {
 // pass works in all news there are. They are taken first: what they tell of is written down, or owed, by then.
 func (a *attributor) pass(ctx context.Context) error {
 	a.mu.Lock()
-	n, since := a.pending, a.since
-	a.pending = news{}
+	n, since, overran := a.pending, a.since, a.overran
+	a.pending, a.overran = news{}, false
 	a.mu.Unlock()
-	err := a.take(ctx, &n)
+	err := a.take(ctx, &n, overran)
 	if err != nil {
 		a.mu.Lock()
 		a.pending.add(&n)
-		a.since = since
+		a.since, a.overran = since, a.overran || overran
+		a.bound()
 		a.mu.Unlock()
 		return err
 	}
 	return a.save(ctx)
 }
 
-func (a *attributor) take(ctx context.Context, n *news) error {
+func (a *attributor) take(ctx context.Context, n *news, overran bool) error {
 	if err := a.payBack(ctx); err != nil {
 		return err
 	}
 	if err := a.resume(ctx); err != nil {
 		return err
+	}
+	if overran {
+		now, err := a.lookup.Settled(ctx)
+		if err != nil {
+			return err
+		}
+		a.caughtUp = now.Add(warehouse.Settling)
 	}
 	to, err := a.learn(ctx, n)
 	if err != nil {

@@ -19,7 +19,9 @@ type moved struct{ workspace, externalID, email string }
 // span is a time in which events may follow from an activity, in Unix milliseconds.
 type span = [2]int64
 
-func (n *news) empty() bool { return len(n.moved)+len(n.from)+len(n.conversations)+len(n.active) == 0 }
+func (n *news) len() int { return len(n.moved) + len(n.from) + len(n.conversations) + len(n.active) }
+
+func (n *news) empty() bool { return n.len() == 0 }
 
 func (n *news) move(c *attribution.Claim, from attribution.ID) {
 	n.moved = append(n.moved, moved{string(c.Workspace), string(c.ExternalID), string(c.Email)})

@@ -32,12 +32,15 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 	workspaces := map[string]bool{}
 	for _, m := range n.moved {
 		workspaces[m.workspace] = true
-		if m.externalID != "" {
-			w.ExternalIDs = append(w.ExternalIDs, attribution.Name{Workspace: []byte(m.workspace), Name: []byte(m.externalID)})
-		}
-		if m.email != "" {
-			w.Addresses = append(w.Addresses, attribution.Name{Workspace: []byte(m.workspace), Name: []byte(m.email)})
-		}
+	}
+	var err error
+	w.ExternalIDs, err = a.expected(ctx, n, func(m moved) string { return m.externalID }, func(m moved) moved { return moved{m.workspace, m.externalID, ""} })
+	if err != nil {
+		return w, err
+	}
+	w.Addresses, err = a.expected(ctx, n, func(m moved) string { return m.email }, func(m moved) moved { return moved{m.workspace, "", m.email} })
+	if err != nil {
+		return w, err
 	}
 	if len(workspaces) > 0 {
 		list := make([]string, 0, len(workspaces))
@@ -62,6 +65,27 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 		w.Products = append(w.Products, p)
 	}
 	return w, nil
+}
+
+// expected finds whom the external ids, or the addresses, in news stand for by now.
+func (a *attributor) expected(ctx context.Context, n *news, name func(moved) string, alone func(moved) moved) ([]warehouse.Expected, error) {
+	var list []moved
+	met := map[moved]bool{}
+	for _, m := range n.moved {
+		if one := alone(m); name(m) != "" && !met[one] {
+			met[one] = true
+			list = append(list, one)
+		}
+	}
+	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].workspace, list[i].externalID, list[i].email })
+	if err != nil {
+		return nil, err
+	}
+	expected := make([]warehouse.Expected, len(list))
+	for i, m := range list {
+		expected[i] = warehouse.Expected{Name: attribution.Name{Workspace: []byte(m.workspace), Name: []byte(name(m))}, User: users[i]}
+	}
+	return expected, nil
 }
 
 // who resolves subjects by all that is known.

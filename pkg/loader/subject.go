@@ -27,7 +27,9 @@ func identified(e *stream.Entry, i *outcome.Identify) subject {
 	s := claimOf(e, i.ExternalUserID, i.Email)
 	c := &s.claim
 	c.Explicit = attribution.Said{At: i.At, Text: byIdentify}
-	c.Properties = attribution.Said{At: i.At, Text: bytes.Clone(i.Properties)}
+	if string(i.Properties) != "{}" { // what a call leaves out it says nothing about
+		c.Properties = attribution.Said{At: i.At, Text: bytes.Clone(i.Properties)}
+	}
 	if i.Name != nil {
 		c.LastName = attribution.Said{At: i.At, Text: bytes.Clone(i.Name)}
 	}

@@ -19,9 +19,9 @@ type Config struct {
 	User        string        `name:"clickhouse-user" help:"User." default:"default"`
 	Password    string        `name:"clickhouse-password" help:"Password; better given as MILLRACE_CLICKHOUSE_PASSWORD."`
 	TLS         bool          `name:"clickhouse-tls" help:"Connect with TLS."`
-	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on their way: none, lz4 or zstd. None is fastest where the network is." enum:"none,lz4,zstd" default:"lz4"`
+	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on their way: none, lz4 or zstd. None is fastest and takes the least memory, where the network carries it." enum:"none,lz4,zstd" default:"none"`
 	Timeout     time.Duration `name:"insert-timeout" help:"How long an insert may take before its connection is given up and the same block is sent again." default:"60s"`
-	Inserts     int           `name:"concurrent-inserts" help:"Blocks sent at once." default:"4"`
+	Inserts     int           `name:"concurrent-inserts" help:"Blocks sent at once." default:"3"`
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

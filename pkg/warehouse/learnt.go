@@ -22,7 +22,7 @@ type Learnt struct {
 const Settling = 10 * time.Second
 
 // learntAtOnce bounds what is read at once, except for what was written together.
-const learntAtOnce = 20_000
+const learntAtOnce = 10_000
 
 // LearntSince reads the claims written after a time, the oldest first, and not all at once if there are many:
 // the next call goes on from To. What the writer but has written itself is left out; 0 is nobody.

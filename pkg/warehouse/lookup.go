@@ -61,7 +61,10 @@ func (n *names) table(name string) ch.ExternalTable {
 func (l *Lookup) read(ctx context.Context, what, query string, tables []ch.ExternalTable, result proto.Results, take func(rows int) error) error {
 	err := l.do(ctx, ch.Query{
 		Body: query, ExternalTables: tables, Result: result,
-		Settings: []ch.Setting{{Key: "low_cardinality_allow_in_native_format", Value: "0"}},
+		Settings: []ch.Setting{
+			{Key: "low_cardinality_allow_in_native_format", Value: "0"},
+			{Key: "max_block_size", Value: "16384"}, // what is taken at once is held at once
+		},
 		OnResult: func(_ context.Context, b proto.Block) error { return take(b.Rows) },
 	})
 	if err != nil {

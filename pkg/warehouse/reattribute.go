@@ -14,11 +14,17 @@ import (
 // Affected says which rows of the products may be about somebody else by now.
 type Affected struct {
 	Products      []string
-	ExternalIDs   []attribution.Name       // rows that name one of them,
-	Addresses     []attribution.Name       // or one of these,
+	ExternalIDs   []Expected               // rows that name one of them and are not its user's,
+	Addresses     []Expected               // or one of these,
 	Users         []attribution.ID         // or are one of these users',
 	Conversations []ConversationName       // or name one of these conversations,
 	Active        map[ProductUser][2]int64 // or are a user's from the first time to the second
+}
+
+// Expected is an external id or an address, and the user who it stands for by all that is known, if it does.
+type Expected struct {
+	attribution.Name
+	User attribution.ID
 }
 
 // Stored is a row of events as far as attribution goes.
@@ -42,19 +48,36 @@ type StoredActivity struct {
 
 const noID = "toUUID('00000000-0000-0000-0000-000000000000')"
 
-// aboutPeople is the condition for rows that the identities in Affected are about; column is the address.
+// aboutPeople is the condition for rows that the identities in Affected are about; email is the column of the address.
+// Most rows of somebody who has just become known are right already: they are what made him known.
 func (a *Affected) aboutPeople(email string) string {
+	const user = "ifNull(user_id, " + noID + ")"
 	var any []string
+	expected := func(column, table string) {
+		any = append(any, fmt.Sprintf("(workspace_id, %[1]s) IN (SELECT scope, name FROM %[2]s) AND (workspace_id, %[1]s, %[3]s) NOT IN (SELECT scope, name, user FROM %[2]s)", column, table, user))
+	}
 	if len(a.ExternalIDs) > 0 {
-		any = append(any, "(workspace_id, ifNull(external_user_id, '')) IN (SELECT scope, name FROM persons)")
+		expected("ifNull(external_user_id, '')", "persons")
 	}
 	if len(a.Addresses) > 0 {
-		any = append(any, "(workspace_id, "+email+") IN (SELECT scope, name FROM addresses)")
+		expected(email, "addresses")
 	}
 	if len(a.Users) > 0 {
-		any = append(any, "ifNull(user_id, "+noID+") IN (SELECT id FROM users)")
+		any = append(any, user+" IN (SELECT id FROM users)")
 	}
 	return strings.Join(any, " OR ")
+}
+
+func expectedTable(name string, list []Expected) ch.ExternalTable {
+	var n names
+	var users proto.ColUUID
+	for i := range list {
+		n.add(list[i].Workspace, list[i].Name.Name)
+		users.Append(list[i].User)
+	}
+	t := n.table(name)
+	t.Data = append(t.Data, proto.InputColumn{Name: "user", Data: &users})
+	return t
 }
 
 func (a *Affected) tables() []ch.ExternalTable {
@@ -66,10 +89,10 @@ func (a *Affected) tables() []ch.ExternalTable {
 	users.AppendArr(a.Users)
 	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}}}}
 	if len(a.ExternalIDs) > 0 {
-		tables = append(tables, namesOf(a.ExternalIDs).table("persons"))
+		tables = append(tables, expectedTable("persons", a.ExternalIDs))
 	}
 	if len(a.Addresses) > 0 {
-		tables = append(tables, namesOf(a.Addresses).table("addresses"))
+		tables = append(tables, expectedTable("addresses", a.Addresses))
 	}
 	if len(a.Users) > 0 {
 		tables = append(tables, ch.ExternalTable{Name: "users", Data: []proto.InputColumn{{Name: "id", Data: &users}}})
@@ -125,6 +148,7 @@ func (a *Affected) activeTable() ch.ExternalTable {
 	return ch.ExternalTable{Name: "active", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}}}
 }
 
+// stored reads the rows by their keys, which are found before without FINAL: that would read every column of every row.
 func (l *Lookup) stored(ctx context.Context, about string, tables []ch.ExternalTable, take func([]Stored) error) error {
 	var workspace, product, insertID, externalID, email, conversation proto.ColStr
 	var keyAt, eventAt proto.ColInt64
@@ -140,7 +164,8 @@ func (l *Lookup) stored(ctx context.Context, about string, tables []ch.ExternalT
 			toUnixTimestamp64Milli(event_key_at) AS key_at, toUnixTimestamp64Milli(event_at) AS at, version,
 			ifNull(external_user_id, '') AS external_id, ifNull(user_email, '') AS address, ifNull(external_conversation_id, '') AS conversation,
 			ifNull(user_id, ` + noID + `) AS user, ifNull(conversation_id, ` + noID + `) AS conversation_uuid
-		FROM events FINAL WHERE product_id IN (SELECT product FROM wanted) AND (` + about + `)
+		FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN
+			(SELECT product_id, event_key_at, insert_id FROM events WHERE product_id IN (SELECT product FROM wanted) AND (` + about + `))
 		SETTINGS do_not_merge_across_partitions_select_final = 1`
 	return l.read(ctx, "events that may be about somebody else", query, tables, columns, func(rows int) error {
 		list := make([]Stored, rows)
