@@ -12,10 +12,15 @@ KAFKA    := $(CURDIR)/.kafka
 NO_KAFKA_LOADER := TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages
 KAFKA_EDGE := TestShapes|TestReceivedAtNeverRepeats|TestPartitionIsEverybodys|TestMessageCount|TestDeadLetters|TestLargestDeadLetter|TestAllBadIsRefused|TestUnfitTopicEndsTheEdge|TestPausedAndDisconnected|TestProofsAreShared
 
-.PHONY: help build run test test-kafka test-kafka-nodes test-kafka-pipeline race lint fuzz redis clean
+# The chaos run: SEED=0 takes one from the clock. ARGS=--kfake does without Java.
+SEED     ?= 0
+DURATION ?= 2m
+ARGS     ?=
+
+.PHONY: help build run test test-kafka test-kafka-nodes test-kafka-pipeline chaos chaos-controls race lint fuzz redis clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/edge, bin/loader and bin/millrace
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -43,6 +48,16 @@ test-kafka-pipeline:
 	$(ON_KAFKA) ./pkg/stream
 	$(ON_KAFKA) -skip '^($(NO_KAFKA_LOADER))$$' ./pkg/loader
 	$(ON_KAFKA) -parallel 1 -run '^($(KAFKA_EDGE))$$' ./pkg/edge
+
+CHAOS := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) run ./bench/chaos
+
+chaos: build redis $(if $(findstring --kfake,$(ARGS)),,$(KAFKA)/fetched) ## break everything around edges and loaders, for DURATION, by SEED: what was answered is there once
+	$(CHAOS) --bin bin --seed $(SEED) --for $(DURATION) $(ARGS)
+
+chaos-controls: redis $(KAFKA)/fetched ## the chaos run without each of three protections, which it has to notice
+	CGO_ENABLED=0 $(GO) build -tags chaoscontrol -trimpath -o bin/chaoscontrol/ ./cmd/...
+	for control in commit-first no-token acks-1; do \
+		$(CHAOS) --bin bin/chaoscontrol --seed $(SEED) --for 1m --control $$control $(ARGS) || exit 1; done
 
 race: redis ## run all tests under the race detector, in a random order
 	$(GO) test -race -shuffle=on -timeout 20m ./...

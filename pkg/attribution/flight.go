@@ -10,7 +10,8 @@ import "context"
 // that waits for the flights that had begun.
 type Flight struct {
 	identities *Identities
-	began      int // the turn in which it did
+	number     uint64 // not its address: what has been seen must not keep it in memory
+	began      int    // the turn in which it did
 	subjects   []subject
 	names      []byte // folded addresses
 	scopeName  string
@@ -40,7 +41,8 @@ func (i *Identities) Begin() *Flight {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.forget()
-	f := &Flight{identities: i, began: i.turn}
+	i.begun++
+	f := &Flight{identities: i, scope: hash(nil), number: i.begun, began: i.turn}
 	i.flights[f] = make(chan struct{})
 	return f
 }
@@ -94,8 +96,8 @@ func (f *Flight) Add(workspace, externalID, email []byte) {
 			s.person = &person{id: UserID(workspace, externalID)}
 			i.persons.put(k, s.person)
 		}
-		if p := s.person; p.seenBy != f {
-			p.seenBy = f
+		if p := s.person; p.seenBy != f.number {
+			p.seenBy = f.number
 			if p.loaded = p.loaded && i.holdAddresses(p); !p.loaded {
 				f.persons = append(f.persons, Name{workspace, externalID})
 			}
@@ -108,8 +110,8 @@ func (f *Flight) Add(workspace, externalID, email []byte) {
 		if s.address = i.addresses.get(s.addressKey); s.address == nil {
 			s.address = i.putAddress(s.addressKey, workspace, email)
 		}
-		if a := s.address; a.seenBy != f {
-			a.seenBy = f
+		if a := s.address; a.seenBy != f.number {
+			a.seenBy = f.number
 			if !a.loaded {
 				f.addresses = append(f.addresses, Name{workspace, email})
 			}
@@ -133,8 +135,11 @@ func (i *Identities) putAddress(k key, workspace, email []byte) *address {
 	return a
 }
 
-// holdAddresses tells whether all addresses of p are here, and keeps them here.
+// holdAddresses tells whether all addresses of p that decide about it are here, and keeps them here.
 func (i *Identities) holdAddresses(p *person) bool {
+	if p.decided() {
+		return true
+	}
 	all := true
 	for j := range p.pairs {
 		if p.pairs[j].address != (key{}) && i.addresses.get(p.pairs[j].address) == nil {
@@ -176,7 +181,14 @@ func (f *Flight) Found(claims []Claim, holdings []Holding) {
 			k = hash(c.Email).in(scope)
 			a = i.addresses.get(k)
 		}
-		i.learn(i.persons.get(hash(c.ExternalID).in(scope)), a, k, c)
+		p := i.persons.get(hash(c.ExternalID).in(scope))
+		hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID)
+		half := a != nil && hold.before(&a.hold)
+		i.learn(p, a, k, c)
+		if half && p != nil { // written down by external id but not by address: the next claim of the pair is news
+			slot := p.pair(k)
+			*slot = pair{slot.address, Never, Never, Never}
+		}
 	}
 	f.persons, f.addresses = nil, nil
 }

@@ -13,6 +13,7 @@ type Identities struct {
 	conversations cache[struct{}] // those met
 
 	turn    int                       // how often something was forgotten
+	begun   uint64                    // flights, ever
 	flights map[*Flight]chan struct{} // those under way; closed when they end
 
 	hits, misses uint64
@@ -23,8 +24,9 @@ type person struct {
 	id       ID
 	loaded   bool
 	explicit bool
-	seenBy   *Flight // the last that has asked for what is missing of it
-	pairs    []pair
+	seenBy   uint64 // the number of the last flight that has asked for what is missing of it
+	pairs    []pair // MaxPairs at most
+	crowd    *pair  // the sum of what was said of it beside all other addresses
 }
 
 // pair is an external id beside an address, or with none (the zero key).
@@ -37,13 +39,14 @@ type pair struct {
 type address struct {
 	id     ID // of the user who is known by it alone
 	loaded bool
-	seenBy *Flight
+	seenBy uint64
 	alone  pair
 	hold   Hold
 }
 
-// MaxPairs bounds the addresses kept for one external id. One that comes with more is no person's, but a
-// mistake of the sender's ("null", "guest"): that it is known is decided by the first of them.
+// MaxPairs bounds the addresses kept for one external id. One that comes with as many is no person's, but a
+// mistake of the sender's ("null", "guest"). It counts as a user's, whoever holds the addresses: so it does not
+// matter which of them are kept.
 const MaxPairs = 64
 
 // NewIdentities makes a cache of about size external ids and as many addresses.
@@ -107,28 +110,24 @@ func (i *Identities) Merge(c *Claim) {
 	i.learn(p, a, addressKey, c)
 }
 
-// learn adds a claim to what is known of its external id and its address; either may be nil.
+// learn adds a claim to what is known of its external id and its address; either may not be here (nil).
 func (i *Identities) learn(p *person, a *address, addressKey key, c *Claim) (change Change) {
-	slot, crowded := &pair{addressKey, Never, Never, Never}, false
 	switch {
 	case p != nil:
-		slot, crowded = p.pair(slot)
-	case a != nil:
-		slot = &a.alone
-	}
-	change.News = earlier(&slot.explicitAt, c.Explicit.At)
-	change.News = earlier(&slot.eventAt, c.Event.At) || change.News
-	if c.FirstName.Text != nil {
-		change.News = earlier(&slot.nameAt, c.FirstName.At) || change.News
-	}
-	change.News = change.News && !crowded
-	if p != nil && !p.explicit && c.Explicit.At != Never {
-		p.explicit, change.News, change.Moved = true, true, true
+		undecided := !p.decided()
+		change.News = p.pair(addressKey).add(c)
+		p.explicit = p.explicit || c.Explicit.At != Never
+		if undecided && p.decided() {
+			change.News, change.Moved = true, true
+		}
+	case a != nil && c.ExternalID == nil:
+		change.News = a.alone.add(c)
 	}
 	if a == nil {
 		return change
 	}
-	hold := holdOf(c.ExternalID != nil, slot.explicitAt, slot.eventAt, c.UserID)
+	// The least hold of a pair's claims is the hold of the pair, so each can be weighed alone.
+	hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID)
 	if !hold.before(&a.hold) {
 		return change
 	}
@@ -142,6 +141,16 @@ func (i *Identities) learn(p *person, a *address, addressKey key, c *Claim) (cha
 	return change
 }
 
+// add tells whether a claim says anything earlier.
+func (s *pair) add(c *Claim) (news bool) {
+	news = earlier(&s.explicitAt, c.Explicit.At)
+	news = earlier(&s.eventAt, c.Event.At) || news
+	if c.FirstName.Text != nil {
+		news = earlier(&s.nameAt, c.FirstName.At) || news
+	}
+	return news
+}
+
 func earlier(at *int64, than int64) bool {
 	if than < *at {
 		*at = than
@@ -150,23 +159,30 @@ func earlier(at *int64, than int64) bool {
 	return false
 }
 
-// pair finds what is known of the person beside an address. If there is no room for more, it is blank.
-func (p *person) pair(blank *pair) (slot *pair, crowded bool) {
+// pair is what is known of the person beside an address.
+func (p *person) pair(address key) *pair {
 	for j := range p.pairs {
-		if p.pairs[j].address == blank.address {
-			return &p.pairs[j], false
+		if p.pairs[j].address == address {
+			return &p.pairs[j]
 		}
 	}
-	if len(p.pairs) == MaxPairs {
-		return blank, true
+	if len(p.pairs) < MaxPairs {
+		p.pairs = append(p.pairs, pair{address, Never, Never, Never})
+		return &p.pairs[len(p.pairs)-1]
 	}
-	p.pairs = append(p.pairs, *blank)
-	return &p.pairs[len(p.pairs)-1], false
+	if p.crowd == nil {
+		p.crowd = &pair{key{}, Never, Never, Never}
+	}
+	return p.crowd
 }
 
-// known tells whether an external id is a user's: somebody named it on purpose, or an address is its own.
+// decided tells whether an external id is a user's for good, whoever holds its addresses.
+func (p *person) decided() bool { return p.explicit || len(p.pairs) == MaxPairs }
+
+// known tells whether an external id is a user's: somebody named it on purpose, or an address is its own, or it
+// came with too many.
 func (i *Identities) known(p *person) bool {
-	if p.explicit {
+	if p.decided() {
 		return true
 	}
 	for j := range p.pairs {
@@ -179,7 +195,7 @@ func (i *Identities) known(p *person) bool {
 
 // resolve is who it is: by external id, then by address.
 func (i *Identities) resolve(p *person, a *address) (id ID, ok bool) {
-	if p != nil && (p.explicit || a != nil && a.hold.UserID == p.id || i.known(p)) {
+	if p != nil && (a != nil && a.hold.UserID == p.id || i.known(p)) {
 		return p.id, true
 	}
 	if a != nil && a.hold.Strength != Unclaimed {

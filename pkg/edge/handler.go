@@ -168,7 +168,8 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 		case m.Reason == payload.Accepted:
 			out.Message(e.kind, &source, receivedAt, m.Raw, p.Context)
 		case m.Reason.Invalid():
-			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, m.Reason.Code(), m.Reason.Sentence(), "")
+			letter := stream.Letter{Of: e.kind, Reason: m.Reason.Code(), Detail: m.Reason.Sentence()}
+			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, &letter)
 		default:
 			continue
 		}

@@ -359,7 +359,7 @@ func expected(all []said) map[string]string {
 
 var (
 	firstSeed = flag.Uint64("first-seed", 0, "seed of the first scenario")
-	seeds     = flag.Uint64("seeds", 2, "scenarios to run in three orders each")
+	seeds     = flag.Uint64("seeds", 1, "scenarios to run in three orders each")
 )
 
 // Whatever the order of arrival, however often each message comes and however the loader is stopped in between:

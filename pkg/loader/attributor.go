@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -181,6 +182,7 @@ func (a *attributor) take(ctx context.Context, n *news, overran bool) error {
 			return err
 		}
 		a.caughtUp = now.Add(warehouse.Settling)
+		a.learntTo = a.learntTo.Add(-a.service.config.Warehouse.Timeout) // announced later than written
 	}
 	to, err := a.learn(ctx, n)
 	if err != nil {
@@ -258,6 +260,9 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 
 // learn reads what other loaders have learnt, and what this one may have left undone in an earlier life.
 func (a *attributor) learn(ctx context.Context, n *news) (to time.Time, err error) {
+	if a.caughtUp.IsZero() {
+		return a.learntTo, nil // no partition has come yet
+	}
 	behind := a.learntTo.Before(a.caughtUp)
 	if !behind && time.Since(a.polled) < pollInterval {
 		return a.learntTo, nil
@@ -288,7 +293,7 @@ func (a *attributor) learn(ctx context.Context, n *news) (to time.Time, err erro
 		n.from = append(n.from, holders...)
 	}
 	if behind {
-		err = a.recall(ctx, n, learnt.To)
+		learnt.To, err = a.recall(ctx, n, learnt.To)
 		if learnt.To.Before(a.caughtUp) {
 			a.rouse()
 		}
@@ -296,20 +301,20 @@ func (a *attributor) learn(ctx context.Context, n *news) (to time.Time, err erro
 	return learnt.To, err
 }
 
-// recall takes activities for news that may not have been worked in.
-func (a *attributor) recall(ctx context.Context, n *news, to time.Time) error {
+// recall takes activities for news that may not have been worked in: up to a time, or less far if there are many.
+func (a *attributor) recall(ctx context.Context, n *news, until time.Time) (to time.Time, err error) {
 	mine, err := a.products(ctx, nil)
 	if err != nil || len(mine) == 0 {
-		return err
+		return until, err
 	}
-	activities, err := a.lookup.ActivitiesSince(ctx, mine, a.learntTo, to)
+	activities, to, err := a.lookup.ActivitiesSince(ctx, mine, a.learntTo, until)
 	for _, activity := range activities {
 		n.meet(activity.Product, activity.Conversation)
 		if activity.UserID != (attribution.ID{}) {
 			n.act(warehouse.ProductUser{Product: activity.Product, User: activity.UserID}, activity.At)
 		}
 	}
-	return err
+	return to, err
 }
 
 // save notes the progress, now and then.
@@ -317,7 +322,11 @@ func (a *attributor) save(ctx context.Context) error {
 	if time.Since(a.saved) < saveInterval {
 		return nil
 	}
-	if owned := a.service.ingestPartitions(); len(owned) > 0 {
+	owned := a.service.ingestPartitions()
+	a.mu.Lock()
+	owned = slices.DeleteFunc(owned, func(id int32) bool { return slices.Contains(a.opened, id) }) // not resumed yet
+	a.mu.Unlock()
+	if len(owned) > 0 {
 		if err := a.lookup.SaveProgress(ctx, a.service.config.Consumer.Group, owned, a.learntTo); err != nil {
 			return err
 		}

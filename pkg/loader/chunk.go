@@ -21,6 +21,8 @@ type deadLetter struct {
 	value, context []byte
 	reason, detail string
 	offset         int64
+	of             stream.Kind
+	replayed       string // what it is a copy of, "" if it is none
 }
 
 // chunk is what is inserted and committed at once: all entries of a contiguous range of offsets.
@@ -32,6 +34,7 @@ type chunk struct {
 	oldest      int64 // when the first entry was received, Unix microseconds
 	end         int64 // the partition's end as last seen
 	dead        []deadLetter
+	replayed    bool                // there are records of a replay in it
 	flight      *attribution.Flight // nil until it is attributed
 }
 
@@ -48,6 +51,7 @@ func (c *chunk) take(e *stream.Entry, bytes int64) {
 	c.next = e.Offset + 1
 	c.entries++
 	c.held += bytes
+	c.replayed = c.replayed || e.Replayed != nil
 	if reason, err := c.add(e); err != nil {
 		c.dead = append(c.dead, letterOf(e, reason, err))
 	}
@@ -57,7 +61,7 @@ func letterOf(e *stream.Entry, reason string, err error) deadLetter {
 	return deadLetter{
 		source:     stream.Source{Workspace: string(e.Workspace), Product: string(e.Product), Connection: string(e.Connection), Provider: string(e.Provider)},
 		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
-		reason: reason, detail: err.Error(), offset: e.Offset,
+		reason: reason, detail: err.Error(), offset: e.Offset, of: stream.Kind(e.Kind), replayed: string(e.Replayed),
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 // is known, and what its user was active in before.
 type questions struct {
 	names    map[warehouse.ConversationName][]int // and the events that name it
-	users    map[warehouse.ProductUser]struct{}
+	moments  map[warehouse.Moment]struct{}
 	from, to int64
 }
 
 func newQuestions() *questions {
-	return &questions{names: map[warehouse.ConversationName][]int{}, users: map[warehouse.ProductUser]struct{}{}, from: math.MaxInt64, to: math.MinInt64}
+	return &questions{names: map[warehouse.ConversationName][]int{}, moments: map[warehouse.Moment]struct{}{}, from: math.MaxInt64, to: math.MinInt64}
 }
 
 func (q *questions) name(product, conversation string, event int) {
@@ -26,7 +26,9 @@ func (q *questions) name(product, conversation string, event int) {
 }
 
 func (q *questions) ask(u warehouse.ProductUser, at int64) {
-	q.users[u] = struct{}{}
+	for _, moment := range warehouse.MomentsBefore(u, at) {
+		q.moments[moment] = struct{}{}
+	}
 	q.from, q.to = min(q.from, at-attribution.LookBack.Milliseconds()), max(q.to, at)
 }
 
@@ -48,8 +50,8 @@ func (q *questions) answer(ctx context.Context, lookup *warehouse.Lookup) (a ans
 			return a, err
 		}
 	}
-	if len(q.users) > 0 {
-		a.activities, err = lookup.ActivitiesOf(ctx, q.users, q.from, q.to)
+	if len(q.moments) > 0 {
+		a.activities, err = lookup.ActivitiesOf(ctx, q.moments, q.from, q.to)
 	}
 	return a, err
 }

@@ -9,6 +9,7 @@
 //	chunk.go    what is inserted at once: a contiguous range of offsets
 //	events.go   a message becomes a row of events, or a dead letter
 //	letters.go  a dead letter becomes a row of dead_letters
+//	replayed.go what comes of a replay wins over what is stored
 //	resends.go  what comes again with another timestamp is dropped
 //	refused.go  rows that ClickHouse refuses alone become dead letters
 //	subject.go  an identify or an activity becomes what it says of a user

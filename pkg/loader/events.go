@@ -13,6 +13,7 @@ import (
 // events maps messages and appends them to a block.
 type events struct {
 	rows      *warehouse.Events // borrowed; nil while there is nothing in it
+	stored    []bool            // of a chunk with replayed records, the rows that the table has a row for
 	mapper    outcome.Mapper
 	message   outcome.Message
 	event     outcome.Event
@@ -43,6 +44,7 @@ func (f *events) block() warehouse.Block { return f.borrow() }
 func (f *events) reset() {
 	clear(f.others)
 	f.others = f.others[:0]
+	f.stored = nil
 	if f.rows != nil {
 		f.rows.Reset()
 		eventBlocks.Put(f.rows)

@@ -19,8 +19,15 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-func (w *world) hideEvents(t *testing.T) { w.db.Exec(t, "RENAME TABLE events TO hidden") }
-func (w *world) bringBack(t *testing.T)  { w.db.Exec(t, "RENAME TABLE hidden TO events") }
+// hideEvents makes inserts fail, in loaders that are started after it: they do not look for resends, which would
+// fail before.
+func (w *world) hideEvents(t *testing.T) {
+	w.config.DedupWindow = 0
+	w.db.Exec(t, "RENAME TABLE events TO hidden")
+}
+
+func (w *world) bringBack(t *testing.T) { w.db.Exec(t, "RENAME TABLE hidden TO events") }
+
 func (r *running) tries(attempt string) func() bool {
 	return func() bool { return strings.Contains(r.log.String(), "cannot "+attempt+", trying again") }
 }

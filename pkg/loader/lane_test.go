@@ -66,14 +66,14 @@ func TestAChunkOfNothingButDeadLettersFillsUp(t *testing.T) {
 func TestADeadLetterOutlivesTheNextEntry(t *testing.T) {
 	c := eventsChunk()
 	entries := entriesOf(1)
-	e := stream.Entry{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("x"), Kind: []byte("k"), Value: []byte("v"), Context: []byte("ctx"), ReceivedAt: 5, Offset: 6}
+	e := stream.Entry{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("x"), Kind: []byte("k"), Value: []byte("v"), Context: []byte("ctx"), ReceivedAt: 5, Offset: 6, Replayed: []byte("t/0/1")}
 	c.take(&e, 1)
 	e = entries[0]
 	c.take(&e, 1)
 	require.Equal(t, []deadLetter{{
 		source:     stream.Source{Workspace: "w", Product: "p", Connection: "c", Provider: "x"},
 		receivedAt: 5, value: []byte("v"), context: []byte("ctx"), reason: "unknown_kind",
-		detail: `kind "k" of provider "x" is not known to this loader`, offset: 6,
+		detail: `kind "k" of provider "x" is not known to this loader`, offset: 6, of: "k", replayed: "t/0/1",
 	}}, c.dead)
 }
 

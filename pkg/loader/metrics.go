@@ -90,7 +90,9 @@ func (m *metrics) committed(p stream.Partition, c *chunk) {
 	m.entries.WithLabelValues(p.Topic).Add(float64(c.entries))
 	m.lag.WithLabelValues(p.Topic, id).Set(float64(max(0, c.end-c.next)))
 	m.offset.WithLabelValues(p.Topic, id).Set(float64(c.next))
-	m.freshness.Observe(time.Since(time.UnixMicro(c.oldest)).Seconds())
+	if !c.replayed {
+		m.freshness.Observe(time.Since(time.UnixMicro(c.oldest)).Seconds())
+	}
 	for i := range c.dead {
 		m.dead.WithLabelValues(c.dead[i].reason).Inc()
 	}

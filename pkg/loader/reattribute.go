@@ -14,6 +14,9 @@ func (a *attributor) workIn(ctx context.Context, n *news) error {
 	if err != nil || len(affected.Products) == 0 {
 		return err
 	}
+	if err := a.identities.Await(ctx); err != nil { // activities in the air have a user who may be another by now
+		return err
+	}
 	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, n) })
 	if err != nil {
 		return err

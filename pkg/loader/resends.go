@@ -28,7 +28,7 @@ func (l *lane) dropResends(c *chunk) error {
 			return err
 		}
 	}
-	suspects := r.suspects(f.rows)
+	suspects := r.suspects(f)
 	l.service.metrics.remembers(l.Partition, r.index)
 	if len(suspects) == 0 {
 		return nil
@@ -66,10 +66,16 @@ func (r *resends) fill(ctx context.Context) error {
 }
 
 // suspects are the ids of rows that may have been delivered before with another key: all rows of each, in order.
-func (r *resends) suspects(rows *warehouse.Events) map[warehouse.Delivery][]suspect {
+// Those of a replay that are stored are none, and need no second look: it would be for nearly all of an old one.
+func (r *resends) suspects(f *events) map[warehouse.Delivery][]suspect {
 	var suspects map[warehouse.Delivery][]suspect
+	rows := f.rows
 	for k := rows.Keys(); k.Next(); {
-		switch r.index.Add(k.Product, k.InsertID, k.KeyAt, k.ReceivedAt) {
+		verdict := r.index.Add(k.Product, k.InsertID, k.KeyAt, k.ReceivedAt)
+		if f.stored != nil && f.stored[k.Row] {
+			continue
+		}
+		switch verdict {
 		case recent.Suspect, recent.Old:
 			if suspects == nil {
 				suspects = map[warehouse.Delivery][]suspect{}

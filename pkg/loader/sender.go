@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/sethvargo/go-retry"
 
 	"github.com/millrace/millrace/pkg/stream"
@@ -42,13 +43,16 @@ func (l *lane) store(c *chunk) error {
 	if l.ctx.Err() != nil {
 		return l.ctx.Err()
 	}
+	if err := l.outrank(c); err != nil {
+		return err
+	}
 	if err := l.dropResends(c); err != nil {
 		return err
 	}
 	if err := l.attribute(c); err != nil {
 		return err
 	}
-	err := l.retry("prepare a block", func(ctx context.Context) error { return l.service.consumer.Prepare(ctx, l.Partition, c.first, c.next) })
+	err := l.retry("prepare a block", func(ctx context.Context) error { return l.prepare(ctx, c) })
 	if err != nil {
 		return err
 	}
@@ -66,6 +70,17 @@ func (l *lane) store(c *chunk) error {
 	return err
 }
 
+// prepare notes down which range is one block.
+func (l *lane) prepare(ctx context.Context, c *chunk) error {
+	switch {
+	case commitsFirst:
+		return l.service.consumer.Commit(ctx, l.Partition, c.next)
+	case forgetsBlocks:
+		return nil
+	}
+	return l.service.consumer.Prepare(ctx, l.Partition, c.first, c.next)
+}
+
 // insert sends the rows. The token is the range of offsets and a checksum of the rows, so that a block whose
 // answer was lost is written once, however often it is sent. Offsets alone would not do: those of a topic that
 // was lost and made anew come a second time with other messages, and those of a replay with another mapping.
@@ -75,6 +90,9 @@ func (l *lane) insert(c *chunk) error {
 		return nil
 	}
 	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.first, c.next-1, rows.Sum())
+	if forgetsBlocks {
+		token = uuid.NewString()
+	}
 	start := time.Now()
 	err := l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, rows, token) })
 	if _, refused := warehouse.Refusal(err); refused {
@@ -96,7 +114,8 @@ func (l *lane) bury(c *chunk) error {
 			out := l.service.producer.Begin(len(dead), nil)
 			for i := range dead {
 				d := &dead[i]
-				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, d.reason, d.detail, fmt.Sprintf("%s/%d", l.Partition, d.offset))
+				letter := stream.Letter{Of: d.of, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", l.Partition, d.offset), Replayed: d.replayed}
+				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, &letter)
 			}
 			return out.Send(ctx)
 		})

@@ -26,9 +26,9 @@ type Deps struct {
 type Service struct {
 	config   Config
 	deps     Deps
-	consumer *stream.Consumer
+	consumer consumer
 	producer *stream.Producer // for dead letters
-	inserter *warehouse.Inserter
+	inserter inserter
 	budget   *budget
 	metrics  *metrics
 
@@ -41,6 +41,23 @@ type Service struct {
 	joined atomic.Bool
 	fail   context.CancelCauseFunc // ends the present membership
 }
+
+// consumer and inserter are what decides about the promises: the log's member and the table. They are interfaces so
+// that a test can make every fault at every step.
+type (
+	consumer interface {
+		Poll(ctx context.Context, take func(*stream.Batch)) error
+		Pause(p stream.Partition)
+		Resume(p stream.Partition)
+		Prepare(ctx context.Context, p stream.Partition, first, until int64) error
+		Commit(ctx context.Context, p stream.Partition, next int64) error
+	}
+	inserter interface {
+		Insert(ctx context.Context, b warehouse.Block, token string) error
+		InsertRows(ctx context.Context, b warehouse.Block, from, to int, token string) error
+		Close()
+	}
+)
 
 var errPanic = errors.New("a bug ended a lane; see the log")
 

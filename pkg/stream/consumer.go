@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,8 @@ import (
 type ConsumerConfig struct {
 	Group             string        `help:"The consumer group: loaders of one group share the partitions." default:"millrace-loader"`
 	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"10s"`
-	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"8388608"`
-	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"2097152"`
+	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"4194304"`
+	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"1048576"`
 	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`
 }
 
@@ -45,6 +46,10 @@ type Partition struct {
 
 func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Topic, p.ID) }
 
+func (p Partition) compare(q Partition) int {
+	return cmp.Or(cmp.Compare(p.Topic, q.Topic), cmp.Compare(p.ID, q.ID))
+}
+
 // Batch is a run of one partition's records in offset order.
 type Batch struct {
 	Partition
@@ -54,6 +59,15 @@ type Batch struct {
 	// first batch after the partition was assigned. 0 is none.
 	Prepared int64
 	records  []*kgo.Record
+}
+
+// NewBatch makes a batch of records of p, which ends at end.
+func NewBatch(p Partition, end int64, records []*kgo.Record) *Batch {
+	b := &Batch{Partition: p, End: end, records: records}
+	for _, r := range records {
+		b.Bytes += size(r)
+	}
+	return b
 }
 
 // Len is the number of records.
@@ -170,10 +184,7 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 		if len(p.Records) == 0 {
 			return
 		}
-		b := &Batch{Partition: Partition{p.Topic, p.Partition}, End: p.HighWatermark, records: p.Records}
-		for _, r := range p.Records {
-			b.Bytes += size(r)
-		}
+		b := NewBatch(Partition{p.Topic, p.Partition}, p.HighWatermark, p.Records)
 		b.Prepared = c.takePrepared(b.Partition)
 		take(b)
 	})

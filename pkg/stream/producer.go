@@ -50,11 +50,17 @@ const maxBufferedRecords = 4 << 20
 
 // NewProducer makes a producer; part says whose, in the names of its metrics.
 func (c *Client) NewProducer(part string, config ProducerConfig) (*Producer, error) {
+	return c.newProducer(config, c.observed(part+"_producer"))
+}
+
+func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	kafka, err := kgo.NewClient(c.options(
-		c.observed(part+"_producer"),
+	if asksOnlyLeaders {
+		more = append(more, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
+	}
+	kafka, err := kgo.NewClient(append(c.options(
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(config.Linger),
 		kgo.RecordDeliveryTimeout(config.ProduceTimeout),
@@ -71,7 +77,7 @@ func (c *Client) NewProducer(part string, config ProducerConfig) (*Producer, err
 			}
 			return IngestRecordBytes
 		}),
-	)...)
+	), more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("configure the Kafka producer: %w", err)
 	}
@@ -122,7 +128,7 @@ func newOutgoing() *Outgoing {
 }
 
 // headersEach is the most headers a record of ours has.
-const headersEach = 9
+const headersEach = 11
 
 // Begin returns an empty set with room for n records. released is called once, when nothing refers to
 // the values any more; it must be quick. Each set must be sent or discarded.
@@ -152,19 +158,31 @@ func (o *Outgoing) Message(kind Kind, source *Source, receivedAt int64, value, c
 	}
 }
 
-// DeadLetter adds a message that cannot be what it was sent as. Nothing is copied. origin is empty unless the
-// message comes from the log.
-func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, reason, detail, origin string) {
+// Letter says why a message cannot be what it was sent as, and where it comes from.
+type Letter struct {
+	Of             Kind // what it was sent as
+	Reason, Detail string
+	Origin         string // topic/partition/offset, if it was in the log before
+	Replayed       string // what it was a copy of there, if it was one
+}
+
+// DeadLetter adds a message that cannot be what it was sent as. Nothing is copied.
+func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, letter *Letter) {
 	o.add(o.producer.topics.DeadLetters, KindDeadLetter, source, receivedAt, value)
 	if context != nil {
 		o.header(headerContext, context)
 	}
-	o.header(headerReason, bytesOf(reason))
-	if detail != "" {
-		o.header(headerDetail, bytesOf(detail))
-	}
-	if origin != "" {
-		o.header(headerOrigin, bytesOf(origin))
+	o.header(headerOf, bytesOf(string(letter.Of)))
+	o.header(headerReason, bytesOf(letter.Reason))
+	o.said(headerDetail, letter.Detail)
+	o.said(headerOrigin, letter.Origin)
+	o.said(headerReplayed, letter.Replayed)
+}
+
+// said adds a header if there is anything in it.
+func (o *Outgoing) said(name, value string) {
+	if value != "" {
+		o.header(name, bytesOf(value))
 	}
 }
 

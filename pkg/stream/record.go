@@ -35,9 +35,12 @@ const (
 
 	headerContext = "context" // the object beside the batch that the message came in
 
-	headerReason = "reason" // of a dead letter
+	headerOf     = "of" // of a dead letter: the kind that the message was sent as
+	headerReason = "reason"
 	headerDetail = "detail"
 	headerOrigin = "origin" // topic/partition/offset, if the message was in the log before
+
+	headerReplayed = "replayed" // what it is a copy of: topic/partition/offset
 )
 
 // Source is where messages come from: the connection they were sent to.
@@ -53,7 +56,8 @@ type Entry struct {
 	ReceivedAt                               int64 // Unix microseconds
 	Context                                  []byte
 	Value                                    []byte
-	Reason, Detail, Origin                   []byte // of dead letters
+	Of, Reason, Detail, Origin               []byte // of dead letters
+	Replayed                                 []byte // what it is a copy of, or the dead letter of a copy; nil if it is none
 
 	Offset int64
 }
@@ -78,12 +82,16 @@ func (e *Entry) decode(r *kgo.Record) {
 			}
 		case headerContext:
 			e.Context = h.Value
+		case headerOf:
+			e.Of = h.Value
 		case headerReason:
 			e.Reason = h.Value
 		case headerDetail:
 			e.Detail = h.Value
 		case headerOrigin:
 			e.Origin = h.Value
+		case headerReplayed:
+			e.Replayed = h.Value
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	p := producerOf(t, c, nil)
 	out := p.Begin(3, nil)
 	out.Message(KindEvent, &source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
-	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), "not_a_message", "why", "t/1/2")
+	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &Letter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1"})
 	out.Message(KindEvent, &Source{Product: "p"}, -1, []byte(`{}`), nil)
 	require.Equal(t, 3, out.Len())
 	require.NoError(t, out.Send(t.Context()))
@@ -38,7 +38,7 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	require.Equal(t, Entry{
 		Kind: []byte("dead_letter"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
 		ReceivedAt: 1779105600123457, Value: []byte(`no json`), Context: []byte(`{}`),
-		Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"),
+		Of: []byte("identify"), Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"), Replayed: []byte("t/0/1"),
 	}, e)
 }
 
@@ -63,9 +63,9 @@ func TestRecordsOfEveryKind(t *testing.T) {
 func TestADeadLetterWithoutDetailAndOriginHasNoSuchHeaders(t *testing.T) {
 	_, c := started(t)
 	out := producerOf(t, c, nil).Begin(1, nil)
-	out.DeadLetter(&source, 1, []byte("x"), nil, "reason", "", "")
+	out.DeadLetter(&source, 1, []byte("x"), nil, &Letter{Reason: "reason"})
 	require.NoError(t, out.Send(t.Context()))
-	require.Len(t, fetch(t, c, c.Topics().DeadLetters, 1)[0].Headers, 6)
+	require.Len(t, fetch(t, c, c.Topics().DeadLetters, 1)[0].Headers, 7)
 }
 
 func TestRecordsOfOneProductShareAPartitionWithOtherProducers(t *testing.T) {

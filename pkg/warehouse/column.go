@@ -52,6 +52,8 @@ func (c *fixed) setID(row int, id uuid.UUID) {
 	binary.LittleEndian.PutUint64(c.data[16*row+8:], binary.BigEndian.Uint64(id[8:]))
 }
 
+func (c *fixed) set64(row int, v uint64) { binary.LittleEndian.PutUint64(c.data[8*row:], v) }
+
 func (c *fixed) get64(row int) int64 { return int64(binary.LittleEndian.Uint64(c.data[8*row:])) }
 
 func (c *fixed) Type() proto.ColumnType       { return c.kind }

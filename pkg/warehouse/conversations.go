@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -38,14 +39,32 @@ type ProductUser struct {
 	User    attribution.ID
 }
 
-// ActivitiesOf finds what the users have done in the products from one time to another, both included, in Unix
-// milliseconds. They are sorted.
-func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[ProductUser]struct{}, from, to int64) (map[ProductUser]attribution.Activities, error) {
+// Moment is a span of time of a user in a product, as long as the look-back.
+type Moment struct {
+	ProductUser
+	span int64
+}
+
+// MomentsBefore are the two that the look-back from a time, in Unix milliseconds, lies in.
+func MomentsBefore(u ProductUser, at int64) [2]Moment {
+	const length = int64(attribution.LookBack / time.Millisecond)
+	span := at / length
+	if at%length < 0 {
+		span--
+	}
+	return [2]Moment{{u, span - 1}, {u, span}}
+}
+
+// ActivitiesOf finds what the users have done in the products in moments that lie between two times, in Unix
+// milliseconds. They are sorted. Only what is in the moments is read into memory, however far apart they are.
+func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, from, to int64) (map[ProductUser]attribution.Activities, error) {
 	var products proto.ColStr
 	var users proto.ColUUID
+	var spans proto.ColInt64
 	for w := range wanted {
 		products.Append(w.Product)
 		users.Append(w.User)
+		spans.Append(w.span)
 	}
 	found := map[ProductUser]attribution.Activities{}
 	var product proto.ColStr
@@ -55,9 +74,9 @@ func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[ProductUser]struct
 	query := fmt.Sprintf(`SELECT product_id AS product, assumeNotNull(user_id) AS user, conversation_id, toUnixTimestamp64Milli(activity_at) AS at
 		FROM conversation_activity FINAL
 		WHERE product_id IN (SELECT product FROM wanted) AND activity_at BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')
-			AND (product_id, ifNull(user_id, toUUID('00000000-0000-0000-0000-000000000000'))) IN (SELECT product, user FROM wanted)
-		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to))
-	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}}}}
+			AND (product_id, ifNull(user_id, %s), toInt64(floor(toUnixTimestamp64Milli(activity_at) / %d))) IN (SELECT product, user, span FROM wanted)
+		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to), noID, attribution.LookBack.Milliseconds())
+	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}, {Name: "span", Data: &spans}}}}
 	err := l.read(ctx, "activities", query, tables, columns, func(rows int) error {
 		for row := range rows {
 			key := ProductUser{product.Row(row), user.Row(row)}

@@ -15,6 +15,7 @@
 //	insert.go        sending a block
 //	rows.go          some of a block's rows
 //	trouble.go       which errors blame the rows, and not the server
+//	replayed.go      rows that those of a replay win over
 //	deliveries.go    rows of insert ids that came before
 //	subjects.go      whom a block's events are about: read back from it, and filled in
 //	lookup.go        what is known of users, asked in bulk

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go"
 )
@@ -47,22 +48,24 @@ func insertSettings(token string) []ch.Setting {
 // Insert sends a block under its token and returns when ClickHouse has written it. After an error it
 // may have been written or not: only sending the same block under the same token again settles it.
 func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
-	return i.insert(ctx, b.self(), insertSettings(token))
+	_, err := i.insert(ctx, b.self(), insertSettings(token))
+	return err
 }
 
 // InsertRows is Insert for the rows from one to before another. The token is theirs alone.
 func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token string) error {
-	return i.insert(ctx, b.self().slice(from, to), insertSettings(token))
+	_, err := i.insert(ctx, b.self().slice(from, to), insertSettings(token))
+	return err
 }
 
-func (p *pool) insert(ctx context.Context, b *block, settings []ch.Setting) error {
-	err := p.do(ctx, ch.Query{
+func (p *pool) insert(ctx context.Context, b *block, settings []ch.Setting) (took time.Duration, err error) {
+	took, err = p.do(ctx, ch.Query{
 		Body:     "INSERT INTO " + b.table + " (" + strings.Join(b.names, ", ") + ") VALUES",
 		Input:    b.input(),
 		Settings: settings,
 	})
 	if err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", b.Rows(), b.table, err)
+		return took, fmt.Errorf("insert %d rows into %s: %w", b.Rows(), b.table, err)
 	}
-	return nil
+	return took, nil
 }

@@ -53,32 +53,35 @@ func (l *Lookup) LearntSince(ctx context.Context, after time.Time, but uint64) (
 
 // ActivitiesSince reads the activities of products that were written after a time, as LearntSince does, up to
 // a time that has settled.
-func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, after, until time.Time) (activities []StoredActivity, err error) {
+func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, after, until time.Time) (activities []StoredActivity, to time.Time, err error) {
 	var wanted, product, conversation proto.ColStr
-	var at proto.ColInt64
+	var at, written proto.ColInt64
 	var user proto.ColUUID
+	last := int64(0)
 	wanted.AppendArr(products)
-	query := fmt.Sprintf(`SELECT product_id AS product, external_conversation_id, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %s) AS user
+	query := fmt.Sprintf(`SELECT product_id AS product, external_conversation_id, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %s) AS user, toUnixTimestamp64Micro(written_at) AS written
 		FROM conversation_activity WHERE product_id IN (SELECT product FROM wanted)
-		AND written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC')`, noID, after.UnixMicro(), until.UnixMicro())
+		AND written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC')
+		ORDER BY written_at LIMIT %d WITH TIES`, noID, after.UnixMicro(), until.UnixMicro(), learntAtOnce)
 	err = l.read(ctx, "what has been active", query, []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}},
-		proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "at", Data: &at}, {Name: "user", Data: &user}}, func(rows int) error {
+		proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "at", Data: &at}, {Name: "user", Data: &user}, {Name: "written", Data: &written}}, func(rows int) error {
 			for row := range rows {
+				last = max(last, written.Row(row))
 				activities = append(activities, StoredActivity{Product: product.Row(row), Conversation: conversation.Row(row), At: at.Row(row), UserID: user.Row(row)})
 			}
 			return nil
 		})
-	return activities, err
+	if to = until; len(activities) >= learntAtOnce {
+		to = time.UnixMicro(last).UTC()
+	}
+	return activities, to, err
 }
 
-// Holders finds who holds addresses or is next to hold them, a few of each.
+// Holders finds who has a claim on the addresses: one of them held it before the last came.
 func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (holders []attribution.ID, err error) {
 	var user proto.ColUUID
-	err = l.read(ctx, "holders of addresses", `SELECT user FROM (
-			SELECT workspace_id, email, external_user_id, any(user_id) AS user, min(explicit_first).1 AS explicit, min(event_first).1 AS event
-			FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted) GROUP BY workspace_id, email, external_user_id)
-		ORDER BY external_user_id = '', explicit, event LIMIT 16 BY workspace_id, email`, []ch.ExternalTable{namesOf(addresses).table("wanted")},
-		proto.Results{{Name: "user", Data: &user}}, func(rows int) error {
+	err = l.read(ctx, "holders of addresses", "SELECT DISTINCT user_id AS user FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted)",
+		[]ch.ExternalTable{namesOf(addresses).table("wanted")}, proto.Results{{Name: "user", Data: &user}}, func(rows int) error {
 			holders = append(holders, user[:rows]...)
 			return nil
 		})
@@ -140,5 +143,6 @@ func (l *Lookup) SaveProgress(ctx context.Context, group string, partitions []in
 		partition.put32(uint32(p))
 		learnt.put64(uint64(to.UnixMicro()))
 	}
-	return l.insert(ctx, b, []ch.Setting{{Key: "async_insert", Value: "0"}})
+	_, err := l.insert(ctx, b, []ch.Setting{{Key: "async_insert", Value: "0"}})
+	return err
 }

@@ -3,7 +3,6 @@ package warehouse
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -30,8 +29,7 @@ func NewLookup(config Config) (*Lookup, error) {
 // write is written again, so that nobody who looks for what is new can have looked past it: see Settling.
 func (l *Lookup) Insert(ctx context.Context, b Facts) error {
 	for {
-		start := time.Now()
-		if err := l.insert(ctx, b.self(), insertSettings("")); err != nil || time.Since(start) < Settling/2 {
+		if took, err := l.insert(ctx, b.self(), insertSettings("")); err != nil || took < Settling/2 {
 			return err
 		}
 	}
@@ -59,7 +57,7 @@ func (n *names) table(name string) ch.ExternalTable {
 
 // read runs a query whose result is taken block by block.
 func (l *Lookup) read(ctx context.Context, what, query string, tables []ch.ExternalTable, result proto.Results, take func(rows int) error) error {
-	err := l.do(ctx, ch.Query{
+	_, err := l.do(ctx, ch.Query{
 		Body: query, ExternalTables: tables, Result: result,
 		Settings: []ch.Setting{
 			{Key: "low_cardinality_allow_in_native_format", Value: "0"},

@@ -2,8 +2,10 @@ package warehouse
 
 import (
 	"context"
+	"time"
 
 	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
 )
 
 // pool is a bounded number of connections, opened when they are needed.
@@ -20,18 +22,18 @@ func newPool(config Config, size int) pool {
 	return p
 }
 
-// do runs a query on a connection of its own.
-func (p *pool) do(ctx context.Context, q ch.Query) error {
+// do runs a query on a connection of its own, and tells how long that took.
+func (p *pool) do(ctx context.Context, q ch.Query) (took time.Duration, err error) {
 	var client *ch.Client
 	select {
 	case client = <-p.idle:
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	defer func() { p.idle <- client }()
-	var err error
+	start := time.Now()
 	client, err = p.run(ctx, client, q)
-	return err
+	return time.Since(start), err
 }
 
 // run returns the connection if it can be used again.
@@ -46,10 +48,19 @@ func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Clie
 		}
 	}
 	// The client looks at its context only between reads, and goes on reading from a server that is silent:
-	// closing the connection ends both.
-	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	// closing the connection ends both. What is done with a part of the result is not the server's time.
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	silence := time.AfterFunc(p.config.Timeout, cancel)
+	defer silence.Stop()
 	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
+	if take := q.OnResult; take != nil {
+		q.OnResult = func(ctx context.Context, b proto.Block) error {
+			silence.Stop()
+			defer silence.Reset(p.config.Timeout)
+			return take(ctx, b)
+		}
+	}
 	if err := client.Do(ctx, q); err != nil {
 		_ = client.Close() // what has gone over it is unknown
 		return nil, err

@@ -61,6 +61,7 @@ func (a *Affected) aboutPeople(email string) string {
 	}
 	if len(a.Addresses) > 0 {
 		expected(email, "addresses")
+		any = append(any, "match("+email+", '[^\\x00-\\x7F]')") // other letters have cases that the two sides do not agree about
 	}
 	if len(a.Users) > 0 {
 		any = append(any, user+" IN (SELECT id FROM users)")
@@ -103,7 +104,7 @@ func (a *Affected) tables() []ch.ExternalTable {
 // Events passes the affected rows of events to take, some at a time, which may ask other questions meanwhile.
 // A row can come more than once.
 func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) error) error {
-	if about := a.aboutPeople("lowerUTF8(ifNull(user_email, ''))"); about != "" {
+	if about := a.aboutPeople("lower(ifNull(user_email, ''))"); about != "" {
 		if err := l.stored(ctx, about, a.tables(), take); err != nil {
 			return err
 		}
@@ -305,9 +306,10 @@ func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity) er
 }
 
 func (l *Lookup) write(ctx context.Context, query string, tables ...ch.ExternalTable) error {
-	return l.do(ctx, ch.Query{Body: query, ExternalTables: tables, Settings: []ch.Setting{
+	_, err := l.do(ctx, ch.Query{Body: query, ExternalTables: tables, Settings: []ch.Setting{
 		{Key: "max_partitions_per_insert_block", Value: "0"},
 		{Key: "insert_deduplicate", Value: "0"},
 		{Key: "do_not_merge_across_partitions_select_final", Value: "1"},
 	}})
+	return err
 }

@@ -2,7 +2,8 @@
 
 -- Users as all that has been said of them makes them. An address belongs to the external id that an identify or a
 -- conversation named with it first; else to the one that an event named with it first; else it is a user of its
--- own. An external id is a user if an identify or a conversation named it, or if an address belongs to it.
+-- own. An external id is a user if an identify or a conversation named it, or if an address belongs to it, or if it
+-- came with 64 addresses or more: that is no person but a mistake of the sender's, and is not looked into further.
 --
 -- One that was made here, from an event, says so in its properties, also when an identify names it later.
 CREATE VIEW users AS
@@ -34,12 +35,13 @@ WITH
             argMaxIf(email, (email_said, owns, -least(explicit.1, event.1), email), email != '') AS address,
             if(max(last_name).2 != '', max(last_name).2, min(first_name).2) AS called,
             max(organization).2 AS member_of,
-            min(explicit) AS identified, min(if(owns, event, (never, ''))) AS seen,
+            external_user_id != '' AND count() >= 64 AS crowded,
+            min(explicit) AS identified, if(max(owns) OR NOT crowded, min(if(owns, event, (never, ''))), min(event)) AS seen,
             seen.1 < identified.1 AS made_here,
             max(said).2 AS said
         FROM owned
         GROUP BY workspace_id, external_user_id, if(external_user_id = '', email, '')
-        HAVING max(owns) OR external_user_id != '' AND identified.1 != never
+        HAVING max(owns) OR crowded OR external_user_id != '' AND identified.1 != never
     )
 SELECT
     workspace_id,

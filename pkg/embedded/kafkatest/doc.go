@@ -12,5 +12,6 @@
 //	node.go      one node: its settings and its process
 //	cluster.go   three of them
 //	state.go     who leads what, what is in sync
+//	progress.go  how far a group has come
 //	wipe.go      an empty cluster for the next test
 package kafkatest

@@ -50,6 +50,11 @@ type Node struct {
 func (n *Node) configFile() string { return filepath.Join(n.dir, "server.properties") }
 func (n *Node) logFile() string    { return filepath.Join(n.dir, "node.log") }
 
+// DataDir is where the node of a cluster in dir keeps its log.
+func DataDir(dir string, id int32) string {
+	return filepath.Join(dir, fmt.Sprintf("node-%d", id), "data")
+}
+
 // format makes the node's data folder, as a cluster wants it before its first start.
 func (n *Node) format(voters string) error {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
@@ -117,6 +122,12 @@ func (n *Node) Kill() error {
 
 // Pause stops the process in its tracks: its connections stay and nothing answers.
 func (n *Node) Pause() error { return n.process.Signal(syscall.SIGSTOP) }
+
+// Pid is the process id of the latest run.
+func (n *Node) Pid() int { return n.process.Pid }
+
+// Ended is closed when the latest run has ended.
+func (n *Node) Ended() <-chan struct{} { return n.ended }
 
 // Continue ends a Pause.
 func (n *Node) Continue() error { return n.process.Signal(syscall.SIGCONT) }

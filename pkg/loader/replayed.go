@@ -1,0 +1,17 @@
+package loader
+
+import "context"
+
+// outrank makes what comes of a replay win over what is stored of it, be that re-attributed: what a replay is for is
+// that the mapping is another now. It is asked for whole chunks with a replayed record in them: of other records
+// nothing is stored as a rule, and where something is, it loses or wins by the same right.
+func (l *lane) outrank(c *chunk) error {
+	f, ok := c.filler.(*events)
+	if !ok || !c.replayed || f.rows == nil || f.rows.Rows() == 0 {
+		return nil
+	}
+	return l.retry("look up what a replay replaces", func(ctx context.Context) (err error) {
+		f.stored, err = l.service.attributor.lookup.Outrank(ctx, f.rows, l.Topic, l.ID)
+		return err
+	})
+}

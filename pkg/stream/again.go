@@ -1,0 +1,139 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Verdict is what a replay does with a record within its reach.
+type Verdict uint8
+
+const (
+	Wanted       Verdict = iota // it is replayed
+	OtherProduct                // it is a product's that is not asked for
+	OtherReason                 // it is a dead letter of a reason that is not asked for
+	Covered                     // what it was made of is within reach, and stands for it
+	TooLarge                    // no record of the ingest topic can be so large: a message that was refused for its size
+
+	verdicts = iota
+)
+
+// choice decides which records are replayed. Of a message that is in the log more than once, as sent, as a dead
+// letter and as copies of both that replays have written, one is: the earliest within reach. Without that every replay
+// would double what those before it have written.
+type choice struct {
+	products, reasons []string
+	ingest, dead      string // topics
+	reach             map[Partition]Span
+	passed            map[Position]struct{} // dead letters of other reasons, which stand for nothing
+}
+
+func newChoice(config *ReplayConfig, topics Topics, spans []Span) choice {
+	c := choice{products: config.Products, reasons: config.Reasons, ingest: topics.Ingest, dead: topics.DeadLetters,
+		reach: map[Partition]Span{}, passed: map[Position]struct{}{}}
+	for _, s := range spans {
+		c.reach[s.Partition] = s
+	}
+	return c
+}
+
+func (c *choice) of(r *kgo.Record, e *Entry) Verdict {
+	switch {
+	case len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):
+		return OtherProduct
+	case c.covers(e.Replayed) || c.covers(e.Origin):
+		return Covered
+	case r.Topic == c.dead && len(c.reasons) > 0 && !slices.Contains(c.reasons, string(e.Reason)):
+		c.passed[positionOf(r)] = struct{}{}
+		return OtherReason
+	case size(r)+againBytes > IngestRecordBytes:
+		return TooLarge
+	}
+	return Wanted
+}
+
+// covers tells whether the record at coordinates is replayed itself.
+func (c *choice) covers(coordinates []byte) bool {
+	p, ok := parseCoordinates(coordinates)
+	if !ok {
+		return false
+	}
+	span, within := c.reach[p.Partition]
+	_, passed := c.passed[p]
+	return within && p.Offset >= span.From && p.Offset < span.Until && !passed
+}
+
+// againBytes is above what a copy is larger by than its key, value and headers: its coordinates, of which a topic's
+// name is 249 bytes at most, and what frames it.
+const againBytes = 1024
+
+// again adds a record of the log as it was sent at first, with a note of what it is a copy of.
+func (o *Outgoing) again(r *kgo.Record) {
+	if len(o.records) == cap(o.records) {
+		panic("BUG: more records than Begin was told of")
+	}
+	o.records = append(o.records, kgo.Record{Topic: o.producer.topics.Ingest, Key: r.Key, Value: r.Value,
+		Headers: headersAgain(r, r.Topic == o.producer.topics.DeadLetters)})
+}
+
+// headersAgain keeps what the record says of the message. It says when that was received in any case: where others
+// leave it to the record's own time, the copy's would be another. Of a dead letter the reason goes, and the kind is
+// what it was; its origin stays, for choice.
+func headersAgain(r *kgo.Record, dead bool) []kgo.RecordHeader {
+	var e Entry
+	e.decode(r)
+	headers := make([]kgo.RecordHeader, 0, len(r.Headers)+2)
+	for _, h := range r.Headers {
+		switch {
+		case h.Key == headerReceivedAt, h.Key == headerReplayed:
+		case dead && (h.Key == headerKind || h.Key == headerOf || h.Key == headerReason || h.Key == headerDetail):
+		default:
+			headers = append(headers, h)
+		}
+	}
+	if dead {
+		headers = append(headers, kgo.RecordHeader{Key: headerKind, Value: bytesOf(string(e.kindBefore()))})
+	}
+	return append(headers,
+		kgo.RecordHeader{Key: headerReceivedAt, Value: binary.BigEndian.AppendUint64(nil, uint64(e.ReceivedAt))},
+		kgo.RecordHeader{Key: headerReplayed, Value: appendCoordinates(nil, r)})
+}
+
+// kindBefore is what a dead letter was sent as, and any other record is.
+func (e *Entry) kindBefore() Kind {
+	switch {
+	case Kind(e.Kind) != KindDeadLetter:
+		return Kind(e.Kind)
+	case e.Of == nil:
+		return KindEvent // so were all dead letters that do not say
+	}
+	return Kind(e.Of)
+}
+
+func positionOf(r *kgo.Record) Position {
+	return Position{Partition{r.Topic, r.Partition}, r.Offset}
+}
+
+// Coordinates are topic/partition/offset. A topic's name has no slash.
+
+func appendCoordinates(b []byte, r *kgo.Record) []byte {
+	b = append(append(b, r.Topic...), '/')
+	b = append(strconv.AppendInt(b, int64(r.Partition), 10), '/')
+	return strconv.AppendInt(b, r.Offset, 10)
+}
+
+func parseCoordinates(b []byte) (p Position, ok bool) {
+	topic, rest, _ := bytes.Cut(b, []byte{'/'})
+	partition, offset, _ := bytes.Cut(rest, []byte{'/'})
+	id, err := strconv.ParseInt(string(partition), 10, 32)
+	if err != nil {
+		return p, false
+	}
+	p.Topic, p.ID = string(topic), int32(id)
+	p.Offset, err = strconv.ParseInt(string(offset), 10, 64)
+	return p, err == nil
+}

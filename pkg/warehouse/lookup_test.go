@@ -1,0 +1,509 @@
+package warehouse
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/outcome"
+)
+
+func lookup(t *testing.T, config Config) *Lookup {
+	t.Helper()
+	l, err := NewLookup(config)
+	require.NoError(t, err)
+	t.Cleanup(l.Close)
+	return l
+}
+
+// claimed is a claim as a loader writes it.
+func claimed(workspace, externalID, email string, explicit, event int64) attribution.Claim {
+	c := attribution.Nothing
+	c.Workspace, c.ExternalID, c.Email = []byte(workspace), orNil(externalID), orNil(email)
+	c.UserID = attribution.UserID(c.Workspace, c.ExternalID)
+	if c.ExternalID == nil {
+		c.UserID = attribution.AddressID(c.Workspace, c.Email)
+	}
+	c.Explicit.At, c.Event.At = explicit, event
+	return c
+}
+
+const never = attribution.Never
+
+func writeClaims(t *testing.T, l *Lookup, writer uint64, claims ...attribution.Claim) {
+	t.Helper()
+	b := NewUserClaims(writer)
+	for i := range claims {
+		b.Append(&claims[i])
+	}
+	require.NoError(t, l.Insert(t.Context(), b))
+}
+
+func name(workspace, text string) attribution.Name {
+	return attribution.Name{Workspace: []byte(workspace), Name: []byte(text)}
+}
+
+// Names that a query would stumble over if they were pasted into it.
+var evil = []string{"o'neil", `back\slash\0`, "nul\x00byte", "tab\tline\nend", "Ünïcode😀", `"); DROP TABLE events; --`, "%_{}", " "}
+
+func TestIdentitiesAreFoundAsTheyWereSaid(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	claims, holdings, err := l.Identities(t.Context(), nil, nil)
+	require.NoError(t, err)
+	require.Empty(t, claims)
+	require.Empty(t, holdings)
+	claims, holdings, err = l.Identities(t.Context(), []attribution.Name{name("w", "u")}, []attribution.Name{name("w", "u@x")})
+	require.NoError(t, err, "empty tables")
+	require.Empty(t, claims)
+	require.Empty(t, holdings)
+
+	for _, text := range evil {
+		named := claimed("w"+text, text, text+"@x", never, 5)
+		named.FirstName = attribution.Said{At: 7, Text: []byte(text)}
+		writeClaims(t, l, 1, named, claimed("w"+text, text, text+"@x", 9, never), claimed("w"+text, "", text+"@x", never, 2),
+			claimed("w"+text, text, "", 3, never), claimed("w"+text, text+text, text+"@x", 8, 1), claimed("other", text, text+"@x", never, -5))
+		claims, holdings, err := l.Identities(t.Context(), []attribution.Name{name("w"+text, text), name("w"+text, "nobody")}, []attribution.Name{name("w"+text, "no@x")})
+		require.NoError(t, err, text)
+		both := claimed("w"+text, text, text+"@x", 9, 5)
+		both.FirstName = attribution.Said{At: 7, Text: []byte{}}
+		require.Equal(t, []attribution.Claim{claimed("w"+text, text, "", 3, never), both}, claims, text)
+		require.Equal(t, []attribution.Holding{{Workspace: []byte("w" + text), Email: []byte(text + "@x"),
+			Hold:       attribution.Hold{Strength: attribution.ByExplicit, At: 8, UserID: attribution.UserID([]byte("w"+text), []byte(text+text))},
+			ExplicitAt: never, EventAt: 2, NameAt: never}}, holdings, text)
+	}
+}
+
+func TestTheHolderOfAnAddress(t *testing.T) {
+	a, b := attribution.UserID([]byte("w"), []byte("a")), attribution.UserID([]byte("w"), []byte("b"))
+	least := "a"
+	if slices.Compare(b[:], a[:]) < 0 {
+		least = "b"
+	}
+	for what, c := range map[string]struct {
+		claims   []attribution.Claim
+		strength attribution.Strength
+		at       int64
+		holder   string // "" is the address itself
+	}{
+		"nobody but itself":                {[]attribution.Claim{claimed("w", "", "x@x", 1, 2)}, attribution.ByAddress, 0, ""},
+		"an event before an address alone": {[]attribution.Claim{claimed("w", "", "x@x", 1, 1), claimed("w", "a", "x@x", never, 9)}, attribution.ByEvent, 9, "a"},
+		"the earlier event":                {[]attribution.Claim{claimed("w", "a", "x@x", never, 9), claimed("w", "b", "x@x", never, -9)}, attribution.ByEvent, -9, "b"},
+		"on purpose before an event":       {[]attribution.Claim{claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never)}, attribution.ByExplicit, 9, "b"},
+		"both at one time":                 {[]attribution.Claim{claimed("w", "a", "x@x", 4, never), claimed("w", "b", "x@x", 4, never)}, attribution.ByExplicit, 4, least},
+		"the sum of a pair's":              {[]attribution.Claim{claimed("w", "a", "x@x", never, 1), claimed("w", "a", "x@x", 5, never), claimed("w", "b", "x@x", 6, 0)}, attribution.ByExplicit, 5, "a"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			db, config := migrated(t)
+			l := lookup(t, config)
+			for i, claim := range c.claims { // each by a writer of its own, in a part of its own
+				writeClaims(t, l, uint64(i), claim)
+			}
+			want := attribution.Hold{Strength: c.strength, At: c.at, UserID: attribution.UserID([]byte("w"), []byte(c.holder))}
+			if c.holder == "" {
+				want.UserID = attribution.AddressID([]byte("w"), []byte("x@x"))
+			}
+			for _, merged := range []bool{false, true} {
+				_, holdings, err := l.Identities(t.Context(), nil, []attribution.Name{name("w", "x@x")})
+				require.NoError(t, err)
+				require.Len(t, holdings, 1)
+				require.Equal(t, want, holdings[0].Hold, "merged: %v", merged)
+				if !merged {
+					db.Exec(t, "OPTIMIZE TABLE user_claims_by_email FINAL")
+				}
+			}
+			require.Equal(t, want.UserID.String(), db.Exec(t, "SELECT toString(argMin(user_id, email = '')) FROM users WHERE user_id = '"+want.UserID.String()+"'"), "the view reckons so too")
+		})
+	}
+}
+
+func TestOfACrowdTheFirstAddressesAreRead(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	const all = attribution.MaxPairs + 10
+	var claims []attribution.Claim
+	for i := range all {
+		claims = append(claims, claimed("w", "guest", fmt.Sprintf("%03d@x", i), never, int64(all-i)), claimed("w", "other", fmt.Sprintf("%03d@x", i), never, 1000))
+	}
+	claims = append(claims, claimed("w", "guest", "000@x", 5000, never)) // on purpose comes first, however late
+	writeClaims(t, l, 1, claims...)
+	found, holdings, err := l.Identities(t.Context(), []attribution.Name{name("w", "guest")}, nil)
+	require.NoError(t, err)
+	require.Len(t, found, attribution.MaxPairs)
+	require.Len(t, holdings, attribution.MaxPairs)
+	require.Equal(t, "000@x", string(found[0].Email))
+	for i, c := range found[1:] {
+		require.Equal(t, int64(i+1), c.Event.At)
+	}
+	found, _, err = l.Identities(t.Context(), []attribution.Name{name("w", "guest"), name("w", "other")}, nil)
+	require.NoError(t, err)
+	require.Len(t, found, 2*attribution.MaxPairs, "of each external id as many")
+}
+
+// activityOf is an activity of a user, or of nobody.
+func activityOf(product, conversation, user string, at int64) *Activity {
+	a := &Activity{Workspace: []byte("w"), Product: []byte(product), ExternalConversationID: []byte(conversation), ExternalUserID: orNil(user), At: at,
+		Properties: []byte("{}"), ReceivedAt: origin.ReceivedAt, Version: Version(origin.ReceivedAt), ConversationID: attribution.ConversationID([]byte(product), []byte(conversation))}
+	if user != "" {
+		a.UserID, a.HasUser = attribution.UserID(a.Workspace, a.ExternalUserID), true
+	}
+	return a
+}
+
+func writeActivities(t *testing.T, l *Lookup, list ...*Activity) {
+	t.Helper()
+	b := NewActivities()
+	for _, a := range list {
+		b.Append(a)
+	}
+	require.NoError(t, l.Insert(t.Context(), b))
+}
+
+func userOf(product, user string) ProductUser {
+	return ProductUser{product, attribution.UserID([]byte("w"), []byte(user))}
+}
+
+func TestConversationsAndActivities(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	known, err := l.Conversations(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, known)
+	some, err := l.ProductsWithActivity(t.Context(), []string{"p"})
+	require.NoError(t, err)
+	require.Empty(t, some)
+
+	writeActivities(t, l, activityOf("p", "c", "u", 1000), activityOf("p", "c", "u", 2000), activityOf("p", "d", "", 1500), activityOf("q", "e", "u", 1000), activityOf("p", "f", "v", 3001))
+	for _, text := range evil {
+		writeActivities(t, l, activityOf(text, text, text, 1))
+		known, err := l.Conversations(t.Context(), []ConversationName{{text, text}, {text, "c"}, {"p", text}})
+		require.NoError(t, err)
+		require.Equal(t, []ConversationName{{text, text}}, known)
+		found, err := l.ActivitiesOf(t.Context(), moments(1, userOf(text, text)), 0, 1)
+		require.NoError(t, err)
+		require.Equal(t, map[ProductUser]attribution.Activities{userOf(text, text): {{At: 1, Conversation: attribution.ConversationID([]byte(text), []byte(text))}}}, found)
+	}
+	known, err = l.Conversations(t.Context(), []ConversationName{{"p", "c"}, {"q", "c"}, {"p", "e"}, {"q", "e"}, {"", ""}})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []ConversationName{{"p", "c"}, {"q", "e"}}, known)
+	some, err = l.ProductsWithActivity(t.Context(), []string{"p", "q", "r"})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"p", "q"}, some)
+
+	of := func(from, to int64, wanted ...ProductUser) map[ProductUser]attribution.Activities {
+		found, err := l.ActivitiesOf(t.Context(), moments(2000, wanted...), from, to)
+		require.NoError(t, err)
+		return found
+	}
+	c := attribution.ConversationID([]byte("p"), []byte("c"))
+	require.Equal(t, map[ProductUser]attribution.Activities{userOf("p", "u"): {{At: 1000, Conversation: c}, {At: 2000, Conversation: c}}}, of(1000, 2000, userOf("p", "u"), userOf("p", "v"), userOf("p", "nobody")), "both ends")
+	require.Empty(t, of(1001, 1999, userOf("p", "u")))
+	require.Len(t, of(math.MinInt64, math.MaxInt64, userOf("p", "v"), userOf("q", "u")), 2, "times that no DateTime64 holds")
+}
+
+func moments(at int64, users ...ProductUser) map[Moment]struct{} {
+	set := map[Moment]struct{}{}
+	for _, u := range users {
+		for _, m := range MomentsBefore(u, at) {
+			set[m] = struct{}{}
+		}
+	}
+	return set
+}
+
+// The look-back from any time lies in its two moments, before 1970 too.
+func TestMomentsCoverTheLookBack(t *testing.T) {
+	const length = int64(15 * 60 * 1000)
+	for _, at := range []int64{0, 1, -1, length, length - 1, -length, -length - 1, 1779105600_123, earliestTime} {
+		m := MomentsBefore(ProductUser{}, at)
+		require.Equal(t, m[0].span+1, m[1].span)
+		require.LessOrEqual(t, m[0].span*length, at-length)
+		require.LessOrEqual(t, m[1].span*length, at)
+		require.Greater(t, (m[1].span+1)*length, at)
+	}
+}
+
+func TestActivitiesSince(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	writeActivities(t, l, activityOf("p", "c", "u", 1000), activityOf("p", "d", "", 1500), activityOf("q", "e", "u", 1000))
+	future := time.Now().Add(time.Hour)
+	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, time.Time{}, future)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []StoredActivity{{Product: "p", Conversation: "c", At: 1000, UserID: userOf("p", "u").User}, {Product: "p", Conversation: "d", At: 1500}}, list)
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, future, future.Add(time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, list)
+	list, _, err = l.ActivitiesSince(t.Context(), nil, time.Time{}, future)
+	require.NoError(t, err)
+	require.Empty(t, list)
+}
+
+func TestProductsAndProgress(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	products, err := l.Products(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, products)
+	b := NewProducts()
+	b.Append([]byte("w"), []byte("p"))
+	b.Append([]byte("w"), []byte("o'neil\x00"))
+	b.Append([]byte("v"), []byte("q"))
+	require.NoError(t, l.Insert(t.Context(), b))
+	require.NoError(t, l.Insert(t.Context(), b), "once more")
+	for workspaces, want := range map[string]map[string][]string{"": {"w": {"p", "o'neil\x00"}, "v": {"q"}}, "v": {"v": {"q"}}, "x": {}, "x w": {"w": {"p", "o'neil\x00"}}} {
+		products, err := l.Products(t.Context(), strings.Fields(workspaces))
+		require.NoError(t, err)
+		require.Len(t, products, len(want))
+		for workspace := range want {
+			require.ElementsMatch(t, want[workspace], products[workspace])
+		}
+	}
+	progress, err := l.Progress(t.Context(), "g")
+	require.NoError(t, err)
+	require.Empty(t, progress)
+	at := time.Date(2026, 5, 18, 12, 0, 0, 123456000, time.UTC)
+	require.NoError(t, l.SaveProgress(t.Context(), "g", []int32{0, 7}, at))
+	require.NoError(t, l.SaveProgress(t.Context(), "g", []int32{7}, at.Add(-time.Hour)), "what was done stays done")
+	require.NoError(t, l.SaveProgress(t.Context(), "g'", []int32{7}, at.Add(time.Hour)), "another group's")
+	require.NoError(t, l.SaveProgress(t.Context(), "g", nil, at))
+	progress, err = l.Progress(t.Context(), "g")
+	require.NoError(t, err)
+	require.Equal(t, map[int32]time.Time{0: at, 7: at}, progress)
+}
+
+// Claims written together, more than are read at once: all that have one time come at once, and none twice or never.
+func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	const together, moments = learntAtOnce/2 + 1, 4
+	db.Exec(t, fmt.Sprintf(`INSERT INTO user_claims (workspace_id, external_user_id, user_id, explicit_first, event_first, name_first, writer, written_at)
+		SELECT 'w', toString(number), toUUID('00000000-0000-0000-0000-000000000001'), (1, ''), (%[1]d, ''), (%[1]d, ''), 5, toDateTime64('2026-01-01 00:00:00', 6, 'UTC') + toIntervalSecond(intDiv(number, %[2]d)) FROM numbers(%[3]d)`,
+		int64(never), together, together*moments))
+	writeClaims(t, l, 5, claimed("w", "now", "", 1, never)) // has not settled
+	seen, after := map[string]bool{}, time.Time{}
+	for _, page := range []int{2 * together, 2 * together, 0} {
+		learnt, err := l.LearntSince(t.Context(), after, 0)
+		require.NoError(t, err)
+		require.Len(t, learnt.Claims, page)
+		for _, c := range learnt.Claims {
+			require.False(t, seen[string(c.ExternalID)])
+			seen[string(c.ExternalID)] = true
+		}
+		require.True(t, learnt.To.After(after))
+		after = learnt.To
+	}
+	require.Len(t, seen, together*moments)
+	require.False(t, seen["now"])
+	learnt, err := l.LearntSince(t.Context(), time.Time{}, 5)
+	require.NoError(t, err)
+	require.Empty(t, learnt.Claims, "one's own")
+	learnt, err = l.LearntSince(t.Context(), time.Time{}, 6)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), learnt.Claims[0].Explicit.At)
+	require.Nil(t, learnt.Claims[0].Email)
+	require.WithinDuration(t, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC), learnt.To, 0)
+}
+
+func TestHolders(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	holders, err := l.Holders(t.Context(), []attribution.Name{name("w", "x@x")})
+	require.NoError(t, err)
+	require.Empty(t, holders)
+	writeClaims(t, l, 1, claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never), claimed("w", "", "x@x", 0, 0), claimed("w", "c", "y@x", 1, 1), claimed("v", "d", "x@x", 1, 1))
+	holders, err = l.Holders(t.Context(), []attribution.Name{name("w", "x@x")})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []attribution.ID{userOf("", "b").User, userOf("", "a").User, attribution.AddressID([]byte("w"), []byte("x@x"))}, holders)
+}
+
+// another is an external id or an address that stands for somebody whose no row is.
+func another(workspace, text string) Expected {
+	return Expected{name(workspace, text), attribution.ID{15: 1}}
+}
+
+// told are the events of these tests by insert id.
+func told(t *testing.T, l *Lookup, a *Affected) map[string]Stored {
+	t.Helper()
+	got := map[string]Stored{}
+	require.NoError(t, l.Events(t.Context(), a, func(list []Stored) error {
+		for _, s := range list {
+			got[s.InsertID] = s
+		}
+		return nil
+	}))
+	return got
+}
+
+func storeEvents(t *testing.T, config Config, token string, events ...outcome.Event) {
+	t.Helper()
+	b := NewEvents()
+	for i := range events {
+		b.Append(&events[i], &origin)
+	}
+	insert(t, config, b, token)
+}
+
+func eventOf(id, user, email, conversation string, at int64) outcome.Event {
+	e := plain
+	e.InsertID, e.EventAt = []byte(id), at
+	e.ExternalUserID, e.UserEmail, e.ExternalConversationID = orNil(user), orNil(email), orNil(conversation)
+	return e
+}
+
+func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	edge := eventOf("without a time", "", "", "", 5000)
+	edge.EventAtSource = outcome.FromEdge
+	storeEvents(t, config, "t", eventOf("id", "o'neil\x00", "", "", 1000), eventOf("address", "", "ÄÖ@X.io", "", 1000), eventOf("conversation", "", "", "c'", 1000),
+		eventOf("nothing", "", "", "", 1000), eventOf("user", "z", "", "", 5000), edge)
+	u := userOf("p", "z")
+	db.Exec(t, "INSERT INTO events SELECT * REPLACE ('"+u.User.String()+"' AS user_id, version + 1 AS version) FROM events WHERE insert_id IN ('user', 'without a time')")
+
+	p := []string{"p"}
+	for what, c := range map[string]struct {
+		affected Affected
+		want     []string
+	}{
+		"nothing":                        {Affected{Products: p}, nil},
+		"an external id":                 {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00"), another("w", "x")}}, []string{"id"}},
+		"of another workspace":           {Affected{Products: p, ExternalIDs: []Expected{another("v", "o'neil\x00")}}, nil},
+		"of another product":             {Affected{Products: []string{"q"}, ExternalIDs: []Expected{another("w", "o'neil\x00")}}, nil},
+		"an address":                     {Affected{Products: p, Addresses: []Expected{another("w", "äö@x.io")}}, []string{"address"}},
+		"an external id, whose they are": {Affected{Products: p, ExternalIDs: []Expected{{name("w", "o'neil\x00"), attribution.ID{}}}}, nil},
+		"letters of two cases, anyway":   {Affected{Products: p, Addresses: []Expected{{name("w", "äö@x.io"), attribution.ID{}}}}, []string{"address"}},
+		"nobody, whose they are not":     {Affected{Products: p, ExternalIDs: []Expected{{name("w", "z"), attribution.ID{}}}}, []string{"user"}},
+		"a user":                         {Affected{Products: p, Users: []attribution.ID{u.User}}, []string{"user", "without a time"}},
+		"a conversation":                 {Affected{Products: p, Conversations: []ConversationName{{"p", "c'"}, {"q", "x"}}}, []string{"conversation"}},
+		"a span, both ends":              {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5000, 5000}}}, []string{"user", "without a time"}},
+		"a span before":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {0, 4999}}}, nil},
+		"a span behind":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5001, 9999}}}, nil},
+		"a span that is no day":          {Affected{Products: p, Active: map[ProductUser][2]int64{u: {math.MinInt64, math.MaxInt64}}}, []string{"user", "without a time"}},
+		"nobody's span":                  {Affected{Products: p, Active: map[ProductUser][2]int64{{"p", attribution.UserID([]byte("w"), []byte("x"))}: {0, 9999}}}, nil},
+		"all":                            {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00")}, Addresses: []Expected{another("w", "äö@x.io")}, Users: []attribution.ID{u.User}}, []string{"address", "id", "user", "without a time"}},
+	} {
+		got := told(t, l, &c.affected)
+		var ids []string
+		for id := range got {
+			ids = append(ids, id)
+		}
+		require.ElementsMatch(t, c.want, ids, what)
+	}
+	got := told(t, l, &Affected{Products: p, Users: []attribution.ID{u.User}})
+	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "user", KeyAt: 5000, EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, ExternalUserID: "z", UserID: u.User}, got["user"])
+	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "without a time", EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, UserID: u.User}, got["without a time"])
+}
+
+const eventsUsers = "SELECT insert_id, ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-'), properties FROM outcomes ORDER BY insert_id"
+
+func TestRevisedEventsKeepTheRest(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	e := full
+	e.InsertID, e.EventAtSource = []byte("o'neil\x00"), outcome.FromTimestamp
+	storeEvents(t, config, "t", e, eventOf("plain", "u", "", "", 1000))
+	const rest = "SELECT * EXCEPT (user_id, conversation_id, version) FROM events FINAL ORDER BY insert_id"
+	before := db.Exec(t, rest)
+	all := func() []Stored {
+		var list []Stored
+		require.NoError(t, l.Events(t.Context(), &Affected{Products: []string{"p"}, ExternalIDs: []Expected{another("w", "u")}}, func(found []Stored) error {
+			list = append(list, found...)
+			return nil
+		}))
+		require.Len(t, list, 2)
+		return list
+	}
+	first, second, talk := userOf("p", "1").User, userOf("p", "2").User, attribution.ConversationID([]byte("p"), []byte("c"))
+	stale := all()
+	for n, user := range []attribution.ID{first, second, {}} {
+		list := all()
+		for i := range list {
+			list[i].UserID, list[i].ConversationID = user, attribution.ID{}
+			if n == 1 {
+				list[i].ConversationID = talk
+			}
+		}
+		require.NoError(t, l.ReviseEvents(t.Context(), list))
+		for _, s := range all() {
+			require.Equal(t, user, s.UserID)
+			require.Equal(t, list[0].ConversationID, s.ConversationID)
+			require.Equal(t, Version(origin.ReceivedAt)+uint64(n+1)<<versionBits, s.Version)
+		}
+	}
+	require.Equal(t, before, db.Exec(t, rest))
+	require.Contains(t, db.Exec(t, eventsUsers), "plain\t-\t-\t{}", "nobody is null")
+	for i := range stale {
+		stale[i].UserID = first
+	}
+	require.NoError(t, l.ReviseEvents(t.Context(), stale))
+	for _, s := range all() {
+		require.Zero(t, s.UserID, "a row that was replaced meanwhile stays")
+	}
+	require.NoError(t, l.ReviseEvents(t.Context(), nil))
+	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", InsertID: "not there", Version: 5, UserID: first}}))
+	require.Equal(t, before, db.Exec(t, rest))
+}
+
+func TestRevisionsStopCountingAtTheTop(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	storeEvents(t, config, "t", eventOf("e", "u", "", "", 1000))
+	const top = math.MaxUint64 - 1<<versionBits + 1 // the least that no revision can be added to
+	db.Exec(t, fmt.Sprintf("INSERT INTO events SELECT * REPLACE (%d AS version) FROM events", uint64(top-1)))
+	version := uint64(top - 1)
+	for n, want := range []uint64{math.MaxUint64, math.MaxUint64, math.MaxUint64} {
+		user := userOf("p", fmt.Sprint(n)).User
+		require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: user}}))
+		require.Equal(t, fmt.Sprintf("%s\t%d", user, want), db.Exec(t, "SELECT user_id, version FROM events FINAL"), "the last is the one that counts")
+		version = want
+	}
+	db.Exec(t, "OPTIMIZE TABLE events FINAL")
+	require.Equal(t, userOf("p", "2").User.String(), db.Exec(t, "SELECT user_id FROM events"))
+}
+
+func TestActivitiesAreFoundAndRevised(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	byAddress := activityOf("p", "c'\x00", "", 2000)
+	byAddress.Email = []byte("a@x")
+	writeActivities(t, l, activityOf("p", "c", "u", 1000), byAddress, activityOf("p", "d", "", 3000), activityOf("q", "e", "u", 1000))
+	find := func(a Affected) (list []StoredActivity) {
+		require.NoError(t, l.Activities(t.Context(), &a, func(found []StoredActivity) error {
+			list = append(list, found...)
+			return nil
+		}))
+		return list
+	}
+	p := []string{"p"}
+	require.Empty(t, find(Affected{Products: p}))
+	require.Empty(t, find(Affected{Products: p, Users: []attribution.ID{userOf("p", "x").User}}))
+	require.Empty(t, find(Affected{Products: p, ExternalIDs: []Expected{another("v", "u")}}))
+	u := find(Affected{Products: p, ExternalIDs: []Expected{another("w", "u")}})
+	require.Equal(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: Version(origin.ReceivedAt), ExternalUserID: "u", UserID: userOf("p", "u").User}}, u)
+	require.Equal(t, u, find(Affected{Products: p, Users: []attribution.ID{userOf("p", "u").User}}))
+	require.Empty(t, find(Affected{Products: p, ExternalIDs: []Expected{{name("w", "u"), userOf("p", "u").User}}}), "it is his already")
+	byMail := Affected{Products: p, Addresses: []Expected{another("w", "a@x")}}
+	stale := find(byMail)
+	for n, user := range []attribution.ID{userOf("p", "1").User, {}} {
+		list := find(byMail)
+		require.Len(t, list, 1)
+		list[0].UserID = user
+		require.NoError(t, l.ReviseActivities(t.Context(), list))
+		revised := find(byMail)
+		list[0].Version = Version(origin.ReceivedAt) + uint64(n+1)<<versionBits
+		require.Equal(t, list, revised)
+	}
+	stale[0].UserID = userOf("p", "1").User
+	require.NoError(t, l.ReviseActivities(t.Context(), stale))
+	require.Zero(t, find(byMail)[0].UserID, "one that was replaced meanwhile stays")
+	require.NoError(t, l.ReviseActivities(t.Context(), nil))
+	require.Equal(t, "4", db.Exec(t, "SELECT count() FROM conversation_activity FINAL"))
+	require.Equal(t, "1", db.Exec(t, "SELECT count() FROM conversation_activity FINAL WHERE email = 'a@x' AND properties = '{}' AND user_id IS NULL"))
+}
