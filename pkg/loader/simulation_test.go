@@ -248,7 +248,7 @@ func (m *member) note(ctx context.Context, offset, until int64) error {
 		if m.generation != m.simulation.generation && !m.unfenced {
 			return stream.ErrFenced
 		}
-		m.simulation.committed, m.prepared = offset, until
+		m.committed, m.prepared = offset, until
 		return nil
 	})
 }
