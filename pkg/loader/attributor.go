@@ -25,6 +25,7 @@ type attributor struct {
 	mu      sync.Mutex
 	pending news
 	since   time.Time         // when the oldest of it came
+	working time.Time         // when the oldest came of what is being worked in; zero if nothing is
 	overran bool              // there was more than can be kept: it is read back from ClickHouse instead
 	owed    []warehouse.Facts // learnt by lanes that were given up before they could write it down
 	opened  []int32           // partitions that have come since the last pass
@@ -73,7 +74,10 @@ func (a *attributor) bound() {
 func (a *attributor) lag() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.pending.empty() && !a.overran {
+	switch {
+	case !a.working.IsZero():
+		return time.Since(a.working).Seconds()
+	case a.pending.empty() && !a.overran:
 		return 0
 	}
 	return time.Since(a.since).Seconds()
@@ -156,8 +160,14 @@ func (a *attributor) pass(ctx context.Context) error {
 	a.mu.Lock()
 	n, since, overran := a.pending, a.since, a.overran
 	a.pending, a.overran = news{}, false
+	if !n.empty() || overran {
+		a.working = since
+	}
 	a.mu.Unlock()
 	err := a.take(ctx, &n, overran)
+	a.mu.Lock()
+	a.working = time.Time{}
+	a.mu.Unlock()
 	if err != nil {
 		a.mu.Lock()
 		a.pending.add(&n)

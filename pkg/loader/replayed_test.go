@@ -143,8 +143,8 @@ func TestAReplayIsNoDelay(t *testing.T) {
 	loader := w.load(t)
 	w.produce(t, 0, 10, 1)
 	w.caughtUp(t)
+	eventually(t, func() bool { return loader.value(t, "millrace_loader_freshness_seconds", "") != 0 }, "it is measured")
 	before := loader.value(t, "millrace_loader_freshness_seconds", "")
-	require.NotZero(t, before)
 	w.replay(t)
 	require.Equal(t, before, loader.value(t, "millrace_loader_freshness_seconds", ""))
 }
