@@ -55,42 +55,44 @@ func TestAReplayWinsOverEveryRevision(t *testing.T) {
 // the last, and one with another key, which was dropped, must not come back.
 func TestWhatWasDroppedStaysDroppedInAReplay(t *testing.T) {
 	for name, old := range map[string]time.Duration{"recent": 0, "older than what is remembered": 72 * time.Hour} {
-		w := newWorld(t, 1)
-		w.config.BlockRows = 7 // so that deliveries are in blocks of their own
-		loader := w.load(t)
-		for i := range 30 {
-			id, received := fmt.Sprint(i%10), noon.Add(-old+time.Duration(i)*time.Second)
-			happened := noon.Add(-old)
-			if i >= 20 {
-				happened = received // another key: dropped
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1)
+			w.config.BlockRows = 7 // so that deliveries are in blocks of their own
+			loader := w.load(t)
+			for i := range 30 {
+				id, received := fmt.Sprint(i%10), noon.Add(-old+time.Duration(i)*time.Second)
+				happened := noon.Add(-old)
+				if i >= 20 {
+					happened = received // another key: dropped
+				}
+				w.deliver(t, "p", id, received, happened)
 			}
-			w.deliver(t, "p", id, received, happened)
-		}
-		w.caughtUp(t)
-		if old > 0 {
-			w.deliver(t, "p", "now", noon, noon)
-		}
-		w.caughtUp(t)
-		require.Equal(t, 10.0, loader.value(t, "millrace_loader_resends_dropped_total", ""), "the control: %s", name)
-		right := w.db.Exec(t, allOutcomes)
-		for round := range 2 {
+			w.caughtUp(t)
+			if old > 0 {
+				w.deliver(t, "p", "now", noon, noon)
+			}
+			w.caughtUp(t)
+			require.Equal(t, 10.0, loader.value(t, "millrace_loader_resends_dropped_total", ""), "the control: %s", name)
+			right := w.db.Exec(t, allOutcomes)
+			for round := range 2 {
+				w.replay(t)
+				require.Equal(t, right, w.db.Exec(t, allOutcomes), "%s, round %d", name, round)
+				require.Equal(t, float64(10*(round+2)), loader.value(t, "millrace_loader_resends_dropped_total", ""))
+			}
+			loader.stop(t)
+			loader = w.load(t) // which has nothing in its memory but what it finds in the table
 			w.replay(t)
-			require.Equal(t, right, w.db.Exec(t, allOutcomes), "%s, round %d", name, round)
-			require.Equal(t, float64(10*(round+2)), loader.value(t, "millrace_loader_resends_dropped_total", ""))
-		}
-		loader.stop(t)
-		loader = w.load(t) // which has nothing in its memory but what it finds in the table
-		w.replay(t)
-		require.Equal(t, right, w.db.Exec(t, allOutcomes), name)
-		w.change(t, 2)
-		w.replay(t)
-		require.Equal(t, right, w.db.Exec(t, allOutcomes), name)
+			require.Equal(t, right, w.db.Exec(t, allOutcomes), name)
+			w.change(t, 2)
+			w.replay(t)
+			require.Equal(t, right, w.db.Exec(t, allOutcomes), name)
 
-		loader.stop(t)
-		w.db.Exec(t, "TRUNCATE TABLE events")
-		w.load(t)
-		w.replay(t)
-		require.Equal(t, right, w.db.Exec(t, allOutcomes), "%s: all of it is lost", name)
+			loader.stop(t)
+			w.db.Exec(t, "TRUNCATE TABLE events")
+			w.load(t)
+			w.replay(t)
+			require.Equal(t, right, w.db.Exec(t, allOutcomes), "%s: all of it is lost", name)
+		})
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // ConsumerConfig says as which group to read, and how much at once.
 type ConsumerConfig struct {
 	Group             string        `help:"The consumer group: loaders of one group share the partitions." default:"millrace-loader"`
-	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"10s"`
+	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"8s"`
 	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"4194304"`
 	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"1048576"`
 	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`

@@ -63,9 +63,28 @@ func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Clie
 	}
 	if err := client.Do(ctx, q); err != nil {
 		_ = client.Close() // what has gone over it is unknown
+		if !ch.IsException(err) {
+			p.forget()
+		}
 		return nil, err
 	}
 	return client, nil
+}
+
+// forget closes the idle connections: where one has broken, as when the server was started anew, the others have too,
+// and each would cost an attempt to find out.
+func (p *pool) forget() {
+	for range cap(p.idle) {
+		select {
+		case client := <-p.idle:
+			if client != nil {
+				_ = client.Close() // it is broken, most likely
+			}
+			p.idle <- nil
+		default:
+			return
+		}
+	}
 }
 
 // Close ends the connections. No query may be under way.
