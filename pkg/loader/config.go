@@ -13,12 +13,12 @@ type Config struct {
 	BlockRows     int           `help:"Rows after which a partition's block is inserted." default:"100000"`
 	BlockBytes    int           `help:"Bytes after which a partition's block is inserted." default:"16777216"`
 	BlockLinger   time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
-	MaxHeldBytes  int64         `help:"Bytes of messages held at once, of all partitions." default:"50331648"`
+	MaxHeldBytes  int64         `help:"Bytes of messages held at once, of all partitions." default:"41943040"`
 	MaxLaneBytes  int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"8388608"`
 	DedupWindow   time.Duration `help:"How long after an event a message with its insert id and another timestamp is known for a resend. 0 is not at all." default:"24h"`
 	RecentIDs     int           `name:"recent-ids" help:"Insert ids remembered for that, of all partitions of the topic; about 16 bytes each. With more than these in the window it is shorter." default:"4000000"`
 	Attribution   bool          `help:"Find out which user, organization and conversation an event is about." default:"true" negatable:""`
-	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 200 bytes each." default:"150000"`
+	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 200 bytes each." default:"240000"`
 	StopTimeout   time.Duration `help:"How long a partition that is given up may take to finish its inserts. Keep it well below --session-timeout." default:"5s"`
 
 	Consumer  stream.ConsumerConfig `embed:""`
