@@ -21,7 +21,8 @@
 //	lookup.go        what is known of users, asked in bulk
 //	conversations.go the same of conversations
 //	learnt.go        what other loaders have learnt, and how far that has been worked in
-//	reattribute.go   stored rows that are about somebody else by now
+//	reattribute.go   stored rows that may be about somebody else by now
+//	revise.go        and those that are, written once more
 //
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice
