@@ -1,7 +1,11 @@
 package loader
 
 import (
+	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -88,6 +92,35 @@ func BenchmarkAttribution(b *testing.B) {
 		b.Run("stored", func(b *testing.B) { load(b, true, nil) })
 		b.Run("warm", func(b *testing.B) { load(b, true, known) })
 	}
+}
+
+// BenchmarkBacklog takes five million events of 300,000 users through a loader in a process of its own, whose greatest
+// memory it reports.
+func BenchmarkBacklog(b *testing.B) {
+	const events, part, partitions, products = 5_000_000, 500_000, 16, 200
+	w := newWorld(b, partitions)
+	w.users, w.config.BlockLinger = 300_000, time.Second
+	for i := 0; i < events; i += part {
+		w.produce(b, i, i+part, products)
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		w.config.Consumer.Group = "bench-" + time.Now().String()
+		child := w.child(b)
+		peak := 0
+		for w.lag(b) > 0 {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", child.Process.Pid))
+			require.NoError(b, err)
+			_, after, _ := strings.Cut(string(status), "VmHWM:")
+			kib, err := strconv.Atoi(strings.Fields(after)[0])
+			require.NoError(b, err)
+			peak = kib
+			time.Sleep(time.Second)
+		}
+		b.ReportMetric(float64(peak)/1024, "peak-MiB")
+		require.NoError(b, child.Process.Kill())
+	}
+	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 
 // processTime is the processor time that this process has used.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -288,6 +289,8 @@ func playLoader(setting string) {
 	if err := json.Unmarshal([]byte(setting), &c); err != nil {
 		panic(err)
 	}
+	debug.SetGCPercent(50) // as cmd/loader does
+	debug.SetMemoryLimit(360 << 20)
 	log := slog.New(slog.DiscardHandler)
 	client, err := stream.NewClient(c.Stream, log, prometheus.NewRegistry())
 	if err != nil {
