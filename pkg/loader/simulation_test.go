@@ -88,8 +88,8 @@ func (w *simulation) run(t *testing.T, seed uint64) string {
 			Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}}})
 	}
 	var sleepers []*lane
-	for life := range 2 + w.r.IntN(6) {
-		w.calm = life == 7
+	lives := 2 + w.r.IntN(6)
+	for range lives {
 		sleepers = append(sleepers, w.live(t))
 	}
 	w.mu.Lock()
