@@ -208,6 +208,28 @@ func TestTheLookBackEndsAreIncluded(t *testing.T) {
 	})
 }
 
+// An external id with as many addresses as are kept of one is a user, for the loader and for the view, though each of
+// them is somebody else's.
+func TestACrowdIsAUser(t *testing.T) {
+	for _, addresses := range []int{attribution.MaxPairs - 1, attribution.MaxPairs} {
+		w := newWorld(t, 1)
+		w.load(t)
+		var messages []said
+		for i := range addresses {
+			address := fmt.Sprintf("%d@y.io", i)
+			messages = append(messages, identify(fmt.Sprintf("owner %d", i), address, 0), happened(fmt.Sprint(i), "guest", address, 0))
+		}
+		w.say(t, messages...)
+		want := fmt.Sprintf("%d\t0", addresses)
+		if addresses == attribution.MaxPairs {
+			want = "1\t1"
+		}
+		eventually(t, func() bool {
+			return w.db.Exec(t, "SELECT uniqExact(user_id), (SELECT count() FROM users WHERE external_user_id = 'guest') FROM outcomes") == want
+		}, want)
+	}
+}
+
 // A scenario is many messages with few names, so that everything gets into the way of everything.
 func scenario(r *rand.Rand, n int) []said {
 	pick := func(prefix, suffix string, of int) string {

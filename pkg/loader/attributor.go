@@ -164,7 +164,14 @@ func (a *attributor) pass(ctx context.Context) error {
 		a.working = since
 	}
 	a.mu.Unlock()
-	err := a.take(ctx, &n, overran)
+	var err error
+	if overran {
+		err = a.rewind(ctx)
+		overran = err != nil // learntTo remembers it: a pass that fails must not go back further each time
+	}
+	if err == nil {
+		err = a.take(ctx, &n)
+	}
 	a.mu.Lock()
 	a.working = time.Time{}
 	a.mu.Unlock()
@@ -179,20 +186,22 @@ func (a *attributor) pass(ctx context.Context) error {
 	return a.save(ctx)
 }
 
-func (a *attributor) take(ctx context.Context, n *news, overran bool) error {
+// rewind has news that were forgotten read back: all that was written down since what has been worked in.
+func (a *attributor) rewind(ctx context.Context) error {
+	now, err := a.lookup.Settled(ctx)
+	if err == nil && !a.caughtUp.IsZero() {
+		a.caughtUp = now.Add(warehouse.Settling)
+		a.learntTo = a.learntTo.Add(-a.service.config.Warehouse.Timeout) // announced later than written
+	}
+	return err
+}
+
+func (a *attributor) take(ctx context.Context, n *news) error {
 	if err := a.payBack(ctx); err != nil {
 		return err
 	}
 	if err := a.resume(ctx); err != nil {
 		return err
-	}
-	if overran {
-		now, err := a.lookup.Settled(ctx)
-		if err != nil {
-			return err
-		}
-		a.caughtUp = now.Add(warehouse.Settling)
-		a.learntTo = a.learntTo.Add(-a.service.config.Warehouse.Timeout) // announced later than written
 	}
 	to, err := a.learn(ctx, n)
 	if err != nil {

@@ -84,7 +84,7 @@ func TestProgressIsNotSavedForWhatHasYetToBeResumed(t *testing.T) {
 	a, group := r.attributor, w.config.Consumer.Group
 	before := time.Now().Add(-time.Hour).Truncate(time.Microsecond).UTC()
 	require.NoError(t, a.lookup.SaveProgress(t.Context(), group, []int32{0}, before))
-	require.NoError(t, a.take(t.Context(), &news{}, false))
+	require.NoError(t, a.take(t.Context(), &news{}))
 	r.assign(t, w.ingest(0)) // between take and save
 	require.NoError(t, a.save(t.Context()))
 	progress, err := a.lookup.Progress(t.Context(), group)
@@ -101,9 +101,9 @@ func TestALoaderGoesOnWhereItsPartitionsWere(t *testing.T) {
 		SELECT 'w', toString(number), generateUUIDv4(), (1, 'identify'), 99, now64(6) - INTERVAL 2 HOUR + toIntervalMillisecond(number) FROM numbers(60000)`)
 	at := time.Now().Add(-time.Hour)
 	require.NoError(t, a.lookup.SaveProgress(t.Context(), w.config.Consumer.Group, []int32{0}, at))
-	require.NoError(t, a.take(t.Context(), &news{}, false))
+	require.NoError(t, a.take(t.Context(), &news{}))
 	r.assign(t, w.ingest(0))
-	require.NoError(t, a.take(t.Context(), &news{}, false))
+	require.NoError(t, a.take(t.Context(), &news{}))
 	require.False(t, a.learntTo.Before(at.Add(-w.config.Warehouse.Timeout)), "it is at %s", a.learntTo)
 }
 
@@ -212,4 +212,17 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
 	reading.Wait()
 	require.Equal(t, "1", w.db.Exec(t, "SELECT count() FROM products WHERE workspace_id = 'v'"), "and %s before", before)
+}
+
+// A pass that goes back for forgotten news and then fails goes back once, however often it is tried.
+func TestAPassThatFailsGoesBackOnce(t *testing.T) {
+	w := newWorld(t, 1)
+	a := w.still(t).attributor
+	begin := time.Now().UTC()
+	a.learntTo, a.caughtUp, a.overran = begin, begin, true
+	w.db.Exec(t, "RENAME TABLE user_claims TO hidden")
+	for range 3 {
+		require.Error(t, a.pass(t.Context()))
+		require.Equal(t, begin.Add(-w.config.Warehouse.Timeout), a.learntTo)
+	}
 }
