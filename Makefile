@@ -2,7 +2,7 @@
 
 GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-FUZZTIME ?= 30s
+FUZZTIME ?= 10s
 
 # Where test-kafka keeps the broker.
 KAFKA    := $(CURDIR)/.kafka

@@ -87,8 +87,8 @@ func parseHash(text string) (cost Cost, salt, sum []byte, err error) {
 		return cost, nil, nil, errHash
 	}
 	parts := strings.Split(text, "$")
-	if len(parts) != 5 || parts[0] != "" || parts[1] != "scrypt" {
-		return cost, nil, nil, errHash
+	if len(parts) != 5 || parts[0] != "" || parts[1] != "scrypt" || strings.ContainsAny(text, "\r\n") {
+		return cost, nil, nil, errHash // base64 skips line ends, so one hash would have many texts
 	}
 	_, err = fmt.Sscanf(parts[2], "ln=%d,r=%d,p=%d", &cost.LogN, &cost.R, &cost.P)
 	if err != nil || cost.String() != parts[2] || !cost.valid() { // Sscanf takes "+15" and what follows

@@ -48,6 +48,7 @@ func TestVerifyRefusesHostileHashes(t *testing.T) {
 	tail := strings.SplitN(valid, "$", 4)[3]
 	for _, text := range []string{
 		"", "$", "$$$$", "scrypt", valid[1:], valid + "$", valid + "A", valid[:len(valid)-1], valid + strings.Repeat(" ", 300),
+		valid + "\n", strings.Replace(valid, tail, tail[:5]+"\r"+tail[5:], 1),
 		strings.Replace(valid, "scrypt", "argon2id", 1), "x" + valid,
 		"$scrypt$ln=40,r=8,p=1$" + tail, "$scrypt$ln=23,r=8,p=1$" + tail, "$scrypt$ln=20,r=8,p=1$" + tail, "$scrypt$ln=15,r=64,p=64$" + tail,
 		"$scrypt$ln=0,r=8,p=1$" + tail, "$scrypt$ln=-4,r=8,p=1$" + tail, "$scrypt$ln=4,r=0,p=1$" + tail, "$scrypt$ln=4,r=8,p=0$" + tail,
