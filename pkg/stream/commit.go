@@ -17,6 +17,9 @@ import (
 // more, and nothing of it counts.
 var ErrFenced = errors.New("the consumer group has moved on")
 
+// ErrNameTaken is an ErrFenced that joining anew would only turn round.
+var ErrNameTaken = fmt.Errorf("another loader has joined it with the same --instance-id: %w", ErrFenced)
+
 // commitTimeout bounds one attempt to commit.
 const commitTimeout = 5 * time.Second
 
@@ -84,11 +87,34 @@ func (c *Consumer) note(ctx context.Context, p Partition, offset int64, metadata
 	return c.commit(ctx, p, offset, metadata)
 }
 
+// errJoining means that the Kafka client holds commits back, because it waits for the group to share out partitions.
+var errJoining = errors.New("the consumer group is being joined")
+
+// joinPatience is how long a commit waits for that before it goes past the client. One that is not held back is
+// on its way at once.
+const joinPatience = 20 * time.Millisecond
+
 func (c *Consumer) commit(ctx context.Context, p Partition, offset int64, metadata string) error {
 	c.mu.Lock()
 	member := c.members[p]
 	c.mu.Unlock()
+	err := c.commitSettled(ctx, p, member, offset, metadata)
+	if errors.Is(err, errJoining) {
+		err = c.commitJoining(ctx, p, member, offset, metadata)
+	}
+	return err
+}
+
+// commitSettled commits through the Kafka client, which makes no commit while it joins.
+func (c *Consumer) commitSettled(ctx context.Context, p Partition, member string, offset int64, metadata string) error {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	patience := time.AfterFunc(joinPatience, func() { giveUp(errJoining) })
+	defer patience.Stop()
 	ctx = kgo.PreCommitFnContext(ctx, func(request *kmsg.OffsetCommitRequest) error {
+		if !patience.Stop() {
+			return errJoining // it is made the other way: never both
+		}
 		if member == "" || request.MemberID != member {
 			return ErrFenced
 		}
@@ -105,10 +131,48 @@ func (c *Consumer) commit(ctx context.Context, p Partition, offset int64, metada
 		failed = commitError(answer, err)
 	})
 	switch {
-	case errors.Is(failed, kerr.IllegalGeneration), errors.Is(failed, kerr.UnknownMemberID), errors.Is(failed, kerr.FencedInstanceID):
+	case failed != nil && errors.Is(context.Cause(ctx), errJoining):
+		return errJoining
+	case errors.Is(failed, kerr.IllegalGeneration):
 		return fmt.Errorf("%w: %w", ErrFenced, failed)
 	}
-	return failed
+	return fenced(failed)
+}
+
+// commitJoining commits while the group waits for members that are slow to join it, or dead: for up to a session's
+// time-out, in which the others' partitions would stand still. Until all have joined, the group takes commits of the
+// generation before. When it has moved on to the next, this member learns of it in a moment: what is refused until
+// then is tried again, and a partition that has gone to somebody else is not ours any more when we do know.
+func (c *Consumer) commitJoining(ctx context.Context, p Partition, member string, offset int64, metadata string) error {
+	now, generation := c.kafka.GroupMetadata()
+	if member == "" || now != member {
+		return ErrFenced
+	}
+	partition := kmsg.NewOffsetCommitRequestTopicPartition()
+	partition.Partition, partition.Offset, partition.Metadata = p.ID, offset, &metadata
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.Partitions = p.Topic, append(topic.Partitions, partition)
+	c.mu.Lock()
+	topic.TopicID = c.topicIDs[p.Topic]
+	c.mu.Unlock()
+	request := kmsg.NewPtrOffsetCommitRequest()
+	request.Group, request.MemberID, request.Generation = c.config.Group, member, generation
+	if c.config.InstanceID != "" {
+		request.InstanceID = &c.config.InstanceID
+	}
+	request.Topics = append(request.Topics, topic)
+	return fenced(commitError(request.RequestWith(ctx, c.kafka)))
+}
+
+// fenced marks the errors that say that this member is none any more.
+func fenced(err error) error {
+	switch {
+	case errors.Is(err, kerr.UnknownMemberID):
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	case errors.Is(err, kerr.FencedInstanceID):
+		return fmt.Errorf("%w: %w", ErrNameTaken, err)
+	}
+	return err
 }
 
 func commitError(answer *kmsg.OffsetCommitResponse, err error) error {

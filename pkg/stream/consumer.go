@@ -14,7 +14,9 @@ import (
 // ConsumerConfig says as which group to read, and how much at once.
 type ConsumerConfig struct {
 	Group             string        `help:"The consumer group: loaders of one group share the partitions." default:"millrace-loader"`
+	InstanceID        string        `help:"Name of this loader in the group, which no other may have. One that is started again within --session-timeout has its partitions back at once; one that ends keeps them for as long. Empty: none, and a loader that ends gives its partitions to the others." placeholder:"NAME"`
 	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"8s"`
+	RebalanceTimeout  time.Duration `help:"How long the group waits for a loader that is there, and has not given up what it should, when partitions are shared out anew." default:"10s"`
 	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"4194304"`
 	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"1048576"`
 	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`
@@ -23,6 +25,13 @@ type ConsumerConfig struct {
 // minSessionTimeout is the brokers' default for group.min.session.timeout.ms.
 const minSessionTimeout = 6 * time.Second
 
+// groupTimeout is how long a broker may take to answer before it is asked again over another connection. It is
+// below the least session: a heartbeat that is lost must not cost the membership.
+const groupTimeout = 5 * time.Second
+
+// Heartbeat is how soon a member learns that partitions are shared out anew.
+func (c *ConsumerConfig) Heartbeat() time.Duration { return c.SessionTimeout / 5 }
+
 // Validate checks the bounds.
 func (c *ConsumerConfig) Validate() error {
 	switch {
@@ -30,6 +39,8 @@ func (c *ConsumerConfig) Validate() error {
 		return errors.New("--group must not be empty")
 	case c.SessionTimeout < minSessionTimeout:
 		return fmt.Errorf("--session-timeout is %s, but must be at least %s: brokers take no less by default", c.SessionTimeout, minSessionTimeout)
+	case c.RebalanceTimeout < c.SessionTimeout:
+		return fmt.Errorf("--rebalance-timeout is %s, but must be at least --session-timeout, %s", c.RebalanceTimeout, c.SessionTimeout)
 	case c.FetchPartition < 1<<20 || c.FetchBytes < c.FetchPartition:
 		return errors.New("--fetch-partition-bytes must be at least 1048576, and --fetch-bytes at least that")
 	case c.ConcurrentFetches < 1:
@@ -91,14 +102,18 @@ type Owner interface {
 
 // Consumer is one member of the group.
 type Consumer struct {
-	kafka *kgo.Client
-	owner Owner
+	kafka  *kgo.Client
+	owner  Owner
+	config ConsumerConfig
+	cut    context.CancelFunc // ends whatever the Kafka client waits for
 
 	committing chan struct{} // holds a token while a commit is under way
 
 	mu       sync.Mutex
 	members  map[Partition]string // what is owned, and as which member it was assigned
 	prepared map[Partition]int64  // until a batch of the partition carries it
+	reshare  sync.Once            // see reshareAfter
+	topicIDs map[string][16]byte  // as what was read was fetched under them; brokers before 3.1 have none
 }
 
 // fetchMaxWait is how long a broker holds a fetch that finds nothing. New records end it at once, but a
@@ -111,15 +126,20 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	consumer := &Consumer{owner: owner, committing: make(chan struct{}, 1), members: map[Partition]string{}, prepared: map[Partition]int64{}}
-	kafka, err := kgo.NewClient(c.options(
+	ctx, cut := context.WithCancel(context.Background())
+	consumer := &Consumer{owner: owner, config: config, cut: cut, committing: make(chan struct{}, 1),
+		members: map[Partition]string{}, prepared: map[Partition]int64{}, topicIDs: map[string][16]byte{}}
+	options := []kgo.Opt{
+		kgo.WithContext(ctx),
 		c.observed("consumer"),
 		kgo.ConsumerGroup(config.Group),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // a group without a past has everything before it
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(config.SessionTimeout),
-		kgo.HeartbeatInterval(config.SessionTimeout/5),
+		kgo.HeartbeatInterval(config.Heartbeat()),
+		kgo.RebalanceTimeout(config.RebalanceTimeout),
+		kgo.RequestTimeoutOverhead(groupTimeout),
 		kgo.DisableAutoCommit(),
 		// A partition changes hands only between polls, when no batch of it is being handed out.
 		kgo.BlockRebalanceOnPoll(),
@@ -131,8 +151,13 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		kgo.OnOffsetsFetched(consumer.fetched),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), false) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), true) }),
-	)...)
+	}
+	if config.InstanceID != "" {
+		options = append(options, kgo.InstanceID(config.InstanceID))
+	}
+	kafka, err := kgo.NewClient(c.options(options...)...)
 	if err != nil {
+		cut()
 		return nil, fmt.Errorf("configure the Kafka consumer: %w", err)
 	}
 	consumer.kafka = kafka
@@ -150,7 +175,15 @@ func (c *Consumer) assigned(_ context.Context, kafka *kgo.Client, m map[string][
 	}
 	c.mu.Unlock()
 	c.owner.Assigned(list)
+	if c.config.InstanceID != "" {
+		c.reshare.Do(func() { time.AfterFunc(reshareAfter, kafka.ForceRebalance) })
+	}
 }
+
+// reshareAfter is when a member with an instance id asks for its group's partitions to be shared out anew, once.
+// It was given back what it had without that. If it was killed in the middle of handing a partition over, between
+// giving it up and saying so, then nobody has that one. The time is for reading offsets, which sharing out breaks off.
+const reshareAfter = 2 * time.Second
 
 func (c *Consumer) revoked(list []Partition, lost bool) {
 	c.owner.Revoked(list, lost)
@@ -180,6 +213,7 @@ const maxPollRecords = 50_000
 func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 	defer c.kafka.AllowRebalance()
 	fetches := c.kafka.PollRecords(ctx, maxPollRecords)
+	fetches.EachTopic(c.noteTopicID)
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) == 0 {
 			return
@@ -194,12 +228,20 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 	var err error
 	fetches.EachError(func(topic string, partition int32, cause error) {
 		if topic == "" { // it is the membership that failed
-			err = cause
+			err = fenced(cause)
 			return
 		}
 		err = fmt.Errorf("fetch %s: %w", Partition{topic, partition}, cause)
 	})
 	return err
+}
+
+func (c *Consumer) noteTopicID(t kgo.FetchTopic) {
+	if t.TopicID != [16]byte{} {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.topicIDs[t.Topic] = t.TopicID
+	}
 }
 
 func (c *Consumer) takePrepared(p Partition) int64 {
@@ -228,5 +270,10 @@ func (c *Consumer) Resume(p Partition) {
 	c.kafka.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.ID}})
 }
 
-// Close leaves the group. Owner.Revoked is called for what is still owned.
-func (c *Consumer) Close() { c.kafka.CloseAllowingRebalance() }
+// Close gives up what is still owned, of which Owner.Revoked is told, and leaves the group; with an instance id it
+// stays a member until its session is over. Brokers that do not answer are not waited for beyond ctx.
+func (c *Consumer) Close(ctx context.Context) {
+	defer c.cut()
+	defer context.AfterFunc(ctx, c.cut)()
+	c.kafka.CloseAllowingRebalance()
+}

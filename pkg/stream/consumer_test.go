@@ -46,6 +46,7 @@ type member struct {
 	pollErr error
 	busy    bool
 	lost    int
+	halt    func() // polls no more
 	stop    func()
 }
 
@@ -114,11 +115,14 @@ func (m *member) total() (n int) {
 	return n
 }
 
-func join(t *testing.T, c *Client, l *ledger, name string) *member {
+func join(t *testing.T, c *Client, l *ledger, name string, change ...func(*ConsumerConfig)) *member {
 	t.Helper()
 	config := ConsumerConfig{}
 	require.NoError(t, kong.ApplyDefaults(&config))
 	config.SessionTimeout = minSessionTimeout
+	for _, change := range change {
+		change(&config)
+	}
 	m := &member{name: name, ledger: l, seen: map[Partition][]int64{}}
 	own := clientFor(t, c.config) // a registry of metrics is for one consumer
 	consumer, err := own.NewConsumer(config, m, c.Topics().Ingest)
@@ -135,10 +139,13 @@ func join(t *testing.T, c *Client, l *ledger, name string) *member {
 			}
 		}
 	})
-	m.stop = sync.OnceFunc(func() {
+	m.halt = sync.OnceFunc(func() {
 		cancel()
 		polling.Wait()
-		consumer.Close()
+	})
+	m.stop = sync.OnceFunc(func() {
+		m.halt()
+		consumer.Close(context.Background())
 	})
 	t.Cleanup(m.stop)
 	return m
@@ -272,11 +279,12 @@ func TestPauseAndResume(t *testing.T) {
 
 func TestConsumerConfigIsChecked(t *testing.T) {
 	_, c := started(t)
-	good := ConsumerConfig{Group: "g", SessionTimeout: minSessionTimeout, FetchBytes: 1 << 20, FetchPartition: 1 << 20, ConcurrentFetches: 1}
+	good := ConsumerConfig{Group: "g", SessionTimeout: minSessionTimeout, RebalanceTimeout: minSessionTimeout, FetchBytes: 1 << 20, FetchPartition: 1 << 20, ConcurrentFetches: 1}
 	require.NoError(t, good.Validate())
 	for want, spoil := range map[string]func(*ConsumerConfig){
 		"--group":                 func(c *ConsumerConfig) { c.Group = "" },
 		"--session-timeout":       func(c *ConsumerConfig) { c.SessionTimeout = time.Second },
+		"--rebalance-timeout":     func(c *ConsumerConfig) { c.RebalanceTimeout = c.SessionTimeout - 1 },
 		"--fetch-partition-bytes": func(c *ConsumerConfig) { c.FetchPartition = 1<<20 + 1 },
 		"--concurrent-fetches":    func(c *ConsumerConfig) { c.ConcurrentFetches = 0 },
 	} {
