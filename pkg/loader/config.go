@@ -19,7 +19,7 @@ type Config struct {
 	RecentIDs     int           `name:"recent-ids" help:"Insert ids remembered for that, of all partitions of the topic; about 16 bytes each. With more than these in the window it is shorter." default:"4000000"`
 	Attribution   bool          `help:"Find out which user, organization and conversation an event is about." default:"true" negatable:""`
 	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 200 bytes each." default:"240000"`
-	StopTimeout   time.Duration `help:"How long a partition that is given up may take to finish its inserts. Keep it well below --session-timeout." default:"5s"`
+	StopTimeout   time.Duration `help:"How long a partition that is given up may take to finish its inserts, and a loader that ends to leave the group and then to write dead letters: it has ended within three times that. Keep it well below --session-timeout." default:"5s"`
 
 	Consumer  stream.ConsumerConfig `embed:""`
 	Warehouse warehouse.Config      `embed:""`
@@ -50,6 +50,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("--max-held-bytes is %d, but must be at least --max-lane-bytes, %d", c.MaxHeldBytes, c.MaxLaneBytes)
 	case c.StopTimeout >= c.Consumer.SessionTimeout:
 		return fmt.Errorf("--stop-timeout is %s, but must be below --session-timeout, %s: the group waits no longer than that", c.StopTimeout, c.Consumer.SessionTimeout)
+	case c.StopTimeout+c.Consumer.Heartbeat() >= c.Consumer.RebalanceTimeout:
+		return fmt.Errorf("--rebalance-timeout is %s, but must be above --stop-timeout and a fifth of --session-timeout, %s: a loader that hands over needs that long",
+			c.Consumer.RebalanceTimeout, c.StopTimeout+c.Consumer.Heartbeat())
 	}
 	if err := c.Consumer.Validate(); err != nil {
 		return err

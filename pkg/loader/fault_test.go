@@ -322,6 +322,33 @@ func TestALoaderThatIsStoppedWhileTheBrokersAreAway(t *testing.T) {
 	loader.stop(t)
 }
 
+// A loader that is told to end does so though the brokers do not answer, and others do what it could not.
+func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
+	w := newWorld(t, 2)
+	link := embeddedtest.NewProxy(t, w.broker.Addr())
+	direct := w.stream.Brokers
+	w.stream.Brokers = link.Addrs()
+	w.config.StopTimeout = time.Second
+	loader := w.load(t)
+	w.produce(t, 0, 100, 10)
+	w.caughtUp(t)
+	link.Cut()
+	w.produce(t, 100, 200, 10)
+	require.NotZero(t, w.lag(t), "the control: it is cut off")
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); loader.cancel(); <-loader.done }()
+	select {
+	case <-stopped:
+	case <-time.After(20 * time.Second): // the bound is three times StopTimeout
+		t.Fatal("it waits for brokers that do not answer")
+	}
+	loader.stop(t)
+	w.stream.Brokers = direct
+	w.load(t)
+	w.caughtUp(t)
+	w.outcomes(t, 200)
+}
+
 func TestAStoppedLoaderLeavesNoGoroutines(t *testing.T) {
 	w := newWorld(t, 4)
 	before := runtime.NumGoroutine()

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -16,6 +17,10 @@ func (s *Service) read(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.budget.wait(ctx)
 		if err := s.consumer.Poll(ctx, s.take); err != nil && ctx.Err() == nil {
+			if errors.Is(err, stream.ErrNameTaken) {
+				s.fail(err)
+				return
+			}
 			s.metrics.fetchErrors.Inc()
 			s.deps.Log.Warn("cannot fetch, trying again", "error", err)
 			time.Sleep(pollPause)
@@ -55,8 +60,11 @@ func (s *Service) Assigned(partitions []stream.Partition) {
 	s.deps.Log.Debug("partitions assigned", "partitions", partitions)
 }
 
-// Revoked closes the lanes, all at once: their time-outs must not add up.
+// Revoked closes the lanes, all at once: their time-outs must not add up. Who asks for what is being closed already
+// waits for it.
 func (s *Service) Revoked(partitions []stream.Partition, lost bool) {
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
 	timeout := s.config.StopTimeout
 	if lost {
 		timeout = 0 // another member may have them already

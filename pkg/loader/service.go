@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +37,8 @@ type Service struct {
 	attributor *attributor
 
 	newFiller func(stream.Partition) filler // makes what turns a partition's records into rows
+
+	revoking sync.Mutex // held while lanes are closed
 
 	mu     sync.Mutex
 	lanes  map[stream.Partition]*lane
@@ -114,7 +118,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	for {
 		err := s.load(ctx)
-		if !errors.Is(err, stream.ErrFenced) {
+		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNameTaken) {
 			return err
 		}
 		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it anew", "error", err)
@@ -140,11 +144,23 @@ func (s *Service) load(ctx context.Context) error {
 	if errors.Is(err, stream.ErrFenced) {
 		s.abandon()
 	}
-	consumer.Close()
+	s.leave(consumer)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil
 	}
 	return err
+}
+
+// leave gives all partitions up and leaves the group. The lanes do not wait for the group, which lets nobody go
+// while it shares out partitions, and neither waits for brokers that are out of reach.
+func (s *Service) leave(c *stream.Consumer) {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.lanes))
+	s.mu.Unlock()
+	s.Revoked(all, false)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.StopTimeout)
+	defer cancel()
+	c.Close(ctx)
 }
 
 func (s *Service) close() {
