@@ -72,9 +72,14 @@ func (w *world) startParts(ctx context.Context) error {
 		w.edges = append(w.edges, p)
 	}
 	for i := range loaders + 1 {
-		p, err := w.part(fmt.Sprintf("loader-%d", i+1), "loader", w.clickhouse.Addr(), func(clickhouse string) []string {
+		name := fmt.Sprintf("loader-%d", i+1)
+		p, err := w.part(name, "loader", w.clickhouse.Addr(), func(clickhouse string) []string {
 			// An insert is given up soon, so that a ClickHouse that hangs leaves some whose outcome nobody knows.
-			return []string{"--clickhouse", clickhouse, "--database", database, "--insert-timeout", "5s"}
+			args := []string{"--clickhouse", clickhouse, "--database", database, "--insert-timeout", "5s"}
+			if i < loaders { // the one that comes and goes is a member without a name
+				args = append(args, "--instance-id", name)
+			}
+			return args
 		})
 		if err != nil {
 			return err

@@ -23,8 +23,7 @@ const (
 	leastGap = 500 * time.Millisecond
 	meanGap  = 4500 * time.Millisecond
 	calm     = 4 * time.Second
-	// A cluster needs this long to be what it was before; a group that has lost a member and its coordinator
-	// again and again never gets to share the partitions out.
+	// A cluster needs this long to be what it was before: 9 s until it has given a node up, and some to be in sync.
 	brokersGap = 20 * time.Second
 )
 

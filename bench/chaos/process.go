@@ -117,8 +117,8 @@ func (p *process) end(signal syscall.Signal) error {
 	}
 }
 
-// stopPatience is above what a loader or an edge takes to drain.
-const stopPatience = 30 * time.Second
+// stopPatience is above the bounds of both drains: 15 s of a loader, and as much of an edge.
+const stopPatience = 20 * time.Second
 
 func (p *process) signal(signal syscall.Signal) error {
 	p.mu.Lock()
