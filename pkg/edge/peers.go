@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -84,10 +85,10 @@ func (l *peerLimit) Accept() (net.Conn, error) {
 		}
 		share := shareOf(addressOf(conn.RemoteAddr()))
 		if l.trusted.trust(addressOf(conn.RemoteAddr())) {
-			return conn, nil
+			return &caller{Conn: conn, leave: func() {}}, nil
 		}
 		if l.enter(share) {
-			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.exit(share) })}, nil
+			return &caller{Conn: conn, leave: sync.OnceFunc(func() { l.exit(share) })}, nil
 		}
 		l.rejected.Add(1)
 		_ = conn.Close() // it was never ours
@@ -121,13 +122,24 @@ func (l *peerLimit) exit(share netip.Addr) {
 	}
 }
 
-type limitedConn struct {
+// caller is a connection, and who is at its other end.
+type caller struct {
 	net.Conn
 	leave func()
+	spoke bool // a request has begun; of the goroutine that serves the connection
+}
+
+// callerOf is nil for a connection that did not come from here.
+func callerOf(c net.Conn) *caller {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	who, _ := c.(*caller)
+	return who
 }
 
 // Close gives the place back.
-func (c *limitedConn) Close() error {
+func (c *caller) Close() error {
 	c.leave()
 	return c.Conn.Close()
 }

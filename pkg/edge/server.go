@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -31,12 +32,29 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		IdleTimeout:                  config.IdleTimeout,
 		CloseOnShutdown:              true,
 		SecureErrorLogMessage:        true,
+		ConnState:                    func(c net.Conn, state fasthttp.ConnState) { beginRequest(c, state, config.ReadTimeout) },
 		Logger:                       quiet{h.log},
+	}
+}
+
+// beginRequest counts a request's time from its first byte. The server would count that of a connection's first one
+// from when it was opened, and clients open some ahead of use.
+func beginRequest(c net.Conn, state fasthttp.ConnState, timeout time.Duration) {
+	if state != fasthttp.StateActive {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(timeout)) // fails if the connection is closed, as reading then does
+	if who := callerOf(c); who != nil {
+		who.spoke = true
 	}
 }
 
 // httpError answers what never became a request.
 func (h *handler) httpError(ctx *fasthttp.RequestCtx, err error) {
+	if who := callerOf(ctx.Conn()); who != nil && !who.spoke {
+		_ = ctx.Conn().Close() // a client takes what it is told there for the answer to its next request
+		return
+	}
 	h.metrics.httpErrors.Inc()
 	refusal := badRequest
 	var small *fasthttp.ErrSmallBuffer

@@ -167,12 +167,27 @@ func TestTruncatedBody(t *testing.T) {
 	r.requireNothingHeld()
 }
 
+// The time to send a request in begins with the request.
+func TestAConnectionMayBeOpenedAheadOfUse(t *testing.T) {
+	t.Parallel()
+	r, _ := start(t, func(c *Config) { c.ReadTimeout = 4 * time.Second })
+	s := r.create(connection.CreateParams{})
+	c := r.dial()
+	text := request(s.path(), track)
+	time.Sleep(3 * time.Second)
+	_, err := io.WriteString(c, text[:len(text)-10])
+	require.NoError(t, err)
+	time.Sleep(1500 * time.Millisecond) // now it has been open for longer than a request may take
+	_, err = io.WriteString(c, text[len(text)-10:])
+	require.NoError(t, err)
+	requireAnswer(t, r.answersOf(c, 1)[0], 200, accepted(1, 1, 0))
+}
+
 func TestSlowSenders(t *testing.T) {
 	t.Parallel()
 	r, _ := start(t, func(c *Config) { c.ReadTimeout, c.IdleTimeout = time.Second, time.Second })
 	s := r.create(connection.CreateParams{})
 	for name, text := range map[string]string{
-		"nothing":    "",
 		"a header":   "POST " + s.path() + " HTTP/1.1\r\nHost:",
 		"no body":    "POST " + s.path() + " HTTP/1.1\r\nHost: x\r\nContent-Length: 71\r\n\r\n",
 		"half body":  request(s.path(), padded(100<<10))[:50<<10],
@@ -190,6 +205,7 @@ func TestSlowSenders(t *testing.T) {
 			requireClosed(t, c)
 		})
 	}
+	t.Run("nothing", func(t *testing.T) { requireClosed(t, r.dial()) })
 	t.Run("refused, half body", func(t *testing.T) {
 		c := r.dial()
 		_, err := io.WriteString(c, request("/v1/segment/canary", padded(100<<10))[:50<<10])
