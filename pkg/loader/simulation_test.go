@@ -14,7 +14,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/pkg/attribution"
@@ -25,7 +24,7 @@ import (
 
 var (
 	firstSchedule = flag.Uint64("first-schedule", 0, "seed of the first simulated schedule")
-	schedules     = flag.Uint64("schedules", 2000, "simulated schedules to run")
+	schedules     = flag.Uint64("schedules", 10_000, "simulated schedules to run")
 )
 
 // A lane runs against a log and a table of memory that fail, hang, answer late or lose their answer at any step, while its
@@ -74,11 +73,12 @@ type simulation struct {
 }
 
 func simulate(t *testing.T, seed uint64, w *simulation) (wrong string) {
-	synctest.Test(t, func(t *testing.T) { wrong = w.run(t, seed) })
+	simulated() // outside, since what is made in one bubble is not for others
+	synctest.Test(t, func(t *testing.T) { wrong = w.run(seed) })
 	return wrong
 }
 
-func (w *simulation) run(t *testing.T, seed uint64) string {
+func (w *simulation) run(seed uint64) string {
 	w.r, w.tokens, w.rows = rand.New(rand.NewPCG(seed, 5)), map[string]bool{}, map[string]int{}
 	offset := int64(0)
 	for i := range 1 + w.r.IntN(30) {
@@ -90,12 +90,12 @@ func (w *simulation) run(t *testing.T, seed uint64) string {
 	var sleepers []*lane
 	lives := 2 + w.r.IntN(6)
 	for range lives {
-		sleepers = append(sleepers, w.live(t))
+		sleepers = append(sleepers, w.live())
 	}
 	w.mu.Lock()
 	w.calm = true
 	w.mu.Unlock()
-	last := w.live(t)
+	last := w.live()
 	for range 1000 {
 		if w.done() {
 			break
@@ -130,12 +130,12 @@ func (w *simulation) judge() string {
 }
 
 // live is one owner of the partition, for a while.
-func (w *simulation) live(t *testing.T) *lane {
+func (w *simulation) live() *lane {
 	w.mu.Lock()
 	w.generation++
 	me := &member{simulation: w, generation: w.generation}
 	from, prepared := w.committed, w.prepared
-	config := Config{BlockRows: 1 + w.r.IntN(6), BlockLinger: time.Duration(1+w.r.IntN(50)) * time.Millisecond}
+	rows, linger := 1+w.r.IntN(6), time.Duration(1+w.r.IntN(50))*time.Millisecond
 	lifetime := time.Duration(w.r.IntN(3000)) * time.Millisecond
 	end := w.r.IntN(3)
 	calm := w.calm
@@ -148,7 +148,7 @@ func (w *simulation) live(t *testing.T) *lane {
 		i += n
 	}
 	w.mu.Unlock()
-	l := w.lane(t, me, config)
+	l := w.lane(me, rows, linger)
 	for i, b := range batches {
 		if i == 0 {
 			b.Prepared = prepared
@@ -177,15 +177,24 @@ func since(records []*kgo.Record, from int64) []*kgo.Record {
 	return records
 }
 
-func (w *simulation) lane(t *testing.T, me *member, config Config) *lane {
-	var defaults Config
-	require.NoError(t, kong.ApplyDefaults(&defaults))
-	defaults.BlockRows, defaults.BlockLinger, defaults.DedupWindow, defaults.Attribution = config.BlockRows, config.BlockLinger, 0, false
-	s := &Service{config: defaults, deps: Deps{Log: slog.New(slog.DiscardHandler)}, consumer: me, inserter: me, budget: newBudget(1 << 30), lanes: map[stream.Partition]*lane{}}
+// simulated is what all simulated loaders have in common: making it takes longer than a schedule does.
+var simulated = sync.OnceValue(func() *Service {
+	s := &Service{deps: Deps{Log: slog.New(slog.DiscardHandler)}, fail: func(error) {}, lanes: map[stream.Partition]*lane{}, budget: newBudget(1 << 60)}
+	if err := kong.ApplyDefaults(&s.config); err != nil {
+		panic(err)
+	}
+	s.config.DedupWindow, s.config.Attribution = 0, false
 	s.attributor = &attributor{identities: attribution.NewIdentities(1)}
 	s.metrics = newMetrics(prometheus.NewRegistry(), s.budget, s.attributor)
 	s.newFiller = func(p stream.Partition) filler { return newEvents(p, func(outcome.Overrides) {}) }
-	s.fail = func(error) {}
+	return s
+})
+
+func (w *simulation) lane(me *member, rows int, linger time.Duration) *lane {
+	common := simulated()
+	s := &Service{config: common.config, deps: common.deps, fail: common.fail, lanes: common.lanes, budget: common.budget,
+		attributor: common.attributor, metrics: common.metrics, newFiller: common.newFiller, consumer: me, inserter: me}
+	s.config.BlockRows, s.config.BlockLinger = rows, linger
 	return newLane(s, partition)
 }
 
