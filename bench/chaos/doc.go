@@ -18,7 +18,7 @@
 //	plan.go         which faults, when, by the seed
 //	kinds.go        the kinds of faults
 //	brokerkinds.go  those of the brokers
-//	controls.go     those that find a missing protection out
+//	controls.go     runs with one kind only: those that find a missing protection out, and a quiet one
 //	faults.go       one fault: made, healed and recovered from
 //	compact.go      merges that hide nothing
 //	watch.go        the group's progress, and memory

@@ -30,6 +30,7 @@ type cli struct {
 	Keep    bool          `help:"Keep the folder in any case."`
 	Verbose bool          `help:"Show the group's offsets as they are read, too."`
 	Kfake   bool          `help:"Use the broker in this process instead of Apache Kafka: no Java needed, and none of the faults of a cluster."`
+	Quiet   bool          `help:"Only kill loaders, one after the other, and leave each dead until the others have its partitions: how long do those stand still?"`
 	Drain   time.Duration `help:"How long the loaders may take in the end to do what is left." default:"3m"`
 	Control string        `help:"Switch a protection off, which has to be found out: commit-first, acks-1 or no-token. The binaries must have been built with the tag chaoscontrol." enum:",commit-first,acks-1,no-token" default:""`
 
@@ -94,6 +95,9 @@ func (c *cli) again() string {
 	if c.Kfake {
 		args = append(args, "--kfake")
 	}
+	if c.Quiet {
+		args = append(args, "--quiet")
+	}
 	if c.Control != "" {
 		args = append(args, "--control="+c.Control)
 	}
@@ -105,6 +109,8 @@ func (c *cli) plan() []fault {
 	switch {
 	case c.Control != "":
 		return controlPlan(c.Control, c.For)
+	case c.Quiet:
+		return regularPlan(quiet, quietGap, c.For)
 	case c.Kfake:
 		kinds = append(processKinds(), fakeKinds()...)
 	default:
