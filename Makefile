@@ -17,7 +17,7 @@ SEED     ?= 0
 DURATION ?= 2m
 ARGS     ?=
 
-.PHONY: help build run test test-kafka test-kafka-nodes test-kafka-pipeline chaos chaos-controls race lint fuzz redis clean
+.PHONY: help build run test test-kafka test-kafka-nodes test-kafka-pipeline chaos chaos-ci chaos-controls race lint fuzz redis clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ CHAOS := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) run ./bench/chaos
 
 chaos: build redis $(if $(findstring --kfake,$(ARGS)),,$(KAFKA)/fetched) ## break everything around edges and loaders, for DURATION, by SEED: what was answered is there once
 	$(CHAOS) --bin bin --seed $(SEED) --for $(DURATION) $(ARGS)
+
+chaos-ci: ## the chaos run that every change has to pass: a minute and a half, always of the same seed
+	$(MAKE) chaos SEED=3 DURATION=90s
 
 chaos-controls: redis $(KAFKA)/fetched ## the chaos run without each of three protections, which it has to notice
 	CGO_ENABLED=0 $(GO) build -tags chaoscontrol -trimpath -o bin/chaoscontrol/ ./cmd/...

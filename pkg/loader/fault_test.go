@@ -349,6 +349,45 @@ func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
 	w.outcomes(t, 200)
 }
 
+// Two loaders of one name take it from each other until one of them ends, and lose nothing by that.
+func TestTwoLoadersOfOneName(t *testing.T) {
+	w := newWorld(t, 2)
+	w.config.Consumer.InstanceID = "same"
+	a, b := w.load(t), w.load(t)
+	ended := func() (ended, other *running) {
+		select {
+		case <-a.done:
+			return a, b
+		case <-b.done:
+			return b, a
+		default:
+			return nil, nil
+		}
+	}
+	for n := 0; ; n += 100 {
+		w.produce(t, n, n+100, 10)
+		if gone, stays := ended(); gone != nil {
+			require.ErrorIs(t, gone.err, stream.ErrNameTaken)
+			w.caughtUp(t)
+			w.outcomes(t, n+100)
+			stays.stop(t)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func TestNamesThatAreLostTooOften(t *testing.T) {
+	var n nameLost
+	now := time.Now()
+	require.False(t, n.tooOften(now))
+	require.False(t, n.tooOften(now.Add(time.Second)))
+	require.True(t, n.tooOften(now.Add(2*time.Second)))
+	require.False(t, n.tooOften(now.Add(2*nameLostWithin)))
+	require.False(t, n.tooOften(now.Add(2*nameLostWithin+time.Second)))
+	require.True(t, n.tooOften(now.Add(2*nameLostWithin+2*time.Second)))
+}
+
 func TestAStoppedLoaderLeavesNoGoroutines(t *testing.T) {
 	w := newWorld(t, 4)
 	before := runtime.NumGoroutine()

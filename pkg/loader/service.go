@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -116,13 +117,27 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.config.Attribution {
 		defer s.attributor.start(ctx)()
 	}
+	lost := nameLost{}
 	for {
 		err := s.load(ctx)
-		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNameTaken) {
+		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNameTaken) && lost.tooOften(time.Now()) {
 			return err
 		}
 		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it anew", "error", err)
 	}
+}
+
+// nameLost remembers when this loader lately lost its instance id. Two of one name take it from each other for ever:
+// one of them has to end.
+type nameLost [3]time.Time
+
+const nameLostWithin = time.Minute
+
+// tooOften tells whether the loss at now is one of as many as are remembered, within nameLostWithin.
+func (n *nameLost) tooOften(now time.Time) bool {
+	copy(n[:], n[1:])
+	n[len(n)-1] = now
+	return now.Sub(n[0]) < nameLostWithin
 }
 
 // load is one membership in the group: until ctx ends, a lane fails, or the group moves on.

@@ -17,8 +17,9 @@ import (
 // more, and nothing of it counts.
 var ErrFenced = errors.New("the consumer group has moved on")
 
-// ErrNameTaken is an ErrFenced that joining anew would only turn round.
-var ErrNameTaken = fmt.Errorf("another loader has joined it with the same --instance-id: %w", ErrFenced)
+// ErrNameTaken is an ErrFenced by a member with the same instance id. That may have been this one's own attempt to
+// join, of which it did not hear; if it comes again and again, there is another loader of that name.
+var ErrNameTaken = fmt.Errorf("the same --instance-id has joined once more: %w", ErrFenced)
 
 // commitTimeout bounds one attempt to commit.
 const commitTimeout = 5 * time.Second
