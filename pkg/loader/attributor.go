@@ -33,6 +33,7 @@ type attributor struct {
 	// Of the one goroutine that works news in:
 	learntTo time.Time // what other loaders have written up to here is worked in
 	caughtUp time.Time // up to here, also what this process may have left undone in an earlier life
+	taken    time.Time // when the last partition came, by ClickHouse's clock; zero once that is worked in
 	saved    time.Time
 	polled   time.Time
 }
@@ -233,8 +234,7 @@ func (a *attributor) payBack(ctx context.Context) error {
 	return nil
 }
 
-// resume goes back to where the last loaders of the partitions that have come were. An insert that they were at
-// may have been seen late.
+// resume goes back to where the last loaders of the partitions that have come were.
 func (a *attributor) resume(ctx context.Context) error {
 	a.mu.Lock()
 	opened := a.opened
@@ -264,7 +264,8 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 	if a.learntTo.IsZero() {
 		a.learntTo = now
 	}
-	a.caughtUp = now.Add(warehouse.Settling)
+	a.taken = now.Add(warehouse.Settling)
+	a.caughtUp = a.taken
 	for _, id := range opened {
 		from := time.Time{}
 		if at, ok := progress[id]; ok {
@@ -277,10 +278,30 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 	return nil
 }
 
+// leased tells whether partitions have come whose last loader may still revise rows: it had read them before it lost
+// the partition, knows less than is known now, and writes last. When it cannot any more, all that it may not have
+// known is gone back for, also what this loader has learnt and worked in since.
+func (a *attributor) leased(ctx context.Context) (bool, error) {
+	if a.taken.IsZero() {
+		return false, nil
+	}
+	if leased, err := a.lookup.Leased(ctx, a.taken); err != nil || leased {
+		return leased, err
+	}
+	settled, err := a.lookup.Settled(ctx)
+	if err == nil {
+		a.taken, a.caughtUp = time.Time{}, settled.Add(warehouse.Settling)
+	}
+	return false, err
+}
+
 // learn reads what other loaders have learnt, and what this one may have left undone in an earlier life.
 func (a *attributor) learn(ctx context.Context, n *news) (to time.Time, err error) {
 	if a.caughtUp.IsZero() {
 		return a.learntTo, nil // no partition has come yet
+	}
+	if leased, err := a.leased(ctx); err != nil || leased {
+		return a.learntTo, err
 	}
 	behind := a.learntTo.Before(a.caughtUp)
 	if !behind && time.Since(a.polled) < pollInterval {
@@ -352,29 +373,4 @@ func (a *attributor) save(ctx context.Context) error {
 	}
 	a.saved = time.Now()
 	return nil
-}
-
-// products are those of workspaces, or of all, whose partitions are this loader's.
-func (a *attributor) products(ctx context.Context, workspaces []string) ([]string, error) {
-	all, err := a.lookup.Products(ctx, workspaces)
-	if err != nil {
-		return nil, err
-	}
-	partitions, err := a.service.deps.Stream.IngestPartitions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	owned := map[int32]bool{}
-	for _, id := range a.service.ingestPartitions() {
-		owned[id] = true
-	}
-	var mine []string
-	for _, list := range all {
-		for _, product := range list {
-			if owned[stream.PartitionOf(product, partitions)] {
-				mine = append(mine, product)
-			}
-		}
-	}
-	return mine, nil
 }

@@ -23,6 +23,7 @@
 //	news.go         what may make stored rows be about somebody else
 //	attributor.go   gathers news, of this loader and of others
 //	reattribute.go  and works it into stored rows
+//	ownership.go    which of them are this loader's to revise
 //
 //	metrics.go  what is counted
 package loader

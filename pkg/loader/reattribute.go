@@ -2,6 +2,8 @@ package loader
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -46,11 +48,7 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 		return w, err
 	}
 	if len(workspaces) > 0 {
-		list := make([]string, 0, len(workspaces))
-		for name := range workspaces {
-			list = append(list, name)
-		}
-		mine, err := a.products(ctx, list)
+		mine, err := a.products(ctx, slices.Collect(maps.Keys(workspaces)))
 		if err != nil {
 			return w, err
 		}
@@ -64,10 +62,8 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 	for _, c := range n.conversations {
 		products[c.Product] = true
 	}
-	for p := range products {
-		w.Products = append(w.Products, p)
-	}
-	return w, nil
+	w.Products, err = a.ours(ctx, slices.Collect(maps.Keys(products))) // a partition may have gone since
+	return w, err
 }
 
 // expected finds whom the external ids, or the addresses, in news stand for by now.
@@ -146,8 +142,12 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 	if len(changed) == 0 {
 		return nil
 	}
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) string { return changed[i].Product })
+	if err != nil {
+		return err
+	}
 	a.service.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
-	return a.lookup.ReviseActivities(ctx, changed)
+	return a.lookup.ReviseActivities(ctx, changed, lease)
 }
 
 func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
@@ -170,8 +170,12 @@ func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) 
 	if len(changed) == 0 {
 		return nil
 	}
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) string { return changed[i].Product })
+	if err != nil {
+		return err
+	}
 	a.service.metrics.revised.WithLabelValues("events").Add(float64(len(changed)))
-	return a.lookup.ReviseEvents(ctx, changed)
+	return a.lookup.ReviseEvents(ctx, changed, lease)
 }
 
 // conversations finds the conversations of stored events whose users are known.

@@ -36,7 +36,7 @@ type Service struct {
 
 	newFiller func(stream.Partition) filler // makes what turns a partition's records into rows
 
-	mu     sync.Mutex
+	mu     sync.Mutex // lanes; consumer and fail where lanes do not use them
 	lanes  map[stream.Partition]*lane
 	joined atomic.Bool
 	fail   context.CancelCauseFunc // ends the present membership
@@ -51,6 +51,7 @@ type (
 		Resume(p stream.Partition)
 		Prepare(ctx context.Context, p stream.Partition, first, until int64) error
 		Commit(ctx context.Context, p stream.Partition, next int64) error
+		Confirm(ctx context.Context, partitions []stream.Partition) error
 	}
 	inserter interface {
 		Insert(ctx context.Context, b warehouse.Block, token string) error
@@ -125,7 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) load(ctx context.Context) error {
 	member, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	s.fail = fail
+	s.setMembership(nil, fail)
 	s.joined.Store(false)
 	topics := s.deps.Stream.Topics()
 	// Lanes are opened from the consumer's own goroutine, so they may come before NewConsumer returns;
@@ -134,7 +135,7 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.consumer = consumer
+	s.setMembership(consumer, fail)
 	s.read(member)
 	err = context.Cause(member)
 	if errors.Is(err, stream.ErrFenced) {
@@ -145,6 +146,19 @@ func (s *Service) load(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+func (s *Service) setMembership(consumer consumer, fail context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consumer, s.fail = consumer, fail
+}
+
+// membership is the present one, for who is no lane; nil if there is none yet.
+func (s *Service) membership() (consumer, context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.consumer, s.fail
 }
 
 func (s *Service) close() {

@@ -104,8 +104,7 @@ func (c *Consumer) commit(ctx context.Context, p Partition, offset int64, metada
 	c.kafka.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 		failed = commitError(answer, err)
 	})
-	switch {
-	case errors.Is(failed, kerr.IllegalGeneration), errors.Is(failed, kerr.UnknownMemberID), errors.Is(failed, kerr.FencedInstanceID):
+	if isFenced(failed) {
 		return fmt.Errorf("%w: %w", ErrFenced, failed)
 	}
 	return failed

@@ -93,6 +93,7 @@ type Owner interface {
 type Consumer struct {
 	kafka *kgo.Client
 	owner Owner
+	group string
 
 	committing chan struct{} // holds a token while a commit is under way
 
@@ -111,7 +112,7 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	consumer := &Consumer{owner: owner, committing: make(chan struct{}, 1), members: map[Partition]string{}, prepared: map[Partition]int64{}}
+	consumer := &Consumer{owner: owner, group: config.Group, committing: make(chan struct{}, 1), members: map[Partition]string{}, prepared: map[Partition]int64{}}
 	kafka, err := kgo.NewClient(c.options(
 		c.observed("consumer"),
 		kgo.ConsumerGroup(config.Group),
