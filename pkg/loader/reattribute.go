@@ -10,20 +10,21 @@ import (
 )
 
 // workIn brings the stored rows that news may touch up to date: first activities, whose users decide about
-// conversations, and then, when all blocks that may not know the news have landed, events.
-func (a *attributor) workIn(ctx context.Context, n *news) error {
-	affected, err := a.affected(ctx, n)
+// conversations, and then, when all blocks that may not know the news have landed, events. What follows from activities
+// is added to the news.
+func (a *attributor) workIn(ctx context.Context, of newsOf) error {
+	affected, err := a.affected(ctx, of.together())
 	if err != nil || len(affected.Products) == 0 {
 		return err
 	}
 	if err := a.identities.Await(ctx); err != nil { // activities in the air have a user who may be another by now
 		return err
 	}
-	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, n) })
+	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, of) })
 	if err != nil {
 		return err
 	}
-	affected.Active = n.active
+	affected.Active = of.together().active
 	if err := a.identities.Await(ctx); err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func present(s string) []byte {
 	return []byte(s)
 }
 
-func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, n *news) error {
+func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, of newsOf) error {
 	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
 	if err != nil {
 		return err
@@ -133,7 +134,7 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 		}
 		for _, user := range []attribution.ID{activity.UserID, users[i]} {
 			if user != (attribution.ID{}) {
-				n.act(warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
+				of.act(activity.Workspace, warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
 			}
 		}
 		activity.UserID = users[i]

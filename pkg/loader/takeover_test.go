@@ -53,9 +53,8 @@ func TestALoaderThatHasLostItsPartitionRevisesNothing(t *testing.T) {
 	w.say(t, happened("e", "", "1@x.io", 0))
 	w.caughtUp(t)
 	w.claims(t, "1 MINUTE", claimedAt("u1", 10))
-	old.attributor.learntTo, old.attributor.caughtUp = time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)
-	_, err := old.attributor.learn(t.Context(), &news{})
-	require.NoError(t, err)
+	old.forLong(t, time.Now().Add(-time.Hour))
+	require.NoError(t, old.attributor.hear(t.Context()))
 	list := old.stale(t) // and from here on it sleeps
 
 	groups, err := w.admin.DescribeGroups(t.Context(), w.config.Consumer.Group)
@@ -83,15 +82,14 @@ func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
 	old.assign(t, w.ingest(0))
 	w.board(t, old, happened("e", "", "1@x.io", 0)).land(t)
 	w.claims(t, "1 MINUTE", claimedAt("u1", 10))
-	old.attributor.learntTo, old.attributor.caughtUp = time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)
-	_, err := old.attributor.learn(t.Context(), &news{})
-	require.NoError(t, err)
+	old.forLong(t, time.Now().Add(-time.Hour))
+	require.NoError(t, old.attributor.hear(t.Context()))
 	arrive := w.revising(t)
 
 	next.assign(t, w.ingest(0))
 	next.passes(t, warehouse.Settling+pollInterval)
 	w.board(t, next, identify("u2", "1@x.io", 0)).land(t)
-	require.NoError(t, next.attributor.pass(t.Context()))
+	require.NoError(t, next.attributor.workOff(t.Context()))
 	require.Equal(t, map[string]string{"e": "u2 -"}, w.attributed(t))
 
 	require.NoError(t, old.attributor.reviseEvents(t.Context(), next.stale(t))) // as if they had been revised at once
@@ -108,7 +106,7 @@ func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
 // passes works news in for some time.
 func (r *running) passes(t *testing.T, d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
-		require.NoError(t, r.attributor.pass(t.Context()))
+		require.NoError(t, r.attributor.workOff(t.Context()))
 	}
 }
 

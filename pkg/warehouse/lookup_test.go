@@ -237,7 +237,7 @@ func TestActivitiesSince(t *testing.T) {
 	future := time.Now().Add(time.Hour)
 	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, time.Time{}, future)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []StoredActivity{{Product: "p", Conversation: "c", At: 1000, UserID: userOf("p", "u").User}, {Product: "p", Conversation: "d", At: 1500}}, list)
+	require.ElementsMatch(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, UserID: userOf("p", "u").User}, {Workspace: "w", Product: "p", Conversation: "d", At: 1500}}, list)
 	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, future, future.Add(time.Hour))
 	require.NoError(t, err)
 	require.Empty(t, list)
@@ -290,7 +290,7 @@ func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
 	writeClaims(t, l, 5, claimed("w", "now", "", 1, never)) // has not settled
 	seen, after := map[string]bool{}, time.Time{}
 	for _, page := range []int{2 * together, 2 * together, 0} {
-		learnt, err := l.LearntSince(t.Context(), after, 0)
+		learnt, err := l.Learnt(t.Context(), Since{After: after, Until: settled(t, l)})
 		require.NoError(t, err)
 		require.Len(t, learnt.Claims, page)
 		for _, c := range learnt.Claims {
@@ -302,14 +302,26 @@ func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
 	}
 	require.Len(t, seen, together*moments)
 	require.False(t, seen["now"])
-	learnt, err := l.LearntSince(t.Context(), time.Time{}, 5)
+	learnt, err := l.Learnt(t.Context(), Since{Until: settled(t, l), But: 5})
 	require.NoError(t, err)
 	require.Empty(t, learnt.Claims, "one's own")
-	learnt, err = l.LearntSince(t.Context(), time.Time{}, 6)
+	learnt, err = l.Learnt(t.Context(), Since{Until: settled(t, l), But: 6})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), learnt.Claims[0].Explicit.At)
+	for workspace, want := range map[string]int{"w": len(learnt.Claims), "v": 0} {
+		of, err := l.Learnt(t.Context(), Since{Until: settled(t, l), Workspace: workspace})
+		require.NoError(t, err)
+		require.Len(t, of.Claims, want, workspace)
+	}
 	require.Nil(t, learnt.Claims[0].Email)
 	require.WithinDuration(t, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC), learnt.To, 0)
+}
+
+func settled(t *testing.T, l *Lookup) time.Time {
+	t.Helper()
+	at, err := l.Settled(t.Context())
+	require.NoError(t, err)
+	return at
 }
 
 func TestHolders(t *testing.T) {
@@ -321,7 +333,8 @@ func TestHolders(t *testing.T) {
 	writeClaims(t, l, 1, claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never), claimed("w", "", "x@x", 0, 0), claimed("w", "c", "y@x", 1, 1), claimed("v", "d", "x@x", 1, 1))
 	holders, err = l.Holders(t.Context(), []attribution.Name{name("w", "x@x")})
 	require.NoError(t, err)
-	require.ElementsMatch(t, []attribution.ID{userOf("", "b").User, userOf("", "a").User, attribution.AddressID([]byte("w"), []byte("x@x"))}, holders)
+	require.Len(t, holders, 1)
+	require.ElementsMatch(t, []attribution.ID{userOf("", "b").User, userOf("", "a").User, attribution.AddressID([]byte("w"), []byte("x@x"))}, holders["w"])
 }
 
 // another is an external id or an address that stands for somebody whose no row is.
