@@ -15,7 +15,7 @@ func (l *lane) attribute(c *chunk) error {
 	if !ok || f.empty() || !l.service.config.Attribution {
 		return nil
 	}
-	b := &boarding{lane: l, a: l.service.attributor, events: f, flight: l.service.attributor.identities.Begin()}
+	b := &boarding{lane: l, a: l.service.attributor, events: f, flight: l.service.attributor.identities.Begin(), news: newsOf{}}
 	c.flight = b.flight
 	b.board()
 	if err := l.retry("look up identities", b.lookUp); err != nil {
@@ -41,7 +41,7 @@ type boarding struct {
 	organizations *warehouse.OrganizationClaims
 	activities    *warehouse.Activities
 	products      *warehouse.Products
-	news          news
+	news          newsOf
 	folded        []byte
 }
 
@@ -174,10 +174,10 @@ func (b *boarding) addActivity(a *warehouse.Activity) {
 	b.activities.Append(a)
 	b.lane.products.activate(a.Product)
 	if b.a.identities.MeetConversation(a.Product, a.ExternalConversationID) {
-		b.news.meet(string(a.Product), string(a.ExternalConversationID))
+		b.news.meet(string(a.Workspace), string(a.Product), string(a.ExternalConversationID))
 	}
 	if a.HasUser {
-		b.news.act(warehouse.ProductUser{Product: string(a.Product), User: a.UserID}, a.At)
+		b.news.act(string(a.Workspace), warehouse.ProductUser{Product: string(a.Product), User: a.UserID}, a.At)
 	}
 }
 
@@ -200,14 +200,13 @@ func (b *boarding) write() error {
 	for i, block := range blocks {
 		err := b.lane.retry("write down what was learnt", func(ctx context.Context) error { return b.a.lookup.Insert(ctx, block) })
 		if err != nil {
-			b.a.owe(blocks[i:], &b.news)
+			b.a.owe(blocks[i:], b.news)
 			return err
 		}
 		if block == warehouse.Facts(b.users) { // at once: a restart finds nothing new in them
-			b.a.announce(&news{moved: b.news.moved, from: b.news.from})
-			b.news.moved, b.news.from = nil, nil
+			b.a.announce(b.news.takePeople())
 		}
 	}
-	b.a.announce(&b.news)
+	b.a.announce(b.news)
 	return nil
 }

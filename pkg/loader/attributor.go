@@ -3,7 +3,6 @@ package loader
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,27 +11,28 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// attributor is what the lanes share to find out whom events are about, and the one who works news into events
+// attributor is what the lanes share to find out whom events are about, and what works news into events
 // that are stored already. What it does can be done twice, and half: whatever is lost with the process is in
 // ClickHouse, and is learnt again from there.
 type attributor struct {
 	service    *Service
 	identities *attribution.Identities
 	lookup     *warehouse.Lookup
-	writer     uint64 // of what is learnt
-	wake       chan struct{}
+	writer     uint64        // of what is learnt
+	wake       chan struct{} // there is something to learn
+	work       chan struct{} // there are news to work in
 
-	mu      sync.Mutex
-	pending news
-	since   time.Time         // when the oldest of it came
-	working time.Time         // when the oldest came of what is being worked in; zero if nothing is
-	overran bool              // there was more than can be kept: it is read back from ClickHouse instead
-	owed    []warehouse.Facts // learnt by lanes that were given up before they could write it down
-	opened  []int32           // partitions that have come since the last pass
+	mu       sync.Mutex
+	desks    map[string]*desk  // of workspaces that have news
+	owed     []warehouse.Facts // learnt by lanes that were given up before they could write it down
+	opened   []int32           // partitions that have come since they were last looked at
+	learntTo time.Time         // what other loaders have written up to here is on the desks, or worked in
 
-	// Of the one goroutine that works news in:
-	learntTo time.Time // what other loaders have written up to here is worked in
+	paying sync.Mutex // held while what is owed is written down
+
+	// Of the goroutine that learns:
 	caughtUp time.Time // up to here, also what this process may have left undone in an earlier life
+	taken    time.Time // when the last partition came, by ClickHouse's clock; zero once that is worked in
 	saved    time.Time
 	polled   time.Time
 }
@@ -42,182 +42,43 @@ func newAttributor(s *Service) (*attributor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache), wake: make(chan struct{}, 1)}, nil
+	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
+		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}, nil
 }
 
-// announce has news worked in.
-func (a *attributor) announce(n *news) {
-	if n.empty() {
-		return
-	}
-	a.mu.Lock()
-	if a.pending.empty() && !a.overran {
-		a.since = time.Now()
-	}
-	a.pending.add(n)
-	a.bound()
-	a.mu.Unlock()
-	a.rouse()
-}
-
-// maxNews bounds the news that wait. They come in bursts, as when a history is loaded.
-const maxNews = 50_000
-
-// bound forgets news that are too many: what they tell of is written down, after what has been worked in.
-func (a *attributor) bound() {
-	if a.pending.len() > maxNews {
-		a.pending, a.overran = news{}, true
-	}
-}
-
-// lag is how long the oldest news has been waiting, in seconds.
-func (a *attributor) lag() float64 {
+// announce has news worked in. They are written down, or owed.
+func (a *attributor) announce(of newsOf) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch {
-	case !a.working.IsZero():
-		return time.Since(a.working).Seconds()
-	case a.pending.empty() && !a.overran:
-		return 0
+	for workspace, n := range of {
+		if !n.empty() {
+			a.deskOf(workspace).put(n, time.Now(), a.learntTo)
+		}
 	}
-	return time.Since(a.since).Seconds()
+	a.bound()
+	rouse(a.work)
 }
 
-func (a *attributor) rouse() {
+func rouse(c chan struct{}) {
 	select {
-	case a.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
 // owe has what a lane has learnt written down without it.
-func (a *attributor) owe(blocks []warehouse.Facts, n *news) {
+func (a *attributor) owe(blocks []warehouse.Facts, n newsOf) {
 	a.mu.Lock()
 	a.owed = append(a.owed, blocks...)
 	a.mu.Unlock()
 	a.announce(n)
-}
-
-// open has a partition's events looked through for what has been learnt since its last loader did.
-func (a *attributor) open(p stream.Partition) {
-	if p.Topic != a.service.deps.Stream.Topics().Ingest {
-		return
-	}
-	a.mu.Lock()
-	a.opened = append(a.opened, p.ID)
-	a.mu.Unlock()
-	a.rouse()
-}
-
-const (
-	passPause    = 200 * time.Millisecond // between two passes, at least;
-	passShare    = 4                      // and as many times as long as the pass took, so that it does not live off the server
-	pollInterval = 3 * time.Second        // how often what others have learnt is read
-	saveInterval = 10 * time.Second       // how often progress is
-)
-
-// start has news worked in until ctx ends or stop is called.
-func (a *attributor) start(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { a.run(ctx) })
-	return func() {
-		cancel()
-		running.Wait()
-	}
-}
-
-// run works news in until ctx ends.
-func (a *attributor) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		start := time.Now()
-		if err := a.pass(ctx); err != nil && ctx.Err() == nil {
-			a.service.metrics.retries.WithLabelValues("attribute stored events").Inc()
-			a.service.deps.Log.Warn("cannot attribute stored events anew, trying again", "error", err)
-		}
-		took := time.Since(start)
-		a.service.metrics.pass.Observe(took.Seconds())
-		sleep(ctx, max(passPause, passShare*took))
-		select {
-		case <-a.wake:
-		case <-time.After(pollInterval):
-		case <-ctx.Done():
-		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// pass works in all news there are. They are taken first: what they tell of is written down, or owed, by then.
-func (a *attributor) pass(ctx context.Context) error {
-	a.mu.Lock()
-	n, since, overran := a.pending, a.since, a.overran
-	a.pending, a.overran = news{}, false
-	if !n.empty() || overran {
-		a.working = since
-	}
-	a.mu.Unlock()
-	var err error
-	if overran {
-		err = a.rewind(ctx)
-		overran = err != nil // learntTo remembers it: a pass that fails must not go back further each time
-	}
-	if err == nil {
-		err = a.take(ctx, &n)
-	}
-	a.mu.Lock()
-	a.working = time.Time{}
-	a.mu.Unlock()
-	if err != nil {
-		a.mu.Lock()
-		a.pending.add(&n)
-		a.since, a.overran = since, a.overran || overran
-		a.bound()
-		a.mu.Unlock()
-		return err
-	}
-	return a.save(ctx)
-}
-
-// rewind has news that were forgotten read back: all that was written down since what has been worked in.
-func (a *attributor) rewind(ctx context.Context) error {
-	now, err := a.lookup.Settled(ctx)
-	if err == nil && !a.caughtUp.IsZero() {
-		a.caughtUp = now.Add(warehouse.Settling)
-		a.learntTo = a.learntTo.Add(-a.service.config.Warehouse.Timeout) // announced later than written
-	}
-	return err
-}
-
-func (a *attributor) take(ctx context.Context, n *news) error {
-	if err := a.payBack(ctx); err != nil {
-		return err
-	}
-	if err := a.resume(ctx); err != nil {
-		return err
-	}
-	to, err := a.learn(ctx, n)
-	if err != nil {
-		return err
-	}
-	if !n.empty() {
-		if err := a.workIn(ctx, n); err != nil {
-			return err
-		}
-	}
-	a.learntTo = to
-	return nil
+	rouse(a.wake)
 }
 
 // payBack writes down what is owed.
 func (a *attributor) payBack(ctx context.Context) error {
+	a.paying.Lock()
+	defer a.paying.Unlock()
 	a.mu.Lock()
 	owed := a.owed
 	a.owed = nil
@@ -233,148 +94,85 @@ func (a *attributor) payBack(ctx context.Context) error {
 	return nil
 }
 
-// resume goes back to where the last loaders of the partitions that have come were. An insert that they were at
-// may have been seen late.
-func (a *attributor) resume(ctx context.Context) error {
+// open has a partition's events looked through for what has been learnt since its last loader did.
+func (a *attributor) open(p stream.Partition) {
+	if p.Topic != a.service.deps.Stream.Topics().Ingest {
+		return
+	}
 	a.mu.Lock()
-	opened := a.opened
-	a.opened = nil
+	a.opened = append(a.opened, p.ID)
 	a.mu.Unlock()
-	if len(opened) == 0 {
-		return nil
-	}
-	err := a.goBack(ctx, opened)
-	if err != nil {
-		a.mu.Lock()
-		a.opened = append(a.opened, opened...)
-		a.mu.Unlock()
-	}
-	return err
+	rouse(a.wake)
 }
 
-func (a *attributor) goBack(ctx context.Context, opened []int32) error {
-	progress, err := a.lookup.Progress(ctx, a.service.config.Consumer.Group)
-	if err != nil {
-		return err
+const (
+	passesAtOnce = 2                      // passes at the same time;
+	passPause    = 200 * time.Millisecond // and after each there is a pause, at least so long
+	passShare    = 4                      // and as many times as long as the pass took, so that they do not live off the server
+	pollInterval = 3 * time.Second        // how often what others have learnt is read
+	saveInterval = 10 * time.Second       // how often progress is
+)
+
+// start has news worked in until ctx ends or stop is called.
+func (a *attributor) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { a.keepLearning(ctx) })
+	for range passesAtOnce {
+		running.Go(func() { a.keepWorking(ctx) })
 	}
-	now, err := a.lookup.Settled(ctx)
-	if err != nil {
-		return err
+	return func() {
+		cancel()
+		running.Wait()
 	}
-	if a.learntTo.IsZero() {
-		a.learntTo = now
-	}
-	a.caughtUp = now.Add(warehouse.Settling)
-	for _, id := range opened {
-		from := time.Time{}
-		if at, ok := progress[id]; ok {
-			from = at.Add(-a.service.config.Warehouse.Timeout)
-		}
-		if from.Before(a.learntTo) {
-			a.learntTo = from
-		}
-	}
-	return nil
 }
 
-// learn reads what other loaders have learnt, and what this one may have left undone in an earlier life.
-func (a *attributor) learn(ctx context.Context, n *news) (to time.Time, err error) {
-	if a.caughtUp.IsZero() {
-		return a.learntTo, nil // no partition has come yet
-	}
-	behind := a.learntTo.Before(a.caughtUp)
-	if !behind && time.Since(a.polled) < pollInterval {
-		return a.learntTo, nil
-	}
-	a.polled = time.Now()
-	but := a.writer
-	if behind {
-		but = 0 // what this one has written before a partition came to it counts too
-	}
-	learnt, err := a.lookup.LearntSince(ctx, a.learntTo, but)
-	if err != nil {
-		return to, err
-	}
-	var addresses []attribution.Name
-	for i := range learnt.Claims {
-		c := &learnt.Claims[i]
-		a.identities.Merge(c)
-		n.move(c, attribution.ID{})
-		if c.Email != nil {
-			addresses = append(addresses, attribution.Name{Workspace: c.Workspace, Name: c.Email})
+// keepLearning finds news until ctx ends.
+func (a *attributor) keepLearning(ctx context.Context) {
+	for ctx.Err() == nil {
+		start := time.Now()
+		if err := a.learn(ctx); err != nil {
+			a.complain(ctx, "learn what others have learnt", err)
 		}
+		sleep(ctx, max(passPause, passShare*time.Since(start)))
+		await(ctx, a.wake, pollInterval)
 	}
-	if len(addresses) > 0 {
-		holders, err := a.lookup.Holders(ctx, addresses)
-		if err != nil {
-			return to, err
-		}
-		n.from = append(n.from, holders...)
-	}
-	if behind {
-		learnt.To, err = a.recall(ctx, n, learnt.To)
-		if learnt.To.Before(a.caughtUp) {
-			a.rouse()
-		}
-	}
-	return learnt.To, err
 }
 
-// recall takes activities for news that may not have been worked in: up to a time, or less far if there are many.
-func (a *attributor) recall(ctx context.Context, n *news, until time.Time) (to time.Time, err error) {
-	mine, err := a.products(ctx, nil)
-	if err != nil || len(mine) == 0 {
-		return until, err
-	}
-	activities, to, err := a.lookup.ActivitiesSince(ctx, mine, a.learntTo, until)
-	for _, activity := range activities {
-		n.meet(activity.Product, activity.Conversation)
-		if activity.UserID != (attribution.ID{}) {
-			n.act(warehouse.ProductUser{Product: activity.Product, User: activity.UserID}, activity.At)
+// keepWorking works news in until ctx ends.
+func (a *attributor) keepWorking(ctx context.Context) {
+	for ctx.Err() == nil {
+		desks, wait := a.pick(time.Now())
+		if len(desks) == 0 {
+			await(ctx, a.work, wait)
+			continue
 		}
+		start := time.Now()
+		if err := a.pass(ctx, desks); err != nil {
+			a.complain(ctx, "attribute stored events anew", err)
+		}
+		took := time.Since(start)
+		a.service.metrics.pass.Observe(took.Seconds())
+		sleep(ctx, max(passPause, passShare*took))
 	}
-	return to, err
 }
 
-// save notes the progress, now and then.
-func (a *attributor) save(ctx context.Context) error {
-	if time.Since(a.saved) < saveInterval {
-		return nil
+func (a *attributor) complain(ctx context.Context, doing string, err error) {
+	if ctx.Err() == nil {
+		a.service.metrics.retries.WithLabelValues(doing).Inc()
+		a.service.deps.Log.Warn("cannot "+doing+", trying again", "error", err)
 	}
-	owned := a.service.ingestPartitions()
-	a.mu.Lock()
-	owned = slices.DeleteFunc(owned, func(id int32) bool { return slices.Contains(a.opened, id) }) // not resumed yet
-	a.mu.Unlock()
-	if len(owned) > 0 {
-		if err := a.lookup.SaveProgress(ctx, a.service.config.Consumer.Group, owned, a.learntTo); err != nil {
-			return err
-		}
-	}
-	a.saved = time.Now()
-	return nil
 }
 
-// products are those of workspaces, or of all, whose partitions are this loader's.
-func (a *attributor) products(ctx context.Context, workspaces []string) ([]string, error) {
-	all, err := a.lookup.Products(ctx, workspaces)
-	if err != nil {
-		return nil, err
+// await waits for a call, or for d.
+func await(ctx context.Context, call chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-call:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
-	partitions, err := a.service.deps.Stream.IngestPartitions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	owned := map[int32]bool{}
-	for _, id := range a.service.ingestPartitions() {
-		owned[id] = true
-	}
-	var mine []string
-	for _, list := range all {
-		for _, product := range list {
-			if owned[stream.PartitionOf(product, partitions)] {
-				mine = append(mine, product)
-			}
-		}
-	}
-	return mine, nil
 }
+
+func sleep(ctx context.Context, d time.Duration) { await(ctx, nil, d) }

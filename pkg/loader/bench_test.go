@@ -107,20 +107,25 @@ func BenchmarkBacklog(b *testing.B) {
 	for b.Loop() {
 		w.config.Consumer.Group = "bench-" + time.Now().String()
 		child := w.child(b)
-		peak := 0
+		peak := 0.0
 		for w.lag(b) > 0 {
-			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", child.Process.Pid))
-			require.NoError(b, err)
-			_, after, _ := strings.Cut(string(status), "VmHWM:")
-			kib, err := strconv.Atoi(strings.Fields(after)[0])
-			require.NoError(b, err)
-			peak = kib
+			peak = peakMiB(b, child.Process.Pid)
 			time.Sleep(time.Second)
 		}
-		b.ReportMetric(float64(peak)/1024, "peak-MiB")
+		b.ReportMetric(peak, "peak-MiB")
 		require.NoError(b, child.Process.Kill())
 	}
 	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// peakMiB is the most memory that a process has had.
+func peakMiB(b *testing.B, pid int) float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(b, err)
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	kib, err := strconv.Atoi(strings.Fields(after)[0])
+	require.NoError(b, err)
+	return float64(kib) / 1024
 }
 
 // processTime is the processor time that this process has used.

@@ -35,6 +35,7 @@ type chunk struct {
 	end         int64 // the partition's end as last seen
 	dead        []deadLetter
 	replayed    bool                // there are records of a replay in it
+	rebuilt     bool                // the partition's last owner had prepared it
 	flight      *attribution.Flight // nil until it is attributed
 }
 

@@ -21,8 +21,11 @@
 //	converse.go     the conversations of events
 //	products.go     the products a lane has seen
 //	news.go         what may make stored rows be about somebody else
-//	attributor.go   gathers news, of this loader and of others
+//	attributor.go   what lanes share for that, and what works news in
+//	learn.go        news of other loaders, and of earlier owners of the partitions
+//	desk.go         what waits to be worked in for each workspace
 //	reattribute.go  and works it into stored rows
+//	ownership.go    which of them are this loader's to revise
 //
 //	metrics.go  what is counted
 package loader

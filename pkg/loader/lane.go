@@ -162,6 +162,7 @@ func (f *filling) begin() {
 		f.until = f.batch.Prepared
 	}
 	f.batch.Prepared = 0
+	f.chunk.rebuilt = f.until > 0
 }
 
 // renew goes on with the other chunk. The sender gave it back before it took this one.

@@ -46,6 +46,7 @@ type world struct {
 	kafka  *kgo.Client // somebody else's client
 	admin  *kadm.Client
 	users  int // of produce's events
+	of     int // so many more, among whom these are spread; 0 if there are none
 }
 
 func newWorld(t testing.TB, partitions int32) *world {
@@ -171,20 +172,27 @@ func (w *world) produce(t testing.TB, from, to, products int) {
 		out := p.Begin(n, nil)
 		for i := from; i < from+n; i++ {
 			source := &stream.Source{Workspace: "w", Product: fmt.Sprintf("product-%d", i%products), Connection: "c", Provider: "segment"}
-			out.Message(stream.KindEvent, source, time.Now().UnixMicro(), realisticOf(i, w.users), nil)
+			out.Message(stream.KindEvent, source, time.Now().UnixMicro(), realisticOf(i, w.user(i)), nil)
 		}
 		require.NoError(t, out.Send(t.Context()))
 		from += n
 	}
 }
 
+// user is whose event i is.
+func (w *world) user(i int) int {
+	if w.of == 0 {
+		return i % w.users
+	}
+	return i % w.users * 7919 % w.of // a prime, so that no two become one
+}
+
 // realistic is a finished order as Segment's webhooks send it, 750 bytes.
-func realistic(i int) []byte { return realisticOf(i, someUsers) }
+func realistic(i int) []byte { return realisticOf(i, i%someUsers) }
 
 const someUsers = 10_000
 
-func realisticOf(i, users int) []byte {
-	user := i % users
+func realisticOf(i, user int) []byte {
 	at := time.Date(2026, 5, 18, 12, 0, 0, i%1000*1_000_000, time.UTC).Add(time.Duration(i) * time.Second)
 	return fmt.Appendf(nil, `{"type":"track","event":"Order Completed","userId":"user_%d","messageId":"ajs-next-1747562400000-9d7f2c3e-%08d","timestamp":"%s","sentAt":"2026-05-18T12:00:00.100Z","context":{"ip":"203.0.113.7","userAgent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36","library":{"name":"analytics.js","version":"2.1.0"},"page":{"path":"/checkout","title":"Checkout","url":"https://shop.example.com/checkout"},"traits":{"email":"ada%d@example.com","name":"Ada Lovelace"},"groupId":"org_%d"},"properties":{"revenue":%d.50,"currency":"USD","plan":"pro","products":[{"sku":"A-%d","price":19.5,"quantity":2},{"sku":"B-2","price":10}]}}`,
 		user, i, at.Format("2006-01-02T15:04:05.000Z"), user, i%100, i%200, i)

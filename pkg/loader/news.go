@@ -5,6 +5,50 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
+// newsOf are news by workspace: what one of them has to work in keeps no other waiting.
+type newsOf map[string]*news
+
+func (n newsOf) of(workspace string) *news {
+	if n[workspace] == nil {
+		n[workspace] = &news{}
+	}
+	return n[workspace]
+}
+
+func (n newsOf) move(c *attribution.Claim, from attribution.ID) {
+	n.of(string(c.Workspace)).move(c, from)
+}
+
+func (n newsOf) meet(workspace, product, conversation string) {
+	of := n.of(workspace)
+	of.conversations = append(of.conversations, warehouse.ConversationName{Product: product, Name: conversation})
+}
+
+func (n newsOf) act(workspace string, u warehouse.ProductUser, at int64) {
+	n.of(workspace).stretch(u, span{at, at + attribution.LookBack.Milliseconds()})
+}
+
+// takePeople takes out what is known of people.
+func (n newsOf) takePeople() newsOf {
+	people := newsOf{}
+	for workspace, of := range n {
+		if len(of.moved)+len(of.from) > 0 {
+			people[workspace] = &news{moved: of.moved, from: of.from}
+			of.moved, of.from = nil, nil
+		}
+	}
+	return people
+}
+
+// together are the news of all workspaces.
+func (n newsOf) together() *news {
+	all := &news{}
+	for _, of := range n {
+		all.add(of)
+	}
+	return all
+}
+
 // news is what may make stored rows be about somebody else.
 type news struct {
 	moved         []moved
@@ -28,14 +72,6 @@ func (n *news) move(c *attribution.Claim, from attribution.ID) {
 	if from != (attribution.ID{}) {
 		n.from = append(n.from, from)
 	}
-}
-
-func (n *news) meet(product, conversation string) {
-	n.conversations = append(n.conversations, warehouse.ConversationName{Product: product, Name: conversation})
-}
-
-func (n *news) act(u warehouse.ProductUser, at int64) {
-	n.stretch(u, span{at, at + attribution.LookBack.Milliseconds()})
 }
 
 func (n *news) stretch(u warehouse.ProductUser, s span) {

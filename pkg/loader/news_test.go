@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,12 +22,42 @@ func (w *world) still(t *testing.T) *running {
 	products := warehouse.NewProducts()
 	products.Append([]byte("w"), []byte("p"))
 	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
+	r.setMembership(trusted{}, nil)
 	return r
 }
+
+// forLong makes r the owner of its partitions for long: nothing is to be gone back for, and what was written since a time
+// is to be heard yet.
+func (r *running) forLong(t *testing.T, since time.Time) {
+	a := r.attributor
+	require.NoError(t, a.learn(t.Context()))
+	a.taken, a.caughtUp, a.learntTo, a.polled = time.Time{}, since, since, time.Time{}
+}
+
+// trusted is a member that nobody takes partitions from.
+type trusted struct{ consumer }
+
+func (trusted) Confirm(context.Context, []stream.Partition) error { return nil }
 
 func (r *running) assign(t *testing.T, p stream.Partition) {
 	r.Assigned([]stream.Partition{p})
 	t.Cleanup(func() { r.Revoked([]stream.Partition{p}, true) })
+}
+
+// workOff learns, and works in whatever there is, rests or not.
+func (a *attributor) workOff(ctx context.Context) error {
+	if err := a.learn(ctx); err != nil {
+		return err
+	}
+	for {
+		desks, _ := a.pick(time.Now().Add(time.Hour))
+		if len(desks) == 0 {
+			return nil
+		}
+		if err := a.pass(ctx, desks); err != nil {
+			return err
+		}
+	}
 }
 
 // board takes messages as far as learning from them.
@@ -38,7 +69,7 @@ func (w *world) board(t *testing.T, r *running, messages ...said) *boarding {
 			ReceivedAt: noon.Add(time.Hour).UnixMicro() + int64(i), Offset: int64(i), Value: m.message(t)})
 		require.NoError(t, err)
 	}
-	b := &boarding{lane: r.lanes[w.ingest(0)], a: r.attributor, events: f, flight: r.attributor.identities.Begin()}
+	b := &boarding{lane: r.lanes[w.ingest(0)], a: r.attributor, events: f, flight: r.attributor.identities.Begin(), news: newsOf{}}
 	b.board()
 	require.NoError(t, b.lookUp(t.Context()))
 	b.learn()
@@ -48,7 +79,6 @@ func (w *world) board(t *testing.T, r *running, messages ...said) *boarding {
 // land takes a boarding the rest of the way.
 func (b *boarding) land(t *testing.T) {
 	require.NoError(t, b.write())
-	b.a.announce(&b.news)
 	require.NoError(t, b.converse())
 	require.NoError(t, b.lane.service.inserter.Insert(t.Context(), b.events.block(), fmt.Sprint(time.Now())))
 	b.flight.End()
@@ -63,11 +93,11 @@ func TestAnActivityInTheAirIsRevisedToo(t *testing.T) {
 	slow := w.board(t, r, activity("c1", "", "1@x.io", 0))
 	w.board(t, r, identify("u1", "1@x.io", 0), happened("e", "u1", "", time.Minute)).land(t)
 	passed := make(chan error)
-	go func() { passed <- r.attributor.pass(t.Context()) }()
+	go func() { passed <- r.attributor.workOff(t.Context()) }()
 	time.Sleep(2 * time.Second) // more than it takes to read the activities; what is slower hides the bug, no more
 	slow.land(t)
 	require.NoError(t, <-passed)
-	require.NoError(t, r.attributor.pass(t.Context()))
+	require.NoError(t, r.attributor.workOff(t.Context()))
 	require.Equal(t, attribution.UserID([]byte("w"), []byte("u1")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
 	require.Equal(t, map[string]string{"e": "u1 c1"}, w.attributed(t))
 }
@@ -84,7 +114,7 @@ func TestProgressIsNotSavedForWhatHasYetToBeResumed(t *testing.T) {
 	a, group := r.attributor, w.config.Consumer.Group
 	before := time.Now().Add(-time.Hour).Truncate(time.Microsecond).UTC()
 	require.NoError(t, a.lookup.SaveProgress(t.Context(), group, []int32{0}, before))
-	require.NoError(t, a.take(t.Context(), &news{}))
+	require.NoError(t, a.learn(t.Context()))
 	r.assign(t, w.ingest(0)) // between take and save
 	require.NoError(t, a.save(t.Context()))
 	progress, err := a.lookup.Progress(t.Context(), group)
@@ -101,9 +131,13 @@ func TestALoaderGoesOnWhereItsPartitionsWere(t *testing.T) {
 		SELECT 'w', toString(number), generateUUIDv4(), (1, 'identify'), 99, now64(6) - INTERVAL 2 HOUR + toIntervalMillisecond(number) FROM numbers(60000)`)
 	at := time.Now().Add(-time.Hour)
 	require.NoError(t, a.lookup.SaveProgress(t.Context(), w.config.Consumer.Group, []int32{0}, at))
-	require.NoError(t, a.take(t.Context(), &news{}))
+	require.NoError(t, a.learn(t.Context()))
 	r.assign(t, w.ingest(0))
-	require.NoError(t, a.take(t.Context(), &news{}))
+	for !a.taken.IsZero() || a.caughtUp.IsZero() {
+		require.NoError(t, a.learn(t.Context()))
+		require.False(t, a.learntTo.Before(at.Add(-w.config.Warehouse.Timeout).Truncate(time.Microsecond)), "it is at %s", a.learntTo)
+		time.Sleep(time.Second)
+	}
 	require.False(t, a.learntTo.Before(at.Add(-w.config.Warehouse.Timeout)), "it is at %s", a.learntTo)
 }
 
@@ -120,8 +154,8 @@ func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
 	}
 	w.board(t, r, happened("e", "u39", "", 0)).land(t)
 	w.claims(t, "2 HOUR", row(39, 1000))
-	a.learntTo = time.Now().Add(-3 * time.Hour)
-	require.NoError(t, a.pass(t.Context()))
+	r.forLong(t, time.Now().Add(-3*time.Hour))
+	require.NoError(t, a.workOff(t.Context()))
 	require.Equal(t, map[string]string{"e": "u39 -"}, w.attributed(t))
 	var rows []string
 	for n := range 20 {
@@ -129,7 +163,7 @@ func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
 	}
 	w.claims(t, "1 HOUR", strings.Join(rows, ","))
 	a.learntTo, a.polled = time.Now().Add(-90*time.Minute), time.Time{}
-	require.NoError(t, a.pass(t.Context()))
+	require.NoError(t, a.workOff(t.Context()))
 	require.Equal(t, map[string]string{"e": "- -"}, w.attributed(t))
 }
 
@@ -168,18 +202,16 @@ func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
 	r.assign(t, w.ingest(0))
 	a := r.attributor
 	w.board(t, r, happened("e", "u1", "", 0)).land(t)
-	require.NoError(t, a.pass(t.Context()))
-	require.WithinDuration(t, time.Now(), a.learntTo, time.Minute)
+	r.forLong(t, time.Now())
 	w.claims(t, "30 SECOND", fmt.Sprintf("('u1', '1@x.io', '%s', 1000)", attribution.UserID([]byte("w"), []byte("u1"))))
-	n := news{moved: []moved{{"w", "u1", "1@x.io"}}}
+	n := &news{moved: []moved{{"w", "u1", "1@x.io"}}}
 	for len(n.moved) <= maxNews {
 		n.moved = append(n.moved, moved{"w", "somebody", ""})
 	}
-	a.announce(&n)
-	for first := true; first || a.learntTo.Before(a.caughtUp); first = false {
-		require.NoError(t, a.pass(t.Context()))
-		time.Sleep(time.Second)
-	}
+	a.announce(newsOf{"w": n})
+	require.True(t, a.desks["w"].lost)
+	require.Empty(t, a.desks["w"].moved)
+	require.NoError(t, a.workOff(t.Context()))
 	require.Equal(t, map[string]string{"e": "u1 -"}, w.attributed(t))
 }
 
@@ -214,15 +246,25 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	require.Equal(t, "1", w.db.Exec(t, "SELECT count() FROM products WHERE workspace_id = 'v'"), "and %s before", before)
 }
 
-// A pass that goes back for forgotten news and then fails goes back once, however often it is tried.
-func TestAPassThatFailsGoesBackOnce(t *testing.T) {
+// News that are read back and cannot be worked in are read back again, from where that has come, and nobody else's are.
+func TestAReadBackThatFailsGoesOn(t *testing.T) {
 	w := newWorld(t, 1)
-	a := w.still(t).attributor
-	begin := time.Now().UTC()
-	a.learntTo, a.caughtUp, a.overran = begin, begin, true
+	r := w.still(t)
+	r.assign(t, w.ingest(0))
+	a := r.attributor
+	require.NoError(t, a.learn(t.Context()))
+	from := a.learntTo
+	a.deskOf("w").lost, a.deskOf("w").from = true, from
 	w.db.Exec(t, "RENAME TABLE user_claims TO hidden")
 	for range 3 {
-		require.Error(t, a.pass(t.Context()))
-		require.Equal(t, begin.Add(-w.config.Warehouse.Timeout), a.learntTo)
+		desks, _ := a.pick(time.Now().Add(time.Hour))
+		require.Len(t, desks, 1)
+		require.Error(t, a.pass(t.Context(), desks))
+		require.True(t, a.desks["w"].lost)
+		require.Equal(t, from, a.desks["w"].from)
+		require.Equal(t, from, a.progress())
 	}
+	w.db.Exec(t, "RENAME TABLE hidden TO user_claims")
+	require.NoError(t, a.workOff(t.Context()))
+	require.Empty(t, a.desks)
 }

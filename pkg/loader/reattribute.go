@@ -2,26 +2,29 @@ package loader
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
 // workIn brings the stored rows that news may touch up to date: first activities, whose users decide about
-// conversations, and then, when all blocks that may not know the news have landed, events.
-func (a *attributor) workIn(ctx context.Context, n *news) error {
-	affected, err := a.affected(ctx, n)
+// conversations, and then, when all blocks that may not know the news have landed, events. What follows from activities
+// is added to the news.
+func (a *attributor) workIn(ctx context.Context, of newsOf) error {
+	affected, err := a.affected(ctx, of.together())
 	if err != nil || len(affected.Products) == 0 {
 		return err
 	}
 	if err := a.identities.Await(ctx); err != nil { // activities in the air have a user who may be another by now
 		return err
 	}
-	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, n) })
+	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, of) })
 	if err != nil {
 		return err
 	}
-	affected.Active = n.active
+	affected.Active = of.together().active
 	if err := a.identities.Await(ctx); err != nil {
 		return err
 	}
@@ -46,11 +49,7 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 		return w, err
 	}
 	if len(workspaces) > 0 {
-		list := make([]string, 0, len(workspaces))
-		for name := range workspaces {
-			list = append(list, name)
-		}
-		mine, err := a.products(ctx, list)
+		mine, err := a.products(ctx, slices.Collect(maps.Keys(workspaces)))
 		if err != nil {
 			return w, err
 		}
@@ -64,10 +63,8 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 	for _, c := range n.conversations {
 		products[c.Product] = true
 	}
-	for p := range products {
-		w.Products = append(w.Products, p)
-	}
-	return w, nil
+	w.Products, err = a.ours(ctx, slices.Collect(maps.Keys(products))) // a partition may have gone since
+	return w, err
 }
 
 // expected finds whom the external ids, or the addresses, in news stand for by now.
@@ -124,7 +121,7 @@ func present(s string) []byte {
 	return []byte(s)
 }
 
-func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, n *news) error {
+func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, of newsOf) error {
 	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
 	if err != nil {
 		return err
@@ -137,7 +134,7 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 		}
 		for _, user := range []attribution.ID{activity.UserID, users[i]} {
 			if user != (attribution.ID{}) {
-				n.act(warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
+				of.act(activity.Workspace, warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
 			}
 		}
 		activity.UserID = users[i]
@@ -146,8 +143,12 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 	if len(changed) == 0 {
 		return nil
 	}
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) string { return changed[i].Product })
+	if err != nil {
+		return err
+	}
 	a.service.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
-	return a.lookup.ReviseActivities(ctx, changed)
+	return a.lookup.ReviseActivities(ctx, changed, lease)
 }
 
 func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
@@ -170,8 +171,12 @@ func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) 
 	if len(changed) == 0 {
 		return nil
 	}
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) string { return changed[i].Product })
+	if err != nil {
+		return err
+	}
 	a.service.metrics.revised.WithLabelValues("events").Add(float64(len(changed)))
-	return a.lookup.ReviseEvents(ctx, changed)
+	return a.lookup.ReviseEvents(ctx, changed, lease)
 }
 
 // conversations finds the conversations of stored events whose users are known.

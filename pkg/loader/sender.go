@@ -60,6 +60,9 @@ func (l *lane) store(c *chunk) error {
 		return err
 	}
 	c.land()
+	if c.rebuilt && l.service.config.Attribution { // the last owner's rows may be those that stay, and be about whom it knew, whenever they came
+		l.service.attributor.open(l.Partition)
+	}
 	if err := l.bury(c); err != nil {
 		return err
 	}

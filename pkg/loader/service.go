@@ -41,7 +41,7 @@ type Service struct {
 
 	revoking sync.Mutex // held while lanes are closed
 
-	mu     sync.Mutex
+	mu     sync.Mutex // lanes; consumer and fail where lanes do not use them
 	lanes  map[stream.Partition]*lane
 	joined atomic.Bool
 	fail   context.CancelCauseFunc // ends the present membership
@@ -56,6 +56,7 @@ type (
 		Resume(p stream.Partition)
 		Prepare(ctx context.Context, p stream.Partition, first, until int64) error
 		Commit(ctx context.Context, p stream.Partition, next int64) error
+		Confirm(ctx context.Context, partitions []stream.Partition) error
 	}
 	inserter interface {
 		Insert(ctx context.Context, b warehouse.Block, token string) error
@@ -144,7 +145,7 @@ func (n *nameLost) tooOften(now time.Time) bool {
 func (s *Service) load(ctx context.Context) error {
 	member, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	s.fail = fail
+	s.setMembership(nil, fail)
 	s.joined.Store(false)
 	topics := s.deps.Stream.Topics()
 	// Lanes are opened from the consumer's own goroutine, so they may come before NewConsumer returns;
@@ -153,7 +154,7 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.consumer = consumer
+	s.setMembership(consumer, fail)
 	s.read(member)
 	err = context.Cause(member)
 	if errors.Is(err, stream.ErrFenced) {
@@ -176,6 +177,19 @@ func (s *Service) leave(c *stream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.StopTimeout)
 	defer cancel()
 	c.Close(ctx)
+}
+
+func (s *Service) setMembership(consumer consumer, fail context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consumer, s.fail = consumer, fail
+}
+
+// membership is the present one, for who is no lane; nil if there is none yet.
+func (s *Service) membership() (consumer, context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.consumer, s.fail
 }
 
 func (s *Service) close() {

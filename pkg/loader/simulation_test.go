@@ -299,4 +299,7 @@ func (m *member) InsertRows(context.Context, warehouse.Block, int, int, string) 
 func (m *member) Poll(context.Context, func(*stream.Batch)) error { panic("BUG: batches are offered") }
 func (m *member) Pause(stream.Partition)                          {}
 func (m *member) Resume(stream.Partition)                         {}
-func (m *member) Close()                                          {}
+func (m *member) Confirm(context.Context, []stream.Partition) error {
+	panic("BUG: nothing is attributed here")
+}
+func (m *member) Close() {}

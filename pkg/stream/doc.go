@@ -9,6 +9,7 @@
 //	producer.go  a request's records, written together and waited for
 //	consumer.go  a group member that reads partitions
 //	commit.go    what it has done with, noted by hand and also while the group is being joined
+//	confirm.go   whether partitions are still its own
 //	spans.go     which offsets a time and a place in the log stand for
 //	replay.go    records that are in the log are written to it once more
 //	again.go     which of them, and what their copies look like

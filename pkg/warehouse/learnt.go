@@ -24,21 +24,31 @@ const Settling = 10 * time.Second
 // learntAtOnce bounds what is read at once, except for what was written together.
 const learntAtOnce = 10_000
 
-// LearntSince reads the claims written after a time, the oldest first, and not all at once if there are many:
-// the next call goes on from To. What the writer but has written itself is left out; 0 is nobody.
-func (l *Lookup) LearntSince(ctx context.Context, after time.Time, but uint64) (Learnt, error) {
-	until, err := l.Settled(ctx)
-	if err != nil {
-		return Learnt{}, err
-	}
-	learnt := Learnt{To: until}
+// Since says of what to read: what was written down after one time and until another, by ClickHouse's clock.
+type Since struct {
+	After, Until time.Time
+	But          uint64 // what this writer has written is left out; 0 is nobody
+	Workspace    string // "" is all
+}
+
+// Learnt reads the claims written down in a span, the oldest first, and not all at once if there are many: the next
+// call goes on from To.
+func (l *Lookup) Learnt(ctx context.Context, since Since) (Learnt, error) {
+	learnt := Learnt{To: since.Until}
+	var workspace proto.ColStr
+	workspace.Append(since.Workspace)
 	var r claimResult
 	var written proto.ColInt64
 	query := fmt.Sprintf(`SELECT workspace_id AS workspace, external_user_id, email, user_id AS user, explicit_first.1 AS explicit, event_first.1 AS event, name_first.1 AS named, toUnixTimestamp64Micro(written_at) AS written
-		FROM user_claims WHERE written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC') AND writer != %d
-		ORDER BY written_at LIMIT %d WITH TIES`, after.UnixMicro(), until.UnixMicro(), but, learntAtOnce)
+		FROM user_claims WHERE written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC') AND writer != %d`,
+		since.After.UnixMicro(), since.Until.UnixMicro(), since.But)
+	if since.Workspace != "" {
+		query += " AND workspace_id IN (SELECT name FROM wanted)"
+	}
+	query += fmt.Sprintf(" ORDER BY written_at LIMIT %d WITH TIES", learntAtOnce)
 	last := int64(0)
-	err = l.read(ctx, "what other loaders have learnt", query, nil, append(r.columns(), proto.ResultColumn{Name: "written", Data: &written}), func(rows int) error {
+	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "name", Data: &workspace}}}}
+	err := l.read(ctx, "what has been learnt", query, tables, append(r.columns(), proto.ResultColumn{Name: "written", Data: &written}), func(rows int) error {
 		for row := range rows {
 			learnt.Claims = append(learnt.Claims, r.claim(row))
 			last = max(last, written.Row(row))
@@ -51,23 +61,22 @@ func (l *Lookup) LearntSince(ctx context.Context, after time.Time, but uint64) (
 	return learnt, err
 }
 
-// ActivitiesSince reads the activities of products that were written after a time, as LearntSince does, up to
-// a time that has settled.
+// ActivitiesSince reads the activities of products that were written after a time and until another, as Learnt does.
 func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, after, until time.Time) (activities []StoredActivity, to time.Time, err error) {
-	var wanted, product, conversation proto.ColStr
+	var wanted, workspace, product, conversation proto.ColStr
 	var at, written proto.ColInt64
 	var user proto.ColUUID
 	last := int64(0)
 	wanted.AppendArr(products)
-	query := fmt.Sprintf(`SELECT product_id AS product, external_conversation_id, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %s) AS user, toUnixTimestamp64Micro(written_at) AS written
+	query := fmt.Sprintf(`SELECT workspace_id AS workspace, product_id AS product, external_conversation_id, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %s) AS user, toUnixTimestamp64Micro(written_at) AS written
 		FROM conversation_activity WHERE product_id IN (SELECT product FROM wanted)
 		AND written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC')
 		ORDER BY written_at LIMIT %d WITH TIES`, noID, after.UnixMicro(), until.UnixMicro(), learntAtOnce)
 	err = l.read(ctx, "what has been active", query, []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}},
-		proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "at", Data: &at}, {Name: "user", Data: &user}, {Name: "written", Data: &written}}, func(rows int) error {
+		proto.Results{{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "at", Data: &at}, {Name: "user", Data: &user}, {Name: "written", Data: &written}}, func(rows int) error {
 			for row := range rows {
 				last = max(last, written.Row(row))
-				activities = append(activities, StoredActivity{Product: product.Row(row), Conversation: conversation.Row(row), At: at.Row(row), UserID: user.Row(row)})
+				activities = append(activities, StoredActivity{Workspace: workspace.Row(row), Product: product.Row(row), Conversation: conversation.Row(row), At: at.Row(row), UserID: user.Row(row)})
 			}
 			return nil
 		})
@@ -77,12 +86,16 @@ func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, after, 
 	return activities, to, err
 }
 
-// Holders finds who has a claim on the addresses: one of them held it before the last came.
-func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (holders []attribution.ID, err error) {
+// Holders finds who has a claim on the addresses, by workspace: one of them held it before the last came.
+func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (holders map[string][]attribution.ID, err error) {
+	var workspace proto.ColStr
 	var user proto.ColUUID
-	err = l.read(ctx, "holders of addresses", "SELECT DISTINCT user_id AS user FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted)",
-		[]ch.ExternalTable{namesOf(addresses).table("wanted")}, proto.Results{{Name: "user", Data: &user}}, func(rows int) error {
-			holders = append(holders, user[:rows]...)
+	holders = map[string][]attribution.ID{}
+	err = l.read(ctx, "holders of addresses", "SELECT DISTINCT workspace_id AS workspace, user_id AS user FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted)",
+		[]ch.ExternalTable{namesOf(addresses).table("wanted")}, proto.Results{{Name: "workspace", Data: &workspace}, {Name: "user", Data: &user}}, func(rows int) error {
+			for row := range rows {
+				holders[workspace.Row(row)] = append(holders[workspace.Row(row)], user[row])
+			}
 			return nil
 		})
 	return holders, err

@@ -94,8 +94,8 @@ func (l *Lookup) Identities(ctx context.Context, persons, addresses []attributio
 	return claims, holdings, err
 }
 
-// claimColumns are of rows of user_claims that are summed up.
-const claimColumns = `workspace_id AS workspace, external_user_id, email, any(user_id) AS user, min(explicit_first).1 AS explicit, min(event_first).1 AS event, min(name_first).1 AS named`
+// claimColumns are of rows of user_claims that are summed up. The texts beside the times are not read.
+const claimColumns = `workspace_id AS workspace, external_user_id, email, any(user_id) AS user, min(explicit_first.1) AS explicit, min(event_first.1) AS event, min(name_first.1) AS named`
 
 func (l *Lookup) claims(ctx context.Context, persons []attribution.Name) (claims []attribution.Claim, err error) {
 	query := fmt.Sprintf(`SELECT %s FROM user_claims WHERE (workspace_id, external_user_id) IN (SELECT scope, name FROM wanted)
@@ -149,7 +149,7 @@ const holdingsQuery = `SELECT workspace_id, email,
 		toUInt8(hold.1) AS strength, toInt64(hold.2) AS since, toUUID(hold.3) AS holder,
 		minIf(explicit, external_user_id = '') AS alone_explicit, minIf(event, external_user_id = '') AS alone_event, minIf(named, external_user_id = '') AS alone_named,
 		countIf(external_user_id = '') AS alone
-	FROM (SELECT workspace_id, email, external_user_id, any(user_id) AS user, min(explicit_first).1 AS explicit, min(event_first).1 AS event, min(name_first).1 AS named
+	FROM (SELECT workspace_id, email, external_user_id, any(user_id) AS user, min(explicit_first.1) AS explicit, min(event_first.1) AS event, min(name_first.1) AS named
 		FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted) GROUP BY workspace_id, email, external_user_id)
 	GROUP BY workspace_id, email`
 

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -236,7 +237,7 @@ func TestActivitiesSince(t *testing.T) {
 	future := time.Now().Add(time.Hour)
 	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, time.Time{}, future)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []StoredActivity{{Product: "p", Conversation: "c", At: 1000, UserID: userOf("p", "u").User}, {Product: "p", Conversation: "d", At: 1500}}, list)
+	require.ElementsMatch(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, UserID: userOf("p", "u").User}, {Workspace: "w", Product: "p", Conversation: "d", At: 1500}}, list)
 	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, future, future.Add(time.Hour))
 	require.NoError(t, err)
 	require.Empty(t, list)
@@ -289,7 +290,7 @@ func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
 	writeClaims(t, l, 5, claimed("w", "now", "", 1, never)) // has not settled
 	seen, after := map[string]bool{}, time.Time{}
 	for _, page := range []int{2 * together, 2 * together, 0} {
-		learnt, err := l.LearntSince(t.Context(), after, 0)
+		learnt, err := l.Learnt(t.Context(), Since{After: after, Until: settled(t, l)})
 		require.NoError(t, err)
 		require.Len(t, learnt.Claims, page)
 		for _, c := range learnt.Claims {
@@ -301,14 +302,26 @@ func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
 	}
 	require.Len(t, seen, together*moments)
 	require.False(t, seen["now"])
-	learnt, err := l.LearntSince(t.Context(), time.Time{}, 5)
+	learnt, err := l.Learnt(t.Context(), Since{Until: settled(t, l), But: 5})
 	require.NoError(t, err)
 	require.Empty(t, learnt.Claims, "one's own")
-	learnt, err = l.LearntSince(t.Context(), time.Time{}, 6)
+	learnt, err = l.Learnt(t.Context(), Since{Until: settled(t, l), But: 6})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), learnt.Claims[0].Explicit.At)
+	for workspace, want := range map[string]int{"w": len(learnt.Claims), "v": 0} {
+		of, err := l.Learnt(t.Context(), Since{Until: settled(t, l), Workspace: workspace})
+		require.NoError(t, err)
+		require.Len(t, of.Claims, want, workspace)
+	}
 	require.Nil(t, learnt.Claims[0].Email)
 	require.WithinDuration(t, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC), learnt.To, 0)
+}
+
+func settled(t *testing.T, l *Lookup) time.Time {
+	t.Helper()
+	at, err := l.Settled(t.Context())
+	require.NoError(t, err)
+	return at
 }
 
 func TestHolders(t *testing.T) {
@@ -320,7 +333,8 @@ func TestHolders(t *testing.T) {
 	writeClaims(t, l, 1, claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never), claimed("w", "", "x@x", 0, 0), claimed("w", "c", "y@x", 1, 1), claimed("v", "d", "x@x", 1, 1))
 	holders, err = l.Holders(t.Context(), []attribution.Name{name("w", "x@x")})
 	require.NoError(t, err)
-	require.ElementsMatch(t, []attribution.ID{userOf("", "b").User, userOf("", "a").User, attribution.AddressID([]byte("w"), []byte("x@x"))}, holders)
+	require.Len(t, holders, 1)
+	require.ElementsMatch(t, []attribution.ID{userOf("", "b").User, userOf("", "a").User, attribution.AddressID([]byte("w"), []byte("x@x"))}, holders["w"])
 }
 
 // another is an external id or an address that stands for somebody whose no row is.
@@ -430,7 +444,7 @@ func TestRevisedEventsKeepTheRest(t *testing.T) {
 				list[i].ConversationID = talk
 			}
 		}
-		require.NoError(t, l.ReviseEvents(t.Context(), list))
+		require.NoError(t, l.ReviseEvents(t.Context(), list, leased(t, l)))
 		for _, s := range all() {
 			require.Equal(t, user, s.UserID)
 			require.Equal(t, list[0].ConversationID, s.ConversationID)
@@ -442,13 +456,74 @@ func TestRevisedEventsKeepTheRest(t *testing.T) {
 	for i := range stale {
 		stale[i].UserID = first
 	}
-	require.NoError(t, l.ReviseEvents(t.Context(), stale))
+	require.NoError(t, l.ReviseEvents(t.Context(), stale, leased(t, l)))
 	for _, s := range all() {
 		require.Zero(t, s.UserID, "a row that was replaced meanwhile stays")
 	}
-	require.NoError(t, l.ReviseEvents(t.Context(), nil))
-	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", InsertID: "not there", Version: 5, UserID: first}}))
+	require.NoError(t, l.ReviseEvents(t.Context(), nil, leased(t, l)))
+	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", InsertID: "not there", Version: 5, UserID: first}}, leased(t, l)))
 	require.Equal(t, before, db.Exec(t, rest))
+}
+
+func leased(t *testing.T, l *Lookup) Lease {
+	t.Helper()
+	lease, err := l.Lease(t.Context())
+	require.NoError(t, err)
+	return lease
+}
+
+// Who was held up for long between making sure that he may and revising has not revised anything.
+func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	storeEvents(t, config, "t", eventOf("e", "u", "", "", 1000))
+	writeActivities(t, l, activityOf("p", "c", "u", 1000))
+	version := Version(origin.ReceivedAt)
+	lease := leased(t, l)
+	out := Lease(time.Time(lease).Add(-leaseTime - time.Millisecond))
+	row := Stored{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: userOf("p", "v").User}
+	require.ErrorContains(t, l.ReviseEvents(t.Context(), []Stored{row}, out), "lease")
+	require.ErrorContains(t, l.ReviseActivities(t.Context(), []StoredActivity{{Product: "p", Conversation: "c", At: 1000, ExternalUserID: "u", Version: version, UserID: row.UserID}}, out), "lease")
+	require.Equal(t, "1\t1", db.Exec(t, "SELECT (SELECT count() FROM events), (SELECT count() FROM conversation_activity)"))
+	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{row}, lease), "the control")
+	require.Equal(t, row.UserID.String(), db.Exec(t, "SELECT user_id FROM events FINAL"))
+
+	start := time.Time(lease).Add(-leaseTime)
+	require.True(t, isLeased(t, l, start))
+	require.False(t, isLeased(t, l, start.Add(-leaseTime-time.Minute)))
+}
+
+// One that has begun counts until it has ended, however long it takes.
+func TestARevisionUnderWayIsWaitedFor(t *testing.T) {
+	db, config := migrated(t)
+	l := lookup(t, config)
+	id := revisionPrefix + db.Name
+	slow := "SELECT sleepEachRow(1) FROM numbers(300) SETTINGS max_block_size = 1"
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		response, err := http.Post(db.HTTPURL()+"/?query_id="+id, "text/plain", strings.NewReader(slow))
+		if err == nil {
+			response.Body.Close()
+		}
+	}()
+	running := "SELECT count() FROM system.processes WHERE query_id = '" + id + "'"
+	for db.Exec(t, running) == "0" {
+		time.Sleep(10 * time.Millisecond)
+	}
+	now := time.Time(leased(t, l)).Add(-leaseTime)
+	require.True(t, isLeased(t, l, now.Add(-leaseTime)), "it began under the lease")
+	require.False(t, isLeased(t, l, now.Add(-time.Hour)), "it began after that one had run out")
+	db.Exec(t, "KILL QUERY WHERE query_id = '"+id+"' SYNC")
+	<-done
+	require.False(t, isLeased(t, l, now.Add(-leaseTime)))
+}
+
+func isLeased(t *testing.T, l *Lookup, before time.Time) bool {
+	t.Helper()
+	leased, err := l.Leased(t.Context(), before)
+	require.NoError(t, err)
+	return leased
 }
 
 func TestRevisionsStopCountingAtTheTop(t *testing.T) {
@@ -460,7 +535,7 @@ func TestRevisionsStopCountingAtTheTop(t *testing.T) {
 	version := uint64(top - 1)
 	for n, want := range []uint64{math.MaxUint64, math.MaxUint64, math.MaxUint64} {
 		user := userOf("p", fmt.Sprint(n)).User
-		require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: user}}))
+		require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: user}}, leased(t, l)))
 		require.Equal(t, fmt.Sprintf("%s\t%d", user, want), db.Exec(t, "SELECT user_id, version FROM events FINAL"), "the last is the one that counts")
 		version = want
 	}
@@ -495,15 +570,15 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 		list := find(byMail)
 		require.Len(t, list, 1)
 		list[0].UserID = user
-		require.NoError(t, l.ReviseActivities(t.Context(), list))
+		require.NoError(t, l.ReviseActivities(t.Context(), list, leased(t, l)))
 		revised := find(byMail)
 		list[0].Version = Version(origin.ReceivedAt) + uint64(n+1)<<versionBits
 		require.Equal(t, list, revised)
 	}
 	stale[0].UserID = userOf("p", "1").User
-	require.NoError(t, l.ReviseActivities(t.Context(), stale))
+	require.NoError(t, l.ReviseActivities(t.Context(), stale, leased(t, l)))
 	require.Zero(t, find(byMail)[0].UserID, "one that was replaced meanwhile stays")
-	require.NoError(t, l.ReviseActivities(t.Context(), nil))
+	require.NoError(t, l.ReviseActivities(t.Context(), nil, leased(t, l)))
 	require.Equal(t, "4", db.Exec(t, "SELECT count() FROM conversation_activity FINAL"))
 	require.Equal(t, "1", db.Exec(t, "SELECT count() FROM conversation_activity FINAL WHERE email = 'a@x' AND properties = '{}' AND user_id IS NULL"))
 }

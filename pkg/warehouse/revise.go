@@ -4,14 +4,29 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
 )
 
+// Lease is until when, by ClickHouse's clock, a revision may begin.
+type Lease time.Time
+
+// leaseTime is how long a Lease lasts.
+const leaseTime = Settling / 2
+
+// Lease starts one. Who asks for it, and then makes sure that the rows are still his to revise, cannot be one who has
+// lost them long ago when the revision begins, however long he was held up in between.
+func (l *Lookup) Lease(ctx context.Context) (Lease, error) {
+	settled, err := l.Settled(ctx)
+	return Lease(settled.Add(Settling + leaseTime)), err
+}
+
 // ReviseEvents writes the rows once more, with UserID and ConversationID as they are in the list, as the next
-// revision of what was read: one that has been replaced meanwhile stays.
-func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored) error {
+// revision of what was read: one that has been replaced meanwhile stays. It fails if the lease has run out.
+func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored, lease Lease) error {
 	var product, insertID proto.ColStr
 	var keyAt proto.ColInt64
 	var version proto.ColUInt64
@@ -30,14 +45,14 @@ func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored) error {
 		key:     "(product_id, event_key_at, insert_id) IN (SELECT product, fromUnixTimestamp64Milli(key_at, 'UTC'), insert_id FROM revised)",
 		match:   "e.product_id = r.product AND toUnixTimestamp64Milli(e.event_key_at) = r.key_at AND e.insert_id = r.insert_id",
 	}
-	return l.revise(ctx, &r, len(list), []proto.InputColumn{
+	return l.revise(ctx, &r, lease, len(list), []proto.InputColumn{
 		{Name: "product", Data: &product}, {Name: "key_at", Data: &keyAt}, {Name: "insert_id", Data: &insertID},
 		{Name: "version", Data: &version}, {Name: "user", Data: &user}, {Name: "conversation", Data: &conversation},
 	})
 }
 
 // ReviseActivities is ReviseEvents for activities and their users.
-func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity) error {
+func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, lease Lease) error {
 	var product, conversation, externalID, email proto.ColStr
 	var at proto.ColInt64
 	var version proto.ColUInt64
@@ -59,7 +74,7 @@ func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity) er
 		match: "e.product_id = r.product AND toUnixTimestamp64Milli(e.activity_at) = r.at AND e.external_conversation_id = r.conversation " +
 			"AND e.external_user_id = r.external_id AND e.email = r.email",
 	}
-	return l.revise(ctx, &r, len(list), []proto.InputColumn{
+	return l.revise(ctx, &r, lease, len(list), []proto.InputColumn{
 		{Name: "product", Data: &product}, {Name: "at", Data: &at}, {Name: "conversation", Data: &conversation},
 		{Name: "external_id", Data: &externalID}, {Name: "email", Data: &email}, {Name: "version", Data: &version}, {Name: "user", Data: &user},
 	})
@@ -74,10 +89,30 @@ type revision struct {
 	match   string            // pairs each with what becomes of it
 }
 
+// revisionPrefix marks queries that revise rows, for Leased.
+const revisionPrefix = "millrace-revision-"
+
+// Leased tells whether a revision may still come of a Lease that was started before a time, by ClickHouse's clock: it has
+// not run out, or what began under it is still being written.
+func (l *Lookup) Leased(ctx context.Context, before time.Time) (bool, error) {
+	var leased proto.ColUInt8
+	end := before.Add(leaseTime).UnixMicro()
+	query := fmt.Sprintf(`SELECT toUInt8(toUnixTimestamp64Micro(now64(6)) <= %[1]d OR count() > 0) AS leased FROM system.processes
+		WHERE startsWith(query_id, '%[2]s') AND toUnixTimestamp64Micro(now64(6)) - elapsed * 1e6 <= %[1]d`, end, revisionPrefix)
+	answer := true
+	err := l.read(ctx, "revisions under way", query, nil, proto.Results{{Name: "leased", Data: &leased}}, func(rows int) error {
+		if rows > 0 {
+			answer = leased.Row(0) != 0
+		}
+		return nil
+	})
+	return answer, err
+}
+
 // nextVersion is the version of a row's next revision.
 var nextVersion = fmt.Sprintf("if(e.version < %d, e.version + %d, e.version)", uint64(1<<64-1)-1<<versionBits+1, uint64(1)<<versionBits)
 
-func (l *Lookup) revise(ctx context.Context, r *revision, rows int, revised []proto.InputColumn) error {
+func (l *Lookup) revise(ctx context.Context, r *revision, lease Lease, rows int, revised []proto.InputColumn) error {
 	values := make([]string, len(r.columns))
 	for i, name := range r.columns {
 		values[i] = "e." + name
@@ -89,8 +124,9 @@ func (l *Lookup) revise(ctx context.Context, r *revision, rows int, revised []pr
 		}
 	}
 	query := "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") SELECT " + strings.Join(values, ", ") +
-		" FROM (SELECT * FROM " + r.table + " FINAL WHERE " + r.key + ") AS e INNER JOIN revised AS r ON " + r.match + " AND e.version = r.version"
-	_, err := l.do(ctx, ch.Query{Body: query, ExternalTables: []ch.ExternalTable{{Name: "revised", Data: revised}}, Settings: []ch.Setting{
+		" FROM (SELECT * FROM " + r.table + " FINAL WHERE " + r.key + ") AS e INNER JOIN revised AS r ON " + r.match + " AND e.version = r.version" +
+		fmt.Sprintf(" WHERE throwIf(now64(6) > fromUnixTimestamp64Micro(%d, 'UTC'), 'the lease of this revision has run out') = 0", time.Time(lease).UnixMicro())
+	_, err := l.do(ctx, ch.Query{QueryID: revisionPrefix + uuid.NewString(), Body: query, ExternalTables: []ch.ExternalTable{{Name: "revised", Data: revised}}, Settings: []ch.Setting{
 		{Key: "max_partitions_per_insert_block", Value: "0"},
 		{Key: "insert_deduplicate", Value: "0"},
 		{Key: "do_not_merge_across_partitions_select_final", Value: "1"},

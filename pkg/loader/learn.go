@@ -1,0 +1,223 @@
+package loader
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// learn finds out what other loaders have learnt, and what was left undone in the partitions that have come.
+func (a *attributor) learn(ctx context.Context) error {
+	if err := a.payBack(ctx); err != nil {
+		return err
+	}
+	if err := a.resume(ctx); err != nil {
+		return err
+	}
+	if err := a.hear(ctx); err != nil {
+		return err
+	}
+	return a.save(ctx)
+}
+
+// resume goes back to where the last loaders of the partitions that have come were.
+func (a *attributor) resume(ctx context.Context) error {
+	a.mu.Lock()
+	opened := a.opened
+	a.opened = nil
+	a.mu.Unlock()
+	if len(opened) == 0 {
+		return nil
+	}
+	err := a.goBack(ctx, opened)
+	if err != nil {
+		a.mu.Lock()
+		a.opened = append(a.opened, opened...)
+		a.mu.Unlock()
+	}
+	return err
+}
+
+func (a *attributor) goBack(ctx context.Context, opened []int32) error {
+	progress, err := a.lookup.Progress(ctx, a.service.config.Consumer.Group)
+	if err != nil {
+		return err
+	}
+	now, err := a.lookup.Settled(ctx)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.learntTo.IsZero() {
+		a.learntTo = now
+	}
+	a.taken = now.Add(warehouse.Settling)
+	a.caughtUp = a.taken
+	for _, id := range opened {
+		from := time.Time{}
+		if at, ok := progress[id]; ok {
+			from = at.Add(-a.service.config.Warehouse.Timeout) // announced later than written
+		}
+		a.learntTo = earliest(a.learntTo, from)
+	}
+	return nil
+}
+
+// leased tells whether partitions have come whose last loader may still revise rows: it had read them before it lost
+// the partition, knows less than is known now, and writes last. When it cannot any more, all that it may not have
+// known is gone back for, also what this loader has learnt and worked in since.
+func (a *attributor) leased(ctx context.Context) (bool, error) {
+	if a.taken.IsZero() {
+		return false, nil
+	}
+	if leased, err := a.lookup.Leased(ctx, a.taken); err != nil || leased {
+		return leased, err
+	}
+	settled, err := a.lookup.Settled(ctx)
+	if err == nil {
+		a.taken, a.caughtUp = time.Time{}, settled.Add(warehouse.Settling)
+	}
+	return false, err
+}
+
+// hear reads what other loaders have learnt, and what this one may have left undone in an earlier life.
+func (a *attributor) hear(ctx context.Context) error {
+	if a.caughtUp.IsZero() {
+		return nil // no partition has come yet
+	}
+	if leased, err := a.leased(ctx); err != nil || leased {
+		return err
+	}
+	behind := a.learntTo.Before(a.caughtUp)
+	if a.busy() {
+		return nil // what is read now could not be kept
+	}
+	if !behind && time.Since(a.polled) < pollInterval {
+		return nil
+	}
+	a.polled = time.Now()
+	since := warehouse.Since{After: a.learntTo, But: a.writer}
+	if behind {
+		since.But = 0 // what this one has written before a partition came to it counts too
+	}
+	var err error
+	if since.Until, err = a.lookup.Settled(ctx); err != nil {
+		return err
+	}
+	of, to, err := a.read(ctx, since, behind)
+	if err != nil {
+		return err
+	}
+	a.announce(of)
+	a.mu.Lock()
+	a.learntTo = to
+	a.mu.Unlock()
+	if behind && to.Before(a.caughtUp) {
+		rouse(a.wake)
+	}
+	return nil
+}
+
+// read makes news of what was written down in a span of time: of claims, and of activities if they are asked for. It may
+// come less far than that.
+func (a *attributor) read(ctx context.Context, since warehouse.Since, activities bool) (of newsOf, to time.Time, err error) {
+	of = newsOf{}
+	learnt, err := a.lookup.Learnt(ctx, since)
+	if err != nil {
+		return nil, to, err
+	}
+	var addresses []attribution.Name
+	for i := range learnt.Claims {
+		c := &learnt.Claims[i]
+		a.identities.Merge(c)
+		of.move(c, attribution.ID{})
+		if c.Email != nil {
+			addresses = append(addresses, attribution.Name{Workspace: c.Workspace, Name: c.Email})
+		}
+	}
+	if len(addresses) > 0 {
+		holders, err := a.lookup.Holders(ctx, addresses)
+		if err != nil {
+			return nil, to, err
+		}
+		for workspace, ids := range holders {
+			n := of.of(workspace)
+			n.from = append(n.from, ids...)
+		}
+	}
+	if !activities {
+		return of, learnt.To, nil
+	}
+	since.Until = learnt.To
+	to, err = a.recall(ctx, of, since)
+	return of, to, err
+}
+
+// recall takes activities for news that may not have been worked in.
+func (a *attributor) recall(ctx context.Context, of newsOf, since warehouse.Since) (to time.Time, err error) {
+	var workspaces []string
+	if since.Workspace != "" {
+		workspaces = []string{since.Workspace}
+	}
+	mine, err := a.products(ctx, workspaces)
+	if err != nil || len(mine) == 0 {
+		return since.Until, err
+	}
+	activities, to, err := a.lookup.ActivitiesSince(ctx, mine, since.After, since.Until)
+	for _, activity := range activities {
+		of.meet(activity.Workspace, activity.Product, activity.Conversation)
+		if activity.UserID != (attribution.ID{}) {
+			of.act(activity.Workspace, warehouse.ProductUser{Product: activity.Product, User: activity.UserID}, activity.At)
+		}
+	}
+	return to, err
+}
+
+// readBack works in what a workspace's desk could not keep: all that was written down since then, some at a time. By now
+// it is to be seen, or owed.
+func (a *attributor) readBack(ctx context.Context, d *desk) error {
+	if err := a.payBack(ctx); err != nil {
+		return err
+	}
+	settled, err := a.lookup.Settled(ctx)
+	if err != nil {
+		return err
+	}
+	now := settled.Add(warehouse.Settling)
+	for from := d.at.from.Add(-a.service.config.Warehouse.Timeout); from.Before(now); { // announced later than written
+		of, to, err := a.read(ctx, warehouse.Since{After: from, Until: now, Workspace: d.workspace}, true)
+		if err == nil {
+			err = a.workIn(ctx, of)
+		}
+		if err != nil {
+			return err
+		}
+		from = to
+		a.mu.Lock()
+		d.at.from = from.Add(a.service.config.Warehouse.Timeout)
+		a.mu.Unlock()
+	}
+	return nil
+}
+
+// save notes the progress, now and then.
+func (a *attributor) save(ctx context.Context) error {
+	if time.Since(a.saved) < saveInterval {
+		return nil
+	}
+	owned := a.service.ingestPartitions()
+	a.mu.Lock()
+	owned = slices.DeleteFunc(owned, func(id int32) bool { return slices.Contains(a.opened, id) }) // not resumed yet
+	a.mu.Unlock()
+	if len(owned) > 0 {
+		if err := a.lookup.SaveProgress(ctx, a.service.config.Consumer.Group, owned, a.progress()); err != nil {
+			return err
+		}
+	}
+	a.saved = time.Now()
+	return nil
+}
