@@ -84,10 +84,10 @@ func (l *peerLimit) Accept() (net.Conn, error) {
 		}
 		share := shareOf(addressOf(conn.RemoteAddr()))
 		if l.trusted.trust(addressOf(conn.RemoteAddr())) {
-			return conn, nil
+			return &lazyConn{Conn: conn}, nil
 		}
 		if l.enter(share) {
-			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.exit(share) })}, nil
+			return &limitedConn{lazyConn: lazyConn{Conn: conn}, leave: sync.OnceFunc(func() { l.exit(share) })}, nil
 		}
 		l.rejected.Add(1)
 		_ = conn.Close() // it was never ours
@@ -122,12 +122,12 @@ func (l *peerLimit) exit(share netip.Addr) {
 }
 
 type limitedConn struct {
-	net.Conn
+	lazyConn
 	leave func()
 }
 
 // Close gives the place back.
 func (c *limitedConn) Close() error {
 	c.leave()
-	return c.Conn.Close()
+	return c.lazyConn.Close()
 }

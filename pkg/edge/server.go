@@ -31,6 +31,7 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		IdleTimeout:                  config.IdleTimeout,
 		CloseOnShutdown:              true,
 		SecureErrorLogMessage:        true,
+		LazyRequestTime:              true,
 		Logger:                       quiet{h.log},
 	}
 }
