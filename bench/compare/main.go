@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,9 +21,11 @@ import (
 type cli struct {
 	common
 
-	Edge   edgeCommand   `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
-	Load   loadCommand   `cmd:"" help:"Post Segment messages to a URL and time the answers."`
-	Report reportCommand `cmd:"" help:"Put all that was measured into REPORT.md, with plots."`
+	Edge      edgeCommand      `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
+	Freshness freshnessCommand `cmd:"" help:"Everything at once: the highest rate at which outcomes are fresh."`
+	All       allCommand       `cmd:"" help:"All of them, one after the other, and the report."`
+	Load      loadCommand      `cmd:"" help:"Post Segment messages to a URL and time the answers."`
+	Report    reportCommand    `cmd:"" help:"Put all that was measured into REPORT.md, with plots."`
 }
 
 // common is what all comparisons can be told.
@@ -47,8 +50,24 @@ func main() {
 	var c cli
 	program.Main(&c, "compare", description, func(ctx context.Context, parsed *kong.Context) error {
 		parsed.BindTo(ctx, (*context.Context)(nil))
-		return parsed.Run(&c.common)
+		return parsed.Run(&c.common, &c)
 	})
+}
+
+type allCommand struct{}
+
+// Run makes every comparison as it is by default. One that fails does not keep the others from being made.
+func (*allCommand) Run(ctx context.Context, c *common, whole *cli) error {
+	var failed error
+	for _, one := range []struct {
+		name string
+		run  func(context.Context, *common) error
+	}{{"edge", whole.Edge.Run}, {"freshness", whole.Freshness.Run}} {
+		if err := one.run(ctx, c); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", one.name, err))
+		}
+	}
+	return errors.Join(failed, whole.Report.Run(c))
 }
 
 // workplace makes the folder of a run; clean removes it, unless it was named.
@@ -73,16 +92,25 @@ func (c *common) startBroker(ctx context.Context, dir string, retain int64) (*pa
 	return parts.StartKafka(ctx, c.Jars, dir, retain)
 }
 
-// section begins the report of a comparison. Folders are not named in its command: they are the reader's own.
+// section begins the report of a comparison.
 func (c *common) section(name, title string) *measure.Section {
-	var args []string
-	for _, arg := range os.Args[1:] {
-		if !strings.HasPrefix(arg, "--dir") && !strings.HasPrefix(arg, "--jars") && !strings.HasPrefix(arg, "--cache") {
-			args = append(args, arg)
+	return &measure.Section{Name: name, Title: title, Command: command(os.Args[1:]), Machine: measure.ThisMachine(), Raw: map[string][]measure.Series{}}
+}
+
+// command is how a run was asked for, without the folders, which are the reader's own.
+func command(args []string) string {
+	line := "bin/compare"
+	for i := 0; i < len(args); i++ {
+		switch name, _, whole := strings.Cut(args[i], "="); name {
+		case "--dir", "--jars", "--cache", "--out", "--bin":
+			if !whole {
+				i++
+			}
+		default:
+			line += " " + args[i]
 		}
 	}
-	command := fmt.Sprintf("go run ./bench/compare %s", strings.Join(args, " "))
-	return &measure.Section{Name: name, Title: title, Command: command, Machine: measure.ThisMachine(), Raw: map[string][]measure.Series{}}
+	return line
 }
 
 // stderr is the screen.

@@ -99,7 +99,7 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
 		_, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

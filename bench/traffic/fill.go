@@ -28,7 +28,7 @@ func Fill(ctx context.Context, client *stream.Client, c Config, n int, done func
 	if err != nil {
 		return err
 	}
-	defer producer.Close(context.WithoutCancel(ctx)) //nolint:errcheck // every set has been waited for
+	defer producer.Close(context.WithoutCancel(ctx))
 	var next, written atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range fillWriters {
