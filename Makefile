@@ -17,7 +17,7 @@ SEED     ?= 0
 DURATION ?= 2m
 ARGS     ?=
 
-.PHONY: help build run test test-kafka test-kafka-nodes test-kafka-pipeline chaos chaos-ci chaos-controls race lint fuzz redis clean
+.PHONY: help build run bench test test-kafka test-kafka-nodes test-kafka-pipeline chaos chaos-ci chaos-controls race lint fuzz redis clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ chaos-controls: redis $(KAFKA)/fetched ## the chaos run without each of three pr
 	CGO_ENABLED=0 $(GO) build -tags chaoscontrol -trimpath -o bin/chaoscontrol/ ./cmd/...
 	for control in commit-first no-token acks-1; do \
 		$(CHAOS) --bin bin/chaoscontrol --seed $(SEED) --for 1m --control $$control $(ARGS) || exit 1; done
+
+# ARGS=--broker=kfake does without Java; "bin/compare --help" has the rest.
+bench: build $(if $(findstring kfake,$(ARGS)),,$(KAFKA)/fetched) ## measure Millrace beside others, and write bench/report/REPORT.md
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./bench/compare ./bench/rivals/bareedge
+	bin/compare --jars $(KAFKA)/jars $(ARGS) all
 
 race: redis ## run all tests under the race detector, in a random order
 	$(GO) test -race -shuffle=on -timeout 20m ./...

@@ -69,9 +69,12 @@ type claim struct {
 // public contract's: a token that fails its own check is ErrInvalid even while the registry cannot be
 // trusted, and nothing is said about any connection while it cannot. Both errors may come wrapped.
 //
-// A token that was proved before costs two HMACs and a look into a map: no lock, no allocation. Neither
+// A token that was proved before costs one HMAC and a look into a map: no lock, no allocation. Neither
 // slice is kept.
 func (v *Verifier) Verify(ctx context.Context, text, secret []byte) (*Connection, error) {
+	if c := v.proved(text, secret); c != nil {
+		return c, nil
+	}
 	id, ok := v.key.Parse(text)
 	if !ok {
 		return nil, ErrInvalid
@@ -98,6 +101,25 @@ func (v *Verifier) Verify(ctx context.Context, text, secret []byte) (*Connection
 		return nil, ErrInvalid
 	}
 	return c.state.connection, nil
+}
+
+// proved returns the connection of a token that was proved before, or nil. It has passed its own check then, so that need
+// not be made again, which saves a good twentieth of what a single message costs.
+func (v *Verifier) proved(text, secret []byte) *Connection {
+	id, ok := token.ConnectionID(text)
+	if !ok || !v.registry.Fresh(time.Now()) {
+		return nil
+	}
+	e := get(&v.registry.index, id)
+	if e == nil {
+		return nil
+	}
+	c, ok := v.claim(e.state.Load(), text, secret)
+	if m := e.memo.Load(); !ok || m == nil || !m.matches(c) {
+		return nil
+	}
+	v.metrics.hitProcess.Inc()
+	return c.state.connection
 }
 
 // claim refuses what needs no proof to be wrong.

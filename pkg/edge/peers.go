@@ -85,10 +85,10 @@ func (l *peerLimit) Accept() (net.Conn, error) {
 		}
 		share := shareOf(addressOf(conn.RemoteAddr()))
 		if l.trusted.trust(addressOf(conn.RemoteAddr())) {
-			return &caller{Conn: conn, leave: func() {}}, nil
+			return &caller{lazyConn: lazyConn{Conn: conn}, leave: func() {}}, nil
 		}
 		if l.enter(share) {
-			return &caller{Conn: conn, leave: sync.OnceFunc(func() { l.exit(share) })}, nil
+			return &caller{lazyConn: lazyConn{Conn: conn}, leave: sync.OnceFunc(func() { l.exit(share) })}, nil
 		}
 		l.rejected.Add(1)
 		_ = conn.Close() // it was never ours
@@ -124,7 +124,7 @@ func (l *peerLimit) exit(share netip.Addr) {
 
 // caller is a connection, and who is at its other end.
 type caller struct {
-	net.Conn
+	lazyConn
 	leave func()
 	spoke bool // a request has begun; of the goroutine that serves the connection
 }
@@ -141,5 +141,5 @@ func callerOf(c net.Conn) *caller {
 // Close gives the place back.
 func (c *caller) Close() error {
 	c.leave()
-	return c.Conn.Close()
+	return c.lazyConn.Close()
 }

@@ -33,6 +33,7 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		CloseOnShutdown:              true,
 		SecureErrorLogMessage:        true,
 		ConnState:                    func(c net.Conn, state fasthttp.ConnState) { beginRequest(c, state, config.ReadTimeout) },
+		LazyRequestTime:              true,
 		Logger:                       quiet{h.log},
 	}
 }

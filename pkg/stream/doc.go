@@ -7,6 +7,8 @@
 //	client.go    configuration, and the client options that all parts share
 //	record.go    what stands in a record: key, value, headers
 //	producer.go  a request's records, written together and waited for
+//	compress.go  and compressed
+//	wait.go      how they are waited for
 //	consumer.go  a group member that reads partitions
 //	commit.go    what it has done with, noted by hand and also while the group is being joined
 //	confirm.go   whether partitions are still its own

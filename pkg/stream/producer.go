@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -70,7 +71,7 @@ func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer,
 		kgo.RequestTimeoutOverhead(requestOverhead),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.MaxBufferedBytes(config.MaxBufferedSize),
-		kgo.ProducerBatchCompression(codecs[config.Compression], kgo.NoCompression()),
+		compression(config.Compression),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
 			if topic == c.topics.DeadLetters {
 				return DeadLetterRecordBytes
@@ -90,10 +91,6 @@ func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer,
 // default for max.message.bytes.
 const IngestRecordBytes = 1_000_000
 
-var codecs = map[string]kgo.CompressionCodec{
-	"none": kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "snappy": kgo.SnappyCompression(), "zstd": kgo.ZstdCompression(),
-}
-
 // Close waits for the records that are under way, at most as long as ctx allows, and ends.
 func (p *Producer) Close(ctx context.Context) error {
 	err := p.kafka.Flush(ctx)
@@ -112,17 +109,18 @@ type Outgoing struct {
 	headers []kgo.RecordHeader
 	times   []byte
 
-	pending  atomic.Int32 // records under way; the last one signals done
-	owners   atomic.Int32 // those and the caller; the last one recycles, so that done is never sent to a set already in new hands
+	pending  atomic.Int32 // records under way; the last one ends the wait
+	owners   atomic.Int32 // those and the caller; the last one recycles
 	failed   atomic.Pointer[error]
-	done     chan struct{}
+	wait     *wait
+	spent    bool // the wait cannot be used again
 	released func()
 	producer *Producer
 	onAck    func(*kgo.Record, error)
 }
 
 func newOutgoing() *Outgoing {
-	o := &Outgoing{done: make(chan struct{}, 1)}
+	o := &Outgoing{wait: newWait()}
 	o.onAck = o.acknowledged // a method value allocates, so it is made once
 	return o
 }
@@ -209,7 +207,8 @@ func (o *Outgoing) header(name string, value []byte) {
 
 // Send writes the records and waits until each is acknowledged by all in-sync replicas. Any error
 // wraps ErrNotAcknowledged: some of the records may be stored all the same, and only a resend settles
-// it. Send gives up after the time-out; the memory stays theirs until the client lets go of it.
+// it. Send gives up after the time-out; the memory stays theirs until the client lets go of it. Where the client has no room, a
+// context that can end is waited for, and one that cannot is answered at once.
 func (o *Outgoing) Send(ctx context.Context) error {
 	n := int32(len(o.records))
 	if n == 0 {
@@ -219,21 +218,26 @@ func (o *Outgoing) Send(ctx context.Context) error {
 	o.failed.Store(nil)
 	o.pending.Store(n)
 	o.owners.Store(n + 1)
-	ctx, cancel := context.WithTimeout(ctx, o.producer.timeout)
-	defer cancel()
+	produce := o.producer.kafka.TryProduce // does not wait for room, for nothing would end that in time
+	if ctx.Done() != nil {
+		produce = o.producer.kafka.Produce
+		timed, cancel := context.WithTimeout(ctx, o.producer.timeout)
+		defer cancel()
+		ctx = timed
+	}
+	o.wait.begin(ctx, o.producer.timeout)
 	for i := range o.records {
-		// Where the wait is over first, what was not sent yet is given up with it.
-		o.producer.kafka.Produce(ctx, &o.records[i], o.onAck)
+		// Where ctx ends first, what was not sent yet is given up with it.
+		produce(ctx, &o.records[i], o.onAck)
 	}
+	done, again := o.wait.end()
 	var err error
-	select {
-	case <-o.done:
-		if failed := o.failed.Load(); failed != nil {
-			err = fmt.Errorf("%w: %w", ErrNotAcknowledged, *failed)
-		}
-	case <-ctx.Done():
-		err = fmt.Errorf("%w: %w", ErrNotAcknowledged, ctx.Err())
+	if failed := o.failed.Load(); !done {
+		err = fmt.Errorf("%w: %w", ErrNotAcknowledged, cmp.Or(ctx.Err(), context.DeadlineExceeded))
+	} else if failed != nil {
+		err = fmt.Errorf("%w: %w", ErrNotAcknowledged, *failed)
 	}
+	o.spent = !again
 	o.disown()
 	return err
 }
@@ -250,7 +254,7 @@ func (o *Outgoing) acknowledged(_ *kgo.Record, err error) {
 		o.failed.CompareAndSwap(nil, &first)
 	}
 	if o.pending.Add(-1) == 0 {
-		o.done <- struct{}{}
+		o.wait.acknowledge()
 	}
 	o.disown()
 }
@@ -259,15 +263,13 @@ func (o *Outgoing) disown() {
 	if o.owners.Add(-1) != 0 {
 		return
 	}
-	select {
-	case <-o.done: // Send gave up before the last record was done
-	default:
-	}
 	released := o.released
 	clear(o.records)
 	clear(o.headers)
 	o.released = nil
-	o.producer.pool.Put(o)
+	if !o.spent {
+		o.producer.pool.Put(o)
+	}
 	if released != nil {
 		released()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -59,6 +60,32 @@ func TestAcknowledgementsThatComeAfterTheTimeOut(t *testing.T) {
 	letGo()
 	eventually(t, func() bool { return released.Load() == 1 }, "released")
 	require.Len(t, fetch(t, c, c.Topics().Ingest, 1), 1, "it was stored all the same")
+}
+
+// Who cannot be told to stop is not kept waiting for room.
+func TestNoRoomIsNoAcknowledgement(t *testing.T) {
+	broker, c := started(t)
+	letGo := held(broker)
+	defer letGo()
+	p := producerOf(t, c, func(c *ProducerConfig) { c.MaxBufferedSize = 1 << 20 })
+	var released atomic.Int32
+	send := func(ctx context.Context) error {
+		out := p.Begin(1, func() { released.Add(1) })
+		out.Message(KindEvent, &source, 0, make([]byte, 700<<10), nil)
+		return out.Send(ctx)
+	}
+	first := make(chan error, 1)
+	go func() { first <- send(context.Background()) }()
+	eventually(t, func() bool { return p.kafka.BufferedProduceBytes() > 0 }, "the first is under way")
+	err := send(context.Background())
+	require.ErrorIs(t, err, ErrNotAcknowledged)
+	require.ErrorIs(t, err, kgo.ErrMaxBuffered)
+	require.EqualValues(t, 1, released.Load())
+	second := make(chan error, 1)
+	go func() { second <- send(t.Context()) }()
+	letGo()
+	require.NoError(t, <-first)
+	require.NoError(t, <-second, "who can be told to stop waits for room")
 }
 
 func TestWhatCloseGivesUpIsReleased(t *testing.T) {

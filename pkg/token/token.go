@@ -63,15 +63,22 @@ func (k Key) assemble(connectionID string, secret []byte) Secret {
 	return NewSecret(string(text))
 }
 
+// ConnectionID returns the connection id in a token that has the form of one, which aliases text. It says no more of it:
+// see Parse. It allocates nothing.
+func ConnectionID(text []byte) (id []byte, ok bool) {
+	if len(text) != Length || string(text[:len(prefix)]) != prefix || text[secretAt-1] != '_' || text[checkAt-1] != '_' {
+		return nil, false
+	}
+	id = text[len(prefix) : secretAt-1]
+	return id, isBase62(id) && isBase62(text[secretAt:checkAt-1])
+}
+
 // Parse checks a token's form and its keyed check, in constant time, and returns the connection id in
 // it, which aliases text. It does not say that the token is valid, only that it was made with this
 // key. It allocates nothing.
 func (k Key) Parse(text []byte) (connectionID []byte, ok bool) {
-	if len(text) != Length || string(text[:len(prefix)]) != prefix || text[secretAt-1] != '_' || text[checkAt-1] != '_' {
-		return nil, false
-	}
-	id := text[len(prefix) : secretAt-1]
-	if !isBase62(id) || !isBase62(text[secretAt:checkAt-1]) {
+	id, ok := ConnectionID(text)
+	if !ok {
 		return nil, false
 	}
 	check := k.checkOf(text[:checkAt-1])

@@ -1,0 +1,67 @@
+//go:build linux
+
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/bench/measure"
+	"github.com/millrace/millrace/bench/rivals"
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// A plain "all" gets every comparison as it is when it is run alone.
+func TestDefaults(t *testing.T) {
+	parse := func(args ...string) (c cli) {
+		parser, err := kong.New(&c)
+		require.NoError(t, err)
+		_, err = parser.Parse(args)
+		require.NoError(t, err)
+		return c
+	}
+	all := parse("all")
+	require.Equal(t, parse("edge").Edge, all.Edge)
+	require.Equal(t, parse("freshness").Freshness, all.Freshness)
+	require.Positive(t, all.Edge.For)
+	require.Positive(t, all.Freshness.For)
+}
+
+func TestCommandNamesNoFolders(t *testing.T) {
+	require.Equal(t, "bin/compare --rounds 2 edge --for=8s", command([]string{"--dir", "/x", "--rounds", "2", "--jars=/y", "edge", "--for=8s", "--out", "z"}))
+}
+
+func TestProbesAreInDifferentPartitions(t *testing.T) {
+	var at []int32
+	for _, product := range probeProducts(8) {
+		at = append(at, stream.PartitionOf(product, 8))
+	}
+	slices.Sort(at)
+	require.Len(t, at, probesAt)
+	require.Equal(t, at, slices.Compact(slices.Clone(at)))
+	require.Len(t, probeProducts(1), 1)
+}
+
+func TestEdgeGoals(t *testing.T) {
+	series := func(name string, v float64) measure.Series {
+		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: v}}}
+	}
+	all := []measure.Series{series(ours, 90), series(rivals.Edges[0].Name, 100), series("other", 20)}
+	for name, want := range map[string][]bool{"single-64": {false, false}, "batch-100": {true, false}, "batch-10": {false}} {
+		var met []bool
+		for _, g := range edgeGoals(shapes[slices.IndexFunc(shapes, func(s shape) bool { return s.name == name })], all) {
+			met = append(met, g.Met)
+		}
+		require.Equal(t, want, met, name)
+	}
+}
+
+// A run is fresh only if it kept up as well.
+func TestIsFresh(t *testing.T) {
+	require.True(t, isFresh(measure.Values{freshP99: 1999, unsent: 0}))
+	require.False(t, isFresh(measure.Values{freshP99: 2000, unsent: 0}))
+	require.False(t, isFresh(measure.Values{freshP99: 100, unsent: .01}))
+}

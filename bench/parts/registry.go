@@ -1,0 +1,45 @@
+//go:build linux
+
+package parts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace/millrace/bench/traffic"
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/token"
+)
+
+// Connect makes a connection for each of the products, before any edge runs, and returns the paths to post to.
+func Connect(ctx context.Context, client *stream.Client, key token.Key, products ...string) (paths []string, err error) {
+	if err := client.AwaitTopics(ctx); err != nil {
+		return nil, err
+	}
+	log := client.ConnectionsLog()
+	registry := connection.NewRegistry(log, connection.NewMetrics(nil))
+	following, stop := context.WithCancel(ctx)
+	followed := make(chan error, 1)
+	go func() { followed <- registry.Run(following) }()
+	defer func() { stop(); err = errors.Join(err, <-followed) }()
+	store := connection.NewStore(connection.StoreConfig{Key: key, Log: log, Registry: registry, Settle: time.Millisecond})
+	paths = make([]string, len(products))
+	making, ctx := errgroup.WithContext(ctx)
+	making.SetLimit(8)
+	for i, product := range products {
+		making.Go(func() error {
+			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product})
+			if err != nil {
+				return fmt.Errorf("connect %s: %w", product, err)
+			}
+			paths[i] = "/v1/segment/" + made.Token.Reveal()
+			return nil
+		})
+	}
+	return paths, making.Wait()
+}

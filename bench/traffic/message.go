@@ -1,0 +1,130 @@
+package traffic
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// Writer makes messages. It is for one goroutine; any number of them with one Config make the same.
+type Writer struct {
+	config   Config
+	source   *rand.PCG
+	random   *rand.Rand
+	products *rand.Zipf
+	users    *rand.Zipf
+}
+
+// New returns a Writer.
+func New(c Config) *Writer {
+	source := rand.NewPCG(c.Seed, 0)
+	random := rand.New(source)
+	return &Writer{
+		config: c, source: source, random: random,
+		products: rand.NewZipf(random, productSkew, 1, uint64(max(1, c.Products)-1)),
+		users:    rand.NewZipf(random, userSkew, userOffset, uint64(max(1, c.Users)-1)),
+	}
+}
+
+// Append puts message number n behind b, and says which product it is about.
+func (w *Writer) Append(b []byte, n uint64) (message []byte, product int) {
+	w.begin(n)
+	product = w.product()
+	message, _ = w.message(b, n)
+	return message, product
+}
+
+// begin makes what is random from now on follow from the number.
+func (w *Writer) begin(n uint64) { w.source.Seed(w.config.Seed, n) }
+
+func (w *Writer) product() int {
+	if w.config.Hot > 0 && w.random.Float64() < w.config.Hot {
+		return 0
+	}
+	return int(w.products.Uint64())
+}
+
+// stamps are where a message has what differs between two of the same contents, from its start.
+type stamps struct{ id, at int }
+
+const (
+	timeLayout = "2006-01-02T15:04:05.000Z"
+	idDigits   = 32
+)
+
+func (w *Writer) message(b []byte, n uint64) ([]byte, stamps) {
+	start := len(b)
+	k := w.kind()
+	user := w.users.Uint64()
+	b = append(b, `{"type":"`...)
+	b = append(b, k.typ...)
+	b = append(b, `","messageId":"`...)
+	where := stamps{id: len(b) - start}
+	b = appendID(b, w.config.Seed, n)
+	b = append(b, `","timestamp":"`...)
+	where.at = len(b) - start
+	b = w.config.Start.Add(time.Duration(n)*w.config.Every).UTC().AppendFormat(b, timeLayout)
+	b = append(b, '"')
+	b = w.who(b, k, user)
+	if w.config.Bytes > 0 {
+		return w.padded(b, start, k), where
+	}
+	switch k.typ {
+	case "track":
+		b = text(b, "event", k.name)
+	case "page":
+		b = text(b, "name", k.name)
+	}
+	b = w.context(b, k, user)
+	return append(w.properties(b, k, user), '}'), where
+}
+
+func (w *Writer) kind() *kind {
+	for {
+		k := &kinds[ofThousand[w.random.IntN(len(ofThousand))]]
+		if !w.config.EventsOnly || k.shape < identify {
+			return k
+		}
+	}
+}
+
+// appendID writes the 128 bits of an id that no other message has.
+func appendID(b []byte, seed, n uint64) []byte { return hex(hex(b, seed), n) }
+
+func hex(b []byte, v uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, "0123456789abcdef"[v>>shift&15])
+	}
+	return b
+}
+
+// who is a known user, or a stranger's browser.
+func (w *Writer) who(b []byte, k *kind, user uint64) []byte {
+	if k.shape != identify && !k.server && w.random.IntN(5) == 0 {
+		b = append(b, `,"anonymousId":"`...)
+		return append(hex(b, user*0x9e3779b97f4a7c15), '"')
+	}
+	b = append(b, `,"userId":"user_`...)
+	return append(strconv.AppendUint(b, user, 10), '"')
+}
+
+// padded fills a message up to the size asked for.
+func (w *Writer) padded(b []byte, start int, k *kind) []byte {
+	b = text(b, "event", k.name)
+	b = append(b, `,"properties":{"x":"`...)
+	for len(b)-start < w.config.Bytes-len(`"}}`) {
+		b = append(b, byte('a'+w.random.IntN(26)))
+	}
+	return append(b, `"}}`...)
+}
+
+// text adds a member to an object that has one already.
+func text(b []byte, name, value string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	b = append(b, `":"`...)
+	b = append(b, value...)
+	return append(b, '"')
+}
+
+func oneOf(r *rand.Rand, of []string) string { return of[r.IntN(len(of))] }
