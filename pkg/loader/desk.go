@@ -200,7 +200,8 @@ func earliest(t, u time.Time) time.Time {
 func (a *attributor) lag() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	oldest := time.Now()
+	now := time.Now()
+	oldest := now
 	for _, d := range a.desks {
 		if d.waits() {
 			oldest = earliest(oldest, d.since)
@@ -209,7 +210,7 @@ func (a *attributor) lag() float64 {
 			oldest = earliest(oldest, d.at.since)
 		}
 	}
-	return time.Since(oldest).Seconds()
+	return now.Sub(oldest).Seconds()
 }
 
 // progress is up to when all that was learnt is worked in.
