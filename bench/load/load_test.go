@@ -56,8 +56,8 @@ func TestClosedLoop(t *testing.T) {
 	require.NoError(t, r.Err())
 	require.EqualValues(t, 11, marks.Load())
 	require.Len(t, ids, sent)
-	require.LessOrEqual(t, r.Messages, sent)
-	require.GreaterOrEqual(t, r.Messages, sent-3*5, "only what was under way at the end does not count")
+	require.Positive(t, r.Messages)
+	require.LessOrEqual(t, r.Messages, sent, "what was under way at either end does not count")
 	require.Equal(t, r.Requests*5, r.Messages)
 	require.Positive(t, r.OwnCPU)
 }

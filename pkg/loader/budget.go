@@ -3,11 +3,11 @@ package loader
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // budget bounds the bytes of messages held between being fetched and being committed. The reader stops
-// fetching at the bound; what is held goes down by itself, for every lane inserts what it has after its
-// linger.
+// fetching at the bound and presses lanes to insert what they have.
 type budget struct {
 	max   int64
 	held  atomic.Int64
@@ -26,11 +26,17 @@ func (b *budget) give(n int64) {
 	}
 }
 
-// wait returns when there is room, or ctx has ended.
-func (b *budget) wait(ctx context.Context) {
+// pressAgain is when lanes are pressed again although none has given anything: when they were pressed before, what was
+// read last may not have been in their chunks yet.
+const pressAgain = 10 * time.Millisecond
+
+// wait returns when there is room, or ctx has ended. As long as there is not, it calls press.
+func (b *budget) wait(ctx context.Context, press func()) {
 	for b.held.Load() >= b.max {
+		press()
 		select {
 		case <-b.freed:
+		case <-time.After(pressAgain):
 		case <-ctx.Done():
 			return
 		}

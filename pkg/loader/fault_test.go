@@ -177,6 +177,21 @@ func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
 	w.outcomes(t, 10_000)
 }
 
+func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
+	w := newWorld(t, 4)
+	w.config.BlockLinger = time.Hour
+	w.config.MaxHeldBytes, w.config.MaxLaneBytes = 1<<20, 1<<20
+	w.config.Consumer.FetchPartition, w.config.Consumer.FetchBytes, w.config.Consumer.ConcurrentFetches = 1<<20, 1<<20, 1
+	w.produce(t, 0, 20_000, 50)
+	loader := w.load(t)
+	eventually(t, func() bool { return w.lag(t) < 5000 }, "what does not fit is stored")
+	loader.stop(t)
+	w.config.BlockLinger = 20 * time.Millisecond
+	w.load(t)
+	w.caughtUp(t)
+	w.outcomes(t, 20_000)
+}
+
 func TestTwoLoadersShareAndOneStops(t *testing.T) {
 	w := newWorld(t, 8)
 	a := w.load(t)

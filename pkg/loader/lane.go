@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/pkg/stream"
@@ -24,6 +25,7 @@ type lane struct {
 	paused bool
 
 	wake     chan struct{} // there is something in the queue
+	pressed  chan struct{} // hand over what is in the chunk
 	stopping chan struct{} // take no more, send what is there
 	ctx      context.Context
 	cancel   context.CancelFunc // give up what is under way
@@ -32,12 +34,15 @@ type lane struct {
 	handed chan *chunk
 	free   chan *chunk
 
+	filled atomic.Int64 // bytes in the chunk, if pressing would have it handed over
+	busy   atomic.Bool  // sending, or about to
+
 	products products // of the goroutine that sends, as what follows
 	resends  resends
 }
 
 func newLane(s *Service, p stream.Partition) *lane {
-	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts()}
+	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), pressed: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts()}
 	l.resends.lane = l
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for range cap(l.free) {
@@ -102,6 +107,7 @@ func (l *lane) fill() {
 	stopping := l.stopping
 	for {
 		f.work()
+		f.show()
 		handed, wake := l.handed, l.wake
 		if !f.ready() {
 			handed = nil
@@ -115,6 +121,10 @@ func (l *lane) fill() {
 		case <-wake:
 		case <-f.linger.C:
 			f.due = true
+		case <-l.pressed:
+			if f.due = true; f.chunk.empty() { // it was handed over meanwhile
+				l.busy.Store(false)
+			}
 		case <-stopping:
 			if f.chunk.empty() || f.until > 0 && !f.full() {
 				return // half of what was prepared is no block
@@ -163,6 +173,15 @@ func (f *filling) begin() {
 	}
 	f.batch.Prepared = 0
 	f.chunk.rebuilt = f.until > 0
+}
+
+// show tells what pressing would have handed over. A prepared range is not handed over before it is whole.
+func (f *filling) show() {
+	if f.until > 0 {
+		f.lane.filled.Store(0)
+		return
+	}
+	f.lane.filled.Store(f.chunk.held)
 }
 
 // renew goes on with the other chunk. The sender gave it back before it took this one.

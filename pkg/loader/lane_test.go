@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,16 +96,20 @@ func TestFillingAChunkAllocatesNothingPerMessage(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	b := newBudget(100)
-	b.wait(t.Context())
+	var pressed atomic.Int32
+	press := func() { pressed.Add(1) }
+	b.wait(t.Context(), press)
 	b.take(99)
-	b.wait(t.Context())
+	b.wait(t.Context(), press)
+	require.Zero(t, pressed.Load(), "it did not have to wait")
 	b.take(50)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	b.wait(ctx)
+	b.wait(ctx, press)
 	require.Error(t, ctx.Err(), "it waited to the end")
+	require.Positive(t, pressed.Load(), "and pressed")
 	waited := make(chan struct{})
-	go func() { defer close(waited); b.wait(t.Context()) }()
+	go func() { defer close(waited); b.wait(t.Context(), press) }()
 	b.give(1)
 	b.give(1)
 	select {

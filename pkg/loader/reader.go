@@ -15,7 +15,7 @@ const pollPause = 100 * time.Millisecond
 // read polls until ctx ends.
 func (s *Service) read(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.budget.wait(ctx)
+		s.budget.wait(ctx, s.press)
 		if err := s.consumer.Poll(ctx, s.take); err != nil && ctx.Err() == nil {
 			if errors.Is(err, stream.ErrNameTaken) {
 				s.fail(err)
@@ -37,6 +37,44 @@ func (s *Service) take(b *stream.Batch) {
 	}
 	s.budget.take(b.Bytes)
 	l.offer(b)
+}
+
+// press has lanes hand over what they have, for there is no room to read more: the fullest first, and no more at once than
+// are inserted at once. Whatever makes room again, the reader presses again if it was not enough.
+func (s *Service) press() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for busy := s.busy(); busy < s.config.Warehouse.Inserts; busy++ {
+		fullest := s.fullest()
+		if fullest == nil {
+			return // they wait for room themselves, or their linger will have them handed over
+		}
+		fullest.busy.Store(true)
+		select {
+		case fullest.pressed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *Service) busy() (n int) {
+	for _, l := range s.lanes {
+		if l.busy.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// fullest is the lane that has most to hand over.
+func (s *Service) fullest() (fullest *lane) {
+	most := int64(0)
+	for _, l := range s.lanes {
+		if n := l.filled.Load(); n > most && !l.busy.Load() {
+			fullest, most = l, n
+		}
+	}
+	return fullest
 }
 
 // abandon makes every lane give up what it has.

@@ -26,7 +26,9 @@ func (l *lane) send() {
 // deliver stores a chunk and makes it ready to be filled again. Without success there is nothing to go
 // on with: what comes behind it must not be committed.
 func (l *lane) deliver(c *chunk) {
+	l.busy.Store(true)
 	defer func() {
+		l.busy.Store(false)
 		l.service.budget.give(c.held)
 		c.clear()
 		l.free <- c
