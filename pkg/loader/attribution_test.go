@@ -387,6 +387,7 @@ var (
 // Whatever the order of arrival, however often each message comes and however the loader is stopped in between:
 // the end is the same.
 func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
+	t.Parallel()
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 4))

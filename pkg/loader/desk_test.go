@@ -79,8 +79,10 @@ func (r *badRoute) pass(c net.Conn) {
 
 // A workspace whose news cannot be worked in, or whose pass takes for ever, waits alone.
 func TestAWorkspaceInTroubleHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
 	for _, hang := range []bool{false, true} {
 		t.Run(fmt.Sprintf("hang=%v", hang), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, 2)
 			w.config.Warehouse.Timeout = 5 * time.Second
 			route := w.badRoute(t, "poisoned", hang)

@@ -77,6 +77,7 @@ func TestALoaderThatHasLostItsPartitionRevisesNothing(t *testing.T) {
 // One that was the owner when it asked, and whose revision is under way for long: it comes after the next owner has
 // looked at all that it found written.
 func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	old, next := w.still(t), w.still(t)
 	old.assign(t, w.ingest(0))
