@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -82,6 +83,7 @@ func (w *world) say(t testing.TB, messages ...said) {
 		m := &messages[i]
 		source := &stream.Source{Workspace: m.workspace, Product: m.product, Connection: "c", Provider: "api"}
 		out.Message(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.message(t), nil)
+		out.Spread(crc32.ChecksumIEEE([]byte(cmp.Or(m.user, m.email, m.id, m.conversation))), max(w.spread, 1))
 	}
 	require.NoError(t, out.Send(t.Context()))
 }
@@ -384,8 +386,8 @@ var (
 	seeds     = flag.Uint64("seeds", 1, "scenarios to run in three orders each")
 )
 
-// Whatever the order of arrival, however often each message comes and however the loader is stopped in between:
-// the end is the same.
+// Whatever the order of arrival, however often each message comes, over how many partitions each product is spread and
+// however the loaders are stopped in between: the end is the same.
 func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -396,6 +398,7 @@ func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 			for order := range 3 {
 				w := newWorld(t, 3)
 				w.config.IdentityCache = []int{2, 100_000, 10}[order]
+				w.spread = []int{1, 3, 2}[order]
 				arrivals := slices.Clone(messages)
 				for range 30 {
 					arrivals = append(arrivals, messages[r.IntN(len(messages))])
