@@ -43,7 +43,7 @@ func newAttributor(s *Service) (*attributor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &attributor{service: s, lookup: lookup, conversing: newConversing(), writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
+	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
 		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}, nil
 }
 

@@ -75,11 +75,12 @@ type conversing struct {
 	all map[string]*atomic.Bool
 }
 
-func newConversing() conversing { return conversing{all: map[string]*atomic.Bool{}} }
-
 func (c *conversing) of(product string) *atomic.Bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = map[string]*atomic.Bool{}
+	}
 	if c.all[product] == nil {
 		c.all[product] = &atomic.Bool{}
 	}

@@ -14,7 +14,7 @@ func (w *world) shared(t *testing.T) (one, other *running) {
 	one, other = w.still(t), w.still(t)
 	for id, r := range []*running{one, other} {
 		r.assign(t, w.ingest(int32(id)))
-		w.boardIn(t, r, int32(id), happened("", "u39", "", -24*time.Hour)).land(t) // so that the product has been seen there
+		w.boardIn(t, r, int32(id), happened("seen", "u39", "", -24*time.Hour)).land(t) // so that the product has been seen there
 		r.forLong(t, time.Now().Add(-time.Hour))
 	}
 	return one, other
@@ -32,7 +32,7 @@ func (w *world) hears(t *testing.T, r *running) {
 func (w *world) requireAttributed(t *testing.T, want map[string]string) {
 	t.Helper()
 	got := w.attributed(t)
-	delete(got, "") // what shared has sent
+	delete(got, "seen") // what shared has sent
 	require.Equal(t, want, got)
 }
 
@@ -61,6 +61,7 @@ func TestAnActivityThatWasRevisedByAnotherLoaderIsReconsidered(t *testing.T) {
 	one, other := w.shared(t)
 	w.board(t, one, identify("u1", "1@x.io", -time.Hour), activity("c1", "", "1@x.io", 0)).land(t)
 	w.boardIn(t, other, 1, happened("e", "u1", "", time.Minute)).land(t)
+	w.hears(t, other)
 	w.requireAttributed(t, map[string]string{"e": "u1 c1"})
 	w.board(t, one, identify("u2", "1@x.io", -2*time.Hour)).land(t)
 	require.NoError(t, one.attributor.workOff(t.Context()))

@@ -267,7 +267,7 @@ func (l *Lookup) Activities(ctx context.Context, a *Affected, take func([]Stored
 		{Name: "at", Data: &at}, {Name: "version", Data: &version}, {Name: "external_user_id", Data: &externalID}, {Name: "email", Data: &email}, {Name: "user", Data: &user},
 	}
 	query := `SELECT workspace_id AS workspace, product_id AS product, external_conversation_id,
-			toUnixTimestamp64Milli(activity_at) AS at, version, external_user_id, email, ifNull(user_id, ` + noID + `) AS user, kafka_partition AS partition
+			kafka_partition AS partition, toUnixTimestamp64Milli(activity_at) AS at, version, external_user_id, email, ifNull(user_id, ` + noID + `) AS user
 		FROM conversation_activity FINAL WHERE product_id IN (SELECT product FROM wanted) AND ` + a.Partitions.condition() + ` AND (` + about + `)
 		SETTINGS do_not_merge_across_partitions_select_final = 1`
 	return l.read(ctx, "activities that may be of somebody else", query, a.tables(), columns, func(rows int) error {
