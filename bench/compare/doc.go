@@ -9,6 +9,8 @@
 //	freshness.go  everything at once: the highest rate at which events are fresh
 //	probe.go      how fresh they are
 //	freshreport.go what came out of it
+//	skew.go       one product with nearly all of the traffic
+//	skewreport.go what came out of it
 //	load.go       requests to any URL, as fast as they are answered or at a rate
 //	report.go     all that was measured in one file
 package main

@@ -28,6 +28,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, parse("freshness").Freshness, all.Freshness)
 	require.Positive(t, all.Edge.For)
 	require.Positive(t, all.Freshness.For)
+	require.Equal(t, parse("skew").Skew, all.Skew)
+	require.Positive(t, all.Skew.For)
 }
 
 func TestCommandNamesNoFolders(t *testing.T) {
@@ -43,6 +45,27 @@ func TestProbesAreInDifferentPartitions(t *testing.T) {
 	require.Len(t, at, probesAt)
 	require.Equal(t, at, slices.Compact(slices.Clone(at)))
 	require.Len(t, probeProducts(1), 1)
+}
+
+func TestASkewedLoadIsWhatItSays(t *testing.T) {
+	products := evenProducts(32, 8)
+	each := map[int32]int{}
+	for _, p := range products {
+		each[stream.PartitionOf(p, 8)]++
+	}
+	require.Len(t, each, 8)
+	for _, n := range each {
+		require.Equal(t, 4, n)
+	}
+	s := skewCommand{Hot: .95}
+	for _, w := range s.ways() {
+		met := map[int]int{}
+		for i := range 32 * 100 {
+			met[w.product(i, 32)]++
+		}
+		require.Len(t, met, 32)
+		require.InDelta(t, max(w.hot, 1./32), float64(met[0])/(32*100), 1e-9, w.name)
+	}
 }
 
 func TestEdgeGoals(t *testing.T) {

@@ -18,6 +18,11 @@ import (
 
 // Connect makes a connection for each of the products, before any edge runs, and returns the paths to post to.
 func Connect(ctx context.Context, client *stream.Client, key token.Key, products ...string) (paths []string, err error) {
+	return ConnectSpread(ctx, client, key, nil, products...)
+}
+
+// ConnectSpread is Connect with products that are spread over several partitions.
+func ConnectSpread(ctx context.Context, client *stream.Client, key token.Key, spread map[string]int, products ...string) (paths []string, err error) {
 	if err := client.AwaitTopics(ctx); err != nil {
 		return nil, err
 	}
@@ -33,7 +38,7 @@ func Connect(ctx context.Context, client *stream.Client, key token.Key, products
 	making.SetLimit(8)
 	for i, product := range products {
 		making.Go(func() error {
-			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product})
+			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product, Spread: spread[product]})
 			if err != nil {
 				return fmt.Errorf("connect %s: %w", product, err)
 			}

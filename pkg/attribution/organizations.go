@@ -28,6 +28,13 @@ func (i *Identities) LearnOrganization(c *OrganizationClaim) (news bool) {
 	return news
 }
 
+// MeetHeard is MeetConversation for one that another loader has written down, and takes the lock.
+func (i *Identities) MeetHeard(product, externalID string) (first bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.MeetConversation([]byte(product), []byte(externalID))
+}
+
 // MeetConversation tells whether a conversation is met for the first time since it came into the cache. The caller
 // holds the lock.
 func (i *Identities) MeetConversation(product, externalID []byte) (first bool) {

@@ -40,6 +40,15 @@ func (s *Store) setState(ctx context.Context, id string, state State) (*Connecti
 	return s.change(ctx, id, func(c *Connection) { c.State = state })
 }
 
+// SetSpread has the product's messages spread over n partitions from now on: those that are in the log stay where they
+// are.
+func (s *Store) SetSpread(ctx context.Context, id string, n int) (*Connection, error) {
+	if err := checkSpread(n); err != nil {
+		return nil, err
+	}
+	return s.change(ctx, id, func(c *Connection) { c.Spread = n })
+}
+
 // Rotate replaces the token. The old one is refused when this returns.
 func (s *Store) Rotate(ctx context.Context, id string) (Created, error) {
 	if !token.ValidConnectionID(id) {

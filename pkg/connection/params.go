@@ -17,6 +17,7 @@ const (
 	MaxNameBytes    = 200 // ids of workspaces and products too
 	MaxNoteBytes    = 2000
 	MinSecretLength = 8 // in characters
+	MaxSpread       = 256
 )
 
 // CreateParams are the wishes for a new connection.
@@ -25,6 +26,7 @@ type CreateParams struct {
 	ProductID   string
 	Name        string
 	Note        string
+	Spread      int          // partitions for the product's messages; 1 if 0
 	Secret      token.Secret // shared with the sender; zero for none
 	Token       token.Secret // one that the installation's key made; zero for a new one
 }
@@ -54,10 +56,23 @@ func (p *CreateParams) check() error {
 			return err
 		}
 	}
+	if p.Spread == 0 {
+		p.Spread = 1
+	}
+	if err := checkSpread(p.Spread); err != nil {
+		return err
+	}
 	if p.Secret.IsZero() {
 		return nil
 	}
 	return checkSecret(p.Secret.Reveal())
+}
+
+func checkSpread(n int) error {
+	if n < 1 || n > MaxSpread {
+		return &InputError{"spread", fmt.Sprintf("must be from 1 to %d", MaxSpread)}
+	}
+	return nil
 }
 
 func checkText(field, value string, most int) error {

@@ -121,6 +121,7 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 	defer func() { b.release() }() // nil once it is the records'
 	p := e.payload()
 	defer e.payloads.Put(p)
+	p.Subjects = c.Spread > 1
 	if err := p.Parse(b.bytes, h.limits); err != nil {
 		h.refuse(ctx, refusalOf(err))
 		return
@@ -167,6 +168,9 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 			continue
 		case m.Reason == payload.Accepted:
 			out.Message(e.kind, &source, receivedAt, m.Raw, p.Context)
+			if c.Spread > 1 {
+				out.Spread(m.Subject, c.Spread)
+			}
 		case m.Reason.Invalid():
 			letter := stream.Letter{Of: e.kind, Reason: m.Reason.Code(), Detail: m.Reason.Sentence()}
 			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, &letter)

@@ -163,14 +163,15 @@ func (b *boarding) seeProduct(workspace, product []byte) {
 		if b.products == nil {
 			b.products = warehouse.NewProducts()
 		}
-		b.products.Append(workspace, product)
+		b.products.Append(workspace, product, b.lane.ID)
 	}
 }
 
 func (b *boarding) addActivity(a *warehouse.Activity) {
 	if b.activities == nil {
-		b.activities = warehouse.NewActivities()
+		b.activities = warehouse.NewActivities(b.a.writer)
 	}
+	a.Partition = b.lane.ID
 	b.activities.Append(a)
 	b.lane.products.activate(a.Product)
 	if b.a.identities.MeetConversation(a.Product, a.ExternalConversationID) {

@@ -18,6 +18,7 @@ type attributor struct {
 	service    *Service
 	identities *attribution.Identities
 	lookup     *warehouse.Lookup
+	conversing conversing
 	writer     uint64        // of what is learnt
 	wake       chan struct{} // there is something to learn
 	work       chan struct{} // there are news to work in

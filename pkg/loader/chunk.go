@@ -23,6 +23,7 @@ type deadLetter struct {
 	offset         int64
 	of             stream.Kind
 	replayed       string // what it is a copy of, "" if it is none
+	spread         string
 }
 
 // chunk is what is inserted and committed at once: all entries of a contiguous range of offsets.
@@ -62,7 +63,7 @@ func letterOf(e *stream.Entry, reason string, err error) deadLetter {
 	return deadLetter{
 		source:     stream.Source{Workspace: string(e.Workspace), Product: string(e.Product), Connection: string(e.Connection), Provider: string(e.Provider)},
 		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
-		reason: reason, detail: err.Error(), offset: e.Offset, of: stream.Kind(e.Kind), replayed: string(e.Replayed),
+		reason: reason, detail: err.Error(), offset: e.Offset, of: stream.Kind(e.Kind), replayed: string(e.Replayed), spread: string(e.Spread),
 	}
 }
 

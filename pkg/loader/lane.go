@@ -42,7 +42,7 @@ type lane struct {
 }
 
 func newLane(s *Service, p stream.Partition) *lane {
-	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), pressed: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts()}
+	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), pressed: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts(s.attributor)}
 	l.resends.lane = l
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for range cap(l.free) {

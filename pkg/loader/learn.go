@@ -105,8 +105,11 @@ func (a *attributor) hear(ctx context.Context) error {
 		since.But = 0 // what this one has written before a partition came to it counts too
 	}
 	var err error
-	if since.Until, err = a.lookup.Settled(ctx); err != nil {
+	if since.Until, err = a.lookup.Calm(ctx); err != nil {
 		return err
+	}
+	if since.Until.Before(since.After) {
+		return nil
 	}
 	of, to, err := a.read(ctx, since, behind)
 	if err != nil {
@@ -122,9 +125,9 @@ func (a *attributor) hear(ctx context.Context) error {
 	return nil
 }
 
-// read makes news of what was written down in a span of time: of claims, and of activities if they are asked for. It may
-// come less far than that.
-func (a *attributor) read(ctx context.Context, since warehouse.Since, activities bool) (of newsOf, to time.Time, err error) {
+// read makes news of what was written down in a span of time: of claims, and of activities; of these all, or only those of
+// products that are spread, which may be another loader's. It may come less far than that.
+func (a *attributor) read(ctx context.Context, since warehouse.Since, all bool) (of newsOf, to time.Time, err error) {
 	of = newsOf{}
 	learnt, err := a.lookup.Learnt(ctx, since)
 	if err != nil {
@@ -149,32 +152,51 @@ func (a *attributor) read(ctx context.Context, since warehouse.Since, activities
 			n.from = append(n.from, ids...)
 		}
 	}
-	if !activities {
-		return of, learnt.To, nil
-	}
 	since.Until = learnt.To
-	to, err = a.recall(ctx, of, since)
+	to, err = a.recall(ctx, of, since, all)
 	return of, to, err
 }
 
-// recall takes activities for news that may not have been worked in.
-func (a *attributor) recall(ctx context.Context, of newsOf, since warehouse.Since) (to time.Time, err error) {
-	var workspaces []string
-	if since.Workspace != "" {
-		workspaces = []string{since.Workspace}
-	}
-	mine, err := a.products(ctx, workspaces)
+// recall takes activities for news that may not have been worked in. What all lanes know by now of a conversation that was
+// met before need not be told of it again, unless the news of that may have been lost.
+func (a *attributor) recall(ctx context.Context, of newsOf, since warehouse.Since, all bool) (to time.Time, err error) {
+	mine, err := a.watched(ctx, since.Workspace, all)
 	if err != nil || len(mine) == 0 {
 		return since.Until, err
 	}
-	activities, to, err := a.lookup.ActivitiesSince(ctx, mine, since.After, since.Until)
-	for _, activity := range activities {
-		of.meet(activity.Workspace, activity.Product, activity.Conversation)
-		if activity.UserID != (attribution.ID{}) {
-			of.act(activity.Workspace, warehouse.ProductUser{Product: activity.Product, User: activity.UserID}, activity.At)
-		}
+	activities, to, err := a.lookup.ActivitiesSince(ctx, mine, since)
+	if err != nil {
+		return to, err
 	}
-	return to, err
+	for i := range activities {
+		activity := &activities[i]
+		a.conversing.note(activity.Product) // before it is announced: the flights that begin from now on look back
+		if first := a.identities.MeetHeard(activity.Product, activity.Conversation); first || all {
+			of.meet(activity.Workspace, activity.Product, activity.Conversation)
+		}
+		of.hear(activity)
+	}
+	return to, nil
+}
+
+// watched are this loader's products whose activities are read: all, or those that are spread.
+func (a *attributor) watched(ctx context.Context, workspace string, all bool) (products []string, err error) {
+	if all {
+		var workspaces []string
+		if workspace != "" {
+			workspaces = []string{workspace}
+		}
+		return a.products(ctx, workspaces)
+	}
+	seen, err := a.lookup.Spread(ctx)
+	if err != nil || len(seen) == 0 {
+		return nil, err
+	}
+	s, err := a.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.products(seen), nil
 }
 
 // readBack works in what a workspace's desk could not keep: all that was written down since then, some at a time. By now

@@ -25,7 +25,21 @@ func (n newsOf) meet(workspace, product, conversation string) {
 }
 
 func (n newsOf) act(workspace string, u warehouse.ProductUser, at int64) {
-	n.of(workspace).stretch(u, span{at, at + attribution.LookBack.Milliseconds()})
+	of := n.of(workspace)
+	of.active = stretched(of.active, u, spanFrom(at))
+}
+
+// hear notes an activity that was written by another loader, or may have been worked in by half: whose it is, and if it was
+// revised, that it has been somebody else's.
+func (n newsOf) hear(a *warehouse.StoredActivity) {
+	if warehouse.Revised(a.Version) {
+		of := n.of(a.Workspace)
+		c := warehouse.ConversationOf{Product: a.Product, ID: attribution.ConversationID([]byte(a.Product), []byte(a.Conversation))}
+		of.followed = stretched(of.followed, c, spanFrom(a.At))
+	}
+	if a.UserID != (attribution.ID{}) {
+		n.act(a.Workspace, warehouse.ProductUser{Product: a.Product, User: a.UserID}, a.At)
+	}
 }
 
 // takePeople takes out what is known of people.
@@ -52,18 +66,23 @@ func (n newsOf) together() *news {
 // news is what may make stored rows be about somebody else.
 type news struct {
 	moved         []moved
-	from          []attribution.ID               // who held an address before
-	conversations []warehouse.ConversationName   // that have become known
-	active        map[warehouse.ProductUser]span // of users who have been active
+	from          []attribution.ID                  // who held an address before
+	conversations []warehouse.ConversationName      // that have become known
+	active        map[warehouse.ProductUser]span    // of users who have been active
+	followed      map[warehouse.ConversationOf]span // of conversations whose activities may be another user's than they were
 }
 
 // moved is a pair of an external id and an address, either may be "", that is somebody else by now.
 type moved struct{ workspace, externalID, email string }
 
 // span is a time in which events may follow from an activity, in Unix milliseconds.
-type span = [2]int64
+type span = warehouse.Span
 
-func (n *news) len() int { return len(n.moved) + len(n.from) + len(n.conversations) + len(n.active) }
+func spanFrom(at int64) span { return span{at, at + attribution.LookBack.Milliseconds()} }
+
+func (n *news) len() int {
+	return len(n.moved) + len(n.from) + len(n.conversations) + len(n.active) + len(n.followed)
+}
 
 func (n *news) empty() bool { return n.len() == 0 }
 
@@ -74,14 +93,16 @@ func (n *news) move(c *attribution.Claim, from attribution.ID) {
 	}
 }
 
-func (n *news) stretch(u warehouse.ProductUser, s span) {
-	if n.active == nil {
-		n.active = map[warehouse.ProductUser]span{}
+// stretched is the spans with another.
+func stretched[K comparable](spans map[K]span, of K, s span) map[K]span {
+	if spans == nil {
+		spans = map[K]span{}
 	}
-	if known, ok := n.active[u]; ok {
+	if known, ok := spans[of]; ok {
 		s = span{min(s[0], known[0]), max(s[1], known[1])}
 	}
-	n.active[u] = s
+	spans[of] = s
+	return spans
 }
 
 func (n *news) add(o *news) {
@@ -89,6 +110,9 @@ func (n *news) add(o *news) {
 	n.from = append(n.from, o.from...)
 	n.conversations = append(n.conversations, o.conversations...)
 	for u, s := range o.active {
-		n.stretch(u, s)
+		n.active = stretched(n.active, u, s)
+	}
+	for c, s := range o.followed {
+		n.followed = stretched(n.followed, c, s)
 	}
 }

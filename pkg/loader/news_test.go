@@ -20,7 +20,7 @@ import (
 func (w *world) still(t *testing.T) *running {
 	r := w.prepare(t)
 	products := warehouse.NewProducts()
-	products.Append([]byte("w"), []byte("p"))
+	products.Append([]byte("w"), []byte("p"), 0)
 	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
 	r.setMembership(trusted{}, nil)
 	return r
@@ -62,14 +62,18 @@ func (a *attributor) workOff(ctx context.Context) error {
 
 // board takes messages as far as learning from them.
 func (w *world) board(t *testing.T, r *running, messages ...said) *boarding {
-	f := newEvents(w.ingest(0), r.metrics.countMalformed)
+	return w.boardIn(t, r, 0, messages...)
+}
+
+func (w *world) boardIn(t *testing.T, r *running, partition int32, messages ...said) *boarding {
+	f := newEvents(w.ingest(partition), r.metrics.countMalformed)
 	for i := range messages {
 		m := &messages[i]
 		_, err := f.add(&stream.Entry{Kind: []byte(m.kind), Workspace: []byte(m.workspace), Product: []byte(m.product), Connection: []byte("c"), Provider: []byte("api"),
 			ReceivedAt: noon.Add(time.Hour).UnixMicro() + int64(i), Offset: int64(i), Value: m.message(t)})
 		require.NoError(t, err)
 	}
-	b := &boarding{lane: r.lanes[w.ingest(0)], a: r.attributor, events: f, flight: r.attributor.identities.Begin(), news: newsOf{}}
+	b := &boarding{lane: r.lanes[w.ingest(partition)], a: r.attributor, events: f, flight: r.attributor.identities.Begin(), news: newsOf{}}
 	b.board()
 	require.NoError(t, b.lookUp(t.Context()))
 	b.learn()
@@ -240,7 +244,7 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	}
 	time.AfterFunc(warehouse.Settling/2+time.Second, func() { close(release) })
 	products := warehouse.NewProducts()
-	products.Append([]byte("v"), []byte("q"))
+	products.Append([]byte("v"), []byte("q"), 0)
 	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
 	reading.Wait()
 	require.Equal(t, "1", w.db.Exec(t, "SELECT count() FROM products WHERE workspace_id = 'v'"), "and %s before", before)

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// mayRevise makes sure that rows of the products are still this loader's to revise, and says for how long it counts. A
+// mayRevise makes sure that rows which came from partitions of products are still this loader's to revise, and says for how long it counts. A
 // loader that has lost a partition may not know it yet, and was about to write what it found out when it knew less than
 // the next owner does:
 //
@@ -19,13 +20,21 @@ import (
 //  3. the revision begins before the lease has run out, or never;
 //  4. the next owner goes back for all that this one may not have known, after the lease and what began under it have
 //     ended (see attributor.leased).
-func (a *attributor) mayRevise(ctx context.Context, n int, product func(int) string) (lease warehouse.Lease, err error) {
+func (a *attributor) mayRevise(ctx context.Context, n int, from func(int) warehouse.Seen) (lease warehouse.Lease, err error) {
 	if lease, err = a.lookup.Lease(ctx); err != nil {
 		return lease, err
 	}
-	partitions, err := a.partitionsOf(ctx, n, product)
+	s, err := a.share(ctx)
 	if err != nil {
 		return lease, err
+	}
+	var partitions []stream.Partition
+	met := map[warehouse.Seen]bool{}
+	for i := range n {
+		if seen := from(i); !met[seen] {
+			met[seen] = true
+			partitions = append(partitions, s.partition(seen))
+		}
 	}
 	member, fail := a.service.membership()
 	if member == nil {
@@ -43,56 +52,66 @@ func (a *attributor) mayRevise(ctx context.Context, n int, product func(int) str
 
 var errNoMember = errors.New("this loader has not joined the group yet")
 
-// partitionsOf are those that the products' messages are in.
-func (a *attributor) partitionsOf(ctx context.Context, n int, product func(int) string) (list []stream.Partition, err error) {
-	partition, err := a.partitioner(ctx)
-	if err != nil {
-		return nil, err
-	}
-	met := map[string]bool{}
-	for i := range n {
-		if p := product(i); !met[p] {
-			met[p] = true
-			list = append(list, partition(p))
-		}
-	}
-	return list, nil
+// share is what is this loader's: the rows that came from its partitions, whichever product they are of. Its own blocks are
+// the only ones that bring new ones, so it knows which have landed; and a product's partitions may be several loaders'.
+type share struct {
+	topic string
+	of    int32 // partitions of the topic
+	owned map[int32]bool
 }
 
-// partitioner tells the partition of a product.
-func (a *attributor) partitioner(ctx context.Context) (func(product string) stream.Partition, error) {
+func (a *attributor) share(ctx context.Context) (*share, error) {
 	of, err := a.service.deps.Stream.IngestPartitions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	topic := a.service.deps.Stream.Topics().Ingest
-	return func(product string) stream.Partition {
-		return stream.Partition{Topic: topic, ID: stream.PartitionOf(product, of)}
-	}, nil
+	s := &share{topic: a.service.deps.Stream.Topics().Ingest, of: of, owned: map[int32]bool{}}
+	for _, id := range a.service.ingestPartitions() {
+		s.owned[id] = true
+	}
+	return s, nil
 }
 
-// products are those of workspaces, or of all, whose partitions are this loader's.
+// partition is whose owner revises a row: the one that it came from, or its product's own if that is not known. Every row
+// has one, also after the topic was made anew with fewer.
+func (s *share) partition(seen warehouse.Seen) stream.Partition {
+	id := seen.Partition % s.of
+	if seen.Partition < 0 {
+		id = stream.PartitionOf(seen.Product, s.of)
+	}
+	return stream.Partition{Topic: s.topic, ID: id}
+}
+
+func (s *share) has(seen warehouse.Seen) bool { return s.owned[s.partition(seen).ID] }
+
+// partitions say so to ClickHouse; with all of them, nothing has to be said.
+func (s *share) partitions() warehouse.Partitions {
+	if len(s.owned) == int(s.of) {
+		return warehouse.Partitions{}
+	}
+	return warehouse.Partitions{IDs: slices.Sorted(maps.Keys(s.owned)), Of: s.of}
+}
+
+// products are those of which there may be rows that are this loader's.
+func (s *share) products(all []warehouse.Seen) (names []string) {
+	for _, seen := range all {
+		if s.has(seen) {
+			names = append(names, seen.Product)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// products are those of workspaces, or of all, of which there may be rows that are this loader's.
 func (a *attributor) products(ctx context.Context, workspaces []string) ([]string, error) {
 	all, err := a.lookup.Products(ctx, workspaces)
 	if err != nil {
 		return nil, err
 	}
-	var list []string
-	for _, some := range all {
-		list = append(list, some...)
-	}
-	return a.ours(ctx, list)
-}
-
-// ours are the products whose partitions are this loader's.
-func (a *attributor) ours(ctx context.Context, products []string) ([]string, error) {
-	partition, err := a.partitioner(ctx)
+	s, err := a.share(ctx)
 	if err != nil {
 		return nil, err
 	}
-	owned := map[int32]bool{}
-	for _, id := range a.service.ingestPartitions() {
-		owned[id] = true
-	}
-	return slices.DeleteFunc(products, func(p string) bool { return !owned[partition(p).ID] }), nil
+	return s.products(all), nil
 }

@@ -2,24 +2,28 @@ package loader
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// products are those a lane has seen. The lane is the only one that writes their activities, so what it knows
-// of them stays true as long as it is theirs. The goroutine that sends uses it.
+// products are those a lane has seen. The goroutine that sends uses it.
 type products struct {
-	seen    map[string]*product
-	last    *product // runs of one product are common
-	unasked []string
+	conversing *conversing
+	seen       map[string]*product
+	last       *product // runs of one product are common
+	unasked    []string
 }
 
 type product struct {
 	workspace, name string
-	active          bool // whether it has conversations at all
+	active          *atomic.Bool // whether it has conversations at all; the same for all lanes
 }
 
-func newProducts() products { return products{seen: map[string]*product{}} }
+func newProducts(a *attributor) products {
+	return products{conversing: &a.conversing, seen: map[string]*product{}}
+}
 
 // see tells whether the product has been seen before.
 func (p *products) see(workspace, name []byte) bool {
@@ -30,13 +34,13 @@ func (p *products) see(workspace, name []byte) bool {
 	if p.last != nil && p.last.workspace == string(workspace) {
 		return true
 	}
-	p.last = &product{workspace: string(workspace), name: string(name)}
+	p.last = &product{workspace: string(workspace), name: string(name), active: p.conversing.of(string(name))}
 	p.seen[p.last.name] = p.last
 	p.unasked = append(p.unasked, p.last.name)
 	return false
 }
 
-// askForActivity finds out about the products that are new.
+// askForActivity finds out about the products that are new to the lane: others may have written their activities.
 func (p *products) askForActivity(ctx context.Context, lookup *warehouse.Lookup) error {
 	if len(p.unasked) == 0 {
 		return nil
@@ -46,7 +50,7 @@ func (p *products) askForActivity(ctx context.Context, lookup *warehouse.Lookup)
 		return err
 	}
 	for _, name := range some {
-		p.seen[name].active = true
+		p.seen[name].active.Store(true)
 	}
 	p.unasked = nil
 	return nil
@@ -57,8 +61,31 @@ func (p *products) active(name []byte) bool {
 	if p.last == nil || p.last.name != string(name) {
 		p.last = p.seen[string(name)]
 	}
-	return p.last.active
+	return p.last.active.Load()
 }
 
-// activate notes that a product has had an activity.
-func (p *products) activate(name []byte) { p.seen[string(name)].active = true }
+// activate notes that a product has an activity.
+func (p *products) activate(name []byte) { p.seen[string(name)].active.Store(true) }
+
+// conversing are the products that lanes have seen, and whether they have conversations. One lane learns so of itself and
+// of the other lanes' activities at once, and of other loaders' when this one hears of them: before that is announced, so
+// that a flight which did not look back is one that the announced news is worked in after.
+type conversing struct {
+	mu  sync.Mutex
+	all map[string]*atomic.Bool
+}
+
+func (c *conversing) of(product string) *atomic.Bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = map[string]*atomic.Bool{}
+	}
+	if c.all[product] == nil {
+		c.all[product] = &atomic.Bool{}
+	}
+	return c.all[product]
+}
+
+// note notes that a product has an activity.
+func (c *conversing) note(product string) { c.of(product).Store(true) }

@@ -13,18 +13,26 @@ import (
 // conversations, and then, when all blocks that may not know the news have landed, events. What follows from activities
 // is added to the news.
 func (a *attributor) workIn(ctx context.Context, of newsOf) error {
-	affected, err := a.affected(ctx, of.together())
+	s, err := a.share(ctx)
+	if err != nil || len(s.owned) == 0 {
+		return err // the partitions may have gone since
+	}
+	affected, err := a.affected(ctx, s, of.together())
 	if err != nil || len(affected.Products) == 0 {
 		return err
 	}
 	if err := a.identities.Await(ctx); err != nil { // activities in the air have a user who may be another by now
 		return err
 	}
-	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error { return a.reviseActivities(ctx, list, of) })
+	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error {
+		list = slices.DeleteFunc(list, func(row warehouse.StoredActivity) bool { return !s.has(row.Seen()) })
+		return a.reviseActivities(ctx, list, of)
+	})
 	if err != nil {
 		return err
 	}
-	affected.Active = of.together().active
+	all := of.together()
+	affected.Active, affected.Followed = all.active, all.followed
 	if err := a.identities.Await(ctx); err != nil {
 		return err
 	}
@@ -32,8 +40,8 @@ func (a *attributor) workIn(ctx context.Context, of newsOf) error {
 }
 
 // affected turns news into questions.
-func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected, error) {
-	w := warehouse.Affected{Users: n.from, Conversations: n.conversations}
+func (a *attributor) affected(ctx context.Context, s *share, n *news) (warehouse.Affected, error) {
+	w := warehouse.Affected{Partitions: s.partitions(), Users: n.from, Conversations: n.conversations}
 	products := map[string]bool{}
 	workspaces := map[string]bool{}
 	for _, m := range n.moved {
@@ -49,22 +57,25 @@ func (a *attributor) affected(ctx context.Context, n *news) (warehouse.Affected,
 		return w, err
 	}
 	if len(workspaces) > 0 {
-		mine, err := a.products(ctx, slices.Collect(maps.Keys(workspaces)))
+		seen, err := a.lookup.Products(ctx, slices.Collect(maps.Keys(workspaces)))
 		if err != nil {
 			return w, err
 		}
-		for _, p := range mine {
+		for _, p := range s.products(seen) {
 			products[p] = true
 		}
 	}
 	for u := range n.active {
 		products[u.Product] = true
 	}
+	for c := range n.followed {
+		products[c.Product] = true
+	}
 	for _, c := range n.conversations {
 		products[c.Product] = true
 	}
-	w.Products, err = a.ours(ctx, slices.Collect(maps.Keys(products))) // a partition may have gone since
-	return w, err
+	w.Products = slices.Collect(maps.Keys(products))
+	return w, nil
 }
 
 // expected finds whom the external ids, or the addresses, in news stand for by now.
@@ -143,12 +154,12 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.mayRevise(ctx, len(changed), func(i int) string { return changed[i].Product })
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.Seen { return changed[i].Seen() })
 	if err != nil {
 		return err
 	}
 	a.service.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
-	return a.lookup.ReviseActivities(ctx, changed, lease)
+	return a.lookup.ReviseActivities(ctx, changed, lease, a.writer)
 }
 
 func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
@@ -171,7 +182,7 @@ func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) 
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.mayRevise(ctx, len(changed), func(i int) string { return changed[i].Product })
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.Seen { return changed[i].Seen() })
 	if err != nil {
 		return err
 	}

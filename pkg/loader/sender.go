@@ -119,7 +119,7 @@ func (l *lane) bury(c *chunk) error {
 			out := l.service.producer.Begin(len(dead), nil)
 			for i := range dead {
 				d := &dead[i]
-				letter := stream.Letter{Of: d.of, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", l.Partition, d.offset), Replayed: d.replayed}
+				letter := stream.Letter{Of: d.of, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", l.Partition, d.offset), Replayed: d.replayed, Spread: d.spread}
 				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, &letter)
 			}
 			return out.Send(ctx)

@@ -85,7 +85,7 @@ func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
 	w.claims(t, "1 MINUTE", claimedAt("u1", 10))
 	old.forLong(t, time.Now().Add(-time.Hour))
 	require.NoError(t, old.attributor.hear(t.Context()))
-	arrive := w.revising(t)
+	arrive := w.revising(t, "")
 
 	next.assign(t, w.ingest(0))
 	next.passes(t, warehouse.Settling+pollInterval)
@@ -112,8 +112,8 @@ func (r *running) passes(t *testing.T, d time.Duration) {
 }
 
 // revising makes ClickHouse take a revision for under way until it arrives.
-func (w *world) revising(t *testing.T) (arrive func()) {
-	id, ended := "millrace-revision-"+w.db.Name, make(chan struct{})
+func (w *world) revising(t *testing.T, what string) (arrive func()) {
+	id, ended := "millrace-revision-"+what+w.db.Name, make(chan struct{})
 	go func() {
 		defer close(ended)
 		slow := "SELECT sleepEachRow(1) FROM numbers(300) SETTINGS max_block_size = 1"

@@ -5,7 +5,7 @@ import "github.com/millrace/millrace/pkg/payload"
 // Activity says that something happened in a conversation, and whose it is if that is known.
 type Activity struct{ Subject }
 
-// Take is for payload.Element, like Whole and Judge.
+// Take is for payload.Element, like those below.
 func (a *Activity) Take(name, value []byte) { set(a.field(name), value) }
 
 func (a *Activity) field(name []byte) *[]byte {
@@ -26,6 +26,9 @@ func (a *Activity) field(name []byte) *[]byte {
 
 // Whole tells that an object with a "batch" that names a conversation is about that conversation.
 func (a *Activity) Whole() bool { return a.ExternalConversationID != nil }
+
+// Whose is the user, else the conversation.
+func (a *Activity) Whose() []byte { return a.whose(a.ExternalConversationID) }
 
 // Judge decides on an activity from its fields.
 func (a *Activity) Judge(size int, limits *payload.Limits) *payload.Reason {

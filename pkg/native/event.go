@@ -18,7 +18,7 @@ type Event struct {
 	userHints, organizationHints []byte
 }
 
-// Reset is for payload.Element, like the four methods below.
+// Reset is for payload.Element, like the methods below.
 func (e *Event) Reset() { *e = Event{Subject: Subject{text: e.text[:0]}} }
 
 // Take notes a member. Names that are not known are passed over.
@@ -26,6 +26,9 @@ func (e *Event) Take(name, value []byte) { set(e.field(name), value) }
 
 // ID is the insertId.
 func (e *Event) ID() []byte { return e.InsertID }
+
+// Whose is the user, else the insertId.
+func (e *Event) Whose() []byte { return e.whose(e.InsertID) }
 
 func (e *Event) field(name []byte) *[]byte {
 	switch string(name) {

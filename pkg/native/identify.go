@@ -5,7 +5,7 @@ import "github.com/millrace/millrace/pkg/payload"
 // Identify says who a user is.
 type Identify struct{ Subject }
 
-// Take is for payload.Element, like Whole and Judge.
+// Take is for payload.Element, like those below.
 func (i *Identify) Take(name, value []byte) { set(i.field(name), value) }
 
 func (i *Identify) field(name []byte) *[]byte {
@@ -30,6 +30,9 @@ func (i *Identify) field(name []byte) *[]byte {
 
 // Whole tells that an object with a "batch" that names a user is about that user.
 func (i *Identify) Whole() bool { return i.ExternalUserID != nil || i.Email != nil }
+
+// Whose is the user.
+func (i *Identify) Whose() []byte { return i.whose(nil) }
 
 // Judge decides on an identify call from its fields.
 func (i *Identify) Judge(size int, limits *payload.Limits) *payload.Reason {

@@ -32,6 +32,30 @@ func (s *Subject) Reset() { *s = Subject{text: s.text[:0]} }
 // ID is nil: saying something once more changes nothing, so no two messages have to be told to be one.
 func (s *Subject) ID() []byte { return nil }
 
+// whose is the external id, else the address; else another name of the message. The message has been checked.
+func (s *Subject) whose(other []byte) []byte {
+	switch {
+	case s.ExternalUserID != nil:
+		return s.plain(s.ExternalUserID)
+	case s.Email != nil:
+		return s.lower(bytes.TrimSpace(s.plain(s.Email)))
+	case other != nil:
+		return s.plain(other)
+	}
+	return nil
+}
+
+// lower is a text in lower case as far as ASCII goes, like what plain says.
+func (s *Subject) lower(text []byte) []byte {
+	s.text = append(s.text[:0], text...)
+	for i, c := range s.text {
+		if 'A' <= c && c <= 'Z' {
+			s.text[i] = c | 0x20
+		}
+	}
+	return s.text
+}
+
 // set notes a member in its field. Those without one are passed over.
 func set(field *[]byte, value []byte) {
 	if rawjson.KindOf(value) == rawjson.Null {

@@ -177,3 +177,39 @@ func TestOthersAllocateNothing(t *testing.T) {
 		}))
 	}
 }
+
+// One user's messages have one subject, be they of one kind or another.
+func TestSubjects(t *testing.T) {
+	subject := func(format *payload.Format, message string) uint32 {
+		p := payload.New(format)
+		p.Subjects = true
+		require.NoError(t, p.Parse([]byte(message), payload.DefaultLimits))
+		require.Equal(t, 1, p.Accepted)
+		return p.Messages[0].Subject
+	}
+	ada := subject(&IdentifyFormat, `{"externalUserId":"ada","email":"a@x.io"}`)
+	address := subject(&IdentifyFormat, `{"email":" A@x.IO "}`)
+	require.NotEqual(t, ada, address)
+	require.Equal(t, ada, subject(&ActivityFormat, `{"externalConversationId":"c","externalUserId":"\u0061da"}`))
+	require.Equal(t, address, subject(&ActivityFormat, `{"externalConversationId":"c","email":"a@x.io"}`))
+	require.Equal(t, ada, subject(&EventFormat, `{"eventType":"E","externalUserId":"ada","insertId":"i"}`))
+	require.Equal(t, address, subject(&EventFormat, `{"eventType":"E","userHints":{"email":"a\u0040x.io"},"insertId":"i"}`))
+	require.Equal(t, subject(&EventFormat, `{"eventType":"E","insertId":"i"}`), subject(&EventFormat, `{"eventType":"E","insertId":"i","eventAt":5}`))
+	require.Equal(t, subject(&ActivityFormat, `{"externalConversationId":"c"}`), subject(&ActivityFormat, `{"externalConversationId":"c","timestamp":5}`))
+	require.NotEqual(t, subject(&EventFormat, `{"eventType":"E"}`), subject(&EventFormat, `{"eventType":"F"}`))
+}
+
+func TestSubjectsAllocateNothing(t *testing.T) {
+	for format, message := range map[*payload.Format]string{
+		&IdentifyFormat: `{"email":"Ada@Example.com"}`, &ActivityFormat: `{"externalConversationId":"c","email":"a\u0040x.io"}`, &EventFormat: `{"eventType":"E","externalUserId":"\u0061da"}`,
+	} {
+		p := payload.New(format)
+		p.Subjects = true
+		body := []byte(message)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			if p.Parse(body, payload.DefaultLimits) != nil {
+				t.Fatal("not accepted")
+			}
+		}), message)
+	}
+}

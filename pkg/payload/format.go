@@ -24,6 +24,9 @@ type Element interface {
 	Judge(size int, limits *Limits) *Reason
 	// ID is what makes two of them one, as it is written; nil if it has none.
 	ID() []byte
+	// Whose says whom the element is about, or else which it is; nil if it does not say. It is good until the next
+	// call, and asked for where the element is accepted.
+	Whose() []byte
 }
 
 // Message is one element of a payload.
@@ -31,6 +34,10 @@ type Message struct {
 	Raw    []byte  // the element's own bytes, aliasing the body
 	Reason *Reason // why it is not accepted; Accepted if it is
 	Repeat bool    // accepted, but an earlier one of the payload has its id and counts
+
+	// Subject is a checksum (CRC-32) of whose it is: one user's messages have the same. Only if Payload.Subjects, and it
+	// is accepted.
+	Subject uint32
 
 	id []byte // as it is written; nil if it has none
 }

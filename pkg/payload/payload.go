@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"hash/crc32"
 	"unicode/utf8"
 
 	"github.com/millrace/millrace/pkg/rawjson"
@@ -24,6 +25,8 @@ type Payload struct {
 	Context  []byte    // the object beside "batch", nil if there is none; aliases the body
 
 	Accepted, Ignored, Invalid int // how many messages of each verdict
+
+	Subjects bool // set before Parse: messages have their Subject
 
 	repeats  repeats
 	format   *Format
@@ -154,9 +157,25 @@ func (p *Payload) elements() {
 // judge adds an object. What is no JSON, and so may be half an object, is refused whole later.
 func (p *Payload) judge(e Element, raw []byte) {
 	if p.scanner.Err() == nil {
-		p.add(raw, e.Judge(len(raw), &p.limits))
+		reason := e.Judge(len(raw), &p.limits)
+		p.add(raw, reason)
 		p.identify(e.ID())
+		if p.Subjects && reason == Accepted {
+			p.attribute(e, raw)
+		}
 	}
+}
+
+// attribute notes whose the message is that was added last. One that says nothing of that stands for itself.
+func (p *Payload) attribute(e Element, raw []byte) {
+	if p.received > p.limits.Messages {
+		return
+	}
+	whose := e.Whose()
+	if whose == nil {
+		whose = raw
+	}
+	p.Messages[len(p.Messages)-1].Subject = crc32.ChecksumIEEE(whose)
 }
 
 // identify notes the id of the element that was added last. One that is no text and no number is none.

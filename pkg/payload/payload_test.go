@@ -223,29 +223,35 @@ func batchOf(n int) []byte {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	p := payload.New(&segment.Format)
-	body := batchOf(100)
-	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
-			t.Fatal("not accepted")
-		}
-	}))
+	for _, subjects := range []bool{false, true} {
+		p := payload.New(&segment.Format)
+		p.Subjects = subjects
+		body := batchOf(100)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
+				t.Fatal("not accepted")
+			}
+		}))
+	}
 }
 
 // BenchmarkParse compares with go-json doing less: no check of UTF-8 or depth, and names matched
 // whatever their case.
 func BenchmarkParse(b *testing.B) {
 	body := batchOf(100)
-	b.Run("segment", func(b *testing.B) {
-		p := payload.New(&segment.Format)
-		b.SetBytes(int64(len(body)))
-		b.ReportAllocs()
-		for b.Loop() {
-			if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
-				b.Fatal("not accepted")
+	for name, subjects := range map[string]bool{"segment": false, "segment, with subjects": true} {
+		b.Run(name, func(b *testing.B) {
+			p := payload.New(&segment.Format)
+			p.Subjects = subjects
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
+					b.Fatal("not accepted")
+				}
 			}
-		}
-	})
+		})
+	}
 	b.Run("go-json", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()

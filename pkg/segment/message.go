@@ -25,10 +25,14 @@ var (
 )
 
 // fields of a message that decide its verdict, as raw JSON; the last of duplicates counts.
-type fields struct{ kind, event, properties, id []byte }
+type fields struct {
+	kind, event, properties, id []byte
+	userID, anonymousID         []byte
+	text                        []byte // memory for texts with escapes
+}
 
 // Reset is for payload.Element, like the methods below.
-func (f *fields) Reset() { *f = fields{} }
+func (f *fields) Reset() { *f = fields{text: f.text} }
 
 // Take notes a member.
 func (f *fields) Take(name, value []byte) {
@@ -41,6 +45,10 @@ func (f *fields) Take(name, value []byte) {
 		f.properties = value
 	case "messageId":
 		f.id = value
+	case "userId":
+		f.userID = value
+	case "anonymousId":
+		f.anonymousID = value
 	}
 }
 
@@ -61,6 +69,32 @@ func (f *fields) Whole() bool {
 
 // ID is the messageId.
 func (f *fields) ID() []byte { return f.id }
+
+// Whose is the userId, else the anonymousId, as mapping has it; else the messageId. An address is not looked for: who
+// sends one names an id as well.
+func (f *fields) Whose() []byte {
+	for _, value := range [...][]byte{f.userID, f.anonymousID, f.id} {
+		if name := f.name(value); len(name) > 0 {
+			return name
+		}
+	}
+	return nil
+}
+
+// name is what a string says, or a number's text; nil for other values.
+func (f *fields) name(value []byte) []byte {
+	switch rawjson.KindOf(value) {
+	case rawjson.Number:
+		return value
+	case rawjson.String:
+		if inside := value[1 : len(value)-1]; bytes.IndexByte(inside, '\\') < 0 {
+			return inside
+		}
+		f.text = rawjson.AppendUnquoted(f.text[:0], value)
+		return f.text
+	}
+	return nil
+}
 
 // Judge decides on a message from its fields.
 func (f *fields) Judge(size int, limits *payload.Limits) *payload.Reason {

@@ -64,3 +64,30 @@ func TestVerdicts(t *testing.T) {
 		require.Equal(t, message, string(p.Messages[1].Raw))
 	}
 }
+
+// One user's messages have one subject, however it is written; without a user each message has its own, by its id or else
+// its bytes, so that a resend has it too.
+func TestSubjects(t *testing.T) {
+	seen := map[uint32]bool{}
+	for _, same := range [][]string{
+		{`"userId":"ada"`, `"userId":"\u0061da"`, `"anonymousId":"b","userId":"ada"`, `"userId":"b","userId":"ada"`, `"userId":null,"anonymousId":"ada"`, `"userId":"","anonymousId":"ada"`, `"userId":"ada","messageId":"m"`},
+		{`"userId":12`, `"userId":"12"`, `"userId":{},"anonymousId":12`, `"anonymousId":"12","timestamp":"2026-05-18T12:00:00Z"`},
+		{`"messageId":"m"`, `"messageId":"m","userId":null`, `"userId":[],"messageId":"m","timestamp":"2026-05-18T12:00:00Z"`},
+		{`"x":1`, `"x":1`},
+		{`"x":2`},
+	} {
+		first := subject(t, same[0])
+		for _, members := range same {
+			require.Equal(t, first, subject(t, members), members)
+		}
+		require.NotContains(t, seen, first)
+		seen[first] = true
+	}
+}
+
+func subject(t *testing.T, members string) uint32 {
+	p := payload.New(&Format)
+	p.Subjects = true
+	require.NoError(t, p.Parse([]byte(`{"batch":[{"type":"track","event":"E",`+members+`}]}`), payload.DefaultLimits))
+	return p.Messages[0].Subject
+}

@@ -6,6 +6,7 @@
 //	topics.go    the three topics: their names and settings, created or checked at start
 //	client.go    configuration, and the client options that all parts share
 //	record.go    what stands in a record: key, value, headers
+//	spread.go    which partition a record goes to
 //	producer.go  a request's records, written together and waited for
 //	compress.go  and compressed
 //	wait.go      how they are waited for

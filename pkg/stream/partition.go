@@ -19,8 +19,9 @@ func (c *Client) IngestPartitions(ctx context.Context) (int32, error) {
 	return int32(len(details[c.topics.Ingest].Partitions)), nil
 }
 
-// PartitionOf is where a product's messages are, by Kafka's default partitioning.
+// PartitionOf is a product's own partition, by Kafka's default partitioning: where its messages are, or the first of
+// those that they are spread over.
 func PartitionOf(product string, partitions int32) int32 {
-	keyed := kgo.StickyKeyPartitioner(nil).ForTopic("")
+	keyed := newPartitioner().ForTopic("")
 	return int32(keyed.Partition(&kgo.Record{Key: []byte(product)}, int(partitions)))
 }

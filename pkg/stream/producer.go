@@ -72,6 +72,7 @@ func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer,
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.MaxBufferedBytes(config.MaxBufferedSize),
 		compression(config.Compression),
+		kgo.RecordPartitioner(newPartitioner()),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
 			if topic == c.topics.DeadLetters {
 				return DeadLetterRecordBytes
@@ -126,7 +127,7 @@ func newOutgoing() *Outgoing {
 }
 
 // headersEach is the most headers a record of ours has.
-const headersEach = 11
+const headersEach = 12
 
 // Begin returns an empty set with room for n records. released is called once, when nothing refers to
 // the values any more; it must be quick. Each set must be sent or discarded.
@@ -162,6 +163,7 @@ type Letter struct {
 	Reason, Detail string
 	Origin         string // topic/partition/offset, if it was in the log before
 	Replayed       string // what it was a copy of there, if it was one
+	Spread         string // as it was there
 }
 
 // DeadLetter adds a message that cannot be what it was sent as. Nothing is copied.
@@ -175,6 +177,7 @@ func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context [
 	o.said(headerDetail, letter.Detail)
 	o.said(headerOrigin, letter.Origin)
 	o.said(headerReplayed, letter.Replayed)
+	o.said(headerSpread, letter.Spread)
 }
 
 // said adds a header if there is anything in it.

@@ -86,7 +86,8 @@ func TestFillingASetAllocatesNothing(t *testing.T) {
 		out := p.Begin(100, released)
 		for i := range 50 {
 			out.Message(KindEvent, &source, int64(i), value, value)
-			out.DeadLetter(&source, int64(i), value, value, &Letter{KindEvent, "reason", "detail", "origin", "copy"})
+			out.Spread(uint32(i), 8)
+			out.DeadLetter(&source, int64(i), value, value, &Letter{KindEvent, "reason", "detail", "origin", "copy", "spread"})
 		}
 		out.Discard()
 	}

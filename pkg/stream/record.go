@@ -34,6 +34,7 @@ const (
 	headerReceivedAt = "received_at" // Unix microseconds, big-endian; unlike for any two messages of a request
 
 	headerContext = "context" // the object beside the batch that the message came in
+	headerSpread  = "spread"  // one byte: how many partitions behind its key's own the record is, if any
 
 	headerOf     = "of" // of a dead letter: the kind that the message was sent as
 	headerReason = "reason"
@@ -55,6 +56,7 @@ type Entry struct {
 	Workspace, Product, Connection, Provider []byte
 	ReceivedAt                               int64 // Unix microseconds
 	Context                                  []byte
+	Spread                                   []byte // how far from its product's partition it is; nil if it is there
 	Value                                    []byte
 	Of, Reason, Detail, Origin               []byte // of dead letters
 	Replayed                                 []byte // what it is a copy of, or the dead letter of a copy; nil if it is none
@@ -82,6 +84,8 @@ func (e *Entry) decode(r *kgo.Record) {
 			}
 		case headerContext:
 			e.Context = h.Value
+		case headerSpread:
+			e.Spread = h.Value
 		case headerOf:
 			e.Of = h.Value
 		case headerReason:

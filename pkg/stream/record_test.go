@@ -16,7 +16,7 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	p := producerOf(t, c, nil)
 	out := p.Begin(3, nil)
 	out.Message(KindEvent, &source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
-	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &Letter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1"})
+	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &Letter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1", "\x00"})
 	out.Message(KindEvent, &Source{Product: "p"}, -1, []byte(`{}`), nil)
 	require.Equal(t, 3, out.Len())
 	require.NoError(t, out.Send(t.Context()))
@@ -38,7 +38,7 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	require.Equal(t, Entry{
 		Kind: []byte("dead_letter"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
 		ReceivedAt: 1779105600123457, Value: []byte(`no json`), Context: []byte(`{}`),
-		Of: []byte("identify"), Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"), Replayed: []byte("t/0/1"),
+		Of: []byte("identify"), Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"), Replayed: []byte("t/0/1"), Spread: []byte{0},
 	}, e)
 }
 

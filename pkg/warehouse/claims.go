@@ -100,6 +100,8 @@ type Activities struct {
 	userID                 *nullable[*fixed]
 	properties             *text
 	receivedAt, version    *fixed
+	partition, writer      *fixed
+	writerID               uint64
 }
 
 // Activity is one activity of a conversation.
@@ -110,15 +112,16 @@ type Activity struct {
 	Properties                                 []byte
 	ReceivedAt                                 int64 // Unix microseconds
 	Version                                    uint64
+	Partition                                  int32 // that it came from
 
 	ConversationID attribution.ID
 	UserID         attribution.ID
 	HasUser        bool
 }
 
-// NewActivities makes an empty block.
-func NewActivities() *Activities {
-	b := &Activities{block: block{table: "conversation_activity"}}
+// NewActivities makes an empty block. The writer is one loader, as long as it runs.
+func NewActivities(writer uint64) *Activities {
+	b := &Activities{block: block{table: "conversation_activity"}, writerID: writer}
 	b.workspace = b.addDictionary("workspace_id", false)
 	b.product = b.addDictionary("product_id", false)
 	b.externalConversationID = b.addText("external_conversation_id")
@@ -130,6 +133,8 @@ func NewActivities() *Activities {
 	b.properties = b.addText("properties")
 	b.receivedAt = b.addFixed("received_at", dateTime64, 8)
 	b.version = b.addFixed("version", "UInt64", 8)
+	b.partition = b.addFixed("kafka_partition", "Int32", 4)
+	b.writer = b.addFixed("writer", "UInt64", 8)
 	return b
 }
 
@@ -148,12 +153,15 @@ func (b *Activities) Append(a *Activity) {
 	b.properties.put(a.Properties)
 	b.receivedAt.put64(uint64(a.ReceivedAt / 1000))
 	b.version.put64(a.Version)
+	b.partition.put32(uint32(a.Partition))
+	b.writer.put64(b.writerID)
 }
 
 // Products is a block of the products table.
 type Products struct {
 	block
 	workspace, product *text
+	seenIn             *fixed
 }
 
 // NewProducts makes an empty block.
@@ -161,11 +169,13 @@ func NewProducts() *Products {
 	b := &Products{block: block{table: "products"}}
 	b.workspace = b.addText("workspace_id")
 	b.product = b.addText("product_id")
+	b.seenIn = b.addFixed("seen_in", "Int32", 4)
 	return b
 }
 
-// Append adds a product.
-func (b *Products) Append(workspace, product []byte) {
+// Append adds a product that has been seen in a partition.
+func (b *Products) Append(workspace, product []byte, partition int32) {
 	b.workspace.put(workspace)
 	b.product.put(product)
+	b.seenIn.put32(uint32(partition + 1))
 }

@@ -163,5 +163,8 @@ func Version(receivedAt int64) uint64 {
 	return latest - uint64(min(max(receivedAt-versionEpoch, 0), latest))
 }
 
+// Revised tells whether a row of that version has been revised since it was delivered.
+func Revised(version uint64) bool { return version>>versionBits > 0 }
+
 // Offset is where the message of a row stands in its partition.
 func (b *Events) Offset(row int) int64 { return b.offset.get64(row) }

@@ -61,26 +61,28 @@ func (l *Lookup) Learnt(ctx context.Context, since Since) (Learnt, error) {
 	return learnt, err
 }
 
-// ActivitiesSince reads the activities of products that were written after a time and until another, as Learnt does.
-func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, after, until time.Time) (activities []StoredActivity, to time.Time, err error) {
+// ActivitiesSince reads the activities of products that were written in a span, as Learnt does. They are rows as they
+// were written, also those that have been replaced since.
+func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, since Since) (activities []StoredActivity, to time.Time, err error) {
 	var wanted, workspace, product, conversation proto.ColStr
 	var at, written proto.ColInt64
+	var version proto.ColUInt64
 	var user proto.ColUUID
 	last := int64(0)
 	wanted.AppendArr(products)
-	query := fmt.Sprintf(`SELECT workspace_id AS workspace, product_id AS product, external_conversation_id, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %s) AS user, toUnixTimestamp64Micro(written_at) AS written
+	query := fmt.Sprintf(`SELECT workspace_id AS workspace, product_id AS product, external_conversation_id, version, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %[1]s) AS user, toUnixTimestamp64Micro(written_at) AS written
 		FROM conversation_activity WHERE product_id IN (SELECT product FROM wanted)
-		AND written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC')
-		ORDER BY written_at LIMIT %d WITH TIES`, noID, after.UnixMicro(), until.UnixMicro(), learntAtOnce)
+		AND written_at > fromUnixTimestamp64Micro(%[2]d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%[3]d, 'UTC')
+		AND (writer != %[4]d OR %[4]d = 0) ORDER BY written_at LIMIT %[5]d WITH TIES`, noID, since.After.UnixMicro(), since.Until.UnixMicro(), since.But, learntAtOnce)
 	err = l.read(ctx, "what has been active", query, []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}},
-		proto.Results{{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "at", Data: &at}, {Name: "user", Data: &user}, {Name: "written", Data: &written}}, func(rows int) error {
+		proto.Results{{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "version", Data: &version}, {Name: "at", Data: &at}, {Name: "user", Data: &user}, {Name: "written", Data: &written}}, func(rows int) error {
 			for row := range rows {
 				last = max(last, written.Row(row))
-				activities = append(activities, StoredActivity{Workspace: workspace.Row(row), Product: product.Row(row), Conversation: conversation.Row(row), At: at.Row(row), UserID: user.Row(row)})
+				activities = append(activities, StoredActivity{Workspace: workspace.Row(row), Product: product.Row(row), Conversation: conversation.Row(row), At: at.Row(row), Version: version.Row(row), UserID: user.Row(row)})
 			}
 			return nil
 		})
-	if to = until; len(activities) >= learntAtOnce {
+	if to = since.Until; len(activities) >= learntAtOnce {
 		to = time.UnixMicro(last).UTC()
 	}
 	return activities, to, err
@@ -101,29 +103,56 @@ func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (hol
 	return holders, err
 }
 
-// Settled is the time by ClickHouse's clock before which everything written is to be seen.
+// Settled is the time by ClickHouse's clock before which everything inserted is to be seen.
 func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
+	now, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
+	return now.Add(-Settling), err
+}
+
+// Calm is Settled, or earlier, so that activities revised before it are to be seen too: a revision takes as long as it
+// takes, and what it writes bears times from its beginning on.
+func (l *Lookup) Calm(ctx context.Context) (time.Time, error) {
+	now, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)), (SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM system.processes
+		WHERE startsWith(query_id, '%s')))`, activityRevisionPrefix))
+	return now.Add(-Settling), err
+}
+
+func (l *Lookup) time(ctx context.Context, of string) (now time.Time, err error) {
 	var column proto.ColInt64
-	var now time.Time
-	err := l.read(ctx, "the time", "SELECT toUnixTimestamp64Micro(now64(6)) AS now", nil, proto.Results{{Name: "now", Data: &column}}, func(rows int) error {
+	err = l.read(ctx, "the time", "SELECT toInt64(ifNull("+of+", toUnixTimestamp64Micro(now64(6)))) AS now", nil, proto.Results{{Name: "now", Data: &column}}, func(rows int) error {
 		if rows > 0 {
 			now = time.UnixMicro(column.Row(0)).UTC()
 		}
 		return nil
 	})
-	return now.Add(-Settling), err
+	return now, err
+}
+
+// Seen is a product and a partition in which messages of it have been, -1 if that was not written down.
+type Seen struct {
+	Product   string
+	Partition int32
 }
 
 // Products finds the products of workspaces; none stands for all.
-func (l *Lookup) Products(ctx context.Context, workspaces []string) (products map[string][]string, err error) {
-	var wanted, workspace, product proto.ColStr
+func (l *Lookup) Products(ctx context.Context, workspaces []string) ([]Seen, error) {
+	return l.products(ctx, "WHERE workspace_id IN (SELECT workspace FROM wanted) OR (SELECT count() FROM wanted) = 0", workspaces)
+}
+
+// Spread finds the products that have been in several partitions.
+func (l *Lookup) Spread(ctx context.Context) ([]Seen, error) {
+	return l.products(ctx, "WHERE product_id IN (SELECT product_id FROM products WHERE seen_in > 0 GROUP BY product_id HAVING uniqExact(seen_in) > 1)", nil)
+}
+
+func (l *Lookup) products(ctx context.Context, where string, workspaces []string) (products []Seen, err error) {
+	var wanted, product proto.ColStr
+	var seenIn proto.ColInt32
 	wanted.AppendArr(workspaces)
-	products = map[string][]string{}
-	err = l.read(ctx, "products", "SELECT DISTINCT workspace_id, product_id FROM products WHERE workspace_id IN (SELECT workspace FROM wanted) OR (SELECT count() FROM wanted) = 0",
+	err = l.read(ctx, "products", "SELECT DISTINCT product_id, seen_in FROM products "+where,
 		[]ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "workspace", Data: &wanted}}}},
-		proto.Results{{Name: "workspace_id", Data: &workspace}, {Name: "product_id", Data: &product}}, func(rows int) error {
+		proto.Results{{Name: "product_id", Data: &product}, {Name: "seen_in", Data: &seenIn}}, func(rows int) error {
 			for row := range rows {
-				products[workspace.Row(row)] = append(products[workspace.Row(row)], product.Row(row))
+				products = append(products, Seen{product.Row(row), seenIn.Row(row) - 1})
 			}
 			return nil
 		})

@@ -157,9 +157,12 @@ func activityOf(product, conversation, user string, at int64) *Activity {
 	return a
 }
 
+// testWriter is who writes activities.
+const testWriter = 42
+
 func writeActivities(t *testing.T, l *Lookup, list ...*Activity) {
 	t.Helper()
-	b := NewActivities()
+	b := NewActivities(testWriter)
 	for _, a := range list {
 		b.Append(a)
 	}
@@ -235,13 +238,20 @@ func TestActivitiesSince(t *testing.T) {
 	l := lookup(t, config)
 	writeActivities(t, l, activityOf("p", "c", "u", 1000), activityOf("p", "d", "", 1500), activityOf("q", "e", "u", 1000))
 	future := time.Now().Add(time.Hour)
-	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, time.Time{}, future)
+	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, Since{Until: future})
 	require.NoError(t, err)
-	require.ElementsMatch(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, UserID: userOf("p", "u").User}, {Workspace: "w", Product: "p", Conversation: "d", At: 1500}}, list)
-	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, future, future.Add(time.Hour))
+	version := Version(origin.ReceivedAt)
+	require.ElementsMatch(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: version, UserID: userOf("p", "u").User}, {Workspace: "w", Product: "p", Conversation: "d", At: 1500, Version: version}}, list)
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, Since{Until: future, But: testWriter})
 	require.NoError(t, err)
 	require.Empty(t, list)
-	list, _, err = l.ActivitiesSince(t.Context(), nil, time.Time{}, future)
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, Since{Until: future, But: testWriter + 1})
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, Since{After: future, Until: future.Add(time.Hour)})
+	require.NoError(t, err)
+	require.Empty(t, list)
+	list, _, err = l.ActivitiesSince(t.Context(), nil, Since{Until: future})
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
@@ -253,19 +263,22 @@ func TestProductsAndProgress(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, products)
 	b := NewProducts()
-	b.Append([]byte("w"), []byte("p"))
-	b.Append([]byte("w"), []byte("o'neil\x00"))
-	b.Append([]byte("v"), []byte("q"))
+	b.Append([]byte("w"), []byte("p"), 0)
+	b.Append([]byte("w"), []byte("o'neil\x00"), -1)
+	b.Append([]byte("w"), []byte("o'neil\x00"), 7)
+	b.Append([]byte("v"), []byte("q"), 7)
+	b.Append([]byte("v"), []byte("q"), 0)
 	require.NoError(t, l.Insert(t.Context(), b))
 	require.NoError(t, l.Insert(t.Context(), b), "once more")
-	for workspaces, want := range map[string]map[string][]string{"": {"w": {"p", "o'neil\x00"}, "v": {"q"}}, "v": {"v": {"q"}}, "x": {}, "x w": {"w": {"p", "o'neil\x00"}}} {
+	v, w := []Seen{{"q", 0}, {"q", 7}}, []Seen{{"p", 0}, {"o'neil\x00", -1}, {"o'neil\x00", 7}}
+	for workspaces, want := range map[string][]Seen{"": append(v, w...), "v": v, "x": nil, "x w": w} {
 		products, err := l.Products(t.Context(), strings.Fields(workspaces))
 		require.NoError(t, err)
-		require.Len(t, products, len(want))
-		for workspace := range want {
-			require.ElementsMatch(t, want[workspace], products[workspace])
-		}
+		require.ElementsMatch(t, want, products)
 	}
+	spread, err := l.Spread(t.Context())
+	require.NoError(t, err)
+	require.ElementsMatch(t, v, spread)
 	progress, err := l.Progress(t.Context(), "g")
 	require.NoError(t, err)
 	require.Empty(t, progress)
@@ -378,7 +391,10 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 	edge.EventAtSource = outcome.FromEdge
 	storeEvents(t, config, "t", eventOf("id", "o'neil\x00", "", "", 1000), eventOf("address", "", "ÄÖ@X.io", "", 1000), eventOf("conversation", "", "", "c'", 1000),
 		eventOf("nothing", "", "", "", 1000), eventOf("user", "z", "", "", 5000), edge)
-	u := userOf("p", "z")
+	u, talk := userOf("p", "z"), ConversationOf{"p", attribution.ConversationID([]byte("p"), []byte("c"))}
+	followed := eventOf("followed", "", "", "", 1000)
+	storeEvents(t, config, "followed", followed)
+	db.Exec(t, "INSERT INTO events SELECT * REPLACE ('"+talk.ID.String()+"' AS conversation_id, version + 1 AS version) FROM events WHERE insert_id = 'followed'")
 	db.Exec(t, "INSERT INTO events SELECT * REPLACE ('"+u.User.String()+"' AS user_id, version + 1 AS version) FROM events WHERE insert_id IN ('user', 'without a time')")
 
 	p := []string{"p"}
@@ -401,6 +417,11 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 		"a span behind":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5001, 9999}}}, nil},
 		"a span that is no day":          {Affected{Products: p, Active: map[ProductUser][2]int64{u: {math.MinInt64, math.MaxInt64}}}, []string{"user", "without a time"}},
 		"nobody's span":                  {Affected{Products: p, Active: map[ProductUser][2]int64{{"p", attribution.UserID([]byte("w"), []byte("x"))}: {0, 9999}}}, nil},
+		"of another partition":           {Affected{Products: p, Partitions: Partitions{[]int32{0, 2}, 5}, Users: []attribution.ID{u.User}}, nil},
+		"of the partition":               {Affected{Products: p, Partitions: Partitions{[]int32{1, 3}, 5}, Users: []attribution.ID{u.User}}, []string{"user", "without a time"}},
+		"of a topic that had more":       {Affected{Products: p, Partitions: Partitions{[]int32{1}, 2}, Users: []attribution.ID{u.User}}, []string{"user", "without a time"}},
+		"followed from a conversation":   {Affected{Products: p, Followed: map[ConversationOf]Span{talk: {1000, 1000}}}, []string{"followed"}},
+		"long after it":                  {Affected{Products: p, Followed: map[ConversationOf]Span{talk: {0, 999}}}, nil},
 		"all":                            {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00")}, Addresses: []Expected{another("w", "äö@x.io")}, Users: []attribution.ID{u.User}}, []string{"address", "id", "user", "without a time"}},
 	} {
 		got := told(t, l, &c.affected)
@@ -411,8 +432,8 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 		require.ElementsMatch(t, c.want, ids, what)
 	}
 	got := told(t, l, &Affected{Products: p, Users: []attribution.ID{u.User}})
-	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "user", KeyAt: 5000, EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, ExternalUserID: "z", UserID: u.User}, got["user"])
-	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "without a time", EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, UserID: u.User}, got["without a time"])
+	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "user", KeyAt: 5000, EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, ExternalUserID: "z", UserID: u.User, Partition: 3}, got["user"])
+	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "without a time", EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, UserID: u.User, Partition: 3}, got["without a time"])
 }
 
 const eventsUsers = "SELECT insert_id, ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-'), properties FROM outcomes ORDER BY insert_id"
@@ -483,7 +504,7 @@ func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
 	out := Lease(time.Time(lease).Add(-leaseTime - time.Millisecond))
 	row := Stored{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: userOf("p", "v").User}
 	require.ErrorContains(t, l.ReviseEvents(t.Context(), []Stored{row}, out), "lease")
-	require.ErrorContains(t, l.ReviseActivities(t.Context(), []StoredActivity{{Product: "p", Conversation: "c", At: 1000, ExternalUserID: "u", Version: version, UserID: row.UserID}}, out), "lease")
+	require.ErrorContains(t, l.ReviseActivities(t.Context(), []StoredActivity{{Product: "p", Conversation: "c", At: 1000, ExternalUserID: "u", Version: version, UserID: row.UserID}}, out, testWriter), "lease")
 	require.Equal(t, "1\t1", db.Exec(t, "SELECT (SELECT count() FROM events), (SELECT count() FROM conversation_activity)"))
 	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{row}, lease), "the control")
 	require.Equal(t, row.UserID.String(), db.Exec(t, "SELECT user_id FROM events FINAL"))
@@ -547,7 +568,7 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	byAddress := activityOf("p", "c'\x00", "", 2000)
-	byAddress.Email = []byte("a@x")
+	byAddress.Email, byAddress.Partition = []byte("a@x"), 7
 	writeActivities(t, l, activityOf("p", "c", "u", 1000), byAddress, activityOf("p", "d", "", 3000), activityOf("q", "e", "u", 1000))
 	find := func(a Affected) (list []StoredActivity) {
 		require.NoError(t, l.Activities(t.Context(), &a, func(found []StoredActivity) error {
@@ -570,15 +591,16 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 		list := find(byMail)
 		require.Len(t, list, 1)
 		list[0].UserID = user
-		require.NoError(t, l.ReviseActivities(t.Context(), list, leased(t, l)))
+		require.NoError(t, l.ReviseActivities(t.Context(), list, leased(t, l), testWriter+1))
 		revised := find(byMail)
 		list[0].Version = Version(origin.ReceivedAt) + uint64(n+1)<<versionBits
 		require.Equal(t, list, revised)
 	}
 	stale[0].UserID = userOf("p", "1").User
-	require.NoError(t, l.ReviseActivities(t.Context(), stale, leased(t, l)))
+	require.NoError(t, l.ReviseActivities(t.Context(), stale, leased(t, l), testWriter))
 	require.Zero(t, find(byMail)[0].UserID, "one that was replaced meanwhile stays")
-	require.NoError(t, l.ReviseActivities(t.Context(), nil, leased(t, l)))
+	require.NoError(t, l.ReviseActivities(t.Context(), nil, leased(t, l), testWriter))
 	require.Equal(t, "4", db.Exec(t, "SELECT count() FROM conversation_activity FINAL"))
+	require.Equal(t, "7\t43", db.Exec(t, "SELECT kafka_partition, writer FROM conversation_activity FINAL WHERE email = 'a@x'"), "where it came from stays, and who wrote it last")
 	require.Equal(t, "1", db.Exec(t, "SELECT count() FROM conversation_activity FINAL WHERE email = 'a@x' AND properties = '{}' AND user_id IS NULL"))
 }

@@ -3,6 +3,9 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/ClickHouse/ch-go"
@@ -11,14 +14,42 @@ import (
 	"github.com/millrace/millrace/pkg/attribution"
 )
 
-// Affected says which rows of the products may be about somebody else by now.
+// Affected says which rows of the products, among those that came from the partitions, may be about somebody else by now.
 type Affected struct {
 	Products      []string
-	ExternalIDs   []Expected               // rows that name one of them and are not its user's,
-	Addresses     []Expected               // or one of these,
-	Users         []attribution.ID         // or are one of these users',
-	Conversations []ConversationName       // or name one of these conversations,
-	Active        map[ProductUser][2]int64 // or are a user's from the first time to the second
+	Partitions    Partitions
+	ExternalIDs   []Expected              // rows that name one of them and are not its user's,
+	Addresses     []Expected              // or one of these,
+	Users         []attribution.ID        // or are one of these users',
+	Conversations []ConversationName      // or name one of these conversations,
+	Active        map[ProductUser]Span    // or are a user's in a span of time,
+	Followed      map[ConversationOf]Span // or followed from a conversation, there
+}
+
+// Span is from a time to another, both included, in Unix milliseconds.
+type Span = [2]int64
+
+// ConversationOf is a conversation of a product.
+type ConversationOf struct {
+	Product string
+	ID      attribution.ID
+}
+
+// Partitions are some of a topic's; none stands for all. Rows that do not say where they came from are of any.
+type Partitions struct {
+	IDs []int32
+	Of  int32 // how many the topic has. Rows of a topic that had more are shared out among these.
+}
+
+func (p *Partitions) condition() string {
+	if p.IDs == nil {
+		return "1"
+	}
+	ids := make([]string, len(p.IDs))
+	for i, id := range p.IDs {
+		ids[i] = strconv.Itoa(int(id))
+	}
+	return fmt.Sprintf("(kafka_partition < 0 OR kafka_partition %% %d IN (%s))", p.Of, strings.Join(ids, ", "))
 }
 
 // Expected is an external id or an address, and the user who it stands for by all that is known, if it does.
@@ -35,6 +66,7 @@ type Stored struct {
 	ExternalUserID, Email        string // "" where there is none
 	Conversation                 string
 	UserID, ConversationID       attribution.ID // zero where there is none
+	Partition                    int32          // that it came from
 }
 
 // StoredActivity is a row of conversation_activity as far as attribution goes.
@@ -44,7 +76,14 @@ type StoredActivity struct {
 	Version                          uint64
 	ExternalUserID, Email            string
 	UserID                           attribution.ID
+	Partition                        int32 // -1 if it does not say
 }
+
+// Seen is what the row is of, and where it came from.
+func (s *Stored) Seen() Seen { return Seen{s.Product, s.Partition} }
+
+// Seen is the same of an activity.
+func (s *StoredActivity) Seen() Seen { return Seen{s.Product, s.Partition} }
 
 const noID = "toUUID('00000000-0000-0000-0000-000000000000')"
 
@@ -105,7 +144,7 @@ func (a *Affected) tables() []ch.ExternalTable {
 // A row can come more than once.
 func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) error) error {
 	if about := a.aboutPeople("lower(ifNull(user_email, ''))"); about != "" {
-		if err := l.stored(ctx, about, a.tables(), take); err != nil {
+		if err := l.stored(ctx, about, &a.Partitions, a.tables(), take); err != nil {
 			return err
 		}
 	}
@@ -115,58 +154,85 @@ func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) er
 			n.add([]byte(c.Product), []byte(c.Name))
 		}
 		tables := append((&Affected{Products: a.Products}).tables(), n.table("named"))
-		if err := l.stored(ctx, "(product_id, ifNull(external_conversation_id, '')) IN (SELECT scope, name FROM named)", tables, take); err != nil {
+		if err := l.stored(ctx, "(product_id, ifNull(external_conversation_id, '')) IN (SELECT scope, name FROM named)", &a.Partitions, tables, take); err != nil {
 			return err
 		}
 	}
-	if len(a.Active) == 0 {
+	if len(a.Active)+len(a.Followed) == 0 {
 		return nil
 	}
-	return l.stored(ctx, a.active(), append((&Affected{Products: a.Products}).tables(), a.activeTable()), take)
+	return l.stored(ctx, a.active(), &a.Partitions, append((&Affected{Products: a.Products}).tables(), a.activeTables()...), take)
 }
 
 // active is the condition for rows in which the look-back may find something new. That they are near in time
 // is said of the sorting key too, so that the rest of the table is not read.
 func (a *Affected) active() string {
 	from, to := int64(latestTime), int64(earliestTime)
-	for _, span := range a.Active {
-		from, to = min(from, clampTime(span[0])), max(to, clampTime(span[1]))
+	for _, spans := range []iter.Seq[Span]{maps.Values(a.Active), maps.Values(a.Followed)} {
+		for span := range spans {
+			from, to = min(from, clampTime(span[0])), max(to, clampTime(span[1]))
+		}
 	}
 	near := func(column string) string {
 		return fmt.Sprintf("%s BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')", column, from, to)
 	}
+	whose := "(product_id, ifNull(user_id, " + noID + ")) IN (SELECT product, id FROM active)"
+	if len(a.Followed) > 0 {
+		whose = "(" + whose + " OR (product_id, ifNull(conversation_id, " + noID + ")) IN (SELECT product, id FROM followed))"
+	}
 	return "(" + near("event_key_at") + " OR event_key_at = fromUnixTimestamp64Milli(0, 'UTC')) AND " + near("event_at") +
-		" AND external_conversation_id IS NULL AND (product_id, ifNull(user_id, " + noID + ")) IN (SELECT product, user FROM active)"
+		" AND external_conversation_id IS NULL AND " + whose
 }
 
-func (a *Affected) activeTable() ch.ExternalTable {
-	var products proto.ColStr
-	var users proto.ColUUID
+func (a *Affected) activeTables() []ch.ExternalTable {
+	var active, followed idsOf
 	for u := range a.Active {
-		products.Append(u.Product)
-		users.Append(u.User)
+		active.add(u.Product, u.User)
 	}
-	return ch.ExternalTable{Name: "active", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}}}
+	for c := range a.Followed {
+		followed.add(c.Product, c.ID)
+	}
+	return []ch.ExternalTable{active.table("active"), followed.table("followed")}
+}
+
+// idsOf is a table of ids in products.
+type idsOf struct {
+	products proto.ColStr
+	ids      proto.ColUUID
+}
+
+func (t *idsOf) add(product string, id attribution.ID) {
+	t.products.Append(product)
+	t.ids.Append(id)
+}
+
+func (t *idsOf) table(name string) ch.ExternalTable {
+	return ch.ExternalTable{Name: name, Data: []proto.InputColumn{{Name: "product", Data: &t.products}, {Name: "id", Data: &t.ids}}}
 }
 
 // stored reads the rows by their keys, which are found before without FINAL: that would read every column of every row.
-func (l *Lookup) stored(ctx context.Context, about string, tables []ch.ExternalTable, take func([]Stored) error) error {
+// Those of other partitions are left out before FINAL as well as after it: of a row's versions, only the one that stays
+// matters.
+func (l *Lookup) stored(ctx context.Context, about string, from *Partitions, tables []ch.ExternalTable, take func([]Stored) error) error {
 	var workspace, product, insertID, externalID, email, conversation proto.ColStr
 	var keyAt, eventAt proto.ColInt64
 	var version proto.ColUInt64
 	var user, conversationID proto.ColUUID
+	var partition proto.ColInt32
 	columns := proto.Results{
 		{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "insert_id", Data: &insertID},
 		{Name: "key_at", Data: &keyAt}, {Name: "at", Data: &eventAt}, {Name: "version", Data: &version},
 		{Name: "external_id", Data: &externalID}, {Name: "address", Data: &email}, {Name: "conversation", Data: &conversation},
-		{Name: "user", Data: &user}, {Name: "conversation_uuid", Data: &conversationID},
+		{Name: "user", Data: &user}, {Name: "conversation_uuid", Data: &conversationID}, {Name: "partition", Data: &partition},
 	}
 	query := `SELECT workspace_id AS workspace, product_id AS product, insert_id,
 			toUnixTimestamp64Milli(event_key_at) AS key_at, toUnixTimestamp64Milli(event_at) AS at, version,
 			ifNull(external_user_id, '') AS external_id, ifNull(user_email, '') AS address, ifNull(external_conversation_id, '') AS conversation,
-			ifNull(user_id, ` + noID + `) AS user, ifNull(conversation_id, ` + noID + `) AS conversation_uuid
+			ifNull(user_id, ` + noID + `) AS user, ifNull(conversation_id, ` + noID + `) AS conversation_uuid,
+			kafka_partition AS partition
 		FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN
-			(SELECT product_id, event_key_at, insert_id FROM events WHERE product_id IN (SELECT product FROM wanted) AND (` + about + `))
+			(SELECT product_id, event_key_at, insert_id FROM events WHERE product_id IN (SELECT product FROM wanted) AND ` + from.condition() + ` AND (` + about + `))
+			AND ` + from.condition() + `
 		SETTINGS do_not_merge_across_partitions_select_final = 1`
 	return l.read(ctx, "events that may be about somebody else", query, tables, columns, func(rows int) error {
 		list := make([]Stored, rows)
@@ -175,7 +241,7 @@ func (l *Lookup) stored(ctx context.Context, about string, tables []ch.ExternalT
 				Workspace: workspace.Row(row), Product: product.Row(row), InsertID: insertID.Row(row),
 				KeyAt: keyAt.Row(row), EventAt: eventAt.Row(row), Version: version.Row(row),
 				ExternalUserID: externalID.Row(row), Email: email.Row(row), Conversation: conversation.Row(row),
-				UserID: user.Row(row), ConversationID: conversationID.Row(row),
+				UserID: user.Row(row), ConversationID: conversationID.Row(row), Partition: partition.Row(row),
 			}
 		}
 		if rows == 0 {
@@ -195,20 +261,21 @@ func (l *Lookup) Activities(ctx context.Context, a *Affected, take func([]Stored
 	var at proto.ColInt64
 	var version proto.ColUInt64
 	var user proto.ColUUID
+	var partition proto.ColInt32
 	columns := proto.Results{
-		{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation},
+		{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "partition", Data: &partition},
 		{Name: "at", Data: &at}, {Name: "version", Data: &version}, {Name: "external_user_id", Data: &externalID}, {Name: "email", Data: &email}, {Name: "user", Data: &user},
 	}
 	query := `SELECT workspace_id AS workspace, product_id AS product, external_conversation_id,
-			toUnixTimestamp64Milli(activity_at) AS at, version, external_user_id, email, ifNull(user_id, ` + noID + `) AS user
-		FROM conversation_activity FINAL WHERE product_id IN (SELECT product FROM wanted) AND (` + about + `)
+			kafka_partition AS partition, toUnixTimestamp64Milli(activity_at) AS at, version, external_user_id, email, ifNull(user_id, ` + noID + `) AS user
+		FROM conversation_activity FINAL WHERE product_id IN (SELECT product FROM wanted) AND ` + a.Partitions.condition() + ` AND (` + about + `)
 		SETTINGS do_not_merge_across_partitions_select_final = 1`
 	return l.read(ctx, "activities that may be of somebody else", query, a.tables(), columns, func(rows int) error {
 		list := make([]StoredActivity, rows)
 		for row := range list {
 			list[row] = StoredActivity{
 				Workspace: workspace.Row(row), Product: product.Row(row), Conversation: conversation.Row(row),
-				At: at.Row(row), Version: version.Row(row), ExternalUserID: externalID.Row(row), Email: email.Row(row), UserID: user.Row(row),
+				At: at.Row(row), Version: version.Row(row), ExternalUserID: externalID.Row(row), Email: email.Row(row), UserID: user.Row(row), Partition: partition.Row(row),
 			}
 		}
 		if rows == 0 {

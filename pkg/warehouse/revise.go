@@ -40,7 +40,7 @@ func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored, lease Lease) e
 		conversation.Append(list[i].ConversationID)
 	}
 	r := revision{
-		table: "events", columns: NewEvents().names,
+		table: "events", columns: NewEvents().names, prefix: revisionPrefix,
 		derived: map[string]string{"user_id": "user", "conversation_id": "conversation"},
 		key:     "(product_id, event_key_at, insert_id) IN (SELECT product, fromUnixTimestamp64Milli(key_at, 'UTC'), insert_id FROM revised)",
 		match:   "e.product_id = r.product AND toUnixTimestamp64Milli(e.event_key_at) = r.key_at AND e.insert_id = r.insert_id",
@@ -51,8 +51,9 @@ func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored, lease Lease) e
 	})
 }
 
-// ReviseActivities is ReviseEvents for activities and their users.
-func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, lease Lease) error {
+// ReviseActivities is ReviseEvents for activities and their users. Others find them as this writer's: see
+// ActivitiesSince.
+func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, lease Lease, writer uint64) error {
 	var product, conversation, externalID, email proto.ColStr
 	var at proto.ColInt64
 	var version proto.ColUInt64
@@ -67,8 +68,8 @@ func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, le
 		user.Append(list[i].UserID)
 	}
 	r := revision{
-		table: "conversation_activity", columns: NewActivities().names,
-		derived: map[string]string{"user_id": "user"},
+		table: "conversation_activity", columns: NewActivities(writer).names, prefix: activityRevisionPrefix,
+		derived: map[string]string{"user_id": "user"}, writer: writer,
 		key: "(product_id, activity_at, external_conversation_id, external_user_id, email) IN " +
 			"(SELECT product, fromUnixTimestamp64Milli(at, 'UTC'), conversation, external_id, email FROM revised)",
 		match: "e.product_id = r.product AND toUnixTimestamp64Milli(e.activity_at) = r.at AND e.external_conversation_id = r.conversation " +
@@ -84,13 +85,18 @@ func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, le
 type revision struct {
 	table   string
 	columns []string
+	prefix  string            // of the query's id
+	writer  uint64            // of tables that say
 	derived map[string]string // the columns that change, and where in the list of what is revised they are
 	key     string            // finds the rows by their sorting key
 	match   string            // pairs each with what becomes of it
 }
 
 // revisionPrefix marks queries that revise rows, for Leased.
-const revisionPrefix = "millrace-revision-"
+const (
+	revisionPrefix         = "millrace-revision-"
+	activityRevisionPrefix = revisionPrefix + "activity-" // and for Calm
+)
 
 // Leased tells whether a revision may still come of a Lease that was started before a time, by ClickHouse's clock: it has
 // not run out, or what began under it is still being written.
@@ -119,14 +125,17 @@ func (l *Lookup) revise(ctx context.Context, r *revision, lease Lease, rows int,
 		if derived, ok := r.derived[name]; ok {
 			values[i] = "nullIf(r." + derived + ", " + noID + ")"
 		}
-		if name == "version" {
+		switch name {
+		case "version":
 			values[i] = nextVersion
+		case "writer":
+			values[i] = fmt.Sprintf("toUInt64(%d)", r.writer)
 		}
 	}
 	query := "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") SELECT " + strings.Join(values, ", ") +
 		" FROM (SELECT * FROM " + r.table + " FINAL WHERE " + r.key + ") AS e INNER JOIN revised AS r ON " + r.match + " AND e.version = r.version" +
 		fmt.Sprintf(" WHERE throwIf(now64(6) > fromUnixTimestamp64Micro(%d, 'UTC'), 'the lease of this revision has run out') = 0", time.Time(lease).UnixMicro())
-	_, err := l.do(ctx, ch.Query{QueryID: revisionPrefix + uuid.NewString(), Body: query, ExternalTables: []ch.ExternalTable{{Name: "revised", Data: revised}}, Settings: []ch.Setting{
+	_, err := l.do(ctx, ch.Query{QueryID: r.prefix + uuid.NewString(), Body: query, ExternalTables: []ch.ExternalTable{{Name: "revised", Data: revised}}, Settings: []ch.Setting{
 		{Key: "max_partitions_per_insert_block", Value: "0"},
 		{Key: "insert_deduplicate", Value: "0"},
 		{Key: "do_not_merge_across_partitions_select_final", Value: "1"},
