@@ -16,8 +16,16 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
+// makingAtOnce keeps the broker busy where hashes cost nothing.
+const makingAtOnce = 64
+
 // Connect makes a connection for each of the products, before any edge runs, and returns the paths to post to.
 func Connect(ctx context.Context, client *stream.Client, key token.Key, products ...string) (paths []string, err error) {
+	return ConnectAt(ctx, client, key, token.DefaultCost, products...)
+}
+
+// ConnectAt is Connect with hashes of another cost.
+func ConnectAt(ctx context.Context, client *stream.Client, key token.Key, cost token.Cost, products ...string) (paths []string, err error) {
 	if err := client.AwaitTopics(ctx); err != nil {
 		return nil, err
 	}
@@ -27,10 +35,10 @@ func Connect(ctx context.Context, client *stream.Client, key token.Key, products
 	followed := make(chan error, 1)
 	go func() { followed <- registry.Run(following) }()
 	defer func() { stop(); err = errors.Join(err, <-followed) }()
-	store := connection.NewStore(connection.StoreConfig{Key: key, Log: log, Registry: registry, Settle: time.Millisecond})
+	store := connection.NewStore(connection.StoreConfig{Key: key, Log: log, Registry: registry, Cost: cost, Settle: time.Millisecond})
 	paths = make([]string, len(products))
 	making, ctx := errgroup.WithContext(ctx)
-	making.SetLimit(8)
+	making.SetLimit(makingAtOnce)
 	for i, product := range products {
 		making.Go(func() error {
 			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product})

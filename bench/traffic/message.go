@@ -56,6 +56,9 @@ func (w *Writer) message(b []byte, n uint64) ([]byte, stamps) {
 	start := len(b)
 	k := w.kind()
 	user := w.users.Uint64()
+	if w.config.Bytes > 0 && w.config.Bytes < RoomyBytes {
+		return w.small(b, n, user), stamps{}
+	}
 	b = append(b, `{"type":"`...)
 	b = append(b, k.typ...)
 	b = append(b, `","messageId":"`...)
@@ -116,6 +119,22 @@ func (w *Writer) padded(b []byte, start int, k *kind) []byte {
 		b = append(b, byte('a'+w.random.IntN(26)))
 	}
 	return append(b, `"}}`...)
+}
+
+// small is a message with nothing but an id, a time, a user and what happened, of exactly the size asked for.
+func (w *Writer) small(b []byte, n, user uint64) []byte {
+	start := len(b)
+	b = append(b, `{"type":"track","userId":"user_`...)
+	b = strconv.AppendUint(b, user, 10)
+	b = append(b, `","timestamp":`...)
+	b = strconv.AppendInt(b, w.config.Start.Add(time.Duration(n)*w.config.Every).UnixMilli(), 10)
+	b = append(b, `,"event":"E","messageId":"`...)
+	b = strconv.AppendUint(b, n, 36)
+	b = append(b, '.')
+	for seed := w.config.Seed; len(b)-start < w.config.Bytes-len(`"}`); seed /= 36 {
+		b = append(b, "0123456789abcdefghijklmnopqrstuvwxyz"[seed%36])
+	}
+	return append(b, `"}`...)
 }
 
 // text adds a member to an object that has one already.
