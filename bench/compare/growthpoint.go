@@ -31,7 +31,8 @@ const (
 
 // A backlog counts from where caches are warm until lanes begin to run dry and wait for their linger.
 const (
-	warmAt    = 1. / 3
+	inMemory  = 100_000 // users, and as many browsers: nearly what a loader has room for by default
+	warmAt    = .2
 	endAt     = .98
 	loadEvery = 50 * time.Millisecond
 	loadMost  = 4 * time.Minute
@@ -41,8 +42,8 @@ const (
 type store struct {
 	*ground
 	name   string // of the database, and what the topics' names begin with
-	stream *stream.Client
-	events int // that the topic has had
+	ingest string // the topic
+	events int    // that it has had
 }
 
 func (w *ground) loaderAt(ctx context.Context, p *point) (measure.Values, error) {
@@ -66,13 +67,11 @@ func (s *store) at(ctx context.Context, p *point) (measure.Values, error) {
 	if p.bytes > 0 {
 		n = min(n, s.Bytes/p.bytes)
 	}
-	s.runs++
-	if err := traffic.Fill(ctx, s.stream, s.traffic(p), n, nil); err != nil {
+	known, err := s.fill(ctx, p, n)
+	if err != nil {
 		return nil, err
 	}
-	before := s.events
-	s.events += n
-	values, err := s.load(ctx, p, before)
+	values, err := s.load(ctx, p, known, n)
 	if err != nil {
 		return nil, err
 	}
@@ -83,16 +82,40 @@ func (s *store) at(ctx context.Context, p *point) (measure.Values, error) {
 	return values, err
 }
 
+// fill writes messages of the users that a loader is to have in memory, and then n others.
+func (s *store) fill(ctx context.Context, p *point, n int) (known int, err error) {
+	s.runs++
+	c := s.traffic(p)
+	known = 2 * min(p.users, inMemory)
+	s.events += known + n
+	err = s.withStream(p, func(client *stream.Client) error { return traffic.FillUsers(ctx, client, c, known/2) })
+	if err == nil {
+		err = s.withStream(p, func(client *stream.Client) error { return traffic.Fill(ctx, client, c, n, nil) })
+	}
+	return known, err
+}
+
+// withStream has a client of its own, for each can have but one producer of a name.
+func (s *store) withStream(p *point, do func(*stream.Client) error) error {
+	client, err := s.broker.Stream(s.name, p.partitions)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return do(client)
+}
+
 func (s *store) open(ctx context.Context, p *point) (err error) {
-	if s.stream != nil {
+	if s.name != "" {
 		return nil
 	}
 	s.runs++
 	s.name = fmt.Sprintf("growth%d", s.runs)
-	if s.stream, err = s.broker.Stream(s.name, p.partitions); err != nil {
-		return err
-	}
-	if err = s.stream.AwaitTopics(ctx); err != nil {
+	err = s.withStream(p, func(client *stream.Client) error {
+		s.ingest = client.Topics().Ingest
+		return client.AwaitTopics(ctx)
+	})
+	if err != nil {
 		return err
 	}
 	if err = parts.Migrate(ctx, s.common.Bin, s.clickhouse.Addr(), s.name); err != nil {
@@ -103,13 +126,12 @@ func (s *store) open(ctx context.Context, p *point) (err error) {
 
 // drop makes room.
 func (s *store) drop(ctx context.Context) error {
-	s.stream.Close()
 	_, err := s.clickhouse.SQL(ctx, "default", "DROP DATABASE "+s.name+" SYNC")
 	return err
 }
 
 // load has a loader take the topic in, and measures the middle of it.
-func (s *store) load(ctx context.Context, p *point, before int) (measure.Values, error) {
+func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Values, error) {
 	began := time.Now()
 	loader, err := parts.StartLoader(ctx, s.common.Bin, filepath.Join(s.dir, s.name), s.broker, s.name, s.clickhouse.Addr(), s.name, s.LoaderArgs...)
 	if err != nil {
@@ -119,7 +141,7 @@ func (s *store) load(ctx context.Context, p *point, before int) (measure.Values,
 	measure.ResetPeak(s.clickhouse.Pid())
 	whole := meter{processes: map[string]int{storeAll: s.clickhouse.Pid()}}
 	whole.begin()
-	all := float64(s.events - before)
+	all, warmAfter := float64(known+n), float64(known)+float64(n)*warmAt
 	middle := meter{processes: map[string]int{loaderCPU: loader.Pid(), storeCPU: s.clickhouse.Pid()}}
 	var first, warm, end gauge
 	for end.events < all {
@@ -132,7 +154,7 @@ func (s *store) load(ctx context.Context, p *point, before int) (measure.Values,
 		case first.events == 0:
 			first = now
 		}
-		if warm.events == 0 && now.events >= all*warmAt {
+		if warm.events == 0 && now.events >= warmAfter {
 			warm = now
 			middle.begin()
 		}
@@ -191,7 +213,7 @@ func (s *store) weigh(ctx context.Context, v measure.Values, loader *parts.Part)
 
 // logSize is what the ingest topic takes on the broker's disk; 0 where the broker is not Apache Kafka.
 func (s *store) logSize() (sum int64) {
-	logs, _ := filepath.Glob(filepath.Join(s.dir, "broker", "data", s.stream.Topics().Ingest+"-*", "*.log"))
+	logs, _ := filepath.Glob(filepath.Join(s.dir, "broker", "data", s.ingest+"-*", "*.log"))
 	for _, path := range logs {
 		if info, err := os.Stat(path); err == nil {
 			sum += info.Size()

@@ -17,10 +17,10 @@ var whyNot = map[string]string{}
 // report makes the section of the axes that have been measured so far.
 func (w *ground) report(s *measure.Section) {
 	s.Text = []string{
-		fmt.Sprintf("One thing grows, and the others stay as they are: %d partitions, %d products and %s users by Zipf's law, messages of %d bytes on average, an empty table. All users are known to ClickHouse "+
-			"beforehand, and none to the loader. A loader in its default settings takes a backlog of %s events (fewer where they are larger: %s bytes) from %s into ClickHouse, with attribution, on the same machine. "+
-			"What is measured is from when it has a third of them, so that it has warmed up, to 98%%; then every event has to be in the table, once.",
-			base.partitions, base.products, short(base.users), realBytes, measure.Number(float64(w.Events)), measure.Number(float64(w.Bytes)), w.broker.Name),
+		fmt.Sprintf("One thing grows, and the others stay as they are: %d partitions, %d products and %s users by Zipf's law, messages of %d bytes on average, an empty table. All users and their browsers are known to ClickHouse "+
+			"beforehand, and the first %s of them to the loader. A loader in its default settings takes a backlog of %s events (fewer where they are larger: %s bytes) from %s into ClickHouse, with attribution, on the same machine. "+
+			"What is measured is from when it has a fifth of them to 98%%; then every event has to be in the table, once.",
+			base.partitions, base.products, short(base.users), realBytes, short(inMemory), measure.Number(float64(w.Events)), measure.Number(float64(w.Bytes)), w.broker.Name),
 		fmt.Sprintf("The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured once: the base is on every axis, and how it differs from one to the next says how far to trust a difference.", edgeSenders, w.For),
 	}
 	s.Goals, s.Tables, s.Growth, s.Notes = nil, nil, nil, nil
