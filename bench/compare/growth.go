@@ -19,7 +19,7 @@ type growthCommand struct {
 	Axes       []string      `name:"axis" help:"Only these: partitions, products, users, size, table, edge-partitions, edge-products, edge-size. What was measured of others at the same commit stays in the report."`
 	Partitions []int         `help:"Partitions of the topic." default:"1,8,16,64"`
 	Products   []int         `help:"Products." default:"10,32,1000,10000,100000"`
-	Users      []int         `help:"Users, all of whom ClickHouse knows." default:"1000,100000,1000000,10000000"`
+	Users      []int         `help:"Users, all of whom ClickHouse knows." default:"1000,50000,1000000,10000000"`
 	Size       []int         `help:"Bytes of each message; 0: as real ones are, 730 on average." default:"100,750,8192,65536"`
 	Table      []int         `help:"Rows that the events table has before." default:"0,1000000,10000000,50000000"`
 	Events     int           `help:"Events of each point." default:"900000"`
@@ -41,7 +41,7 @@ type point struct {
 	rows       int // in the table before
 }
 
-var base = point{partitions: 8, products: 32, users: 100_000}
+var base = point{partitions: 8, products: 32, users: 50_000}
 
 // axis is something that grows.
 type axis struct {

@@ -31,7 +31,7 @@ const (
 
 // A backlog counts from where caches are warm until lanes begin to run dry and wait for their linger.
 const (
-	inMemory  = 100_000 // users, and as many browsers: nearly what a loader has room for by default
+	inMemory  = 50_000 // users, and as many browsers: nearly what stays in the memory of a loader by default
 	warmAt    = .2
 	endAt     = .98
 	loadEvery = 50 * time.Millisecond
