@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 )
 
 type growthCommand struct {
-	Axes       []string      `name:"axis" help:"Only these: partitions, products, users, size, table, edge-partitions, edge-products, edge-size. What was measured of others at the same commit stays in the report."`
+	Axes       []string      `name:"axis" help:"Only these: partitions, products, users, size, table, edge-partitions, edge-products, edge-size. What was measured of others, and at other points, at the same commit stays in the report."`
 	Partitions []int         `help:"Partitions of the topic." default:"1,8,16,64"`
 	Products   []int         `help:"Products." default:"10,32,1000,10000,100000"`
 	Users      []int         `help:"Users, all of whom ClickHouse knows." default:"1000,50000,1000000,10000000"`
@@ -137,15 +138,29 @@ func (g *growthCommand) Run(ctx context.Context, c *common) error {
 			continue
 		}
 		say("\n%s: %s", a.name, a.title)
-		if section.Raw[a.name], err = w.walk(ctx, a); err != nil {
+		series, err := w.walk(ctx, a)
+		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
+		section.Raw[a.name] = merged(section.Raw[a.name], series)
 		w.report(section)
 		if err := section.Save(c.Out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// merged is an axis with the points measured now beside those measured before.
+func merged(before, now []measure.Series) []measure.Series {
+	all := slices.Clone(now)
+	for _, b := range before {
+		if !slices.ContainsFunc(now, func(n measure.Series) bool { return n.Name == b.Name }) {
+			all = append(all, b)
+		}
+	}
+	slices.SortFunc(all, func(a, b measure.Series) int { return cmp.Compare(a.Of(atPoint).Median, b.Of(atPoint).Median) })
+	return all
 }
 
 func (w *ground) close() {

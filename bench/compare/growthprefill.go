@@ -18,7 +18,8 @@ import (
 const loaderGroup = "millrace-loader" // the default of bin/loader
 
 // settle makes the users whom the traffic is about, by what loaders would have written of them: one claim of the user's
-// own id and address, and one of the browser in which the same person was a stranger. Loaders go on from there.
+// own id and address, and for the first million one of the browser in which the same person was a stranger. Loaders go on
+// from there.
 func (s *store) settle(ctx context.Context, p *point) error {
 	const atOnce = 500_000
 	namespace := uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://github.com/millrace/millrace"))
@@ -30,7 +31,7 @@ func (s *store) settle(ctx context.Context, p *point) error {
 			SELECT '%[3]s', name, 'user' || toString(number) || '@example.com',
 				toUUID(substring(x, 1, 8) || '-' || substring(x, 9, 4) || '-5' || substring(x, 14, 3) || '-' || variant || substring(x, 18, 3) || '-' || substring(x, 21, 12)),
 				(own ? 1 : never, 'identify'), (1, 'segment'), (1, 'Ada Lovelace'), (1, 'Ada Lovelace'), (-never - 1, ''), (1, '{}'), 1, 1, now64(6) - INTERVAL 1 DAY
-			FROM (SELECT number, arrayJoin(['user_' || toString(number), lower(leftPad(hex(toUInt64(number * %[4]d)), 16, '0'))]) AS name FROM numbers(%[5]d, %[6]d))`,
+			FROM (SELECT number, arrayJoin(arraySlice(['user_' || toString(number), lower(leftPad(hex(toUInt64(number * %[4]d)), 16, '0'))], 1, number < 1000000 ? 2 : 1)) AS name FROM numbers(%[5]d, %[6]d))`,
 			hex.EncodeToString(namespace[:]), fmt.Sprintf("%04x", len(traffic.Workspace)), traffic.Workspace, uint64(0x9e3779b97f4a7c15), from, min(atOnce, p.users-from)))
 		if err != nil {
 			return fmt.Errorf("make users: %w", err)

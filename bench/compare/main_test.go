@@ -66,6 +66,8 @@ func TestGrowthGoal(t *testing.T) {
 	require.True(t, flatter.Met)
 	require.Equal(t, "0.800 (64 over 8)", flatter.Reached)
 	require.False(t, axes[0].goal([]measure.Series{at("1", 79), at("8", 100)}).Met)
+	again := merged([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
+	require.Equal(t, []measure.Series{at("1", 2), at("9", 9)}, again)
 	require.True(t, axes[3].goal([]measure.Series{at("1", 100), at("8", 90)}).Met, "of messages that grow it is the bytes")
 }
 
