@@ -9,6 +9,12 @@
 //	freshness.go  everything at once: the highest rate at which events are fresh
 //	probe.go      how fresh they are
 //	freshreport.go what came out of it
+//	growth.go     how cost grows: the axes and their points
+//	growthpoint.go a loader at a point
+//	growthprefill.go what is there before it
+//	growthgauge.go how far it has come
+//	growthedge.go an edge at a point
+//	growthreport.go what came out of it, and why it is not flat where it is not
 //	skew.go       one product with nearly all of the traffic
 //	skewreport.go what came out of it
 //	load.go       requests to any URL, as fast as they are answered or at a rate

@@ -23,6 +23,7 @@ type cli struct {
 
 	Edge      edgeCommand      `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
 	Freshness freshnessCommand `cmd:"" help:"Everything at once: the highest rate at which outcomes are fresh."`
+	Growth    growthCommand    `cmd:"" help:"How cost grows with partitions, products, users, the size of messages and the table."`
 	Skew      skewCommand      `cmd:"" help:"One product with nearly all of the traffic, spread over partitions or not, beside an even load."`
 	All       allCommand       `cmd:"" help:"All of them, one after the other, and the report."`
 	Load      loadCommand      `cmd:"" help:"Post Segment messages to a URL and time the answers."`
@@ -63,7 +64,7 @@ func (*allCommand) Run(ctx context.Context, c *common, whole *cli) error {
 	for _, one := range []struct {
 		name string
 		run  func(context.Context, *common) error
-	}{{"edge", whole.Edge.Run}, {"freshness", whole.Freshness.Run}, {"skew", whole.Skew.Run}} {
+	}{{"edge", whole.Edge.Run}, {"freshness", whole.Freshness.Run}, {"growth", whole.Growth.Run}, {"skew", whole.Skew.Run}} {
 		if err := one.run(ctx, c); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", one.name, err))
 		}

@@ -26,10 +26,51 @@ func TestDefaults(t *testing.T) {
 	all := parse("all")
 	require.Equal(t, parse("edge").Edge, all.Edge)
 	require.Equal(t, parse("freshness").Freshness, all.Freshness)
+	require.Equal(t, parse("growth").Growth, all.Growth)
 	require.Positive(t, all.Edge.For)
 	require.Positive(t, all.Freshness.For)
 	require.Equal(t, parse("skew").Skew, all.Skew)
 	require.Positive(t, all.Skew.For)
+}
+
+// Only one thing grows on an axis, from the least to the most, and the base is on each.
+func TestAxes(t *testing.T) {
+	var c cli
+	parser, err := kong.New(&c)
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{"growth"})
+	require.NoError(t, err)
+	for i := range axes {
+		points := axes[i].points(&c.Growth)
+		var at []int
+		based := false
+		for _, p := range points {
+			at = append(at, p.x)
+			p.x, p.label = 0, ""
+			based = based || p == base || p.bytes == 750
+			axes[i].set(&p, 0)
+			zero := base
+			axes[i].set(&zero, 0)
+			require.Equal(t, zero, p)
+		}
+		require.Greater(t, len(at), 2)
+		require.True(t, slices.IsSorted(at), axes[i].name)
+		require.True(t, based, axes[i].name)
+	}
+	require.Equal(t, "50M 1k 1500 0", short(50_000_000)+" "+short(1000)+" "+short(1500)+" "+short(0))
+}
+
+func TestGrowthGoal(t *testing.T) {
+	at := func(name string, v float64) measure.Series {
+		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: v, mbPerSecond: 1 / v}}}
+	}
+	flatter := axes[0].goal([]measure.Series{at("1", 90), at("8", 100), at("64", 80)})
+	require.True(t, flatter.Met)
+	require.Equal(t, "0.800 (64 over 8)", flatter.Reached)
+	require.False(t, axes[0].goal([]measure.Series{at("1", 79), at("8", 100)}).Met)
+	again := merged([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
+	require.Equal(t, []measure.Series{at("1", 2), at("9", 9)}, again)
+	require.True(t, axes[3].goal([]measure.Series{at("1", 100), at("8", 90)}).Met, "of messages that grow it is the bytes")
 }
 
 func TestCommandNamesNoFolders(t *testing.T) {

@@ -10,5 +10,6 @@
 //	machine.go  what it was measured on
 //	section.go  one comparison's part of the report
 //	chart.go    a plot of it
+//	growth.go   a plot of what grows with what
 //	report.go   all parts in one file
 package measure

@@ -3,8 +3,10 @@
 package measure
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,13 +47,17 @@ machine, the load generator too, so compare the columns of a table and not with 
 `
 
 func (s *Section) savePlots(dir string) error {
+	var plots []interface{ svg(io.Writer) }
 	for i := range s.Charts {
-		file, err := os.Create(filepath.Join(dir, s.plot(i)))
-		if err != nil {
-			return err
-		}
-		s.Charts[i].svg(file)
-		if err := file.Close(); err != nil {
+		plots = append(plots, &s.Charts[i])
+	}
+	for i := range s.Growth {
+		plots = append(plots, &s.Growth[i])
+	}
+	for i, plot := range plots {
+		var text bytes.Buffer
+		plot.svg(&text)
+		if err := os.WriteFile(filepath.Join(dir, s.plot(i)), text.Bytes(), 0o644); err != nil {
 			return fmt.Errorf("write a plot of %s: %w", s.Name, err)
 		}
 	}

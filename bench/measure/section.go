@@ -23,6 +23,7 @@ type Section struct {
 	Goals   []Goal
 	Tables  []Table
 	Charts  []Chart
+	Growth  []Growth // after the charts
 	Notes   []string // after them: settings, what was left out and why
 	Raw     map[string][]Series
 }
@@ -101,6 +102,9 @@ func (s *Section) markdown(w io.Writer, plots string) {
 	}
 	for i, c := range s.Charts {
 		fmt.Fprintf(w, "\n![%s](%s/%s)\n", c.Title, plots, s.plot(i))
+	}
+	for i, g := range s.Growth {
+		fmt.Fprintf(w, "\n![%s](%s/%s)\n", g.Title, plots, s.plot(len(s.Charts)+i))
 	}
 	if len(s.Notes) > 0 {
 		fmt.Fprintln(w)

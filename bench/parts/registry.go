@@ -16,13 +16,25 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
+// makingAtOnce keeps the broker busy where hashes cost nothing.
+const makingAtOnce = 64
+
 // Connect makes a connection for each of the products, before any edge runs, and returns the paths to post to.
 func Connect(ctx context.Context, client *stream.Client, key token.Key, products ...string) (paths []string, err error) {
-	return ConnectSpread(ctx, client, key, nil, products...)
+	return connect(ctx, client, key, token.DefaultCost, nil, products)
 }
 
 // ConnectSpread is Connect with products that are spread over several partitions.
 func ConnectSpread(ctx context.Context, client *stream.Client, key token.Key, spread map[string]int, products ...string) (paths []string, err error) {
+	return connect(ctx, client, key, token.DefaultCost, spread, products)
+}
+
+// ConnectAt is Connect with hashes of another cost.
+func ConnectAt(ctx context.Context, client *stream.Client, key token.Key, cost token.Cost, products ...string) (paths []string, err error) {
+	return connect(ctx, client, key, cost, nil, products)
+}
+
+func connect(ctx context.Context, client *stream.Client, key token.Key, cost token.Cost, spread map[string]int, products []string) (paths []string, err error) {
 	if err := client.AwaitTopics(ctx); err != nil {
 		return nil, err
 	}
@@ -32,10 +44,10 @@ func ConnectSpread(ctx context.Context, client *stream.Client, key token.Key, sp
 	followed := make(chan error, 1)
 	go func() { followed <- registry.Run(following) }()
 	defer func() { stop(); err = errors.Join(err, <-followed) }()
-	store := connection.NewStore(connection.StoreConfig{Key: key, Log: log, Registry: registry, Settle: time.Millisecond})
+	store := connection.NewStore(connection.StoreConfig{Key: key, Log: log, Registry: registry, Cost: cost, Settle: time.Millisecond})
 	paths = make([]string, len(products))
 	making, ctx := errgroup.WithContext(ctx)
-	making.SetLimit(8)
+	making.SetLimit(makingAtOnce)
 	for i, product := range products {
 		making.Go(func() error {
 			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product, Spread: spread[product]})

@@ -14,6 +14,9 @@ type Body struct {
 
 // Body makes messages number n and up, of one product: one object if messages is 1, else {"batch":[…]}.
 func (w *Writer) Body(n uint64, messages, product int) *Body {
+	if w.config.Bytes > 0 && w.config.Bytes < RoomyBytes {
+		panic("BUG: such small messages have no room for new ids")
+	}
 	body := &Body{Messages: messages, Product: product}
 	if messages > 1 {
 		body.JSON = append(body.JSON, `{"batch":[`...)

@@ -17,8 +17,12 @@ type Config struct {
 	Every      time.Duration // how much later each next one does
 }
 
-// LeastBytes is the smallest that Config.Bytes can ask for.
-const LeastBytes = 200
+// LeastBytes is the smallest that Config.Bytes can ask for. Below RoomyBytes there is room for short ids and no properties only,
+// which a Body cannot give new ones.
+const (
+	LeastBytes = 100
+	RoomyBytes = 200
+)
 
 // Default is a middling customer's traffic.
 func Default(seed uint64) Config {

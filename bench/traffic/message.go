@@ -56,6 +56,9 @@ func (w *Writer) message(b []byte, n uint64) ([]byte, stamps) {
 	start := len(b)
 	k := w.kind()
 	user := w.users.Uint64()
+	if w.config.Bytes > 0 && w.config.Bytes < RoomyBytes {
+		return w.small(b, n, user), stamps{}
+	}
 	b = append(b, `{"type":"`...)
 	b = append(b, k.typ...)
 	b = append(b, `","messageId":"`...)
@@ -98,11 +101,14 @@ func hex(b []byte, v uint64) []byte {
 	return b
 }
 
+// browser makes the id by which a user's browser is known, before it is known whose it is.
+const browser = 0x9e3779b97f4a7c15
+
 // who is a known user, or a stranger's browser.
 func (w *Writer) who(b []byte, k *kind, user uint64) []byte {
 	if k.shape != identify && !k.server && w.random.IntN(5) == 0 {
 		b = append(b, `,"anonymousId":"`...)
-		return append(hex(b, user*0x9e3779b97f4a7c15), '"')
+		return append(hex(b, user*browser), '"')
 	}
 	b = append(b, `,"userId":"user_`...)
 	return append(strconv.AppendUint(b, user, 10), '"')
@@ -116,6 +122,39 @@ func (w *Writer) padded(b []byte, start int, k *kind) []byte {
 		b = append(b, byte('a'+w.random.IntN(26)))
 	}
 	return append(b, `"}}`...)
+}
+
+// small is a message with nothing but an id, a time, a user and what happened, of exactly the size asked for.
+func (w *Writer) small(b []byte, n, user uint64) []byte {
+	start := len(b)
+	b = append(b, `{"type":"track","userId":"user_`...)
+	b = strconv.AppendUint(b, user, 10)
+	b = append(b, `","timestamp":`...)
+	b = strconv.AppendInt(b, w.config.Start.Add(time.Duration(n)*w.config.Every).UnixMilli(), 10)
+	b = append(b, `,"event":"E","messageId":"`...)
+	b = strconv.AppendUint(b, n, 36)
+	b = append(b, '.')
+	for seed := w.config.Seed; len(b)-start < w.config.Bytes-len(`"}`); seed /= 36 {
+		b = append(b, "0123456789abcdefghijklmnopqrstuvwxyz"[seed%36])
+	}
+	return append(b, `"}`...)
+}
+
+// hello is a message of user n/2, by an own id and by that of a browser in turn.
+func (w *Writer) hello(b []byte, n uint64) ([]byte, int) {
+	user := n / 2
+	b = append(b, `{"type":"track","event":"Hello","messageId":"hello-`...)
+	b = appendID(b, w.config.Seed, n)
+	b = append(b, `","timestamp":"`...)
+	b = w.config.Start.Add(time.Duration(n)*w.config.Every).UTC().AppendFormat(b, timeLayout)
+	b = append(b, '"')
+	if n%2 == 0 {
+		b = append(strconv.AppendUint(append(b, `,"userId":"user_`...), user, 10), '"')
+	} else {
+		b = append(hex(append(b, `,"anonymousId":"`...), user*browser), '"')
+	}
+	b = append(b, `,"traits":{`...)
+	return append(w.person(b, user), `}}`...), int(user % uint64(max(1, w.config.Products)))
 }
 
 // text adds a member to an object that has one already.

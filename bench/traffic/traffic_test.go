@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"encoding/json"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/scalar"
 	"github.com/millrace/millrace/pkg/segment"
 )
 
@@ -18,7 +20,8 @@ func TestMessagesAreValid(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"as real ones":  func(*Config) {},
 		"events only":   func(c *Config) { c.EventsOnly = true },
-		"small":         func(c *Config) { c.Bytes = LeastBytes },
+		"small":         func(c *Config) { c.Bytes = RoomyBytes },
+		"the smallest":  func(c *Config) { c.Bytes = LeastBytes },
 		"of 64 KiB":     func(c *Config) { c.Bytes = 64 << 10 },
 		"hot":           func(c *Config) { c.Hot = .95 },
 		"only one user": func(c *Config) { c.Users, c.Products = 1, 1 },
@@ -33,11 +36,14 @@ func TestMessagesAreValid(t *testing.T) {
 				m, product := w.Append(nil, uint64(i))
 				require.NoError(t, p.Parse(m, payload.DefaultLimits), "%s", m)
 				require.True(t, p.Accepted == 1 || !c.EventsOnly && p.Ignored == 1, "%s", m)
-				var read struct{ MessageID, Timestamp string }
+				var read struct {
+					MessageID string
+					Timestamp json.RawMessage // text, or in the smallest a number
+				}
 				require.NoError(t, json.Unmarshal(m, &read))
 				ids[read.MessageID] = true
-				_, err := time.Parse(time.RFC3339, read.Timestamp)
-				require.NoError(t, err)
+				_, ok := scalar.ReadTime([]byte(strings.Trim(string(read.Timestamp), `"`)), read.Timestamp[0] == '"')
+				require.True(t, ok, "%s", m)
 				require.Less(t, product, c.Products)
 				bytes += len(m)
 				if product == 0 {

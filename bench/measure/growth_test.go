@@ -1,0 +1,45 @@
+//go:build linux
+
+package measure
+
+import (
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every point is in the picture, which is well-formed, and the greatest is at the top.
+func TestGrowthIsDrawn(t *testing.T) {
+	g := Growth{Title: "a < b", At: []string{"1", "10", "100"}, Panels: []Panel{
+		{Unit: "events/s", Lines: []Line{{"loader", []float64{100, 50, 0}}}},
+		{Unit: "MiB", Lines: []Line{{"loader", []float64{1, 2, 3}}, {"ClickHouse", []float64{7, 8, 9}}}},
+	}}
+	var text strings.Builder
+	g.svg(&text)
+	circles := 0
+	for d := xml.NewDecoder(strings.NewReader(text.String())); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err)
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "circle" {
+			circles++
+		}
+	}
+	require.Equal(t, 9, circles)
+	require.Contains(t, text.String(), `<circle cx="46.0" cy="62.0"`)
+	require.Contains(t, text.String(), `<circle cx="240.0" cy="212.0"`)
+}
+
+func TestAReportWithGrowthHasItsPlots(t *testing.T) {
+	dir := t.TempDir()
+	s := Section{Name: "grows", Title: "How it grows", Charts: []Chart{{Title: "bars", Groups: []Group{{Title: "g", Bars: []Bar{{Label: "b"}}}}}}, Growth: []Growth{{Title: "lines", At: []string{"1"}}}}
+	require.NoError(t, s.Save(dir))
+	require.NoError(t, Assemble(dir, dir, []string{"grows"}))
+	require.FileExists(t, dir+"/plots/grows-1.svg")
+	require.FileExists(t, dir+"/plots/grows-2.svg")
+}
