@@ -22,6 +22,7 @@ type cli struct {
 	common
 
 	Edge      edgeCommand      `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
+	Loader    loaderCommand    `cmd:"" help:"The loader beside the bare limit, ClickHouse's Kafka engine, a script in Python, and Apache SeaTunnel."`
 	Freshness freshnessCommand `cmd:"" help:"Everything at once: the highest rate at which outcomes are fresh."`
 	All       allCommand       `cmd:"" help:"All of them, one after the other, and the report."`
 	Load      loadCommand      `cmd:"" help:"Post Segment messages to a URL and time the answers."`
@@ -62,7 +63,7 @@ func (*allCommand) Run(ctx context.Context, c *common, whole *cli) error {
 	for _, one := range []struct {
 		name string
 		run  func(context.Context, *common) error
-	}{{"edge", whole.Edge.Run}, {"freshness", whole.Freshness.Run}} {
+	}{{"edge", whole.Edge.Run}, {"loader", whole.Loader.Run}, {"freshness", whole.Freshness.Run}} {
 		if err := one.run(ctx, c); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", one.name, err))
 		}

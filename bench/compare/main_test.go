@@ -26,7 +26,9 @@ func TestDefaults(t *testing.T) {
 	all := parse("all")
 	require.Equal(t, parse("edge").Edge, all.Edge)
 	require.Equal(t, parse("freshness").Freshness, all.Freshness)
+	require.Equal(t, parse("loader").Loader, all.Loader)
 	require.Positive(t, all.Edge.For)
+	require.Positive(t, all.Loader.Events)
 	require.Positive(t, all.Freshness.For)
 }
 
