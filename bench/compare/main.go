@@ -31,7 +31,7 @@ type cli struct {
 
 // common is what all comparisons can be told.
 type common struct {
-	Bin    string `help:"Folder of edge, loader, millrace and bareedge." default:"bin"`
+	Bin    string `help:"Folder of edge, loader, millrace, bareedge and bareloader." default:"bin"`
 	Jars   string `help:"Folder of Apache Kafka's jars." default:".kafka/jars"`
 	Cache  string `help:"Folder where rivals are fetched to." default:".bench"`
 	Dir    string `help:"Folder for data and logs of a run; default: a new one in the folder for temporary files, which goes with the run."`

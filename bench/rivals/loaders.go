@@ -71,6 +71,8 @@ var Loaders = []*Loader{
 		start: startBare,
 	},
 	kafkaEngine,
+	pythonScript,
+	seaTunnel,
 }
 
 func startBare(ctx context.Context, t *Table) (*Loading, error) {
