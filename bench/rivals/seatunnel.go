@@ -48,7 +48,10 @@ func startSeaTunnel(ctx context.Context, t *Table) (*Loading, error) {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(t.Dir, name) }
-	args := []string{"-Xms1g", "-Xmx1g", "-XX:+UseParallelGC", "-DSEATUNNEL_HOME=" + home, "-Dseatunnel.config=" + in("seatunnel.yaml"), "-Dhazelcast.config=" + in("hazelcast.yaml"),
+	args := []string{"-Xms1g", "-Xmx1g", "-XX:+UseParallelGC",
+		"--add-modules", "java.se", "--add-exports", "java.base/jdk.internal.ref=ALL-UNNAMED", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
+		"--add-opens", "java.management/sun.management=ALL-UNNAMED", "--add-opens", "jdk.management/com.sun.management.internal=ALL-UNNAMED", // as Hazelcast asks for
+		"-DSEATUNNEL_HOME=" + home, "-Dseatunnel.config=" + in("seatunnel.yaml"), "-Dhazelcast.config=" + in("hazelcast.yaml"),
 		"-Dhazelcast.client.config=" + in("hazelcast-client.yaml"), "-Dlog4j2.configurationFile=" + in("log4j2.properties"),
 		"-cp", filepath.Join(home, "lib", "*"), "org.apache.seatunnel.core.starter.seatunnel.SeaTunnelClient", "--config", in("job.conf"), "-m", "local"}
 	l := &Loading{}
