@@ -130,6 +130,7 @@ func (w *watch) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, watchMost)
 	defer cancel()
 	for {
+		ended := w.ended() // before it is counted: what it has stored is to be seen then
 		n, err := w.count(ctx, "SELECT count() FROM events")
 		if err != nil {
 			return err
@@ -146,30 +147,32 @@ func (w *watch) wait(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err := w.pause(ctx, n); err != nil {
-			return err
+		if ended {
+			return fmt.Errorf("the loader has ended with %d of %d events stored; its log is in %s", n, w.track.Events, w.table.Dir)
 		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d events are stored: %w", n, w.track.Events, ctx.Err())
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// ended tells whether the loader's process has ended.
+func (w *watch) ended() bool {
+	if w.loading.Process == nil {
+		return false
+	}
+	select {
+	case <-w.loading.Process.Ended():
+		return true
+	default:
+		return false
 	}
 }
 
 func (w *watch) count(ctx context.Context, query string) (int, error) {
 	return w.track.clickhouse.Count(ctx, w.table.Database, query)
-}
-
-// pause waits until it is time to look again.
-func (w *watch) pause(ctx context.Context, n int) error {
-	var ended <-chan struct{}
-	if w.loading.Process != nil {
-		ended = w.loading.Process.Ended()
-	}
-	select {
-	case <-ended:
-		return fmt.Errorf("the loader has ended with %d of %d events stored; its log is in %s", n, w.track.Events, w.table.Dir)
-	case <-ctx.Done():
-		return fmt.Errorf("%d of %d events are stored: %w", n, w.track.Events, ctx.Err())
-	case <-time.After(watchEvery):
-		return nil
-	}
 }
 
 // checksum is of what an event's row holds of its message. Properties are the message's bytes in ours, and in SQL what

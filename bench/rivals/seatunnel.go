@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/millrace/millrace/bench/measure"
@@ -16,9 +17,9 @@ import (
 
 var seaTunnel = &Loader{
 	Key: "seatunnel", Name: "Apache SeaTunnel", Goal: 3,
-	Settings: "SeaTunnel 2.3.4 from Maven, its own engine in local mode, parallelism 2 ([job.conf](rivals/seatunnel/job.conf)): the Kafka source hands each message on as text, the ClickHouse " +
-		"sink writes it in batches of 50,000 to a Null table, and the view that the Kafka engine has maps it, which was faster than reading JSON in SeaTunnel. Its source shows " +
-		"neither keys nor headers, so product, workspace, connection, partition and offset are left empty, and the time of receipt is that of the insert; without attribution. Heap of 1 GiB.",
+	Settings: "SeaTunnel 2.3.4 from Maven, its own engine in local mode, a reader and a writer for each partition ([job.conf](rivals/seatunnel/job.conf)): the Kafka source hands each message on as text, the ClickHouse " +
+		"sink writes it in batches of 50,000 to a Null table, and the view that the Kafka engine has maps it. Its source shows neither keys nor headers, so " +
+		" product, workspace, connection, partition and offset are left empty, and the time of receipt is that of the insert; without attribution. Heap of 2 GiB.",
 	fetch: func(ctx context.Context, p *Place) error {
 		if err := need("java", "mvn"); err != nil {
 			return err
@@ -48,7 +49,7 @@ func startSeaTunnel(ctx context.Context, t *Table) (*Loading, error) {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(t.Dir, name) }
-	args := []string{"-Xms1g", "-Xmx1g", "-XX:+UseParallelGC",
+	args := []string{"-Xms2g", "-Xmx2g", "-XX:+UseParallelGC",
 		"--add-modules", "java.se", "--add-exports", "java.base/jdk.internal.ref=ALL-UNNAMED", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
 		"--add-opens", "java.management/sun.management=ALL-UNNAMED", "--add-opens", "jdk.management/com.sun.management.internal=ALL-UNNAMED", // as Hazelcast asks for
 		"-DSEATUNNEL_HOME=" + home, "-Dseatunnel.config=" + in("seatunnel.yaml"), "-Dhazelcast.config=" + in("hazelcast.yaml"),
@@ -79,7 +80,8 @@ func (t *Table) configureSeaTunnel(home string) error {
 	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
 		return err
 	}
-	fill := strings.NewReplacer("{broker}", t.Broker, "{topic}", t.Topic, "{group}", t.Database, "{clickhouse}", at.Host, "{database}", t.Database, "{dir}", t.Dir, "{port}", port)
+	fill := strings.NewReplacer("{broker}", t.Broker, "{topic}", t.Topic, "{group}", t.Database, "{clickhouse}", at.Host, "{database}", t.Database, "{dir}", t.Dir,
+		"{port}", port, "{partitions}", strconv.Itoa(t.Partitions))
 	for _, name := range []string{"job.conf", "seatunnel.yaml", "hazelcast.yaml", "hazelcast-client.yaml", "log4j2.properties"} {
 		text, err := os.ReadFile(filepath.Join(home, name))
 		if err != nil {
