@@ -64,7 +64,7 @@ chaos-controls: redis $(KAFKA)/fetched ## the chaos run without each of three pr
 
 # ARGS=--broker=kfake does without Java; "bin/compare --help" has the rest.
 bench: build $(if $(findstring kfake,$(ARGS)),,$(KAFKA)/fetched) ## measure Millrace beside others, and write bench/report/REPORT.md
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./bench/compare ./bench/rivals/bareedge
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./bench/compare ./bench/rivals/bareedge ./bench/rivals/bareloader
 	bin/compare --jars $(KAFKA)/jars $(ARGS) all
 
 # Those of apptest drive binaries that are built without the detector: it would see nothing of them.

@@ -6,6 +6,9 @@
 //	edge.go       the edge, the bare limit and two HTTP-to-Kafka routes
 //	shapes.go     what they are sent, and what is measured of it
 //	edgereport.go what came out of it
+//	loader.go     the loader, the bare limit, and others that take Kafka's topic into ClickHouse
+//	loaderturn.go what is measured of each
+//	loaderreport.go what came out of it
 //	freshness.go  everything at once: the highest rate at which events are fresh
 //	probe.go      how fresh they are
 //	freshreport.go what came out of it

@@ -95,7 +95,7 @@ func (s *station) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.broker.Stop)
-	if s.clickhouse, err = parts.StartClickHouse(ctx, filepath.Join(s.dir, "clickhouse")); err != nil {
+	if s.clickhouse, err = parts.StartClickHouse(ctx, filepath.Join(s.dir, "clickhouse"), ""); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = s.clickhouse.Stop() }) // the run is over

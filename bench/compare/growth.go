@@ -142,7 +142,7 @@ func (g *growthCommand) Run(ctx context.Context, c *common) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
-		section.Raw[a.name] = merged(section.Raw[a.name], series)
+		section.Raw[a.name] = mergedAxis(section.Raw[a.name], series)
 		w.report(section)
 		if err := section.Save(c.Out); err != nil {
 			return err
@@ -151,14 +151,9 @@ func (g *growthCommand) Run(ctx context.Context, c *common) error {
 	return nil
 }
 
-// merged is an axis with the points measured now beside those measured before.
-func merged(before, now []measure.Series) []measure.Series {
-	all := slices.Clone(now)
-	for _, b := range before {
-		if !slices.ContainsFunc(now, func(n measure.Series) bool { return n.Name == b.Name }) {
-			all = append(all, b)
-		}
-	}
+// mergedAxis is an axis with the points measured now beside those measured before.
+func mergedAxis(before, now []measure.Series) []measure.Series {
+	all := merged(slices.Clone(before), now)
 	slices.SortFunc(all, func(a, b measure.Series) int { return cmp.Compare(a.Of(atPoint).Median, b.Of(atPoint).Median) })
 	return all
 }
@@ -178,7 +173,7 @@ func (w *ground) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.closers = append(w.closers, w.broker.Stop)
-	if w.clickhouse, err = parts.StartClickHouse(ctx, filepath.Join(w.dir, "clickhouse")); err != nil {
+	if w.clickhouse, err = parts.StartClickHouse(ctx, filepath.Join(w.dir, "clickhouse"), ""); err != nil {
 		return err
 	}
 	w.closers = append(w.closers, func() { _ = w.clickhouse.Stop() }) // the run is over

@@ -18,7 +18,6 @@ import (
 // What is measured of each point, beside what is of an edge's and of freshness.
 const (
 	atPoint      = "at"
-	storeMiB     = "ClickHouse's MiB"
 	rowsPerBlock = "rows a block"
 	missed       = "users looked up a block"
 	firstCommit  = "s until the first commit"

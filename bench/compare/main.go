@@ -22,6 +22,7 @@ type cli struct {
 	common
 
 	Edge      edgeCommand      `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
+	Loader    loaderCommand    `cmd:"" help:"The loader beside the bare limit, ClickHouse's Kafka engine, a script in Python, and Apache SeaTunnel."`
 	Freshness freshnessCommand `cmd:"" help:"Everything at once: the highest rate at which outcomes are fresh."`
 	Growth    growthCommand    `cmd:"" help:"How cost grows with partitions, products, users, the size of messages and the table."`
 	Skew      skewCommand      `cmd:"" help:"One product with nearly all of the traffic, spread over partitions or not, beside an even load."`
@@ -32,7 +33,7 @@ type cli struct {
 
 // common is what all comparisons can be told.
 type common struct {
-	Bin    string `help:"Folder of edge, loader, millrace and bareedge." default:"bin"`
+	Bin    string `help:"Folder of edge, loader, millrace, bareedge and bareloader." default:"bin"`
 	Jars   string `help:"Folder of Apache Kafka's jars." default:".kafka/jars"`
 	Cache  string `help:"Folder where rivals are fetched to." default:".bench"`
 	Dir    string `help:"Folder for data and logs of a run; default: a new one in the folder for temporary files, which goes with the run."`
@@ -64,7 +65,7 @@ func (*allCommand) Run(ctx context.Context, c *common, whole *cli) error {
 	for _, one := range []struct {
 		name string
 		run  func(context.Context, *common) error
-	}{{"edge", whole.Edge.Run}, {"freshness", whole.Freshness.Run}, {"growth", whole.Growth.Run}, {"skew", whole.Skew.Run}} {
+	}{{"edge", whole.Edge.Run}, {"loader", whole.Loader.Run}, {"freshness", whole.Freshness.Run}, {"growth", whole.Growth.Run}, {"skew", whole.Skew.Run}} {
 		if err := one.run(ctx, c); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", one.name, err))
 		}

@@ -5,6 +5,7 @@ package main
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,9 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, parse("edge").Edge, all.Edge)
 	require.Equal(t, parse("freshness").Freshness, all.Freshness)
 	require.Equal(t, parse("growth").Growth, all.Growth)
+	require.Equal(t, parse("loader").Loader, all.Loader)
 	require.Positive(t, all.Edge.For)
+	require.Positive(t, all.Loader.Events)
 	require.Positive(t, all.Freshness.For)
 	require.Equal(t, parse("skew").Skew, all.Skew)
 	require.Positive(t, all.Skew.For)
@@ -68,7 +71,7 @@ func TestGrowthGoal(t *testing.T) {
 	require.True(t, flatter.Met)
 	require.Equal(t, "0.800 (64 over 8)", flatter.Reached)
 	require.False(t, axes[0].goal([]measure.Series{at("1", 79), at("8", 100)}).Met)
-	again := merged([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
+	again := mergedAxis([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
 	require.Equal(t, []measure.Series{at("1", 2), at("9", 9)}, again)
 	require.True(t, axes[3].goal([]measure.Series{at("1", 100), at("8", 90)}).Met, "of messages that grow it is the bytes")
 }
@@ -128,4 +131,33 @@ func TestIsFresh(t *testing.T) {
 	require.True(t, isFresh(measure.Values{freshP99: 1999, unsent: 0}))
 	require.False(t, isFresh(measure.Values{freshP99: 2000, unsent: 0}))
 	require.False(t, isFresh(measure.Values{freshP99: 100, unsent: .01}))
+}
+
+func TestLoaderGoals(t *testing.T) {
+	series := func(name string, speed, cpu float64) measure.Series {
+		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: speed, bothPerMillion: cpu}}}
+	}
+	all := []measure.Series{series(ours, 150, 5), series(withoutAttribution, 170, 4), series(rivals.Loaders[0].Name, 300, 2), series(rivals.Loaders[1].Name, 70, 5.1)}
+	var met []bool
+	for _, g := range loaderGoals(all) {
+		met = append(met, g.Met)
+	}
+	require.Equal(t, []bool{false, true, true}, met, "the limit's speed, the engine's, the engine's processor time")
+	require.Empty(t, loaderGoals(all[1:]), "ours has not been measured")
+}
+
+func TestOneContenderMeasuredAnew(t *testing.T) {
+	series := func(name string, speed float64) measure.Series {
+		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: speed}}}
+	}
+	require.Equal(t, []measure.Series{series("a", 1), series("b", 3), series("c", 4)}, merged([]measure.Series{series("a", 1), series("b", 2)}, []measure.Series{series("b", 3), series("c", 4)}))
+}
+
+// What came before the first rows were seen is no part of the rate.
+func TestLoaderRate(t *testing.T) {
+	begin := time.Now()
+	w := watch{track: &track{loaderCommand: &loaderCommand{Events: 1000}}, begin: begin, first: begin.Add(10 * time.Second), last: begin.Add(18 * time.Second), atFirst: 200}
+	require.InDelta(t, 100, w.rate(), 1e-9)
+	w.atFirst = 1000
+	require.InDelta(t, 1000./18, w.rate(), 1e-9)
 }

@@ -68,7 +68,7 @@ func (s *skewCommand) Run(ctx context.Context, c *common) error {
 		return err
 	}
 	defer k.broker.Stop()
-	if k.clickhouse, err = parts.StartClickHouse(ctx, filepath.Join(dir, "clickhouse")); err != nil {
+	if k.clickhouse, err = parts.StartClickHouse(ctx, filepath.Join(dir, "clickhouse"), ""); err != nil {
 		return err
 	}
 	defer k.clickhouse.Stop() //nolint:errcheck // the run is over

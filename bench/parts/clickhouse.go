@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,21 +24,35 @@ type ClickHouse struct {
 	client http.Client
 }
 
-// StartClickHouse starts the engine with its data in dir. The first one fetches it.
-func StartClickHouse(ctx context.Context, dir string) (*ClickHouse, error) {
-	engine, found := embedded.FindEngine("")
-	if !found {
+// StartClickHouse starts the engine with its data in dir. The first one fetches it. The profile, if there is one, is XML of
+// settings that hold for all that do not say otherwise, such as the engine's own consumers of Kafka.
+func StartClickHouse(ctx context.Context, dir string, profile string) (*ClickHouse, error) {
+	config := embedded.ClickHouseConfig{Dir: dir}
+	if profile != "" {
+		users := filepath.Join(dir, "users.xml")
+		text := "<clickhouse><profiles><default>" + profile + "</default></profiles>" + defaultUser + "</clickhouse>"
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(users, []byte(text), 0o644)); err != nil {
+			return nil, err
+		}
+		config.ExtraConfig = "<users_config>" + users + "</users_config>"
+	}
+	var found bool
+	if config.Engine, found = embedded.FindEngine(""); !found {
 		var err error
-		if engine, err = embedded.FetchEngine(ctx, nil); err != nil {
+		if config.Engine, err = embedded.FetchEngine(ctx, nil); err != nil {
 			return nil, err
 		}
 	}
-	c, err := embedded.StartClickHouse(ctx, embedded.ClickHouseConfig{Dir: dir, Engine: engine})
+	c, err := embedded.StartClickHouse(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	return &ClickHouse{ClickHouse: c}, nil
 }
+
+// defaultUser is the one that the engine has when it is given none.
+const defaultUser = `<users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+	<access_management>1</access_management><named_collection_control>1</named_collection_control></default></users><quotas><default></default></quotas>`
 
 // Stop ends it.
 func (c *ClickHouse) Stop() error {

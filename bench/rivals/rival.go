@@ -40,7 +40,7 @@ func need(programs ...string) error {
 	return errors.Join(missing...)
 }
 
-//go:embed camel fastify
+//go:embed camel fastify script seatunnel
 var files embed.FS
 
 // unpack puts a rival's files into its folder in the cache, and fetches what they name if it is not there for just these files.
