@@ -78,3 +78,13 @@ func (t *TLS) Dialer(timeout time.Duration) func(ctx context.Context, network, a
 		return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, network, addr)
 	}
 }
+
+// Exposed tells whether what is said to a server at addr can be read on the way.
+func (t *TLS) Exposed(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	ip := net.ParseIP(host)
+	return !t.On && host != "localhost" && (ip == nil || !ip.IsLoopback())
+}

@@ -100,7 +100,7 @@ func (c *Client) checkAccess(ctx context.Context, brokers kadm.BrokerDetails, r 
 			as += " as " + access.User
 		}
 	}
-	if access.mechanism() != nil && !access.TLS.On {
+	if access.mechanism() != nil && access.TLS.Exposed(b.Host) {
 		change := "set --kafka-tls, and have the brokers listen with SASL_SSL"
 		if access.SASL == "PLAIN" {
 			r.Warn(check, change, "%s, %s: whoever is on the way can read the password", how, as)
