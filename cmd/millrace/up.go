@@ -104,6 +104,9 @@ func (p *parts) announce(ctx context.Context) error {
 	}
 	s := state{URL: p.edge.URL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
 		ClickHouseURL: p.clickhouse.HTTPURL(), Database: p.command.Loader.Warehouse.Database}
+	if p.redis != nil {
+		s.Redis = "redis://" + p.redis.Addr()
+	}
 	if err := writeWhole(filepath.Join(p.command.Data, stateFile), s); err != nil {
 		return err
 	}

@@ -33,10 +33,14 @@ type Report []Finding
 func (r *Report) OK(check, found string, args ...any) { r.add(check, OK, "", found, args) }
 
 // Warn notes what had better be otherwise, and how.
-func (r *Report) Warn(check, change, found string, args ...any) { r.add(check, Warn, change, found, args) }
+func (r *Report) Warn(check, change, found string, args ...any) {
+	r.add(check, Warn, change, found, args)
+}
 
 // Fail notes what must be otherwise, and how.
-func (r *Report) Fail(check, change, found string, args ...any) { r.add(check, Fail, change, found, args) }
+func (r *Report) Fail(check, change, found string, args ...any) {
+	r.add(check, Fail, change, found, args)
+}
 
 func (r *Report) add(check string, status Status, change, found string, args []any) {
 	*r = append(*r, Finding{check, status, fmt.Sprintf(found, args...), change})
@@ -91,7 +95,7 @@ func (r *Report) JSON(w io.Writer) error {
 	return encoder.Encode(struct {
 		Status Status    `json:"status"`
 		Checks []Finding `json:"checks"`
-	}{status, *r})
+	}{status, append([]Finding{}, *r...)})
 }
 
 // Clocks that differ by more than these are worth a word: times of receipt decide which of two deliveries is the first.
