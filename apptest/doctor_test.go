@@ -46,7 +46,7 @@ func TestTheDoctorFindsWhatRunsWell(t *testing.T) {
 	require.NoError(t, err, "%v %s", d, errs)
 	for check, found := range map[string]string{
 		"token key":                  "has the right shape",
-		"kafka brokers":              "1, of which 1 answer (Kafka ",
+		"kafka brokers":              "1, of which 1 answer (a Kafka ",
 		"kafka access":               "without TLS, without a login",
 		"topic millrace.ingest":      "8 partitions, 1 replicas of which 1 must be in sync, kept for 168h0m0s",
 		"topic millrace.connections": "1 partitions, 1 replicas of which 1 must be in sync, compacted",

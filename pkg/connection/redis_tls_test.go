@@ -30,9 +30,12 @@ func startSecuredRedis(t *testing.T) (config RedisConfig) {
 	addr := freeAddr(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	cmd := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
-		"--tls-cert-file", server.Cert, "--tls-key-file", server.Key, "--tls-ca-cert-file", a.File,
-		"--user", "default off", "--user", "edge on >correct-horse ~millrace:memo:* +get +set +time +hello", "--user", "stranger on >correct-horse ~* +hello +time")
+	args := []string{"--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		"--tls-cert-file", server.Cert, "--tls-key-file", server.Key, "--tls-ca-cert-file", a.File}
+	for _, user := range []string{"default off", "edge on >correct-horse ~millrace:memo:* +get +set +time +hello", "stranger on >correct-horse ~* +hello +time"} {
+		args = append(append(args, "--user"), strings.Fields(user)...)
+	}
+	cmd := exec.Command("redis-server", args...)
 	require.NoError(t, cmd.Start(), "the tests need a redis-server that was built with TLS")
 	t.Cleanup(func() {
 		cmd.Process.Kill()

@@ -8,7 +8,7 @@ import (
 
 // Password is a password, or the file that holds it. Its fields are flags, under a prefix such as "kafka-".
 type Password struct {
-	Password     string `help:"Password. Better given as ${env} or in a file, where no list of processes shows it." placeholder:"TEXT"`
+	Password     string `help:"Password. Better given as a variable or in a file, where no list of processes shows it." placeholder:"TEXT"`
 	PasswordFile string `help:"File that holds the password instead; a changed one is used by the next connection." placeholder:"FILE"`
 }
 

@@ -75,7 +75,11 @@ func (c *Client) checkEach(brokers kadm.BrokerDetails, versions kadm.BrokersApiV
 				"broker %d does not answer at %s, the address it gives: %v", b.NodeID, net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), v.Err)
 			continue
 		}
-		guesses = append(guesses, "Kafka "+v.VersionGuess())
+		guess := "a Kafka of no version we know" // such as the embedded one
+		if is := v.VersionGuess(); strings.HasPrefix(is, "v") || strings.HasPrefix(is, "at least") {
+			guess = "Kafka " + is
+		}
+		guesses = append(guesses, guess)
 	}
 	return guesses
 }

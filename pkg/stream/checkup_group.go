@@ -2,9 +2,14 @@ package stream
 
 import (
 	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/pkg/checkup"
 )
+
+const startLoader = "start a loader, or name the group that loaders have in --group"
 
 // checkGroup looks at the loaders as the brokers know them.
 func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report) {
@@ -15,7 +20,10 @@ func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report
 		return
 	}
 	l := lags[group]
-	if err := l.Error(); err != nil {
+	if err := l.Error(); errors.Is(err, kerr.GroupIDNotFound) {
+		r.Warn(check, startLoader, "has no loader, and never had one")
+		return
+	} else if err != nil {
 		r.Fail(check, remedy(err), "%v", err)
 		return
 	}
@@ -31,7 +39,7 @@ func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report
 	}
 	switch {
 	case len(l.Members) == 0:
-		r.Warn(check, "start a loader, or name the group that loaders have in --group", "has no loader, and %d messages wait", waiting)
+		r.Warn(check, startLoader, "has no loader, and %d messages wait", waiting)
 	case l.State != "Stable":
 		r.Warn(check, "ask again in a moment; if it stays so, see the loaders' logs", "is sharing out partitions (%s), and %d messages wait", l.State, waiting)
 	default:

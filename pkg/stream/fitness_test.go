@@ -21,7 +21,7 @@ func alterTopic(t *testing.T, c *Client, topic, setting, value string) {
 	for _, a := range answers {
 		require.NoError(t, a.Err)
 	}
-	eventually(t, func() bool { return settings(t, c, topic)[setting] == value }, "nodes hear of it one after the other")
+	eventually(t, func() bool { s, err := c.settings(t.Context(), topic); return err == nil && s[setting] == value }, "nodes hear of it one after the other")
 }
 
 // spoilt are settings that a topic had better not have, and what is said of them.
@@ -45,7 +45,8 @@ func TestTopicsThatBreakAPromiseAreRefusedAndOthersToldOf(t *testing.T) {
 	_, c := started(t)
 	for _, s := range spoilt {
 		topic := s.of(c.Topics())
-		before := settings(t, c, topic)
+		before, err := c.settings(t.Context(), topic)
+		require.NoError(t, err)
 		if _, known := before[s.setting]; !known {
 			before[s.setting] = "-1" // the brokers' default for retention.bytes
 		}
@@ -74,11 +75,11 @@ func TestTopicsThatBreakAPromiseAreRefusedAndOthersToldOf(t *testing.T) {
 	require.Zero(t, r.Count(checkup.Fail), "the control: %v", r)
 }
 
-// examine is what the doctor finds.
+// examine is what the doctor finds, which comes anew: a client remembers for a while.
 func examine(t *testing.T, c *Client) checkup.Report {
 	t.Helper()
 	var r checkup.Report
-	c.CheckUp(t.Context(), "millrace-loader", &r)
+	clientFor(t, c.config).CheckUp(t.Context(), "millrace-loader", &r)
 	return r
 }
 

@@ -94,7 +94,7 @@ const users = `<clickhouse>
 		<default/>
 		<readonly><readonly>1</readonly></readonly>
 		<hurried><max_execution_time>5</max_execution_time></hurried>
-		<bound><constraints><insert_deduplicate><readonly/></insert_deduplicate></constraints></bound>
+		<bound><constraints><optimize_on_insert><readonly/></optimize_on_insert></constraints></bound>
 	</profiles>
 	<quotas><default/></quotas>
 	<users>
@@ -135,7 +135,7 @@ func TestUsersWithTooFewRights(t *testing.T) {
 	requireFinding(t, as("nobody"), "database millrace", checkup.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
 	requireFinding(t, as("readonly"), "clickhouse rights", checkup.Fail, "has readonly set", "a profile with readonly = 0")
 	requireFinding(t, as("readonly"), "clickhouse settings", checkup.Fail, "", "let the profile of readonly change the settings")
-	requireFinding(t, as("bound"), "clickhouse settings", checkup.Fail, "insert_deduplicate", "let the profile of bound change the settings")
+	requireFinding(t, as("bound"), "clickhouse settings", checkup.Fail, "optimize_on_insert", "let the profile of bound change the settings")
 	requireFinding(t, as("hurried"), "clickhouse limits", checkup.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
 }
 
