@@ -59,7 +59,7 @@ func TestWhoIsNotLetInIsToldWhatToChange(t *testing.T) {
 	for want, spoil := range map[string]func(*Access){
 		"--kafka-tls-ca":          func(a *Access) { a.TLS.CA = embeddedtest.Authority(t).File },
 		"--kafka-tls-server-name": func(a *Access) { a.TLS.ServerName = "elsewhere.example" },
-		"(--kafka-tls)":           func(a *Access) { a.TLS = credential.TLS{} },
+		"--kafka-tls":             func(a *Access) { a.TLS = credential.TLS{} },
 		"--kafka-sasl":            func(a *Access) { a.SASL, a.User, a.Password.Password = "", "", "" },
 		"--kafka-":                func(a *Access) { a.Password.Password = "canary" },
 	} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -23,6 +24,8 @@ func remedy(err error) string {
 		return change
 	}
 	switch {
+	case strings.Contains(err.Error(), "tls alert record"): // the Kafka client has no error of its own for it
+		return "set --kafka-tls, or name a port without TLS in --brokers"
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return "check --kafka-user and --kafka-password, and that the user has a password for the mechanism of --kafka-sasl"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):

@@ -33,18 +33,17 @@ func (f *fetchedFrom) OnBrokerRead(from kgo.BrokerMetadata, key int16, read int,
 func TestRecordsComeFromTheNearestReplica(t *testing.T) {
 	_, c := started(t)
 	kafka := foreign(t, c, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
-	for p := range int32(4) {
-		for range 5 {
-			record := &kgo.Record{Topic: c.Topics().Ingest, Partition: p, Value: bytes.Repeat([]byte("v"), 100_000)}
-			require.NoError(t, kafka.ProduceSync(t.Context(), record).FirstErr())
-		}
+	var records []*kgo.Record
+	for i := range int32(20) {
+		records = append(records, &kgo.Record{Topic: c.Topics().Ingest, Partition: i % 4, Value: bytes.Repeat([]byte("v"), 100_000)})
 	}
+	require.NoError(t, kafka.ProduceSync(t.Context(), records...).FirstErr())
 	share := func(rack string) float64 {
 		config := c.config
 		config.Access.Rack = rack
 		counted := &fetchedFrom{bytes: map[int32]int{}}
 		near := clientFor(t, config)
-		reader, err := kgo.NewClient(near.options(near.config.Access.near(), kgo.WithHooks(counted), kgo.ConsumeTopics(c.Topics().Ingest), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+		reader, err := kgo.NewClient(near.options(near.config.Access.near(), kgo.WithHooks(counted), kgo.FetchMaxWait(fetchMaxWait), kgo.ConsumeTopics(c.Topics().Ingest), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 		require.NoError(t, err)
 		defer reader.Close()
 		for n := 0; n < 20; {
