@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -18,13 +19,13 @@ import (
 
 type cli struct {
 	TokenKey string `help:"Key of the tokens, as made by openssl rand -base64 32; every edge and every millrace command has the same. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
-	Redis    string `help:"Redis that remembers proved tokens for all edges; without one each edge proves them itself." placeholder:"redis://HOST:PORT"`
 	DryRun   bool   `help:"Check the configuration and end."`
 
-	Edge   edge.Config           `embed:"" group:"Edge:"`
-	Stream stream.Config         `embed:"" group:"Kafka:"`
-	Admin  telemetry.AdminConfig `embed:"" group:"Operation:"`
-	Log    telemetry.LogConfig   `embed:"" group:"Operation:"`
+	Edge   edge.Config            `embed:"" group:"Edge:"`
+	Stream stream.Config          `embed:"" group:"Kafka:"`
+	Redis  connection.RedisConfig `embed:"" group:"Redis:"`
+	Admin  telemetry.AdminConfig  `embed:"" group:"Operation:"`
+	Log    telemetry.LogConfig    `embed:"" group:"Operation:"`
 }
 
 func main() {
@@ -38,7 +39,7 @@ func (c *cli) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)
 	}
-	if err := c.Edge.Validate(); err != nil {
+	if err := cmp.Or(c.Edge.Validate(), c.Redis.Validate()); err != nil {
 		return err
 	}
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
@@ -48,7 +49,7 @@ func (c *cli) run(ctx context.Context) error {
 	}
 	defer client.Close()
 	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health}
-	if c.Redis != "" {
+	if c.Redis.Redis != "" {
 		memos, err := connection.NewRedisMemos(c.Redis)
 		if err != nil {
 			return err

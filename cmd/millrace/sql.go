@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/millrace/millrace/pkg/credential"
 )
 
 type sqlCommand struct {
@@ -18,6 +21,10 @@ type sqlCommand struct {
 
 	ClickHouseURL string `name:"clickhouse-url" help:"ClickHouse's HTTP address instead of a data folder's; a user and a password may stand in it." placeholder:"URL"`
 	Database      string `help:"Database, with --clickhouse-url." default:"millrace"`
+
+	User     string              `name:"clickhouse-user" help:"User, with --clickhouse-url." placeholder:"NAME"`
+	Password credential.Password `embed:"" prefix:"clickhouse-"`
+	TLS      credential.TLS      `embed:"" prefix:"clickhouse-" set:"server=ClickHouse"`
 }
 
 // Run prints the answer.
@@ -34,16 +41,47 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.New("--clickhouse-url is not a URL, such as http://127.0.0.1:8123")
 	}
+	client := http.DefaultClient
+	if c.ClickHouseURL != "" {
+		if client, err = c.present(target); err != nil {
+			return err
+		}
+	}
 	target.RawQuery = url.Values{"database": {database}, "default_format": {c.Format}}.Encode()
-	return query(ctx, target, c.Query)
+	return query(ctx, client, target, c.Query)
 }
 
-func query(ctx context.Context, target *url.URL, text string) error {
+// present puts the user and the password into the address, and returns what shows and demands certificates.
+func (c *sqlCommand) present(target *url.URL) (*http.Client, error) {
+	const prefix = "clickhouse-"
+	var secured credential.TLS
+	if target.Scheme == "https" {
+		secured = c.TLS
+		secured.On = true
+	}
+	if err := cmp.Or(secured.Check(prefix), c.Password.Check(prefix)); err != nil {
+		return nil, err
+	}
+	password, err := c.Password.Read()
+	if err != nil {
+		return nil, err
+	}
+	if inURL, _ := target.User.Password(); password == "" {
+		password = inURL
+	}
+	if c.User != "" || password != "" {
+		target.User = url.UserPassword(cmp.Or(c.User, target.User.Username(), "default"), password)
+	}
+	config, err := secured.Config()
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}}, err
+}
+
+func query(ctx context.Context, client *http.Client, target *url.URL, text string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("ask ClickHouse: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ClickHouse does not answer at %s: is it running? %w", target.Host, err)
 	}

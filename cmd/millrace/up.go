@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/loader"
 	"github.com/millrace/millrace/pkg/stream"
@@ -21,14 +22,14 @@ type upCommand struct {
 	Kafka          string `help:"Address of the broker." default:"127.0.0.1:9092" placeholder:"ADDR"`
 	ClickHouseHTTP string `name:"clickhouse-http" help:"ClickHouse's HTTP address." default:"127.0.0.1:8123" placeholder:"ADDR"`
 	SyncWrites     bool   `help:"Have the broker write through to the disk before it acknowledges: nothing answered with 200 is lost to a power cut either, at a price in speed."`
-	Redis          string `help:"Redis to use; by default one is started if redis-server is on PATH." placeholder:"redis://HOST:PORT"`
 	ReadyFile      string `help:"File to write when everything answers, as JSON, with the URL's token in it." placeholder:"FILE"`
 
-	Edge   edge.Config           `embed:"" group:"Edge:"`
-	Loader loader.Config         `embed:"" group:"Loader:"`
-	Topics upTopics              `embed:"" group:"Kafka:"`
-	Admin  telemetry.AdminConfig `embed:"" group:"Operation:"`
-	Log    telemetry.LogConfig   `embed:"" group:"Operation:"`
+	Edge   edge.Config            `embed:"" group:"Edge:"`
+	Loader loader.Config          `embed:"" group:"Loader:"`
+	Topics upTopics               `embed:"" group:"Kafka:"`
+	Redis  connection.RedisConfig `embed:"" group:"Redis (by default one is started if redis-server is on PATH):"`
+	Admin  telemetry.AdminConfig  `embed:"" group:"Operation:"`
+	Log    telemetry.LogConfig    `embed:"" group:"Operation:"`
 }
 
 // upTopics is what may be chosen of a broker that nobody else uses.
@@ -103,6 +104,9 @@ func (p *parts) announce(ctx context.Context) error {
 	}
 	s := state{URL: p.edge.URL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
 		ClickHouseURL: p.clickhouse.HTTPURL(), Database: p.command.Loader.Warehouse.Database}
+	if p.redis != nil {
+		s.Redis = "redis://" + p.redis.Addr()
+	}
 	if err := writeWhole(filepath.Join(p.command.Data, stateFile), s); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (p *parts) start(ctx context.Context) error {
 }
 
 func (p *parts) checkConfig(context.Context) error {
-	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate())
+	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate())
 }
 
 func (p *parts) openKey(context.Context) (err error) {
@@ -108,8 +108,8 @@ func (p *parts) migrate(ctx context.Context) error {
 
 // startRedis uses the Redis that is named, or one from PATH, or none: it only saves work.
 func (p *parts) startRedis(ctx context.Context) (err error) {
-	url := p.command.Redis
-	if url == "" {
+	config := p.command.Redis
+	if config.Redis == "" {
 		p.redis, err = embedded.StartRedis(ctx, embedded.RedisConfig{Dir: filepath.Join(p.command.Data, "redis"), Logger: p.log})
 		if errors.Is(err, embedded.ErrNoRedis) {
 			return nil
@@ -117,9 +117,9 @@ func (p *parts) startRedis(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		url = "redis://" + p.redis.Addr()
+		config.Redis = "redis://" + p.redis.Addr()
 	}
-	p.memos, err = connection.NewRedisMemos(url)
+	p.memos, err = connection.NewRedisMemos(config)
 	return err
 }
 

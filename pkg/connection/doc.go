@@ -13,18 +13,20 @@
 //
 // Files, in the order data meets them:
 //
-//	store.go     the admin's side: create and list
-//	change.go    the rest of a connection's life: pause, rotate, delete and so on
-//	params.go    what a new connection may look like
-//	record.go    the record of a connection and its key
-//	activity.go  the record of when a connection was used
-//	log.go       what this package needs of the log
-//	registry.go  the edge's side: the log in memory
-//	index.go     the map in it, read without a lock
-//	verifier.go  from a token to its connection
-//	proof.go     the slow way: Redis, then scrypt
-//	memo.go      what is remembered of proofs, good and bad
-//	redis.go     proofs shared with other edges
-//	recorder.go  the activity of this edge, written to the log
-//	metrics.go   counters
+//	store.go          the admin's side: create and list
+//	change.go         the rest of a connection's life: pause, rotate, delete and so on
+//	params.go         what a new connection may look like
+//	record.go         the record of a connection and its key
+//	activity.go       the record of when a connection was used
+//	log.go            what this package needs of the log
+//	registry.go       the edge's side: the log in memory
+//	index.go          the map in it, read without a lock
+//	verifier.go       from a token to its connection
+//	proof.go          the slow way: Redis, then scrypt
+//	memo.go           what is remembered of proofs, good and bad
+//	redis_config.go   where Redis is, and how to log in
+//	redis.go          proofs shared with other edges
+//	redis_checkup.go  whether that works
+//	recorder.go       the activity of this edge, written to the log
+//	metrics.go        counters
 package connection

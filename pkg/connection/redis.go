@@ -8,7 +8,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 const (
@@ -25,20 +24,13 @@ func init() { redis.SetLogger(&logging.VoidLogger{}) }
 // RedisMemos is the MemoStore in Redis.
 type RedisMemos struct{ client *redis.Client }
 
-// NewRedisMemos takes an address such as redis://user:password@host:6379/0. It does not connect yet:
-// without Redis everything works, only starts are slower. The error does not quote the address.
-func NewRedisMemos(url string) (*RedisMemos, error) {
-	options, err := redis.ParseURL(url)
+// NewRedisMemos does not connect yet: without Redis everything works, only starts are slower.
+func NewRedisMemos(config RedisConfig) (*RedisMemos, error) {
+	options, err := config.options()
 	if err != nil {
-		return nil, errors.New("the address of Redis is not of the form redis://user:password@host:port/database")
+		return nil, err
 	}
-	options.ContextTimeoutEnabled = true // without it a call's deadline is not looked at
-	options.MaxRetries = -1
-	options.DialTimeout = redisDial
-	options.DialerRetries = 1
 	options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = MemoBudget, MemoBudget, MemoBudget
-	options.DisableIdentity = true
-	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return &RedisMemos{redis.NewClient(options)}, nil
 }
 

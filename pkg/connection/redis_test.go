@@ -43,7 +43,7 @@ func freeAddr(t *testing.T) string {
 
 func connect(t *testing.T, addr string) *RedisMemos {
 	t.Helper()
-	memos, err := NewRedisMemos("redis://" + addr + "/0")
+	memos, err := NewRedisMemos(RedisConfig{Redis: "redis://" + addr + "/0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { memos.Close() })
 	return memos
@@ -147,7 +147,7 @@ func TestRedisTroubleChangesNoAnswer(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			memos, err := NewRedisMemos("redis://" + trouble(t))
+			memos, err := NewRedisMemos(RedisConfig{Redis: "redis://" + trouble(t)})
 			require.NoError(t, err)
 			t.Cleanup(func() { memos.Close() })
 			p := start(t, newTopic(), token.NewKey(), memos)
@@ -186,7 +186,7 @@ func TestRedisCallsEndWithTheirContext(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	memos, err := NewRedisMemos("redis://" + l.Addr().String())
+	memos, err := NewRedisMemos(RedisConfig{Redis: "redis://" + l.Addr().String()})
 	require.NoError(t, err)
 	defer memos.Close()
 	memos.client.Options().ReadTimeout = time.Hour // so that the context is what ends it
@@ -199,7 +199,7 @@ func TestRedisCallsEndWithTheirContext(t *testing.T) {
 
 func TestRedisAddressIsNotQuoted(t *testing.T) {
 	for _, url := range []string{"", "canary", "http://canary", "redis://user:canary@host:port:port", "redis://:canary@h/x", "redis://h?canary=1"} {
-		_, err := NewRedisMemos(url)
+		_, err := NewRedisMemos(RedisConfig{Redis: url})
 		require.Error(t, err, url)
 		require.NotContains(t, err.Error(), "canary")
 	}

@@ -218,7 +218,7 @@ func TestDrainIsBounded(t *testing.T) {
 // Another edge proves a token, this one finds that in Redis.
 func TestProofsAreShared(t *testing.T) {
 	broker := embeddedtest.Broker(t)
-	memos, err := connection.NewRedisMemos("redis://" + embeddedtest.Redis(t).Addr())
+	memos, err := connection.NewRedisMemos(connection.RedisConfig{Redis: "redis://" + embeddedtest.Redis(t).Addr()})
 	require.NoError(t, err)
 	t.Cleanup(func() { memos.Close() })
 	r := startOn(t, broker.Addr(), memos)

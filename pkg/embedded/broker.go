@@ -25,6 +25,7 @@ type BrokerConfig struct {
 	Addr       string       // host:port; port 0 picks one; default 127.0.0.1:0
 	SyncWrites bool         // fsync every batch: survives a power cut too, not only the end of this process
 	Logger     *slog.Logger // default discards
+	Options    []kfake.Opt  // for tests: TLS, logins, other defaults
 }
 
 // Broker is one Kafka broker in this process, or the name of one that is not.
@@ -75,7 +76,7 @@ func (b *Broker) start(config BrokerConfig) error {
 	if config.Logger != nil {
 		options = append(options, kfake.WithLogger(brokerLogger{config.Logger}))
 	}
-	if b.cluster, err = kfake.NewCluster(options...); err != nil {
+	if b.cluster, err = kfake.NewCluster(append(options, config.Options...)...); err != nil {
 		return err
 	}
 	b.addr = b.cluster.ListenAddrs()[0]

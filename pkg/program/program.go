@@ -1,5 +1,3 @@
-// Package program is what the mains have in common: flags from the command line and MILLRACE_*
-// variables, signals, and the one place where a process ends.
 package program
 
 import (
@@ -15,11 +13,7 @@ import (
 // Main parses cli, a struct with kong's tags, and runs it until it is done or told to stop. A second
 // signal ends the process at once.
 func Main(cli any, name, description string, run func(context.Context, *kong.Context) error) {
-	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.ShortUsageOnError(),
-		kong.DefaultEnvars("MILLRACE"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
-	if err != nil {
-		panic(fmt.Sprintf("BUG: flags of %s: %v", name, err))
-	}
+	parser := parserOf(cli, name, description)
 	parsed, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -28,4 +22,13 @@ func Main(cli any, name, description string, run func(context.Context, *kong.Con
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
+}
+
+func parserOf(cli any, name, description string) *kong.Kong {
+	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.ShortUsageOnError(),
+		kong.DefaultEnvars("MILLRACE"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		panic(fmt.Sprintf("BUG: flags of %s: %v", name, err))
+	}
+	return parser
 }

@@ -21,6 +21,8 @@ type Config struct {
 	Replication         int16         `help:"Replicas of a topic that is created; 3 survive the loss of a broker. -1 takes the brokers' own default." default:"-1"`
 	Retention           time.Duration `help:"How long the ingest topic keeps messages, and so how far back a replay can reach." default:"168h"`
 	DeadLetterRetention time.Duration `help:"How long the dead-letters topic keeps messages." default:"720h"`
+
+	Access Access `embed:"" prefix:"kafka-"`
 }
 
 // Validate checks everything that can be checked before a broker is asked.
@@ -37,7 +39,7 @@ func (c *Config) Validate() error {
 	case c.Retention < time.Hour || c.DeadLetterRetention < time.Hour:
 		return errors.New("--retention and --dead-letter-retention must be at least 1h: the loader needs time to catch up")
 	}
-	return nil
+	return c.Access.check()
 }
 
 // Client is a connection to the brokers for administration, and the factory of everything that reads
@@ -70,14 +72,13 @@ func NewClient(config Config, log *slog.Logger, metrics prometheus.Registerer) (
 const metadataMinAge = 250 * time.Millisecond
 
 func (c *Client) options(more ...kgo.Opt) []kgo.Opt {
-	return append([]kgo.Opt{
+	options := append(c.config.Access.options(),
 		kgo.SeedBrokers(c.config.Brokers...),
-		kgo.ClientID("millrace"),
 		kgo.SoftwareNameAndVersion("millrace", "1"),
 		kgo.MetadataMinAge(metadataMinAge),
-		kgo.DialTimeout(3 * time.Second),
 		kgo.WithLogger(kafkaLog{c.log}),
-	}, more...)
+	)
+	return append(options, more...)
 }
 
 // observed adds the Kafka client's own metrics under millrace_kafka_<part>_….
@@ -91,7 +92,7 @@ func (c *Client) Topics() Topics { return c.topics }
 // Ping asks any broker for an answer.
 func (c *Client) Ping(ctx context.Context) error {
 	if err := c.kafka.Ping(ctx); err != nil {
-		return fmt.Errorf("no Kafka broker of %v answers: %w", c.config.Brokers, err)
+		return fmt.Errorf("no Kafka broker of %v answers: %w", c.config.Brokers, explain(err))
 	}
 	return nil
 }

@@ -132,6 +132,7 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 	options := []kgo.Opt{
 		kgo.WithContext(ctx),
 		c.observed("consumer"),
+		c.config.Access.near(),
 		kgo.ConsumerGroup(config.Group),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // a group without a past has everything before it

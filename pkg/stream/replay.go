@@ -84,6 +84,7 @@ func (c *Client) NewReplay(config ReplayConfig, spans []Span) (*Replay, error) {
 	}
 	r.kafka, err = kgo.NewClient(c.options(
 		kgo.ConsumePartitions(from),
+		c.config.Access.near(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // what was deleted with age meanwhile is behind us
 		kgo.KeepControlRecords(),                          // the last of a span may be one
 		kgo.FetchMaxBytes(replayFetchBytes),

@@ -31,9 +31,17 @@ func (c *Config) topics() Topics {
 // size is kept whole, so it can be as large as a body.
 const DeadLetterRecordBytes = 16 << 20
 
+// The settings of topics that matter to us.
 const (
-	cleanupPolicy = "cleanup.policy"
-	compact       = "compact"
+	cleanupPolicy   = "cleanup.policy"
+	retentionMs     = "retention.ms"
+	retentionBytes  = "retention.bytes"
+	maxMessageBytes = "max.message.bytes"
+	minInsync       = "min.insync.replicas"
+	uncleanElection = "unclean.leader.election.enable"
+
+	compact     = "compact"
+	deleteByAge = "delete"
 )
 
 type topicSpec struct {
@@ -42,25 +50,29 @@ type topicSpec struct {
 	settings   map[string]string
 }
 
+// specs name cleanup.policy though delete is the brokers' own default: where somebody has changed that to compact, all
+// messages of a product but the last would be forgotten.
 func (c *Config) specs() []topicSpec {
 	t := c.topics()
 	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return []topicSpec{
 		{t.Ingest, c.Partitions, map[string]string{
-			"retention.ms": millis(c.Retention),
+			cleanupPolicy: deleteByAge,
+			retentionMs:   millis(c.Retention),
 		}},
 		{t.Connections, 1, map[string]string{
 			cleanupPolicy: compact,
 		}},
 		{t.DeadLetters, c.Partitions, map[string]string{
-			"retention.ms":      millis(c.DeadLetterRetention),
-			"max.message.bytes": strconv.Itoa(DeadLetterRecordBytes),
+			cleanupPolicy:   deleteByAge,
+			retentionMs:     millis(c.DeadLetterRetention),
+			maxMessageBytes: strconv.Itoa(DeadLetterRecordBytes),
 		}},
 	}
 }
 
-// EnsureTopics creates the topics that are missing. It leaves those that exist as they are, but
-// refuses a registry that would not be read in order or would forget.
+// EnsureTopics creates the topics that are missing. It leaves those that exist as they are, refuses those that would break
+// a promise, and tells the log what had better be otherwise.
 func (c *Client) EnsureTopics(ctx context.Context) error {
 	return retry.Do(ctx, retry.NewConstant(metadataMinAge), func(ctx context.Context) error {
 		err := c.ensureTopics(ctx)
@@ -74,21 +86,38 @@ func (c *Client) EnsureTopics(ctx context.Context) error {
 }
 
 func (c *Client) ensureTopics(ctx context.Context) error {
-	existing, err := c.admin.ListTopics(ctx)
+	found, err := c.inspect(ctx)
 	if err != nil {
-		return fmt.Errorf("list topics: %w", err)
+		return err
 	}
-	for _, spec := range c.config.specs() {
-		found, ok := existing[spec.name]
-		switch {
-		case !ok || errors.Is(found.Err, kerr.UnknownTopicOrPartition):
-			if err := c.create(ctx, spec); err != nil {
+	for i := range found {
+		if !found[i].exists {
+			if err := c.create(ctx, found[i].spec); err != nil {
 				return err
 			}
-		case spec.name == c.topics.Connections:
-			if err := c.checkRegistry(ctx, spec.name, len(found.Partitions)); err != nil {
-				return err
-			}
+			continue
+		}
+		if err := c.accept(&found[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accept refuses a topic that would break a promise. Settings that cannot be read are not known to.
+func (c *Client) accept(t *topicFound) error {
+	if t.err != nil {
+		if t.spec.name == c.topics.Connections {
+			return t.err
+		}
+		c.log.Warn("the settings of a topic cannot be checked", "topic", t.spec.name, "error", t.err)
+	}
+	for _, f := range c.config.flaws(t) {
+		switch f.weight {
+		case unfit:
+			return fmt.Errorf("%w: %s %s: %s", errTopicUnfit, t.spec.name, f.found, f.change)
+		case poor:
+			c.log.Warn("a topic had better be otherwise", "topic", t.spec.name, "found", f.found, "change", f.change)
 		}
 	}
 	return nil
@@ -104,7 +133,7 @@ func (c *Client) AwaitTopics(ctx context.Context) error {
 		if err == nil || errors.Is(err, errTopicUnfit) || ctx.Err() != nil {
 			return err
 		}
-		c.log.Warn("waiting for the Kafka brokers", "brokers", c.config.Brokers, "error", err)
+		c.log.Warn("waiting for the Kafka brokers", "brokers", c.config.Brokers, "error", explain(err))
 		return retry.RetryableError(err)
 	})
 }
@@ -121,7 +150,7 @@ var errTopicUnfit = errors.New("a topic is not as it must be")
 func (c *Client) create(ctx context.Context, spec topicSpec) error {
 	settings := map[string]*string{}
 	if c.config.Replication > 0 {
-		settings["min.insync.replicas"] = kadm.StringPtr(strconv.Itoa(c.config.minInsync()))
+		settings[minInsync] = kadm.StringPtr(strconv.Itoa(c.config.minInsync()))
 	}
 	for name, value := range spec.settings {
 		settings[name] = kadm.StringPtr(value)
@@ -129,31 +158,6 @@ func (c *Client) create(ctx context.Context, spec topicSpec) error {
 	_, err := c.admin.CreateTopic(ctx, spec.partitions, c.config.Replication, settings, spec.name)
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w", spec.name, err)
-	}
-	return nil
-}
-
-// checkRegistry refuses a topic that is no registry: of several partitions there is no one order, and
-// without compaction alone the brokers delete connections with age.
-func (c *Client) checkRegistry(ctx context.Context, name string, partitions int) error {
-	if partitions != 1 {
-		return fmt.Errorf("%w: %s has %d partitions, but a registry must have one: delete it or choose another --topic-prefix", errTopicUnfit, name, partitions)
-	}
-	configs, err := c.admin.DescribeTopicConfigs(ctx, name)
-	if err != nil {
-		return fmt.Errorf("describe topic %s: %w", name, err)
-	}
-	config, err := configs.On(name, nil)
-	if err != nil {
-		return fmt.Errorf("describe topic %s: %w", name, err)
-	}
-	if config.Err != nil {
-		return fmt.Errorf("describe topic %s: %w", name, config.Err)
-	}
-	for _, setting := range config.Configs {
-		if policy := setting.MaybeValue(); setting.Key == cleanupPolicy && policy != compact {
-			return fmt.Errorf("%w: %s has cleanup.policy=%s, but a registry must have compact: alter it or choose another --topic-prefix", errTopicUnfit, name, policy)
-		}
 	}
 	return nil
 }

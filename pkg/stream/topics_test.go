@@ -25,7 +25,7 @@ func settings(t *testing.T, c *Client, topic string) map[string]string {
 	found := map[string]string{}
 	for _, setting := range config.Configs {
 		switch setting.Key {
-		case "cleanup.policy", "retention.ms", "max.message.bytes", "min.insync.replicas":
+		case cleanupPolicy, retentionMs, maxMessageBytes, minInsync:
 			found[setting.Key] = setting.MaybeValue()
 		}
 	}

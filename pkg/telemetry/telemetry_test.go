@@ -54,8 +54,10 @@ func TestAdmin(t *testing.T) {
 		require.JSONEq(t, `{"status":"not ready","waiting_for":{"part":"the cause"}}`, body)
 		status, _ = get(t, admin.URL()+"/healthz")
 		require.Equal(t, http.StatusOK, status)
-		status, _ = get(t, admin.URL()+"/else")
-		require.Equal(t, http.StatusNotFound, status)
+		for _, path := range []string{"/else", "/debug/pprof/cmdline"} {
+			status, _ = get(t, admin.URL()+path)
+			require.Equal(t, http.StatusNotFound, status)
+		}
 		return nil
 	})
 	require.NoError(t, err)

@@ -102,3 +102,24 @@ func (k Key) IsZero() bool { return k.keys == nil }
 func (k Key) Memo(connectionID string, generation uint64, parts ...[]byte) [32]byte {
 	return (*k.keys).memo.sum(generation, connectionID, parts...)
 }
+
+// Fingerprint is the same for the same key, and tells nothing else of it: people compare machines by it.
+func (k Key) Fingerprint() string {
+	b, err := hkdf.Key(sha256.New, (*k.keys).material, nil, "millrace token v1: fingerprint", 4)
+	if err != nil {
+		panic("BUG: a fingerprint: " + err.Error())
+	}
+	return hex.EncodeToString(b)
+}
+
+// leastDistinct is what 32 random bytes fall below less often than once in 10^12 times.
+const leastDistinct = 20
+
+// LooksRandom is false for a key that was typed, or made of a pattern.
+func (k Key) LooksRandom() bool {
+	distinct := map[byte]bool{}
+	for _, b := range (*k.keys).material {
+		distinct[b] = true
+	}
+	return len(distinct) >= leastDistinct
+}

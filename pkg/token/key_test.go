@@ -87,3 +87,23 @@ func TestMemoTellsItsInputsApart(t *testing.T) {
 	}
 	require.Equal(t, k.Memo("a", 1, b("bc")), k.Memo("a", 1, b("bc")))
 }
+
+func TestAKeyThatWasNotMadeAtRandomIsNoticed(t *testing.T) {
+	for range 100 {
+		require.True(t, NewKey().LooksRandom())
+	}
+	for _, text := range []string{strings.Repeat("ab", 32), strings.Repeat("00112233445566778899aabbccddeeff", 2)} {
+		key, err := ParseKey(text)
+		require.NoError(t, err)
+		require.False(t, key.LooksRandom())
+	}
+}
+
+func TestFingerprintsAreOfTheKey(t *testing.T) {
+	key := NewKey()
+	same, err := ParseKey(key.Text())
+	require.NoError(t, err)
+	require.Equal(t, key.Fingerprint(), same.Fingerprint())
+	require.Len(t, key.Fingerprint(), 8)
+	require.NotEqual(t, key.Fingerprint(), NewKey().Fingerprint())
+}

@@ -2,27 +2,29 @@
 //
 // Files, in the order data meets them:
 //
-//	config.go        where ClickHouse is and how to talk to it
-//	migrate.go       tables and views, brought up to date
-//	column.go        columns in the bytes that go over the wire
-//	dictionary.go    the columns with few values: LowCardinality
-//	block.go         a table's columns side by side
-//	events.go        the columns of events
-//	dead_letters.go  the columns of dead_letters
-//	enums.go         the names of the enumerations
-//	claims.go        the columns of what is learnt of users, organizations and conversations
-//	pool.go          connections
-//	insert.go        sending a block
-//	rows.go          some of a block's rows
-//	trouble.go       which errors blame the rows, and not the server
-//	replayed.go      rows that those of a replay win over
-//	deliveries.go    rows of insert ids that came before
-//	subjects.go      whom a block's events are about: read back from it, and filled in
-//	lookup.go        what is known of users, asked in bulk
-//	conversations.go the same of conversations
-//	learnt.go        what other loaders have learnt, and how far that has been worked in
-//	reattribute.go   stored rows that may be about somebody else by now
-//	revise.go        and those that are, written once more
+//	config.go         where ClickHouse is and how to talk to it
+//	migrate.go        tables and views, brought up to date
+//	column.go         columns in the bytes that go over the wire
+//	dictionary.go     the columns with few values: LowCardinality
+//	block.go          a table's columns side by side
+//	events.go         the columns of events
+//	dead_letters.go   the columns of dead_letters
+//	enums.go          the names of the enumerations
+//	claims.go         the columns of what is learnt of users, organizations and conversations
+//	pool.go           connections
+//	insert.go         sending a block
+//	rows.go           some of a block's rows
+//	trouble.go        which errors blame the rows, and not the server
+//	replayed.go       rows that those of a replay win over
+//	deliveries.go     rows of insert ids that came before
+//	subjects.go       whom a block's events are about: read back from it, and filled in
+//	lookup.go         what is known of users, asked in bulk
+//	conversations.go  the same of conversations
+//	learnt.go         what other loaders have learnt, and how far that has been worked in
+//	reattribute.go    stored rows that may be about somebody else by now
+//	revise.go         and those that are, written once more
+//	checkup.go        what the doctor asks of the server
+//	checkup_tables.go and of our tables in it
 //
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice

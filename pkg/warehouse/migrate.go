@@ -2,6 +2,8 @@ package warehouse
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -16,21 +18,19 @@ func Migrate(ctx context.Context, config Config) (applied []string, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	server := config.open("default")
+	server, err := config.open("default")
+	if err != nil {
+		return nil, err
+	}
 	defer server.Close()
 	if _, err := server.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+config.Database+"`"); err != nil {
-		return nil, fmt.Errorf("create database %s in ClickHouse at %s: %w", config.Database, config.ClickHouse, err)
+		return nil, fmt.Errorf("create database %s in ClickHouse at %s: %w", config.Database, config.ClickHouse, explain(err))
 	}
-	migrations, err := fs.Sub(schemas.Migrations, "migrations")
+	db, provider, err := config.migrations()
 	if err != nil {
-		return nil, fmt.Errorf("read the migrations: %w", err)
+		return nil, err
 	}
-	db := config.open(config.Database)
 	defer db.Close()
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, migrations)
-	if err != nil {
-		return nil, fmt.Errorf("read the migrations: %w", err)
-	}
 	results, err := provider.Up(ctx)
 	for _, r := range results {
 		applied = append(applied, r.Source.Path)
@@ -39,4 +39,21 @@ func Migrate(ctx context.Context, config Config) (applied []string, err error) {
 		return applied, fmt.Errorf("migrate database %s: %w", config.Database, err)
 	}
 	return applied, nil
+}
+
+// migrations are ours, and what knows which of them the database has had.
+func (c *Config) migrations() (*sql.DB, *goose.Provider, error) {
+	files, err := fs.Sub(schemas.Migrations, "migrations")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	db, err := c.open(c.Database)
+	if err != nil {
+		return nil, nil, err
+	}
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("read the migrations: %w", err), db.Close())
+	}
+	return db, provider, nil
 }

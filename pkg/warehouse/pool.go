@@ -42,9 +42,12 @@ func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Clie
 		client = nil
 	}
 	if client == nil {
-		var err error
-		if client, err = ch.Dial(ctx, p.config.options()); err != nil {
+		options, err := p.config.options()
+		if err != nil {
 			return nil, err
+		}
+		if client, err = ch.Dial(ctx, options); err != nil {
+			return nil, explain(err)
 		}
 	}
 	// The client looks at its context only between reads, and goes on reading from a server that is silent:

@@ -2,9 +2,13 @@ package warehouse
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/millrace/millrace/pkg/credential"
 )
 
 // refusals are the errors that blame the rows of a block, and not the server or the tables: sending the same rows
@@ -38,4 +42,38 @@ func Refusal(err error) (why string, refused bool) {
 	}
 	why, refused = refusals[exception.Code]
 	return why, refused
+}
+
+// explain adds to an error of connecting what to change, where that is known.
+func explain(err error) error {
+	if change := remedy(err); change != "" {
+		return fmt.Errorf("%w: %s", err, change)
+	}
+	return err
+}
+
+func remedy(err error) string {
+	if change := credential.Explain(err, flagPrefix); change != "" {
+		return change
+	}
+	switch code := codeOf(err); code {
+	case proto.ErrAuthenticationFailed, proto.ErrUnknownUser, proto.ErrWrongPassword, proto.ErrRequiredPassword:
+		return "check --clickhouse-user and --clickhouse-password"
+	case proto.ErrUnknownDatabase, proto.ErrUnknownTable:
+		return "make it with millrace migrate, or name another with --database"
+	}
+	return ""
+}
+
+// codeOf is what ClickHouse says, by either of its clients; 0 if it was not ClickHouse that said it.
+func codeOf(err error) proto.Error {
+	var exception *ch.Exception
+	var theirs *clickhouse.Exception
+	switch {
+	case errors.As(err, &exception):
+		return exception.Code
+	case errors.As(err, &theirs):
+		return proto.Error(theirs.Code)
+	}
+	return 0
 }

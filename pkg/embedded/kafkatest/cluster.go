@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/pkg/embedded"
+	"github.com/millrace/millrace/pkg/embedded/authority"
 )
 
 // JarsEnv is the variable that names the folder with the broker's jars. Where it is set, the tests that
@@ -32,8 +33,9 @@ const startPatience = time.Minute
 type Cluster struct {
 	Nodes []*Node
 
-	kafka *kgo.Client
-	admin *kadm.Client
+	authority *authority.Authority
+	kafka     *kgo.Client
+	admin     *kadm.Client
 }
 
 // Start starts a cluster of the test's own, to kill nodes of.
@@ -71,15 +73,18 @@ func prepare(dir string) (*Cluster, error) {
 	if found, _ := filepath.Glob(filepath.Join(jars, "kafka_*.jar")); err != nil || len(found) == 0 {
 		return nil, fmt.Errorf("%s does not name a folder with the broker's jars, but %q: run make test-kafka", JarsEnv, os.Getenv(JarsEnv))
 	}
-	addrs, err := embedded.FreeAddrs("127.0.0.1", 2*Size)
+	addrs, err := embedded.FreeAddrs("127.0.0.1", 3*Size)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{}
+	if c.authority, err = authority.New(dir); err != nil {
+		return nil, err
+	}
 	for i := range Size {
 		id := int32(i + 1)
 		c.Nodes = append(c.Nodes, &Node{
-			ID: id, Addr: addrs[i], controller: addrs[Size+i], jars: jars, dir: filepath.Join(dir, fmt.Sprintf("node-%d", id)),
+			ID: id, Addr: addrs[i], controller: addrs[Size+i], Secured: addrs[2*Size+i], jars: jars, dir: filepath.Join(dir, fmt.Sprintf("node-%d", id)),
 		})
 	}
 	c.kafka, err = kgo.NewClient(kgo.SeedBrokers(c.Addrs()...), kgo.MetadataMinAge(statePoll), kgo.DialTimeout(time.Second))
@@ -98,7 +103,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	var all errgroup.Group
 	for _, n := range c.Nodes {
 		all.Go(func() error {
-			if err := n.format(strings.Join(voters, ",")); err != nil {
+			if err := n.format(strings.Join(voters, ","), c.authority); err != nil {
 				return err
 			}
 			return n.Start()
@@ -116,6 +121,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	return c.await(ctx, func() error { return c.deleteGroups(ctx) }) // each coordinator has loaded what it has
 }
+
+// CA is the file with the certificate of who has signed the nodes'.
+func (c *Cluster) CA() string { return c.authority.File }
 
 // Addrs are the nodes' addresses for clients.
 func (c *Cluster) Addrs() []string {

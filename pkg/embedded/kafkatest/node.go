@@ -9,15 +9,27 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/millrace/millrace/pkg/embedded/authority"
 )
 
 // settings are what differs from the brokers' defaults. Time-outs do not: how long a failover takes is
 // what a test must live with. A handful of partitions instead of fifty hold the groups' offsets, and a
-// first member is not kept waiting for others, so that tests take seconds less.
+// first member is not kept waiting for others, so that tests take seconds less. Each node is a rack of its own, and
+// listens a second time with TLS and logins.
 const settings = `process.roles=broker,controller
 node.id=%[1]d
-listeners=PLAINTEXT://%[2]s,CONTROLLER://%[3]s
-advertised.listeners=PLAINTEXT://%[2]s
+broker.rack=%[6]s
+replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
+listeners=PLAINTEXT://%[2]s,SECURED://%[7]s,CONTROLLER://%[3]s
+advertised.listeners=PLAINTEXT://%[2]s,SECURED://%[7]s
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
+listener.name.secured.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%[8]s="%[9]s";
+listener.name.secured.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secured.ssl.keystore.type=PEM
+listener.name.secured.ssl.keystore.location=%[10]s
 controller.listener.names=CONTROLLER
 controller.quorum.voters=%[4]s
 log.dirs=%[5]s
@@ -39,6 +51,8 @@ const clusterID = "bWlsbHJhY2UtdGVzdC0xMQ"
 type Node struct {
 	ID   int32
 	Addr string // host:port for clients; the same after every start
+	// Secured is the same for clients with TLS and a login.
+	Secured string
 
 	controller string // host:port for the other nodes
 	dir        string
@@ -47,7 +61,21 @@ type Node struct {
 	ended      chan struct{} // closed when the process has ended
 }
 
+// User and Password log in at Secured, with PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+const (
+	User     = "millrace"
+	Password = "correct-horse"
+)
+
+func scram(mechanism string) string {
+	return fmt.Sprintf("%s=[name=%s,iterations=4096,password=%s]", mechanism, User, Password)
+}
+
+// Rack is where the node says it stands.
+func (n *Node) Rack() string { return fmt.Sprintf("rack-%d", n.ID) }
+
 func (n *Node) configFile() string { return filepath.Join(n.dir, "server.properties") }
+func (n *Node) keystore() string   { return filepath.Join(n.dir, "keystore.pem") }
 func (n *Node) logFile() string    { return filepath.Join(n.dir, "node.log") }
 
 // DataDir is where the node of a cluster in dir keeps its log.
@@ -56,19 +84,40 @@ func DataDir(dir string, id int32) string {
 }
 
 // format makes the node's data folder, as a cluster wants it before its first start.
-func (n *Node) format(voters string) error {
+func (n *Node) format(voters string, by *authority.Authority) error {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(settings, n.ID, n.Addr, n.controller, voters, filepath.Join(n.dir, "data"))
+	text := fmt.Sprintf(settings, n.ID, n.Addr, n.controller, voters, filepath.Join(n.dir, "data"), n.Rack(), n.Secured, User, Password, n.keystore())
 	if err := os.WriteFile(n.configFile(), []byte(text), 0o644); err != nil {
 		return err
 	}
-	out, err := n.java("kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", n.configFile()).CombinedOutput()
+	if err := n.certify(by); err != nil {
+		return err
+	}
+	out, err := n.java("kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", n.configFile(),
+		"--add-scram", scram("SCRAM-SHA-256"), "--add-scram", scram("SCRAM-SHA-512")).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format the storage of node %d: %w: %s", n.ID, err, out)
 	}
 	return nil
+}
+
+// certify makes the node's keystore: its key and its certificate in one file.
+func (n *Node) certify(by *authority.Authority) error {
+	pair, err := by.Sign(fmt.Sprintf("node-%d", n.ID))
+	if err != nil {
+		return err
+	}
+	var both []byte
+	for _, file := range []string{pair.Key, pair.Cert} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		both = append(both, b...)
+	}
+	return os.WriteFile(n.keystore(), both, 0o600)
 }
 
 // java is a small machine's: three nodes share two cores with the tests, and are not up long enough for

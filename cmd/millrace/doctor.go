@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+type doctorCommand struct {
+	Group  string `help:"The loaders' consumer group." default:"millrace-loader"`
+	Output string `help:"text for people, json for programs." enum:"text,json" default:"text"`
+
+	patient `embed:""`
+}
+
+// patient is what is looked at. It is not exported for the reason that kafka is not.
+type patient struct {
+	Data      string                 `help:"Data folder of a running \"up\"; not looked at when --brokers is set." default:"./data" placeholder:"DIR"`
+	TokenKey  string                 `help:"Key of the tokens, with --brokers. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
+	Stream    stream.Config          `embed:"" group:"Kafka:"`
+	Warehouse warehouse.Config       `embed:"" group:"ClickHouse:"`
+	Redis     connection.RedisConfig `embed:"" group:"Redis:"`
+}
+
+// Help is what stands above the flags.
+func (*doctorCommand) Help() string {
+	return `The doctor looks at everything that edges and loaders need, with the flags and variables that they are given, and changes
+nothing. Each line says how something is, and what to change:
+
+  ok    works
+  warn  works, and had better be otherwise
+  fail  does not work, or breaks a promise
+
+It ends with 1 if anything failed. Run it where an edge or a loader is to run: what is reached from there is what counts.`
+}
+
+// doctorPart bounds the look at one server: one that does not answer must not keep the others waiting.
+const doctorPart = 10 * time.Second
+
+// Run looks at everything.
+func (c *doctorCommand) Run(ctx context.Context) error {
+	r := &checkup.Report{}
+	if err := c.admit(r); err != nil {
+		return err
+	}
+	for _, look := range []func(context.Context, *checkup.Report){
+		c.lookAtKafka,
+		func(ctx context.Context, r *checkup.Report) { warehouse.CheckUp(ctx, c.Warehouse, r) },
+		func(ctx context.Context, r *checkup.Report) { connection.CheckRedis(ctx, c.Redis, r) },
+	} {
+		part, cancel := context.WithTimeout(ctx, doctorPart)
+		look(part, r)
+		cancel()
+	}
+	checkOpenFiles(r)
+	print := r.Text
+	if c.Output == "json" {
+		print = r.JSON
+	}
+	if err := print(os.Stdout); err != nil {
+		return err
+	}
+	if n := r.Count(checkup.Fail); n > 0 {
+		return fmt.Errorf("%d of %d checks failed", n, len(*r))
+	}
+	return nil
+}
+
+// admit finds out whom to look at: what a running "up" says, unless brokers are named. It looks at the key on the way.
+func (c *doctorCommand) admit(r *checkup.Report) error {
+	const check = "token key"
+	if len(c.Stream.Brokers) > 0 {
+		key, err := token.ParseKey(c.TokenKey)
+		if err != nil {
+			r.Fail(check, "set MILLRACE_TOKEN_KEY to what every edge has", "%v", err)
+			return nil
+		}
+		judgeKey(key, r)
+		return nil
+	}
+	s, err := readState(c.Data)
+	if err != nil {
+		return err
+	}
+	c.Stream.Brokers, c.Warehouse.ClickHouse, c.Warehouse.Database = []string{s.Kafka}, s.ClickHouse, s.Database
+	c.Stream.Replication = 1 // it is one broker, and says so
+	if c.Redis.Redis == "" {
+		c.Redis.Redis = s.Redis
+	}
+	key, err := readKey(c.Data)
+	if err != nil {
+		r.Fail(check, "put the file back, or have a new one made with other URLs by a start without it", "%v", err)
+		return nil
+	}
+	judgeKey(key, r)
+	if info, err := os.Stat(filepath.Join(c.Data, keyFile)); err == nil && info.Mode()&(fs.ModePerm&0o077) != 0 {
+		r.Warn(check, "chmod 600 "+filepath.Join(c.Data, keyFile), "the file can be read by others")
+	}
+	return nil
+}
+
+func judgeKey(key token.Key, r *checkup.Report) {
+	const check = "token key"
+	if !key.LooksRandom() {
+		r.Warn(check, "make one with openssl rand -base64 32, have every edge use it, and rotate every connection", "does not look as if it had been made at random")
+		return
+	}
+	r.OK(check, "has the right shape; every edge and command must have the same (%s)", key.Fingerprint())
+}
+
+func (c *doctorCommand) lookAtKafka(ctx context.Context, r *checkup.Report) {
+	client, err := stream.NewClient(c.Stream, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		r.Fail("kafka brokers", "correct that flag", "%v", err)
+		return
+	}
+	defer client.Close()
+	client.CheckUp(ctx, c.Group, r)
+}

@@ -1,0 +1,12 @@
+// Package credential is what programs show to the servers they use, and demand of them: passwords and TLS
+// certificates, from flags or from files.
+//
+// Files are read each time they are needed, which is when a connection is made: whoever replaces one, be it a secret
+// that is rotated or a certificate that is renewed, has the next connection use it, without a restart.
+//
+// Files:
+//
+//	password.go  a password, or the file that holds it
+//	tls.go       whom to trust, and what to show
+//	explain.go   what to change when that does not do
+package credential

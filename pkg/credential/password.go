@@ -1,0 +1,44 @@
+package credential
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Password is a password, or the file that holds it. Its fields are flags, under a prefix such as "kafka-".
+type Password struct {
+	Password     string `help:"Password. Better given as a variable or in a file, where no list of processes shows it." placeholder:"TEXT"`
+	PasswordFile string `help:"File that holds the password instead; a changed one is used by the next connection." placeholder:"FILE"`
+}
+
+// Check checks what can be checked without asking a server. prefix is that of the flags.
+func (p *Password) Check(prefix string) error {
+	if p.Password != "" && p.PasswordFile != "" {
+		return fmt.Errorf("--%[1]spassword and --%[1]spassword-file are both set: leave one of them out", prefix)
+	}
+	if _, err := p.Read(); err != nil {
+		return fmt.Errorf("--%spassword-file: %w", prefix, err)
+	}
+	return nil
+}
+
+// IsZero tells whether there is none.
+func (p *Password) IsZero() bool { return p.Password == "" && p.PasswordFile == "" }
+
+// Read returns the password. A line break at the file's end, as editors leave it, is not part of it. The error quotes
+// nothing of what the file holds.
+func (p *Password) Read() (string, error) {
+	if p.PasswordFile == "" {
+		return p.Password, nil
+	}
+	b, err := os.ReadFile(p.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("the password cannot be read: %w", err)
+	}
+	text := strings.TrimRight(string(b), "\r\n")
+	if text == "" {
+		return "", fmt.Errorf("%s holds no password: write it there", p.PasswordFile)
+	}
+	return text, nil
+}

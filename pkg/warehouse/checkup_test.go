@@ -1,0 +1,171 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/credential"
+	"github.com/millrace/millrace/pkg/embedded"
+	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+)
+
+func examine(t *testing.T, config Config) checkup.Report {
+	t.Helper()
+	var r checkup.Report
+	CheckUp(t.Context(), config, &r)
+	return r
+}
+
+// requireFinding looks for a line of the report.
+func requireFinding(t *testing.T, r checkup.Report, check string, status checkup.Status, found, change string) {
+	t.Helper()
+	for _, f := range r {
+		if f.Check == check && f.Status == status && strings.Contains(f.Found, found) && strings.Contains(f.Change, change) {
+			return
+		}
+	}
+	require.Fail(t, "no such finding", "%s %s: %s: %s in %v", status, check, found, change, r)
+}
+
+func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
+	_, config := migrated(t)
+	r := examine(t, config)
+	require.Zero(t, r.Count(checkup.Fail), r)
+	for check, found := range map[string]string{
+		"clickhouse":                  "is ClickHouse 2",
+		"clickhouse clock":            "ClickHouse's clock is ",
+		"database " + config.Database: "is up to date",
+		"clickhouse rights":           "default may read, write and migrate",
+		"clickhouse settings":         "may be sent as they are",
+		"table events":                "non_replicated_deduplication_window = 10000",
+		"table dead_letters":          "non_replicated_deduplication_window = 10000",
+		"clickhouse limits":           "none that hurts",
+		"clickhouse parts":            "merges keep up",
+	} {
+		requireFinding(t, r, check, checkup.OK, found, "")
+	}
+	require.True(t, r.Has("clickhouse disks"))
+}
+
+func TestACheckUpOfTablesThatAreNotAsTheyShouldBe(t *testing.T) {
+	db, config := migrated(t)
+	database := "database " + config.Database
+	db.Exec(t, "ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
+	db.Exec(t, "ALTER TABLE dead_letters MODIFY SETTING non_replicated_deduplication_window = 100")
+	r := examine(t, config)
+	requireFinding(t, r, "table events", checkup.Fail, "so a block that is sent again after a crash is counted twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
+	requireFinding(t, r, "table dead_letters", checkup.Warn, "non_replicated_deduplication_window = 100,", "MODIFY SETTING non_replicated_deduplication_window = 10000")
+
+	db.Exec(t, "DROP TABLE dead_letters")
+	requireFinding(t, examine(t, config), "table dead_letters", checkup.Fail, "cannot be looked at", "run millrace migrate")
+	db.Exec(t, "CREATE TABLE dead_letters (a Int8) ENGINE = Memory")
+	requireFinding(t, examine(t, config), "table dead_letters", checkup.Fail, "is a Memory", "")
+
+	db.Exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+	requireFinding(t, examine(t, config), database, checkup.Warn, "has had 1 migrations that this Millrace does not know", "newer Millrace")
+	db.Exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id = 3 SETTINGS mutations_sync = 1")
+	requireFinding(t, examine(t, config), database, checkup.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
+	db.Exec(t, "DROP TABLE goose_db_version")
+	requireFinding(t, examine(t, config), database, checkup.Fail, "has none of our tables", "run millrace migrate")
+	config.Database = "nowhere"
+	requireFinding(t, examine(t, config), "database nowhere", checkup.Fail, "has none of our tables", "run millrace migrate")
+}
+
+func TestACheckUpOfAClickHouseThatIsAway(t *testing.T) {
+	config := configFor(embeddedtest.ClickHouse(t))
+	config.User = "stranger"
+	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "check --clickhouse-user and --clickhouse-password")
+	config.ClickHouse = "127.0.0.1:1"
+	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "127.0.0.1:1 does not answer", "check --clickhouse, and that it runs")
+	config.TLS.CA = "/nowhere"
+	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "--clickhouse-tls-ca is of no use without TLS", "correct that flag")
+}
+
+// users are people whom an administrator has given too little, each in another way.
+const users = `<clickhouse>
+	<profiles>
+		<default/>
+		<readonly><readonly>1</readonly></readonly>
+		<hurried><max_execution_time>5</max_execution_time></hurried>
+		<bound><constraints><optimize_on_insert><readonly/></optimize_on_insert></constraints></bound>
+	</profiles>
+	<quotas><default/></quotas>
+	<users>
+		<default><password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota></default>
+		<reader><password>let me in</password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota><grants><query>GRANT SELECT ON *.*</query></grants></reader>
+		<loader><password>let me in</password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota><grants><query>GRANT SELECT, INSERT ON *.*</query></grants></loader>
+		<nobody><password>let me in</password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota><grants><query>GRANT SELECT ON system.one</query></grants></nobody>
+		<readonly><password>let me in</password><networks><ip>::/0</ip></networks><profile>readonly</profile><quota>default</quota></readonly>
+		<hurried><password>let me in</password><networks><ip>::/0</ip></networks><profile>hurried</profile><quota>default</quota></hurried>
+		<bound><password>let me in</password><networks><ip>::/0</ip></networks><profile>bound</profile><quota>default</quota></bound>
+	</users>
+</clickhouse>`
+
+// startWithUsers is an engine of the test's own, with our tables.
+func startWithUsers(t *testing.T) Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "users.xml")
+	require.NoError(t, os.WriteFile(file, []byte(users), 0o600))
+	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: embeddedtest.Engine(t),
+		ExtraConfig: fmt.Sprintf("<users_config>%s</users_config>", file)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, engine.Close(context.Background())) })
+	config := configFor(embeddedtest.Database{ClickHouse: engine, Name: "millrace"})
+	_, err = Migrate(t.Context(), config)
+	require.NoError(t, err)
+	return config
+}
+
+func TestUsersWithTooFewRights(t *testing.T) {
+	config := startWithUsers(t)
+	as := func(user string) checkup.Report {
+		config.User, config.Password.Password = user, "let me in"
+		return examine(t, config)
+	}
+	requireFinding(t, as("reader"), "clickhouse rights", checkup.Fail, "reader may not read and write events", "GRANT SELECT, INSERT ON millrace.* TO reader")
+	requireFinding(t, as("loader"), "clickhouse rights", checkup.OK, "loader may read and write, and not migrate", "")
+	require.Zero(t, len(as("loader"))-countOK(as("loader")), "the control: that is enough")
+	requireFinding(t, as("nobody"), "database millrace", checkup.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
+	requireFinding(t, as("readonly"), "clickhouse rights", checkup.Fail, "has readonly set", "a profile with readonly = 0")
+	requireFinding(t, as("readonly"), "clickhouse settings", checkup.Fail, "", "let the profile of readonly change the settings")
+	requireFinding(t, as("bound"), "clickhouse settings", checkup.Fail, "optimize_on_insert", "let the profile of bound change the settings")
+	requireFinding(t, as("hurried"), "clickhouse limits", checkup.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
+}
+
+func countOK(r checkup.Report) int { return r.Count(checkup.OK) }
+
+// The engine that tests have speaks no TLS, so something in front of it does; the password comes from a file.
+func TestClickHouseBehindTLS(t *testing.T) {
+	config := startWithUsers(t)
+	a := embeddedtest.Authority(t)
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte("let me in\n"), 0o600))
+	config.ClickHouse, config.User, config.Password = embeddedtest.Front(t, a, config.ClickHouse), "loader", credential.Password{PasswordFile: file}
+	config.TLS = credential.TLS{On: true, CA: a.File}
+	b := NewEvents()
+	b.Append(&plain, &origin)
+	insert(t, config, b, "t")
+	requireFinding(t, examine(t, config), "clickhouse", checkup.OK, "spoken to with TLS as loader", "")
+
+	config.TLS = credential.TLS{On: true}
+	inserter, err := NewInserter(config)
+	require.NoError(t, err)
+	defer inserter.Close()
+	require.ErrorContains(t, inserter.Insert(t.Context(), b, "t"), "--clickhouse-tls-ca")
+	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "--clickhouse-tls-ca")
+	require.NoError(t, os.WriteFile(file, []byte("canary\n"), 0o600))
+	config.TLS.CA = a.File
+	other, err := NewInserter(config)
+	require.NoError(t, err)
+	defer other.Close()
+	err = other.Insert(t.Context(), b, "t")
+	require.ErrorContains(t, err, "check --clickhouse-user and --clickhouse-password")
+	require.NotContains(t, err.Error(), "canary")
+}
