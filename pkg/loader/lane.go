@@ -32,6 +32,8 @@ type lane struct {
 	handed chan *chunk
 	free   chan *chunk
 
+	lag lag
+
 	products products // of the goroutine that sends, as what follows
 	resends  resends
 }
@@ -62,6 +64,7 @@ func (l *lane) guard(doing string, work func()) {
 
 // offer queues a batch. It never blocks: a lane that has enough has its partition paused.
 func (l *lane) offer(b *stream.Batch) {
+	l.lag.fetched(b)
 	l.mu.Lock()
 	l.queue = append(l.queue, b)
 	l.queued += b.Bytes
