@@ -62,7 +62,7 @@ kafka: {brokers: ["kafka:9092"], replication: 1}
 clickhouse: {address: "clickhouse:9000"}
 tokenKeySecret: {name: millrace-token}
 edge: {autoscaling: {enabled: false}, replicas: 1}
-loader: {replicas: 1}
+loader: {replicas: null}
 setup: {enabled: false}
 networkPolicy: {enabled: false}
 podDisruptionBudget: {enabled: false}

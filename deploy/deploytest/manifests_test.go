@@ -274,5 +274,7 @@ func TestChartScalers(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, asked)
-	require.Equal(t, int32(1), *decode(t, render(t, values["bare"])).Deployments[0].Spec.Replicas)
+	bare := decode(t, render(t, values["bare"]))
+	require.Equal(t, int32(1), *bare.Deployments[0].Spec.Replicas)
+	require.Nil(t, bare.StatefulSets[0].Spec.Replicas, "somebody else says how many")
 }

@@ -27,7 +27,7 @@ func metrics(t *testing.T) map[string]metric {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "metrics.md"))
 	require.NoError(t, err)
-	all := map[string]metric{"up": {kind: "gauge"}}
+	all := map[string]metric{"up": {kind: "gauge"}, "process_cpu_seconds_total": {kind: "counter"}, "process_resident_memory_bytes": {kind: "gauge"}}
 	for _, row := range metricRow.FindAllStringSubmatch(string(page), -1) {
 		m := metric{kind: row[2]}
 		for label := range strings.SplitSeq(strings.Trim(row[3], "`"), "`, `") {
