@@ -2,7 +2,7 @@ package apptest
 
 import (
 	"cmp"
-	"flag"
+	goflag "flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,7 +25,7 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-var update = flag.Bool("update", false, "write docs/metrics.md anew")
+var update = goflag.Bool("update", false, "write docs/metrics.md anew")
 
 // metricsPage names every metric. Alerts and dashboards are checked against it.
 var metricsPage = filepath.Join("..", "docs", "metrics.md")
@@ -39,8 +39,8 @@ scrape's own (` + "`promhttp_…`" + `). Metrics of ` + "`millrace_kafka_…`" +
 [Alerts](../deploy/prometheus/alerts.yml) and [dashboards](../deploy/grafana) are made of them; the [runbook](runbook.md) says what to do.
 `
 
-// shown is one metric.
-type shown struct {
+// exported is one metric.
+type exported struct {
 	name, kind, help string
 	labels           []string
 }
@@ -63,10 +63,10 @@ func TestMetricsAreNamedAsPrometheusNamesThem(t *testing.T) {
 			require.Empty(t, lint(t, m), m.name)
 		}
 	}
-	require.NotEmpty(t, lint(t, shown{name: "millrace_edge_requests", kind: "counter", help: "Requests."}), "a control")
+	require.NotEmpty(t, lint(t, exported{name: "millrace_edge_requests", kind: "counter", help: "Requests."}), "a control")
 }
 
-func lint(t *testing.T, m shown) []promlint.Problem {
+func lint(t *testing.T, m exported) []promlint.Problem {
 	t.Helper()
 	kind := dto.MetricType(dto.MetricType_value[strings.ToUpper(m.kind)])
 	family := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: &kind, Metric: []*dto.Metric{{}}}
@@ -75,7 +75,7 @@ func lint(t *testing.T, m shown) []promlint.Problem {
 	return problems
 }
 
-func section(title string, metrics []shown) string {
+func section(title string, metrics []exported) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n## %s\n\n| metric | kind | labels | what it is |\n|---|---|---|---|\n", title)
 	for _, m := range metrics {
@@ -93,16 +93,15 @@ const someBroker = "127.0.0.1:1"
 
 func streamClient(t *testing.T, registry *prometheus.Registry) *stream.Client {
 	t.Helper()
-	var config stream.Config
+	config := stream.Config{Brokers: []string{someBroker}}
 	require.NoError(t, kong.ApplyDefaults(&config))
-	config.Brokers = []string{someBroker}
 	client, err := stream.NewClient(config, slog.New(slog.DiscardHandler), registry)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client
 }
 
-func edgeMetrics(t *testing.T) []shown {
+func edgeMetrics(t *testing.T) []exported {
 	t.Helper()
 	registry := telemetry.NewRegistry()
 	var config edge.Config
@@ -113,7 +112,7 @@ func edgeMetrics(t *testing.T) []shown {
 	return show(t, registry)
 }
 
-func loaderMetrics(t *testing.T) []shown {
+func loaderMetrics(t *testing.T) []exported {
 	t.Helper()
 	registry := telemetry.NewRegistry()
 	var config loader.Config
@@ -136,7 +135,7 @@ func (nobody) Revoked([]stream.Partition, bool) {}
 var description = regexp.MustCompile(`^Desc\{fqName: "(.*)", help: "(.*)", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 
 // show lists what is registered, also what has no value yet.
-func show(t *testing.T, registry *prometheus.Registry) (all []shown) {
+func show(t *testing.T, registry *prometheus.Registry) (all []exported) {
 	t.Helper()
 	kinds := kindsOf(t, registry)
 	descs := make(chan *prometheus.Desc)
@@ -144,7 +143,7 @@ func show(t *testing.T, registry *prometheus.Registry) (all []shown) {
 	for desc := range descs {
 		parts := description.FindStringSubmatch(desc.String())
 		require.NotNil(t, parts, desc.String())
-		m := shown{name: parts[1], kind: kinds[parts[1]], help: parts[2]}
+		m := exported{name: parts[1], kind: kinds[parts[1]], help: parts[2]}
 		if parts[3] != "" {
 			m.labels = strings.Split(parts[3], ",")
 		}
@@ -152,7 +151,7 @@ func show(t *testing.T, registry *prometheus.Registry) (all []shown) {
 			all = append(all, m)
 		}
 	}
-	slices.SortFunc(all, func(a, b shown) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(all, func(a, b exported) int { return cmp.Compare(a.name, b.name) })
 	for i := range all {
 		all[i].kind = cmp.Or(all[i].kind, kindByName(all[i].name))
 	}

@@ -127,14 +127,14 @@ func TestChartRendersWhatItRenderedLast(t *testing.T) {
 func TestChartRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "brokers",
-		"kafka: {brokers: [\"k:9092\"]}\ntokenKeySecret: {name: t}":                             "address",
-		"kafka: {brokers: [\"k:9092\"]}\nclickhouse: {address: \"c:9000\"}":                     "tokenKeySecret",
-		"kafka: {brokers: [k]}\nclickhouse: {address: \"c:9000\"}\ntokenKeySecret: {name: t}":   "brokers",
-		values["least"] + "tokenKey: secret":                                                    "tokenKey",
-		values["least"] + "edge: {replica: 3}":                                                  "replica",
-		values["least"] + "loader: {settings: {BLOCK_ROWS: 1}}":                                 "BLOCK_ROWS",
-		values["least"] + "networkPolicy: {kafkaPorts: [\"9092\"]}":                             "kafkaPorts",
-		strings.Replace(values["least"], "9000\"", "9000\", password: secret", 1):               "password",
+		"kafka: {brokers: [\"k:9092\"]}\ntokenKeySecret: {name: t}":                           "address",
+		"kafka: {brokers: [\"k:9092\"]}\nclickhouse: {address: \"c:9000\"}":                   "tokenKeySecret",
+		"kafka: {brokers: [k]}\nclickhouse: {address: \"c:9000\"}\ntokenKeySecret: {name: t}": "brokers",
+		values["least"] + "tokenKey: secret":                                                  "tokenKey",
+		values["least"] + "edge: {replica: 3}":                                                "replica",
+		values["least"] + "loader: {settings: {BLOCK_ROWS: 1}}":                               "BLOCK_ROWS",
+		values["least"] + "networkPolicy: {kafkaPorts: [\"9092\"]}":                           "kafkaPorts",
+		strings.Replace(values["least"], "9000\"", "9000\", password: secret", 1):             "password",
 	} {
 		_, err := tryRender(t, text)
 		require.ErrorContains(t, err, want, text)

@@ -122,7 +122,7 @@ func TestComposeAddresses(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 8, met)
+	require.Equal(t, 9, met, "4 of Kafka, 4 of ClickHouse, 1 of Redis")
 	require.Contains(t, *project.Services["kafka"].Environment["KAFKA_LISTENERS"], "PLAINTEXT://:9092")
 	for _, name := range []string{"edge", "loader"} {
 		s := project.Services[name]

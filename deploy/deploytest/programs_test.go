@@ -96,7 +96,7 @@ func TestProgramsRefuse(t *testing.T) {
 	said, err = run(t, "loader", map[string]string{"MILLRACE_BROKERS": "kafka:9092", "MILLRACE_BLOCK_ROWS": "many"}, "--dry-run")
 	require.Error(t, err)
 	require.Contains(t, said, "block-rows")
-	said, err = run(t, "loader", map[string]string{"MILLRACE_ADMIN": "127.0.0.1:1"}, "--healthcheck")
+	said, err = run(t, "loader", map[string]string{"MILLRACE_BROKERS": "kafka:9092", "MILLRACE_ADMIN": "127.0.0.1:1"}, "--healthcheck")
 	require.Error(t, err)
 	require.Contains(t, said, "nothing answers")
 }
