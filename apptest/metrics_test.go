@@ -132,7 +132,7 @@ type nobody struct{}
 func (nobody) Assigned([]stream.Partition)      {}
 func (nobody) Revoked([]stream.Partition, bool) {}
 
-var description = regexp.MustCompile(`^Desc\{fqName: "(.*)", help: "(.*)", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
+var description = regexp.MustCompile(`^Desc\{fqName: "(.*)", help: "(.*)", unit: ".*", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 
 // show lists what is registered, also what has no value yet.
 func show(t *testing.T, registry *prometheus.Registry) (all []exported) {
