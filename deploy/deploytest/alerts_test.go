@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/stretchr/testify/require"
 )
@@ -203,7 +202,7 @@ func TestAlertsAskForWhatThereIs(t *testing.T) {
 		for _, line := range append(c.fires, c.quiet...) {
 			metric, _, err := promqlParser.ParseSeriesDesc(line)
 			require.NoError(t, err, line)
-			require.Contains(t, metrics(t), metric.Get(labels.MetricName), "the series of %s", name)
+			require.Contains(t, metrics(t), metric.Get(model.MetricNameLabel), "the series of %s", name)
 		}
 	}
 }

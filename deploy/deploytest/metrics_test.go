@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 )
@@ -45,7 +45,7 @@ func metrics(t *testing.T) map[string]metric {
 }
 
 // ofTheScrape are labels that every series has.
-var ofTheScrape = []string{labels.MetricName, "job", "instance"}
+var ofTheScrape = []string{model.MetricNameLabel, "job", "instance"}
 
 var promqlParser = parser.NewParser(parser.Options{})
 
