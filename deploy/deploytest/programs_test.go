@@ -17,9 +17,9 @@ import (
 
 const root = "../.." // the project
 
-// built are the programs, of the tree as it is.
+// built are the programs, of the tree as it is: where and as "make build" leaves them, so that there is nothing to do after it.
 var built = sync.OnceValues(func() (string, error) {
-	dir, err := filepath.Abs(filepath.Join(root, "bin", "deploytest"))
+	dir, err := filepath.Abs(filepath.Join(root, "bin"))
 	if err != nil {
 		return "", err
 	}
