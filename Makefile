@@ -17,7 +17,7 @@ SEED     ?= 0
 DURATION ?= 2m
 ARGS     ?=
 
-.PHONY: help build run bench test test-kafka test-kafka-nodes test-kafka-pipeline chaos chaos-ci chaos-controls race lint fuzz redis clean
+.PHONY: help build run bench test test-kafka test-kafka-nodes test-kafka-pipeline test-deploy chaos chaos-ci chaos-controls race lint fuzz redis clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ chaos-controls: redis $(KAFKA)/fetched ## the chaos run without each of three pr
 bench: build $(if $(findstring kfake,$(ARGS)),,$(KAFKA)/fetched) ## measure Millrace beside others, and write bench/report/REPORT.md
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./bench/compare ./bench/rivals/bareedge ./bench/rivals/bareloader
 	bin/compare --jars $(KAFKA)/jars $(ARGS) all
+
+# A module of its own: what it is checked with is heavy. It builds the programs with what "build" has left in the cache.
+test-deploy: build ## check docker-compose.yml, the Helm chart, alerts and dashboards; no container is started
+	cd deploy && CGO_ENABLED=0 $(GO) test -trimpath -vet=off -timeout 5m ./...
 
 # Those of apptest drive binaries that are built without the detector: it would see nothing of them.
 race: redis ## run all tests under the race detector, in a random order

@@ -18,8 +18,9 @@ import (
 )
 
 type cli struct {
-	TokenKey string `help:"Key of the tokens, as made by openssl rand -base64 32; every edge and every millrace command has the same. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
-	DryRun   bool   `help:"Check the configuration and end."`
+	TokenKey    string `help:"Key of the tokens, as made by openssl rand -base64 32; every edge and every millrace command has the same. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
+	DryRun      bool   `help:"Check the configuration and end."`
+	Healthcheck bool   `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
 
 	Edge   edge.Config            `embed:"" group:"Edge:"`
 	Stream stream.Config          `embed:"" group:"Kafka:"`
@@ -35,6 +36,9 @@ func main() {
 }
 
 func (c *cli) run(ctx context.Context) error {
+	if c.Healthcheck {
+		return telemetry.Check(ctx, c.Admin)
+	}
 	key, err := token.ParseKey(c.TokenKey)
 	if err != nil {
 		return fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)

@@ -16,8 +16,9 @@ import (
 )
 
 type cli struct {
-	DryRun bool  `help:"Check the configuration and end."`
-	Memory int64 `help:"Bytes that the garbage collector aims to stay under. It gives up on that before it stops the work." default:"377487360"`
+	DryRun      bool  `help:"Check the configuration and end."`
+	Healthcheck bool  `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
+	Memory      int64 `help:"Bytes that the garbage collector aims to stay under. It gives up on that before it stops the work." default:"377487360"`
 
 	Loader loader.Config         `embed:"" group:"Loader:"`
 	Stream stream.Config         `embed:"" group:"Kafka:"`
@@ -32,6 +33,9 @@ func main() {
 }
 
 func (c *cli) run(ctx context.Context) error {
+	if c.Healthcheck {
+		return telemetry.Check(ctx, c.Admin)
+	}
 	if err := c.Loader.Validate(); err != nil {
 		return err
 	}

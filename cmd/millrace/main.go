@@ -16,6 +16,7 @@ type cli struct {
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that edges and loaders need, and say what to change."`
 	Replay      replayCommand      `cmd:"" help:"Map messages that Kafka still has once more, after a fix or a loss."`
 	Migrate     migrateCommand     `cmd:"" help:"Create the tables and views in ClickHouse, or bring them up to date."`
+	Topics      topicsCommand      `cmd:"" help:"Create the topics in Kafka that are missing. Edges and loaders do so too, each at its start."`
 	SQL         sqlCommand         `cmd:"" name:"sql" help:"Ask ClickHouse in SQL."`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -46,6 +47,16 @@ func (r *Registry) Ready() bool { return !r.log.CurrentAt().IsZero() }
 func (r *Registry) Fresh(now time.Time) bool {
 	at := r.log.CurrentAt()
 	return !at.IsZero() && now.Sub(at) <= Lease
+}
+
+// Age is how long ago, at the instant now, the registry was known to be read to its end, in seconds: infinite before
+// it ever was.
+func (r *Registry) Age(now time.Time) float64 {
+	at := r.log.CurrentAt()
+	if at.IsZero() {
+		return math.Inf(1)
+	}
+	return now.Sub(at).Seconds()
 }
 
 // Await returns once everything that was in the log at the instant since has been applied. The error is

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/valyala/fasthttp"
 
+	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/payload"
 )
 
@@ -69,13 +70,17 @@ func newMetrics(registry prometheus.Registerer, admit *admission, formats []*pay
 		}
 	}
 	gauge("in_flight_bytes", "Bytes of bodies held.", admit.bytes.Load)
+	gauge("in_flight_bytes_limit", "Bytes of bodies beyond which requests are answered with 429.", func() int64 { return admit.maxBytes })
 	gauge("in_flight_requests", "Requests being served.", admit.requests.Load)
+	gauge("in_flight_requests_limit", "Requests beyond which more are answered with 429.", func() int64 { return admit.maxRequests })
 	return m
 }
 
-// watch shows what the HTTP server counts by itself.
-func (m *metrics) watch(registry prometheus.Registerer, server *fasthttp.Server, peers *peerLimit) {
+// watch shows what the HTTP server and the registry of connections know by themselves.
+func (m *metrics) watch(registry prometheus.Registerer, server *fasthttp.Server, peers *peerLimit, connections *connection.Registry) {
 	factory := promauto.With(registry)
+	factory.NewGaugeFunc(prometheus.GaugeOpts(named("registry_age_seconds", "Time since the registry of connections was last known to be read to its end, infinite before that. Above 1 everything is answered with 500.")),
+		func() float64 { return connections.Age(time.Now()) })
 	factory.NewGaugeFunc(prometheus.GaugeOpts(named("open_connections", "Connections open.")),
 		func() float64 { return float64(server.GetOpenConnectionsCount()) })
 	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_rejected_total", "Connections over the limit, answered with 503 and closed.")),

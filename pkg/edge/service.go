@@ -78,7 +78,7 @@ func New(config Config, deps Deps) (*Service, error) {
 		retryAfter:    strconv.Itoa(max(1, int(config.RetryAfter/time.Second))),
 	}
 	s.server = newServer(&s.config, s.handler)
-	s.handler.metrics.watch(deps.Metrics, s.server, s.peers)
+	s.handler.metrics.watch(deps.Metrics, s.server, s.peers, s.registry)
 	s.requireReadiness()
 	return s, nil
 }

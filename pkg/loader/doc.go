@@ -27,5 +27,6 @@
 //	reattribute.go  and works it into stored rows
 //	ownership.go    which of them are this loader's to revise
 //
+//	lag.go      how far behind a partition is, in records and in time
 //	metrics.go  what is counted
 package loader

@@ -36,6 +36,7 @@ type lane struct {
 
 	filled atomic.Int64 // bytes in the chunk, if pressing would have it handed over
 	busy   atomic.Bool  // sending, or about to
+	lag lag
 
 	products products // of the goroutine that sends, as what follows
 	resends  resends
@@ -67,6 +68,7 @@ func (l *lane) guard(doing string, work func()) {
 
 // offer queues a batch. It never blocks: a lane that has enough has its partition paused.
 func (l *lane) offer(b *stream.Batch) {
+	l.lag.fetched(b)
 	l.mu.Lock()
 	l.queue = append(l.queue, b)
 	l.queued += b.Bytes

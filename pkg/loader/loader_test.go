@@ -50,6 +50,9 @@ func TestManyEventsAreEachThereOnce(t *testing.T) {
 	require.NotZero(t, blocks)
 	require.Equal(t, blocks, loader.value(t, "millrace_loader_insert_duration_seconds", ""))
 	require.Equal(t, blocks, loader.value(t, "millrace_loader_freshness_seconds", ""))
+	require.Equal(t, float64(len(stages))*blocks, loader.value(t, "millrace_loader_stage_duration_seconds", ""))
+	require.Zero(t, loader.value(t, "millrace_loader_lag_seconds", ""))
+	require.Equal(t, float64(8*2), loader.value(t, "millrace_loader_partitions_assigned", ""))
 	loader.stop(t)
 	require.Zero(t, loader.value(t, "millrace_loader_committed_offset", ""), "what is another's now is forgotten")
 }

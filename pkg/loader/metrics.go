@@ -21,9 +21,9 @@ type metrics struct {
 	malformed   [len(outcome.OverrideNames)]prometheus.Counter
 	retries     *prometheus.CounterVec
 	fetchErrors prometheus.Counter
+	stages      []prometheus.Observer
 	insert      prometheus.Histogram
 	freshness   prometheus.Histogram
-	lag         *prometheus.GaugeVec
 	offset      *prometheus.GaugeVec
 	revised     *prometheus.CounterVec
 	pass        prometheus.Histogram
@@ -46,7 +46,6 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 		dead:        prometheus.NewCounterVec(prometheus.CounterOpts(opts("dead_letters_total", "Records that could not become rows, by reason.")), []string{"reason"}),
 		retries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Attempts that failed and are made again, by what was attempted.")), []string{"attempt"}),
 		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
-		lag:         prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("lag_records", "Records between what is committed and the partition's end as last fetched.")), []string{"topic", "partition"}),
 		offset:      prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
 		resends:     prometheus.NewCounter(prometheus.CounterOpts(opts("resends_dropped_total", "Messages that were dropped because their event had a row with another timestamp."))),
 		recentIDs:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids", "Insert ids remembered to know resends.")), []string{"partition"}),
@@ -65,6 +64,11 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 	for i, name := range outcome.OverrideNames {
 		m.malformed[i] = malformed.WithLabelValues(name)
 	}
+	stage := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "stage_duration_seconds",
+		Help: "Time that a block spends in each stage, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.001, 4, 9)}, []string{"stage"})
+	for i := range stages {
+		m.stages = append(m.stages, stage.WithLabelValues(stages[i].name))
+	}
 	identities := func(name, help string, of func(attribution.Stats) float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
 	}
@@ -73,7 +77,8 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 		identities("identity_misses_total", "Look-ups of users that ClickHouse was asked about.", func(s attribution.Stats) float64 { return float64(s.Misses) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identities_cached", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "How long the oldest news of users or conversations waits to be worked into stored events.")), a.lag))
-	registry.MustRegister(malformed, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.lag, m.offset, m.insert, m.freshness,
+	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held_bytes_limit", "Bytes of messages beyond which nothing is fetched.")), func() float64 { return float64(held.max) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.held.Load()) }))
 	return m
 }
@@ -88,7 +93,6 @@ func (m *metrics) inserted(rows, bytes int, took time.Duration) {
 func (m *metrics) committed(p stream.Partition, c *chunk) {
 	id := strconv.Itoa(int(p.ID))
 	m.entries.WithLabelValues(p.Topic).Add(float64(c.entries))
-	m.lag.WithLabelValues(p.Topic, id).Set(float64(max(0, c.end-c.next)))
 	m.offset.WithLabelValues(p.Topic, id).Set(float64(c.next))
 	if !c.replayed {
 		m.freshness.Observe(time.Since(time.UnixMicro(c.oldest)).Seconds())
@@ -117,7 +121,6 @@ func (m *metrics) forget(p stream.Partition) {
 	m.recentBytes.DeleteLabelValues(id)
 	m.recentReach.DeleteLabelValues(id)
 	m.recentHits.DeletePartialMatch(prometheus.Labels{"partition": id})
-	m.lag.DeleteLabelValues(p.Topic, id)
 	m.offset.DeleteLabelValues(p.Topic, id)
 }
 

@@ -41,23 +41,40 @@ func (l *lane) deliver(c *chunk) {
 	}
 }
 
+// stages are what is done with a chunk, in this order; the first that fails ends it.
+var stages = [...]struct {
+	name string // in the metrics
+	do   func(*lane, *chunk) error
+}{
+	{"replays", (*lane).outrank},
+	{"resends", (*lane).dropResends},
+	{"attribution", (*lane).attribute},
+	{"note", (*lane).note},
+	{"insert", (*lane).land},
+	{"dead_letters", (*lane).bury},
+	{"commit", (*lane).commit},
+}
+
 func (l *lane) store(c *chunk) error {
 	if l.ctx.Err() != nil {
 		return l.ctx.Err()
 	}
-	if err := l.outrank(c); err != nil {
-		return err
+	for i := range stages {
+		start := time.Now()
+		if err := stages[i].do(l, c); err != nil {
+			return err
+		}
+		l.service.metrics.stages[i].Observe(time.Since(start).Seconds())
 	}
-	if err := l.dropResends(c); err != nil {
-		return err
-	}
-	if err := l.attribute(c); err != nil {
-		return err
-	}
-	err := l.retry("prepare a block", func(ctx context.Context) error { return l.prepare(ctx, c) })
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+func (l *lane) note(c *chunk) error {
+	return l.retry("prepare a block", func(ctx context.Context) error { return l.prepare(ctx, c) })
+}
+
+// land inserts the chunk's rows; from then on they are what attribution finds in the table.
+func (l *lane) land(c *chunk) error {
 	if err := l.insert(c); err != nil {
 		return err
 	}
@@ -65,11 +82,13 @@ func (l *lane) store(c *chunk) error {
 	if c.rebuilt && l.service.config.Attribution { // the last owner's rows may be those that stay, and be about whom it knew, whenever they came
 		l.service.attributor.open(l.Partition)
 	}
-	if err := l.bury(c); err != nil {
-		return err
-	}
-	err = l.retry("commit offsets", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
+	return nil
+}
+
+func (l *lane) commit(c *chunk) error {
+	err := l.retry("commit offsets", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
 	if err == nil {
+		l.lag.committed(c.next)
 		l.service.metrics.committed(l.Partition, c)
 	}
 	return err

@@ -89,6 +89,7 @@ func New(config Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget, s.attributor)
+	deps.Metrics.MustRegister(newLaneMetrics(s))
 	deps.Health.Require("loader", func() error {
 		if !s.joined.Load() {
 			return errors.New("the consumer group has not assigned partitions yet")

@@ -87,6 +87,12 @@ func (b *Batch) Len() int { return len(b.records) }
 // Size is the bytes of record i; Bytes is their sum.
 func (b *Batch) Size(i int) int64 { return size(b.records[i]) }
 
+// Written is when record i was written, by its producer's clock.
+func (b *Batch) Written(i int) time.Time { return b.records[i].Timestamp }
+
+// Offset is where record i is in its partition.
+func (b *Batch) Offset(i int) int64 { return b.records[i].Offset }
+
 // Entry decodes record i into e.
 func (b *Batch) Entry(i int, e *Entry) { e.decode(b.records[i]) }
 

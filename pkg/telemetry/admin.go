@@ -21,10 +21,10 @@ type AdminConfig struct {
 	Admin string `help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it away from strangers." default:"127.0.0.1:8081" placeholder:"ADDR"`
 }
 
-// NewRegistry makes a metrics registry with the Go runtime's and the process's own.
+// NewRegistry makes a metrics registry with the Go runtime's, the build's and the process's own.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }
 

@@ -13,13 +13,13 @@ type LogConfig struct {
 	LogFormat string     `help:"The logs' format: text or json." enum:"text,json" default:"text"`
 }
 
-// Logger makes the program's logger.
+// Logger makes the program's logger. A message that repeats within a second is counted.
 func (c *LogConfig) Logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(newRepeats(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(newRepeats(slog.NewTextHandler(w, options)))
 }
 
 // BUG logs a panic that was caught and says what was being done. Of the panic's own text only the Go

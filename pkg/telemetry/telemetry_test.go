@@ -65,6 +65,29 @@ func TestAdmin(t *testing.T) {
 	require.Error(t, err)
 }
 
+// What a container's health check asks: the program on the admin address, whatever interfaces it listens on.
+func TestCheck(t *testing.T) {
+	health := &Health{}
+	var reason error
+	health.Require("part", func() error { return reason })
+	admin, err := NewAdmin(AdminConfig{Admin: ":0"}, health, NewRegistry(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(admin.URL(), "http://"))
+	require.NoError(t, err)
+	require.NoError(t, RunWith(context.Background(), admin, func(ctx context.Context) error {
+		for _, host := range []string{"", "0.0.0.0", "[::]", "127.0.0.1"} {
+			config := AdminConfig{Admin: host + ":" + port}
+			reason = nil
+			require.NoError(t, Check(ctx, config), host)
+			reason = errors.New("the cause")
+			require.ErrorContains(t, Check(ctx, config), "the cause")
+		}
+		return nil
+	}))
+	require.ErrorContains(t, Check(context.Background(), AdminConfig{Admin: "127.0.0.1:" + port}), "nothing answers on the admin address")
+	require.ErrorContains(t, Check(context.Background(), AdminConfig{Admin: "nowhere"}), "--admin")
+}
+
 func TestAdminAddressInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
