@@ -20,4 +20,4 @@ var kafkaEngine = &Loader{
 }
 
 const queueSettings = "kafka_format = 'RawBLOB', kafka_num_consumers = 2, kafka_thread_per_consumer = 1, kafka_max_block_size = 200000, " +
-	"kafka_poll_max_batch_size = 200000, kafka_flush_interval_ms = 1000, kafka_poll_timeout_ms = 100"
+	"kafka_poll_max_batch_size = 200000, kafka_flush_interval_ms = 4000, kafka_poll_timeout_ms = 100"

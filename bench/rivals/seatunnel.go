@@ -19,7 +19,7 @@ var seaTunnel = &Loader{
 	Key: "seatunnel", Name: "Apache SeaTunnel", Goal: 3,
 	Settings: "SeaTunnel 2.3.4 from Maven, its own engine in local mode, a reader and a writer for each partition ([job.conf](rivals/seatunnel/job.conf)): the Kafka source hands each message on as text, the ClickHouse " +
 		"sink writes it in batches of 50,000 to a Null table, and the view that the Kafka engine has maps it. Its source shows neither keys nor headers, so " +
-		" product, workspace, connection, partition and offset are left empty, and the time of receipt is that of the insert; without attribution. Heap of 2 GiB.",
+		"product, workspace, connection, partition and offset are left empty, and the time of receipt is that of the insert; without attribution. Heap of 2 GiB.",
 	fetch: func(ctx context.Context, p *Place) error {
 		if err := need("java", "mvn"); err != nil {
 			return err
