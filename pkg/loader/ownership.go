@@ -11,9 +11,9 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// mayRevise makes sure that rows which came from partitions of products are still this loader's to revise, and says for how long it counts. A
-// loader that has lost a partition may not know it yet, and was about to write what it found out when it knew less than
-// the next owner does:
+// mayRevise makes sure that rows, told by where they came from, are still this loader's to revise, and says for how long
+// it counts. A loader that has lost a partition may not know it yet, and was about to write what it found out when it
+// knew less than the next owner does:
 //
 //  1. the lease starts;
 //  2. the group says whose the partitions are: so whoever has them next was given them after 1;
