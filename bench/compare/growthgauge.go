@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/bench/parts"
 )
 
@@ -45,4 +47,19 @@ func gaugeOf(ctx context.Context, loader *parts.Part) (g gauge, err error) {
 		return sum
 	}
 	return gauge{time.Now(), sum("records_committed_total"), sum("rows_inserted_total"), sum("blocks_inserted_total"), sum("inserted_bytes_total"), sum("identity_misses_total")}, nil
+}
+
+// strangers measures how much of the processors somebody else takes meanwhile. All that a comparison runs comes from this process.
+type strangers struct{ busy, there, ours time.Duration }
+
+func watchStrangers() (s strangers) {
+	s.busy, s.there = measure.Busy()
+	u, _ := measure.UsageOf(os.Getpid()) // it is this one
+	s.ours = u.CPU
+	return s
+}
+
+func (s strangers) share() float64 {
+	now := watchStrangers()
+	return max(0, float64(now.busy-s.busy-(now.ours-s.ours))/float64(max(1, now.there-s.there)))
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,6 +24,7 @@ const (
 	missed       = "users looked up a block"
 	firstCommit  = "s until the first commit"
 	mbPerSecond  = "MB/s"
+	strangeShare = "others' share of the processors"
 	logBytes     = "B/event in Kafka"
 	wireBytes    = "B/event to ClickHouse"
 	diskBytes    = "B/event in ClickHouse"
@@ -144,6 +146,8 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 	all, warmAfter := float64(known+n), float64(known)+float64(n)*warmAt
 	middle := meter{processes: map[string]int{loaderCPU: loader.Pid(), storeCPU: s.clickhouse.Pid()}}
 	var first, warm, end gauge
+	var strange strangers
+	v := measure.Values{}
 	for end.events < all {
 		now, err := gaugeOf(ctx, loader)
 		switch {
@@ -157,10 +161,12 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 		if warm.events == 0 && now.events >= warmAfter {
 			warm = now
 			middle.begin()
+			strange = watchStrangers()
 		}
 		if end.events < all*endAt && now.events >= all*endAt {
 			end = now
 			middle.end()
+			v[strangeShare] = strange.share()
 		}
 		if now.events == all {
 			break
@@ -168,7 +174,7 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 		time.Sleep(loadEvery)
 	}
 	events := end.events - warm.events
-	v := middle.perEvent(int(events))
+	maps.Copy(v, middle.perEvent(int(events)))
 	v[eventsPerSecond] = events / end.at.Sub(warm.at).Seconds()
 	v[mbPerSecond] = v[eventsPerSecond] * float64(max(p.bytes, realBytes)) / 1e6
 	v[firstCommit] = first.at.Sub(began).Seconds()
