@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/bench/parts"
 )
 
@@ -45,4 +47,80 @@ func gaugeOf(ctx context.Context, loader *parts.Part) (g gauge, err error) {
 		return sum
 	}
 	return gauge{time.Now(), sum("records_committed_total"), sum("rows_inserted_total"), sum("blocks_inserted_total"), sum("inserted_bytes_total"), sum("identity_misses_total")}, nil
+}
+
+// A backlog counts from where caches are warm until lanes begin to run dry and wait for their linger.
+const (
+	warmAt    = .2
+	endAt     = .98
+	loadEvery = 50 * time.Millisecond
+	loadMost  = 4 * time.Minute
+)
+
+// middle is the part of a backlog that counts.
+type middle struct {
+	first, warm, end gauge
+	meter            meter
+	strangers        strangers
+	strange          float64
+}
+
+// watch returns when a loader has committed all of a backlog: of known users, and then n others.
+func (s *store) watch(ctx context.Context, loader *parts.Part, known, n float64) (*middle, error) {
+	m := &middle{meter: meter{processes: map[string]int{loaderCPU: loader.Pid(), storeCPU: s.clickhouse.Pid()}}}
+	for until := time.Now().Add(loadMost); ; time.Sleep(loadEvery) {
+		now, err := gaugeOf(ctx, loader)
+		switch {
+		case err != nil:
+			return nil, err
+		case now.events == known+n:
+			if m.see(now, known, n); m.end.events == m.warm.events {
+				return nil, fmt.Errorf("%.0f events are too few to measure: they were loaded at once", n)
+			}
+			return m, nil
+		case now.at.After(until):
+			return nil, fmt.Errorf("%.0f of %.0f events are loaded after %s", now.events, known+n, loadMost)
+		}
+		m.see(now, known, n)
+	}
+}
+
+func (m *middle) see(now gauge, known, n float64) {
+	if m.first.events == 0 {
+		m.first = now
+	}
+	if m.warm.events == 0 && now.events >= known+n*warmAt {
+		m.warm = now
+		m.meter.begin()
+		m.strangers = watchStrangers()
+	}
+	if m.end.events == 0 && now.events >= (known+n)*endAt {
+		m.end = now
+		m.meter.end()
+		m.strange = m.strangers.share()
+	}
+}
+
+func (m *middle) values() measure.Values {
+	events, blocks := m.end.events-m.warm.events, m.end.blocks-m.warm.blocks
+	v := m.meter.perEvent(int(events))
+	v[eventsPerSecond] = events / m.end.at.Sub(m.warm.at).Seconds()
+	v[rowsPerBlock], v[missed] = events/blocks, (m.end.misses-m.warm.misses)/blocks
+	v[strangeShare] = m.strange
+	return v
+}
+
+// strangers measures how much of the processors somebody else takes meanwhile. All that a comparison runs comes from this process.
+type strangers struct{ busy, there, ours time.Duration }
+
+func watchStrangers() (s strangers) {
+	s.busy, s.there = measure.Busy()
+	u, _ := measure.UsageOf(os.Getpid()) // it is this one
+	s.ours = u.CPU
+	return s
+}
+
+func (s strangers) share() float64 {
+	now := watchStrangers()
+	return max(0, float64(now.busy-s.busy-(now.ours-s.ours))/float64(max(1, now.there-s.there)))
 }

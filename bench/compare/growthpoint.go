@@ -22,20 +22,15 @@ const (
 	missed       = "users looked up a block"
 	firstCommit  = "s until the first commit"
 	mbPerSecond  = "MB/s"
+	strangeShare = "others' share of the processors"
 	logBytes     = "B/event in Kafka"
 	wireBytes    = "B/event to ClickHouse"
 	diskBytes    = "B/event in ClickHouse"
 	storeAll     = "ClickHouse's µs/event with all merges"
 )
 
-// A backlog counts from where caches are warm until lanes begin to run dry and wait for their linger.
-const (
-	inMemory  = 50_000 // users, and as many browsers: nearly what stays in the memory of a loader by default
-	warmAt    = .2
-	endAt     = .98
-	loadEvery = 50 * time.Millisecond
-	loadMost  = 4 * time.Minute
-)
+// inMemory are users, and as many browsers, whom a loader has met before: nearly what stays in its memory by default.
+const inMemory = 50_000
 
 // store is a database and topics of one run, or of several that find more in it each time.
 type store struct {
@@ -140,38 +135,13 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 	measure.ResetPeak(s.clickhouse.Pid())
 	whole := meter{processes: map[string]int{storeAll: s.clickhouse.Pid()}}
 	whole.begin()
-	all, warmAfter := float64(known+n), float64(known)+float64(n)*warmAt
-	middle := meter{processes: map[string]int{loaderCPU: loader.Pid(), storeCPU: s.clickhouse.Pid()}}
-	var first, warm, end gauge
-	for end.events < all {
-		now, err := gaugeOf(ctx, loader)
-		switch {
-		case err != nil:
-			return nil, err
-		case now.at.Sub(began) > loadMost:
-			return nil, fmt.Errorf("%.0f of %.0f events are loaded after %s", now.events, all, loadMost)
-		case first.events == 0:
-			first = now
-		}
-		if warm.events == 0 && now.events >= warmAfter {
-			warm = now
-			middle.begin()
-		}
-		if end.events < all*endAt && now.events >= all*endAt {
-			end = now
-			middle.end()
-		}
-		if now.events == all {
-			break
-		}
-		time.Sleep(loadEvery)
+	middle, err := s.watch(ctx, loader, float64(known), float64(n))
+	if err != nil {
+		return nil, err
 	}
-	events := end.events - warm.events
-	v := middle.perEvent(int(events))
-	v[eventsPerSecond] = events / end.at.Sub(warm.at).Seconds()
+	v := middle.values()
 	v[mbPerSecond] = v[eventsPerSecond] * float64(max(p.bytes, realBytes)) / 1e6
-	v[firstCommit] = first.at.Sub(began).Seconds()
-	v[rowsPerBlock], v[missed] = events/(end.blocks-warm.blocks), (end.misses-warm.misses)/(end.blocks-warm.blocks)
+	v[firstCommit] = middle.first.at.Sub(began).Seconds()
 	if err := s.weigh(ctx, v, loader); err != nil {
 		return nil, err
 	}
@@ -180,7 +150,7 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 			return nil, err
 		}
 		whole.end()
-		v[storeAll] = whole.perEvent(int(all))[storeAll]
+		v[storeAll] = whole.perEvent(known + n)[storeAll]
 	}
 	return v, nil
 }

@@ -73,9 +73,9 @@ func (a *axis) goal(series []measure.Series) measure.Goal {
 
 func (a *axis) quantities() []string {
 	if a.edge {
-		return []string{eventsPerSecond, mbPerSecond, cpuPerEvent, brokerPerEvent, p50, p99, memoryMiB, readyAfter}
+		return []string{eventsPerSecond, mbPerSecond, cpuPerEvent, brokerPerEvent, p50, p99, memoryMiB, readyAfter, strangeShare}
 	}
-	return []string{eventsPerSecond, mbPerSecond, loaderCPU, storeCPU, storeAll, rowsPerBlock, missed, firstCommit, loaderMiB, storeMiB, logBytes, wireBytes, diskBytes}
+	return []string{eventsPerSecond, mbPerSecond, loaderCPU, storeCPU, storeAll, rowsPerBlock, missed, firstCommit, loaderMiB, storeMiB, logBytes, wireBytes, diskBytes, strangeShare}
 }
 
 func (a *axis) table(series []measure.Series) measure.Table {

@@ -48,6 +48,22 @@ func UsageOf(pid int) (Usage, error) {
 	return sum, nil
 }
 
+// Busy is how long all processors together have worked since the machine started, and how long they have been there.
+func Busy() (busy, there time.Duration) {
+	text, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	const idle, waiting, last = 4, 5, 8 // from there on it is what others have counted already
+	for i := 1; i <= last && i < len(fields); i++ {
+		n, _ := strconv.ParseInt(fields[i], 10, 64)
+		there += time.Duration(n) * tick
+		if i != idle && i != waiting {
+			busy += time.Duration(n) * tick
+		}
+	}
+	return busy, there
+}
+
 type stat struct {
 	parent int
 	cpu    time.Duration
