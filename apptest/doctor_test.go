@@ -48,9 +48,9 @@ func TestTheDoctorFindsWhatRunsWell(t *testing.T) {
 		"token key":                  "has the right shape",
 		"kafka brokers":              "1, of which 1 answer (a Kafka ",
 		"kafka access":               "without TLS, without a login",
-		"topic millrace.ingest":      "8 partitions, 1 replicas of which 1 must be in sync, kept for 168h0m0s",
-		"topic millrace.connections": "1 partitions, 1 replicas of which 1 must be in sync, compacted",
-		"group millrace-loader":      "1 loaders, 0 messages wait",
+		"topic millrace.ingest":      "8 partitions, 1 replica of which 1 must be in sync, kept for 168h0m0s",
+		"topic millrace.connections": "1 partition, 1 replica of which 1 must be in sync, compacted",
+		"group millrace-loader":      "1 loader, and no message waits",
 		"clickhouse":                 "is ClickHouse",
 		"database millrace":          "is up to date",
 		"clickhouse rights":          "may read, write and migrate",
@@ -60,9 +60,11 @@ func TestTheDoctorFindsWhatRunsWell(t *testing.T) {
 	} {
 		d.requireLine(t, check, "ok", found, "")
 	}
+	d.requireLine(t, "topic millrace.dead-letters", "ok", "kept for 168h0m0s", "")
+	d.requireLine(t, "clickhouse limits", "ok", "none that hurts", "")
 	text, errs, err := run(t, nil, "millrace", "doctor", "--data", u.data)
 	require.NoError(t, err, errs)
-	require.Contains(t, text, "\nok    database millrace           is up to date\n")
+	require.Contains(t, text, "\nok    database millrace            is up to date\n")
 	require.NoError(t, u.stop())
 	_, errs, err = run(t, nil, "millrace", "doctor", "--data", u.data)
 	require.Error(t, err)
@@ -81,7 +83,7 @@ func TestTheDoctorFindsWhatIsWrong(t *testing.T) {
 	d, errs, err := diagnose(t, []string{"MILLRACE_REDIS=redis://:canary@127.0.0.1:1"}, address...)
 	require.Error(t, err)
 	require.Equal(t, "fail", d.Status)
-	require.Contains(t, errs, " checks failed")
+	require.Contains(t, errs, " checks failed\n")
 	require.NotContains(t, errs, "canary")
 	d.requireLine(t, "token key", "fail", "the key is empty", "MILLRACE_TOKEN_KEY")
 	d.requireLine(t, "topic millrace.ingest", "fail", "has cleanup.policy=compact, which forgets messages", "kafka-configs.sh --alter --topic millrace.ingest --add-config cleanup.policy=delete")
@@ -121,7 +123,7 @@ func TestEdgeAndLoaderOnBrokersThatWantALogin(t *testing.T) {
 	d, errs, err := diagnose(t, []string{tokenKey})
 	require.NoError(t, err, errs)
 	d.requireLine(t, "kafka access", "ok", "with TLS 1.3, logged in with SCRAM-SHA-512 as "+broker.User, "")
-	d.requireLine(t, "group millrace-loader", "ok", "1 loaders", "")
+	d.requireLine(t, "group millrace-loader", "ok", "1 loader, and ", "")
 	for _, s := range []*server{edge, loader} {
 		require.NoError(t, s.stop())
 		require.Contains(t, s.output.String(), "level=DEBUG", "the control")

@@ -73,7 +73,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if n := r.Count(checkup.Fail); n > 0 {
-		return fmt.Errorf("%d of %d checks failed", n, len(*r))
+		return fmt.Errorf("%d of %s failed", n, checkup.Some(len(*r), "check"))
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (c *doctorCommand) admit(r *checkup.Report) error {
 		return err
 	}
 	c.Stream.Brokers, c.Warehouse.ClickHouse, c.Warehouse.Database = []string{s.Kafka}, s.ClickHouse, s.Database
-	c.Stream.Replication = 1 // it is one broker, and says so
+	c.Stream.Replication, c.Stream.Retention, c.Stream.DeadLetterRetention = 1, upRetention, upRetention // as "up" makes them
 	if c.Redis.Redis == "" {
 		c.Redis.Redis = s.Redis
 	}

@@ -68,9 +68,13 @@ func (r *Report) Count(s Status) (n int) {
 
 // Text writes a line for each finding, for people.
 func (r *Report) Text(w io.Writer) error {
+	widest := 0
+	for i := range *r {
+		widest = max(widest, len((*r)[i].Check))
+	}
 	for i := range *r {
 		f := &(*r)[i]
-		line := fmt.Sprintf("%-4s  %-26s  %s", f.Status, f.Check, f.Found)
+		line := fmt.Sprintf("%-4s  %-*s  %s", f.Status, widest, f.Check, f.Found)
 		if f.Change != "" {
 			line += ": " + f.Change
 		}
@@ -126,4 +130,12 @@ func sides(ahead time.Duration) string {
 		return fmt.Sprintf("%s behind", -ahead)
 	}
 	return fmt.Sprintf("%s ahead", ahead)
+}
+
+// Some is a number of things.
+func Some[N int | int64](n N, thing string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", thing)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -168,8 +168,8 @@ func (t *topicFound) describe() string {
 			kept = "kept for " + millis(ms).String()
 		}
 	}
-	return fmt.Sprintf("%d partitions, %d replicas of which %s must be in sync, %s, records of up to %s bytes",
-		len(t.partitions), t.replicas(), t.settings[minInsync], kept, t.settings[maxMessageBytes])
+	return fmt.Sprintf("%s, %s of which %s must be in sync, %s, records of up to %s bytes",
+		checkup.Some(len(t.partitions), "partition"), checkup.Some(t.replicas(), "replica"), t.settings[minInsync], kept, t.settings[maxMessageBytes])
 }
 
 // checkStamps looks for records from the future. Brokers do not tell their time, but edges stamp records with theirs, and

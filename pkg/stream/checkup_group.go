@@ -35,14 +35,21 @@ func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report
 		}
 	}
 	if lost > 0 {
-		r.Fail(check, "raise retention.ms and retention.bytes, and have loaders keep up: these messages are gone", "the brokers have deleted %d messages that no loader had loaded", lost)
+		r.Fail(check, "raise retention.ms and retention.bytes, and have loaders keep up: these messages are gone", "the brokers have deleted %s that no loader had loaded", checkup.Some(lost, "message"))
 	}
 	switch {
 	case len(l.Members) == 0:
-		r.Warn(check, startLoader, "has no loader, and %d messages wait", waiting)
+		r.Warn(check, startLoader, "has no loader, and %s", waits(waiting))
 	case l.State != "Stable":
-		r.Warn(check, "ask again in a moment; if it stays so, see the loaders' logs", "is sharing out partitions (%s), and %d messages wait", l.State, waiting)
+		r.Warn(check, "ask again in a moment; if it stays so, see the loaders' logs", "is sharing out partitions (%s), and %s", l.State, waits(waiting))
 	default:
-		r.OK(check, "%d loaders, %d messages wait", len(l.Members), waiting)
+		r.OK(check, "%s, and %s", checkup.Some(len(l.Members), "loader"), waits(waiting))
 	}
+}
+
+func waits(n int64) string {
+	if n == 0 {
+		return "no message waits"
+	}
+	return checkup.Some(n, "message") + " not loaded yet"
 }

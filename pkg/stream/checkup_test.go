@@ -25,7 +25,7 @@ func TestACheckUpOfBrokersThatAreWell(t *testing.T) {
 	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
 	eventually(t, func() bool { r = examine(t, c); return r.Has("group millrace-loader") }, "nodes hear of topics one after the other")
 	require.Zero(t, r.Count(checkup.Fail), r)
-	requireFinding(t, r, "group millrace-loader", checkup.OK, "1 loaders, 0 messages wait", "")
+	requireFinding(t, r, "group millrace-loader", checkup.OK, "1 loader, and no message waits", "")
 	requireFinding(t, r, "edge clocks", checkup.OK, "no message", "")
 	a.stop()
 }
@@ -50,7 +50,7 @@ func TestACheckUpOfLoadersThatAreNotThere(t *testing.T) {
 		require.NoError(t, admin.CommitAllOffsets(t.Context(), "millrace-loader", kadm.OffsetsFromFetches(fetchesAt(c.Topics().Ingest, at))))
 	}
 	commit(4)
-	requireFinding(t, examine(t, c), "group millrace-loader", checkup.Warn, "has no loader, and 6 messages wait", "start a loader")
+	requireFinding(t, examine(t, c), "group millrace-loader", checkup.Warn, "has no loader, and 6 messages not loaded yet", "start a loader")
 	deleted, err := admin.DeleteRecords(t.Context(), kadm.Offsets{c.Topics().Ingest: {0: {Topic: c.Topics().Ingest, At: 9}}})
 	require.NoError(t, err)
 	require.NoError(t, deleted.Error())

@@ -128,7 +128,7 @@ func (c *Config) replicaFlaws(t *topicFound) (all []flaw) {
 	best := strconv.Itoa(max(1, replicas-1))
 	switch needed, known := t.number(minInsync); {
 	case known && int(needed) > replicas:
-		all = append(all, flaw{unfit, fmt.Sprintf("has min.insync.replicas=%d and %d replicas, so nothing can be written", needed, replicas), alter(t, minInsync, best)})
+		all = append(all, flaw{poor, fmt.Sprintf("has min.insync.replicas=%d and %d replicas, which some versions of Kafka take no writes to", needed, replicas), alter(t, minInsync, best)})
 	case known && replicas > 2 && needed == 1:
 		all = append(all, flaw{poor, fmt.Sprintf("has min.insync.replicas=1 of %d replicas, so what was answered with 200 can be lost with one broker", replicas), alter(t, minInsync, best)})
 	case known && replicas > 1 && int(needed) == replicas:

@@ -22,6 +22,11 @@ func CheckUp(ctx context.Context, config Config, r *checkup.Report) {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
 		return
 	}
+	// Of a deadline clickhouse-go makes a setting, max_execution_time, which is among those that are looked at.
+	outer := ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(outer))
+	defer cancel()
+	defer context.AfterFunc(outer, cancel)()
 	db, err := config.open("")
 	if err != nil {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
@@ -123,7 +128,7 @@ func (d *doctor) checkMigrations(ctx context.Context) (there bool) {
 	case len(missing) > 0:
 		d.report.Fail(check, "run millrace migrate", "lacks migrations: %s", strings.Join(missing, ", "))
 	case len(applied) > 0:
-		d.report.Warn(check, "use that newer Millrace everywhere", "has had %d migrations that this Millrace does not know", len(applied))
+		d.report.Warn(check, "use that newer Millrace everywhere", "has had %s that this Millrace does not know", checkup.Some(len(applied), "migration"))
 	default:
 		d.report.OK(check, "is up to date")
 	}

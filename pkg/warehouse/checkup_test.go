@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,8 +19,10 @@ import (
 
 func examine(t *testing.T, config Config) checkup.Report {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	var r checkup.Report
-	CheckUp(t.Context(), config, &r)
+	CheckUp(ctx, config, &r)
 	return r
 }
 
@@ -69,7 +72,7 @@ func TestACheckUpOfTablesThatAreNotAsTheyShouldBe(t *testing.T) {
 	requireFinding(t, examine(t, config), "table dead_letters", checkup.Fail, "is a Memory", "")
 
 	db.Exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
-	requireFinding(t, examine(t, config), database, checkup.Warn, "has had 1 migrations that this Millrace does not know", "newer Millrace")
+	requireFinding(t, examine(t, config), database, checkup.Warn, "has had 1 migration that this Millrace does not know", "newer Millrace")
 	db.Exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id = 3 SETTINGS mutations_sync = 1")
 	requireFinding(t, examine(t, config), database, checkup.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
 	db.Exec(t, "DROP TABLE goose_db_version")
