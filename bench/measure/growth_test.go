@@ -4,6 +4,7 @@ package measure
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestGrowthIsDrawn(t *testing.T) {
 	circles := 0
 	for d := xml.NewDecoder(strings.NewReader(text.String())); ; {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

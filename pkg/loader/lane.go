@@ -36,6 +36,7 @@ type lane struct {
 
 	filled atomic.Int64 // bytes in the chunk, if pressing would have it handed over
 	busy   atomic.Bool  // sending, or about to
+
 	lag lag
 
 	products products // of the goroutine that sends, as what follows
@@ -43,7 +44,10 @@ type lane struct {
 }
 
 func newLane(s *Service, p stream.Partition) *lane {
-	l := &lane{Partition: p, service: s, wake: make(chan struct{}, 1), pressed: make(chan struct{}, 1), stopping: make(chan struct{}), handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts(s.attributor)}
+	l := &lane{
+		Partition: p, service: s, wake: make(chan struct{}, 1), pressed: make(chan struct{}, 1), stopping: make(chan struct{}),
+		handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts(s.attributor),
+	}
 	l.resends.lane = l
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for range cap(l.free) {
