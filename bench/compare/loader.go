@@ -80,21 +80,29 @@ func (l *loaderCommand) Run(ctx context.Context, c *common) error {
 		return err
 	}
 	var contenders []measure.Contender
-	for _, one := range contestants {
-		contenders = append(contenders, measure.Contender{Name: one.name, Run: func(ctx context.Context) (measure.Values, error) { return t.turn(ctx, one) }})
+	taken := make([]measure.Series, len(contestants)) // kept here too: a turn that fails must not cost those before it
+	for i, one := range contestants {
+		taken[i].Name = one.name
+		contenders = append(contenders, measure.Contender{Name: one.name, Run: func(ctx context.Context) (measure.Values, error) {
+			v, err := t.turn(ctx, one)
+			if err == nil {
+				taken[i].Rounds = append(taken[i].Rounds, v)
+			}
+			return v, err
+		}})
 	}
-	series, err := measure.Turns(ctx, stderr, c.Rounds, contenders)
-	if err != nil {
-		return err
-	}
-	section.Raw[turns] = merged(section.Raw[turns], series)
+	_, failed := measure.Turns(ctx, stderr, c.Rounds, contenders)
+	section.Raw[turns] = merged(section.Raw[turns], taken)
 	t.report(section)
-	return section.Save(c.Out)
+	return errors.Join(failed, section.Save(c.Out))
 }
 
-// merged puts series into the place of those of the same name.
+// merged puts series into the place of those of the same name, but for those without a round.
 func merged(into, series []measure.Series) []measure.Series {
 	for _, s := range series {
+		if len(s.Rounds) == 0 {
+			continue
+		}
 		at := slices.IndexFunc(into, func(o measure.Series) bool { return o.Name == s.Name })
 		if at < 0 {
 			into = append(into, s)
