@@ -20,7 +20,7 @@ import (
 type skewCommand struct {
 	Hot        float64       `help:"Share of the messages that are the hot product's." default:".95"`
 	Fill       time.Duration `help:"How long a backlog is sent before the loaders start." default:"10s"`
-	Rate       float64       `help:"Events a second, of all products, while the freshness of the others is watched." default:"30000"`
+	Rate       float64       `help:"Events a second, of all products, while the freshness of the others is watched." default:"10000"`
 	For        time.Duration `help:"How long that lasts." default:"20s"`
 	Batch      int           `help:"Messages in a request." default:"100"`
 	Partitions int           `help:"Partitions of the topic, over all of which the hot product is spread." default:"8"`
