@@ -57,9 +57,9 @@ func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 	}
 	bodies := traffic.New(w.traffic(p)).Bodies(max(edgeSenders, bodiesBytes/(max(p.bytes, realBytes)*batch)), batch)
 	m := meter{processes: map[string]int{cpuPerEvent: edge.Pid(), brokerPerEvent: w.broker.Pid()}}
-	strange := watchStrangers()
+	var strange strangers
 	result, err := load.Run(ctx, load.Config{Addr: edge.HTTP, Connections: edgeSenders, Requests: requestsOf(bodies, func(product int) string { return paths[product] }),
-		Warm: 2 * time.Second, For: w.For, Fresh: uint64(time.Now().UnixNano()), Begin: m.begin, End: m.end})
+		Warm: 2 * time.Second, For: w.For, Fresh: uint64(time.Now().UnixNano()), Begin: func() { m.begin(); strange = watchStrangers() }, End: func() { m.end(); strange = strange.until() }})
 	if err == nil {
 		err = result.Err()
 	}
@@ -68,8 +68,9 @@ func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 	}
 	usage, err := edge.Usage()
 	v := m.perEvent(result.Messages)
-	v[eventsPerSecond], v[mbPerSecond] = result.MessagesPerSecond(), result.MessagesPerSecond()*float64(max(p.bytes, realBytes))/1e6
-	v[strangeShare] = strange.share()
+	v[eventsPerSecond] = result.MessagesPerSecond()
+	strange.note(v)
+	v[mbPerSecond] = v[alone] * float64(max(p.bytes, realBytes)) / 1e6
 	v[p50], v[p99] = millis(result.Latency(50)), millis(result.Latency(99))
 	v[memoryMiB], v[readyAfter] = float64(usage.PeakBytes)/(1<<20), ready.Seconds()
 	return v, err

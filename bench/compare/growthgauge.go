@@ -62,7 +62,6 @@ type middle struct {
 	first, warm, end gauge
 	meter            meter
 	strangers        strangers
-	strange          float64
 }
 
 // watch returns when a loader has committed all of a backlog: of known users, and then n others.
@@ -97,7 +96,7 @@ func (m *middle) see(now gauge, known, n float64) {
 	if m.end.events == 0 && now.events >= (known+n)*endAt {
 		m.end = now
 		m.meter.end()
-		m.strange = m.strangers.share()
+		m.strangers = m.strangers.until()
 	}
 }
 
@@ -106,7 +105,7 @@ func (m *middle) values() measure.Values {
 	v := m.meter.perEvent(int(events))
 	v[eventsPerSecond] = events / m.end.at.Sub(m.warm.at).Seconds()
 	v[rowsPerBlock], v[missed] = events/blocks, (m.end.misses-m.warm.misses)/blocks
-	v[strangeShare] = m.strange
+	m.strangers.note(v)
 	return v
 }
 
@@ -120,7 +119,16 @@ func watchStrangers() (s strangers) {
 	return s
 }
 
-func (s strangers) share() float64 {
+// until is what has been used since s.
+func (s strangers) until() strangers {
 	now := watchStrangers()
-	return max(0, float64(now.busy-s.busy-(now.ours-s.ours))/float64(max(1, now.there-s.there)))
+	return strangers{now.busy - s.busy, now.there - s.there, now.ours - s.ours}
+}
+
+// note adds what that says to what was measured meanwhile: a machine that is shared has less to give, and what it gives is
+// taken for as much of the whole as it was.
+func (s strangers) note(v measure.Values) {
+	there := float64(max(1, s.there))
+	v[strangeShare], v[idleShare] = max(0, float64(s.busy-s.ours)/there), float64(s.there-s.busy)/there
+	v[alone] = v[eventsPerSecond] / (1 - v[strangeShare])
 }

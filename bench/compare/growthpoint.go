@@ -21,8 +21,10 @@ const (
 	rowsPerBlock = "rows a block"
 	missed       = "users looked up a block"
 	firstCommit  = "s until the first commit"
-	mbPerSecond  = "MB/s"
+	mbPerSecond  = "MB/s if alone"
 	strangeShare = "others' share of the processors"
+	idleShare    = "idle share"
+	alone        = "events/s if alone"
 	logBytes     = "B/event in Kafka"
 	wireBytes    = "B/event to ClickHouse"
 	diskBytes    = "B/event in ClickHouse"
@@ -140,7 +142,7 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 		return nil, err
 	}
 	v := middle.values()
-	v[mbPerSecond] = v[eventsPerSecond] * float64(max(p.bytes, realBytes)) / 1e6
+	v[mbPerSecond] = v[alone] * float64(max(p.bytes, realBytes)) / 1e6
 	v[firstCommit] = middle.first.at.Sub(began).Seconds()
 	if err := s.weigh(ctx, v, loader); err != nil {
 		return nil, err

@@ -21,7 +21,8 @@ func (w *ground) report(s *measure.Section) {
 			"beforehand, and the first %s of them to the loader. A loader in its default settings takes a backlog of %s events (fewer where they are larger: %s bytes) from %s into ClickHouse, with attribution, on the same machine. "+
 			"What is measured is from when it has a fifth of them to 98%%; then every event has to be in the table, once.",
 			base.partitions, base.products, short(base.users), realBytes, short(inMemory), measure.Number(float64(w.Events)), measure.Number(float64(w.Bytes)), w.broker.Name),
-		fmt.Sprintf("The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured once: the base is on every axis, and how it differs from one to the next says how far to trust a difference.", edgeSenders, w.For),
+		fmt.Sprintf("The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured once: the base is on every axis, and how it differs from one to the next says how far to trust a difference. "+
+			"Where others used the machine meanwhile, what was reached is divided by the share of the processors that they left: that is \"if alone\".", edgeSenders, w.For),
 	}
 	s.Goals, s.Tables, s.Growth, s.Notes = nil, nil, nil, nil
 	for i := range axes {
@@ -51,7 +52,7 @@ func (a *axis) speed() string {
 	if a.unit != "" {
 		return mbPerSecond
 	}
-	return eventsPerSecond
+	return alone
 }
 
 func (a *axis) goal(series []measure.Series) measure.Goal {
@@ -73,9 +74,9 @@ func (a *axis) goal(series []measure.Series) measure.Goal {
 
 func (a *axis) quantities() []string {
 	if a.edge {
-		return []string{eventsPerSecond, mbPerSecond, cpuPerEvent, brokerPerEvent, p50, p99, memoryMiB, readyAfter, strangeShare}
+		return []string{eventsPerSecond, alone, mbPerSecond, cpuPerEvent, brokerPerEvent, p50, p99, memoryMiB, readyAfter, strangeShare, idleShare}
 	}
-	return []string{eventsPerSecond, mbPerSecond, loaderCPU, storeCPU, storeAll, rowsPerBlock, missed, firstCommit, loaderMiB, storeMiB, logBytes, wireBytes, diskBytes, strangeShare}
+	return []string{eventsPerSecond, alone, mbPerSecond, loaderCPU, storeCPU, storeAll, rowsPerBlock, missed, firstCommit, loaderMiB, storeMiB, logBytes, wireBytes, diskBytes, strangeShare, idleShare}
 }
 
 func (a *axis) table(series []measure.Series) measure.Table {

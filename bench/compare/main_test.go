@@ -65,7 +65,7 @@ func TestAxes(t *testing.T) {
 
 func TestGrowthGoal(t *testing.T) {
 	at := func(name string, v float64) measure.Series {
-		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: v, mbPerSecond: 1 / v}}}
+		return measure.Series{Name: name, Rounds: []measure.Values{{alone: v, mbPerSecond: 1 / v}}}
 	}
 	flatter := axes[0].goal([]measure.Series{at("1", 90), at("8", 100), at("64", 80)})
 	require.True(t, flatter.Met)
@@ -73,6 +73,9 @@ func TestGrowthGoal(t *testing.T) {
 	require.False(t, axes[0].goal([]measure.Series{at("1", 79), at("8", 100)}).Met)
 	again := mergedAxis([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
 	require.Equal(t, []measure.Series{at("1", 2), at("9", 9)}, again)
+	shared := measure.Values{eventsPerSecond: 10}
+	strangers{busy: 80, there: 100, ours: 30}.note(shared)
+	require.Equal(t, measure.Values{eventsPerSecond: 10, alone: 20, strangeShare: .5, idleShare: .2}, shared)
 	require.True(t, axes[3].goal([]measure.Series{at("1", 100), at("8", 90)}).Met, "of messages that grow it is the bytes")
 }
 
