@@ -153,3 +153,23 @@ func TestAConfigurationThatWillNotDoIsRefusedInOneSentence(t *testing.T) {
 		require.Equal(t, 1, strings.Count(errs, "\n"), errs)
 	}
 }
+
+func TestAskingClickHouseBehindTLS(t *testing.T) {
+	db, authority := embeddedtest.ClickHouse(t), embeddedtest.Authority(t)
+	t.Setenv("MILLRACE_CLICKHOUSE_URL", "https://"+embeddedtest.Front(t, authority, strings.TrimPrefix(db.HTTPURL(), "http://")))
+	ask := func(flags ...string) (string, string, error) {
+		return run(t, nil, "millrace", append([]string{"sql", "--database", db.Name, "--format", "TSV", "SELECT currentUser()"}, flags...)...)
+	}
+	out, errs, err := ask("--clickhouse-tls-ca", authority.File)
+	require.NoError(t, err, errs)
+	require.Equal(t, "default\n", out)
+	_, errs, err = ask()
+	require.Error(t, err)
+	require.Contains(t, errs, "certificate signed by unknown authority")
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte("canary"), 0o600))
+	_, errs, err = ask("--clickhouse-tls-ca", authority.File, "--clickhouse-user", "stranger", "--clickhouse-password-file", file)
+	require.Error(t, err)
+	require.Contains(t, errs, "stranger: Authentication failed")
+	require.NotContains(t, errs, "canary")
+}

@@ -56,7 +56,7 @@ func redisRemedy(err error) string {
 	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
 		return "check --redis-user and --redis-password"
 	case strings.HasPrefix(text, "NOPERM"):
-		return "give the user of --redis-user the commands GET, SET and TIME, and the keys " + redisPrefix + "*"
+		return "give the user of --redis-user the commands GET, SET, TIME and HELLO, and the keys " + redisPrefix + "*"
 	}
 	return "start it, or name another with --redis; edges do without it, at a price after each start"
 }

@@ -83,7 +83,7 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 		"--redis-tls-ca":   func(c *RedisConfig) { c.TLS.CA = "" },
 		"--redis-tls-cert": func(c *RedisConfig) { c.TLS.Cert, c.TLS.Key = "", "" },
 		"--redis-user":     func(c *RedisConfig) { c.Password = credential.Password{Password: "canary"} },
-		"give the user of --redis-user the commands GET, SET and TIME": func(c *RedisConfig) { c.User = "stranger" },
+		"give the user of --redis-user the commands GET, SET, TIME and HELLO": func(c *RedisConfig) { c.User = "stranger" },
 		"start it": func(c *RedisConfig) { c.TLS = credential.TLS{} },
 	} {
 		config := good
