@@ -31,7 +31,9 @@ func (w *ground) report(s *measure.Section) {
 		if !measured {
 			continue
 		}
-		s.Goals = append(s.Goals, a.goal(series))
+		if a.unit == "" { // what is larger may cost more
+			s.Goals = append(s.Goals, a.goal(series))
+		}
 		s.Tables = append(s.Tables, a.table(series))
 		s.Growth = append(s.Growth, a.growth(series))
 		if why := whyNot[a.name]; why != "" {
@@ -47,7 +49,7 @@ func (a *axis) heading() string {
 	return "The loader, by " + a.title
 }
 
-// speed is what has to be flat: messages that grow may be fewer, but not their bytes.
+// speed is what has to be flat: of messages that grow it is the bytes.
 func (a *axis) speed() string {
 	if a.unit != "" {
 		return mbPerSecond
