@@ -55,7 +55,7 @@ func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 	if p.bytes > 0 {
 		batch = max(1, min(batch, edgeBody/p.bytes))
 	}
-	bodies := traffic.New(w.traffic(p)).Bodies(max(edgeSenders, bodiesBytes/(max(p.bytes, realBytes)*batch)), batch)
+	bodies := traffic.New(w.traffic(p)).Bodies(max(edgeSenders, bodiesBytes/(int(p.mean())*batch)), batch)
 	m := meter{processes: map[string]int{cpuPerEvent: edge.Pid(), brokerPerEvent: w.broker.Pid()}}
 	var strange strangers
 	result, err := load.Run(ctx, load.Config{Addr: edge.HTTP, Connections: edgeSenders, Requests: requestsOf(bodies, func(product int) string { return paths[product] }),
@@ -70,7 +70,7 @@ func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 	v := m.perEvent(result.Messages)
 	v[eventsPerSecond] = result.MessagesPerSecond()
 	strange.note(v)
-	v[mbPerSecond] = v[alone] * float64(max(p.bytes, realBytes)) / 1e6
+	v[mbPerSecond] = v[alone] * p.mean() / 1e6
 	v[p50], v[p99] = millis(result.Latency(50)), millis(result.Latency(99))
 	v[memoryMiB], v[readyAfter] = float64(usage.PeakBytes)/(1<<20), ready.Seconds()
 	return v, err

@@ -105,6 +105,7 @@ func (m *middle) values() measure.Values {
 	v := m.meter.perEvent(int(events))
 	v[eventsPerSecond] = events / m.end.at.Sub(m.warm.at).Seconds()
 	v[rowsPerBlock], v[missed] = events/blocks, (m.end.misses-m.warm.misses)/blocks
+	v[wireBytes] = (m.end.bytes - m.warm.bytes) / (m.end.rows - m.warm.rows)
 	m.strangers.note(v)
 	return v
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -40,6 +41,8 @@ type store struct {
 	name   string // of the database, and what the topics' names begin with
 	ingest string // the topic
 	events int    // that it has had
+
+	perEvent float64 // bytes in Kafka of those that count
 }
 
 func (w *ground) loaderAt(ctx context.Context, p *point) (measure.Values, error) {
@@ -85,9 +88,12 @@ func (s *store) fill(ctx context.Context, p *point, n int) (known int, err error
 	known = 2 * min(p.users, inMemory)
 	s.events += known + n
 	err = s.withStream(p, func(client *stream.Client) error { return traffic.FillUsers(ctx, client, c, known/2) })
-	if err == nil {
-		err = s.withStream(p, func(client *stream.Client) error { return traffic.Fill(ctx, client, c, n, nil) })
+	if err != nil {
+		return 0, err
 	}
+	before := s.logSize()
+	err = s.withStream(p, func(client *stream.Client) error { return traffic.Fill(ctx, client, c, n, nil) })
+	s.perEvent = float64(s.logSize()-before) / float64(n)
 	return known, err
 }
 
@@ -142,7 +148,8 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 		return nil, err
 	}
 	v := middle.values()
-	v[mbPerSecond] = v[alone] * float64(max(p.bytes, realBytes)) / 1e6
+	v[logBytes] = s.perEvent
+	v[mbPerSecond] = v[alone] * p.mean() / 1e6
 	v[firstCommit] = middle.first.at.Sub(began).Seconds()
 	if err := s.weigh(ctx, v, loader); err != nil {
 		return nil, err
@@ -160,6 +167,8 @@ func (s *store) load(ctx context.Context, p *point, known, n int) (measure.Value
 // realBytes is about what a message has on average if its size is not asked for.
 const realBytes = 730
 
+func (p *point) mean() float64 { return float64(cmp.Or(p.bytes, realBytes)) }
+
 // weigh adds what memory, disks and the network had to carry.
 func (s *store) weigh(ctx context.Context, v measure.Values, loader *parts.Part) error {
 	loaders, err := loader.Usage()
@@ -171,14 +180,8 @@ func (s *store) weigh(ctx context.Context, v measure.Values, loader *parts.Part)
 		return err
 	}
 	v[loaderMiB], v[storeMiB] = float64(loaders.PeakBytes)/(1<<20), float64(stores.PeakBytes)/(1<<20)
-	g, err := gaugeOf(ctx, loader)
-	if err != nil {
-		return err
-	}
-	v[wireBytes] = g.bytes / g.rows
 	perRow, err := s.clickhouse.Count(ctx, s.name, "SELECT toUInt64(sum(bytes_on_disk) / sum(rows)) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'events'")
 	v[diskBytes] = float64(perRow)
-	v[logBytes] = float64(s.logSize()) / float64(s.events)
 	return err
 }
 
