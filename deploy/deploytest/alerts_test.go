@@ -33,10 +33,10 @@ func firing(t *testing.T, rule rulefmt.Rule, s series, at time.Duration) (values
 	t.Helper()
 	waits := time.Duration(rule.For)
 	var since map[string]bool
-	for now := at - waits; now <= at; now += 30 * time.Second {
+	for instant := at - waits; instant <= at; instant += 30 * time.Second {
 		met := map[string]bool{}
 		values = nil
-		for _, found := range s.ask(t, rule.Expr, now) {
+		for _, found := range s.ask(t, rule.Expr, instant) {
 			key := found.Metric.String()
 			if since == nil || since[key] {
 				met[key] = true
