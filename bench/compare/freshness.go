@@ -156,22 +156,8 @@ func (s *station) run(ctx context.Context, what string, rate float64, lasts time
 	begin := time.Now()
 	m := meter{processes: map[string]int{cpuPerEvent: s.edge.Pid(), brokerPerEvent: s.broker.Pid(), loaderCPU: s.loader.Pid(), storeCPU: s.clickhouse.Pid()}}
 	measure.ResetPeak(s.loader.Pid())
-	probing, stop := context.WithCancel(ctx)
-	defer stop()
-	var answered *load.Result
-	loaded := make(chan error, 1)
-	go func() {
-		defer stop()
-		var err error
-		answered, err = load.Run(ctx, load.Config{Addr: s.edge.HTTP, Connections: openConns, Requests: s.requests, Rate: rate / float64(s.Batch), Warm: warmUp, For: lasts,
-			Fresh: uint64(begin.UnixNano()), Begin: m.begin, End: m.end})
-		loaded <- err
-	}()
-	time.Sleep(warmUp)
-	fresh, err := s.prober.run(probing)
-	if failed := <-loaded; failed != nil {
-		return nil, failed
-	}
+	answered, fresh, err := s.prober.during(ctx, load.Config{Addr: s.edge.HTTP, Connections: openConns, Requests: s.requests, Rate: rate / float64(s.Batch), Warm: warmUp, For: lasts,
+		Fresh: uint64(begin.UnixNano()), Begin: m.begin, End: m.end})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/millrace/millrace/bench/load"
 	"github.com/millrace/millrace/bench/parts"
 	"github.com/millrace/millrace/pkg/stream"
 )
@@ -57,6 +59,22 @@ func probeProducts(partitions int) []string {
 		}
 	}
 	return products
+}
+
+// during probes while a load runs, once that is warm.
+func (p *prober) during(ctx context.Context, config load.Config) (answered *load.Result, fresh *hdrhistogram.Histogram, err error) {
+	probing, stop := context.WithCancel(ctx)
+	defer stop()
+	loaded := make(chan error, 1)
+	go func() {
+		defer stop()
+		var err error
+		answered, err = load.Run(ctx, config)
+		loaded <- err
+	}()
+	time.Sleep(config.Warm)
+	fresh, err = p.run(probing)
+	return answered, fresh, cmp.Or(<-loaded, err)
 }
 
 // run probes until ctx ends; what takes longer than that counts with what it has taken by then.

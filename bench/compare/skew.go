@@ -216,22 +216,8 @@ func (s *skewed) load(ctx context.Context, backlog int) (float64, error) {
 
 // watch sends at a rate, and watches how fresh the outcomes of other products are meanwhile.
 func (s *skewed) watch(ctx context.Context, edge *parts.Part, requests []*load.Request, p *prober, v measure.Values) error {
-	probing, stop := context.WithCancel(ctx)
-	defer stop()
-	var answered *load.Result
-	loaded := make(chan error, 1)
-	go func() {
-		defer stop()
-		var err error
-		answered, err = load.Run(ctx, load.Config{Addr: edge.HTTP, Connections: openConns, Requests: requests, Rate: s.Rate / float64(s.Batch), Warm: warmUp, For: s.For,
-			Fresh: uint64(time.Now().UnixNano())})
-		loaded <- err
-	}()
-	time.Sleep(warmUp)
-	fresh, err := p.run(probing)
-	if failed := <-loaded; failed != nil {
-		return failed
-	}
+	answered, fresh, err := p.during(ctx, load.Config{Addr: edge.HTTP, Connections: openConns, Requests: requests, Rate: s.Rate / float64(s.Batch), Warm: warmUp, For: s.For,
+		Fresh: uint64(time.Now().UnixNano())})
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,15 @@ func (l *lane) offer(b *stream.Batch) {
 	}
 }
 
+// press has the lane hand over what is in its chunk.
+func (l *lane) press() {
+	l.busy.Store(true)
+	select {
+	case l.pressed <- struct{}{}:
+	default:
+	}
+}
+
 // next takes a batch from the queue.
 func (l *lane) next() *stream.Batch {
 	l.mu.Lock()

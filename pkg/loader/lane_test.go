@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,6 +120,37 @@ func TestBudget(t *testing.T) {
 	}
 	b.give(100)
 	<-waited
+}
+
+// The fullest lanes are pressed, and no more of them than are inserted at once.
+func TestThoseWithMostHandOver(t *testing.T) {
+	s := &Service{lanes: map[stream.Partition]*lane{}}
+	s.config.Warehouse.Inserts = 3
+	for id, filled := range []int64{0, 50, 10, 40, 30} {
+		l := &lane{pressed: make(chan struct{}, 1)}
+		l.filled.Store(filled)
+		s.lanes[stream.Partition{ID: int32(id)}] = l
+	}
+	pressed := func() (ids []int32) {
+		for p, l := range s.lanes {
+			if len(l.pressed) > 0 {
+				ids = append(ids, p.ID)
+			}
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	s.lanes[stream.Partition{ID: 3}].busy.Store(true) // it is sending already
+	s.press()
+	require.Equal(t, []int32{1, 4}, pressed())
+	s.press()
+	require.Equal(t, []int32{1, 4}, pressed(), "they have yet to send")
+	for _, l := range s.lanes {
+		l.busy.Store(false)
+		l.filled.Store(0)
+	}
+	s.press()
+	require.Equal(t, []int32{1, 4}, pressed(), "there is nothing to hand over")
 }
 
 func TestOnlyTheMappersReasonsAreKnown(t *testing.T) {

@@ -49,11 +49,7 @@ func (s *Service) press() {
 		if fullest == nil {
 			return // they wait for room themselves, or their linger will have them handed over
 		}
-		fullest.busy.Store(true)
-		select {
-		case fullest.pressed <- struct{}{}:
-		default:
-		}
+		fullest.press()
 	}
 }
 

@@ -137,7 +137,7 @@ func (w *simulation) live() *lane {
 	from, prepared := w.committed, w.prepared
 	rows, linger := 1+w.r.IntN(6), time.Duration(1+w.r.IntN(50))*time.Millisecond
 	lifetime := time.Duration(w.r.IntN(3000)) * time.Millisecond
-	end := w.r.IntN(3)
+	end, presses, fetch := w.r.IntN(3), w.r.IntN(4), time.Duration(w.r.IntN(2)*w.r.IntN(100))*time.Millisecond
 	calm := w.calm
 	var batches []*stream.Batch
 	for i := 0; i < len(w.log); {
@@ -155,11 +155,16 @@ func (w *simulation) live() *lane {
 		}
 		l.service.budget.take(b.Bytes)
 		l.offer(b)
+		time.Sleep(fetch)
 	}
 	if calm {
 		return l
 	}
-	time.Sleep(lifetime)
+	for range presses {
+		time.Sleep(lifetime / 4)
+		l.press()
+	}
+	time.Sleep(lifetime - time.Duration(presses)*lifetime/4)
 	switch end {
 	case 0: // killed
 		l.cancel()
