@@ -170,15 +170,16 @@ func (t *track) startOurs(ctx context.Context, table *rivals.Table) (*rivals.Loa
 	if err := t.getToKnow(ctx, table); err != nil {
 		return nil, fmt.Errorf("get to know the users: %w", err)
 	}
-	for _, claims := range []string{"user_claims", "organization_claims", "products"} {
-		if _, err := t.clickhouse.SQL(ctx, table.Database, "INSERT INTO "+claims+" SELECT * FROM "+known+"."+claims); err != nil {
+	for _, insert := range []string{
+		"user_claims SELECT * REPLACE (written_at - INTERVAL 1 DAY AS written_at) FROM " + known + ".user_claims",
+		"organization_claims SELECT * FROM " + known + ".organization_claims",
+		"products SELECT * FROM " + known + ".products",
+		// All that has been worked in: else a new group begins with what has ever been said.
+		fmt.Sprintf("attribution_progress SELECT '%s', number, now64(6) FROM numbers(%d)", table.Database, t.Partitions),
+	} {
+		if _, err := t.clickhouse.SQL(ctx, table.Database, "INSERT INTO "+insert); err != nil {
 			return nil, err
 		}
-	}
-	// All that has been worked in: else a new group begins with what has ever been said.
-	progress := fmt.Sprintf("INSERT INTO attribution_progress SELECT '%s', number, now64(6) + INTERVAL 5 MINUTE FROM numbers(%d)", table.Database, t.Partitions)
-	if _, err := t.clickhouse.SQL(ctx, table.Database, progress); err != nil {
-		return nil, err
 	}
 	return t.startLoader(table), nil
 }

@@ -18,6 +18,14 @@ type Flight struct {
 	scope      key
 
 	persons, addresses []Name
+	strangers          []stranger
+}
+
+// stranger is somebody of whom nothing had been said. Most visitors stay that, so where all others are known, they are
+// not kept.
+type stranger struct {
+	key    key
+	person *person
 }
 
 type subject struct {
@@ -55,6 +63,13 @@ func (f *Flight) End() {
 		close(ended)
 		delete(f.identities.flights, f)
 	}
+	for _, s := range f.strangers {
+		s.person.flights--
+		if s.person.flights == 0 && s.person.stranger() && f.identities.complete {
+			delete(f.identities.persons.young, s.key)
+		}
+	}
+	f.strangers = nil
 }
 
 // Await waits for the flights that have begun to end.
@@ -93,8 +108,7 @@ func (f *Flight) Add(workspace, externalID, email []byte) {
 	if externalID != nil {
 		k := hash(externalID).in(f.scope)
 		if s.person = i.persons.get(k); s.person == nil {
-			s.person = &person{id: UserID(workspace, externalID)}
-			i.persons.put(k, s.person)
+			s.person = i.putPerson(k, UserID(workspace, externalID))
 		}
 		if p := s.person; p.seenBy != f.number {
 			p.seenBy = f.number
@@ -102,6 +116,10 @@ func (f *Flight) Add(workspace, externalID, email []byte) {
 				f.persons = append(f.persons, Name{workspace, externalID})
 			}
 			i.count(p.loaded)
+			if p.stranger() {
+				p.flights++
+				f.strangers = append(f.strangers, stranger{k, p})
+			}
 		}
 	}
 	if email != nil {
@@ -129,8 +147,14 @@ func (i *Identities) count(hit bool) {
 	}
 }
 
+func (i *Identities) putPerson(k key, id ID) *person {
+	p := &person{id: id, loaded: i.complete}
+	i.persons.put(k, p)
+	return p
+}
+
 func (i *Identities) putAddress(k key, workspace, email []byte) *address {
-	a := &address{id: AddressID(workspace, email), alone: pair{k, Never, Never, Never}, hold: Hold{Strength: Unclaimed}}
+	a := &address{id: AddressID(workspace, email), loaded: i.complete, alone: pair{k, Never, Never, Never}, hold: Hold{Strength: Unclaimed}}
 	i.addresses.put(k, a)
 	return a
 }
@@ -173,24 +197,29 @@ func (f *Flight) Found(claims []Claim, holdings []Holding) {
 		i.found(&holdings[j])
 	}
 	for j := range claims {
-		c := &claims[j]
-		scope := hash(c.Workspace)
-		var a *address
-		var k key
-		if c.Email != nil {
-			k = hash(c.Email).in(scope)
-			a = i.addresses.get(k)
-		}
-		p := i.persons.get(hash(c.ExternalID).in(scope))
-		hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID)
-		half := a != nil && hold.before(&a.hold)
-		i.learn(p, a, k, c)
-		if half && p != nil { // written down by external id but not by address: the next claim of the pair is news
-			slot := p.pair(k)
-			*slot = pair{slot.address, Never, Never, Never}
-		}
+		i.foundClaim(&claims[j])
 	}
 	f.persons, f.addresses = nil, nil
+}
+
+// foundClaim takes up a claim that was written down by external id. The state of its address is here, or it is not
+// wanted.
+func (i *Identities) foundClaim(c *Claim) {
+	scope := hash(c.Workspace)
+	var a *address
+	var k key
+	if c.Email != nil {
+		k = hash(c.Email).in(scope)
+		a = i.addresses.get(k)
+	}
+	p := i.persons.get(hash(c.ExternalID).in(scope))
+	hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID)
+	half := a != nil && hold.before(&a.hold)
+	i.learn(p, a, k, c)
+	if half && p != nil { // written down by external id but not by address: the next claim of the pair is news
+		slot := p.pair(k)
+		*slot = pair{slot.address, Never, Never, Never}
+	}
 }
 
 func (i *Identities) found(h *Holding) {

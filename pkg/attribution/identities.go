@@ -12,6 +12,8 @@ type Identities struct {
 	organizations cache[organization]
 	conversations cache[struct{}] // those met
 
+	complete bool // who is not here has never been heard of
+
 	turn    int                       // how often something was forgotten
 	begun   uint64                    // flights, ever
 	flights map[*Flight]chan struct{} // those under way; closed when they end
@@ -24,6 +26,7 @@ type person struct {
 	id       ID
 	loaded   bool
 	explicit bool
+	flights  int    // that have met it as a stranger
 	seenBy   uint64 // the number of the last flight that has asked for what is missing of it
 	pairs    []pair // MaxPairs at most
 	crowd    *pair  // the sum of what was said of it beside all other addresses
@@ -76,10 +79,15 @@ func (i *Identities) forget() {
 			return
 		}
 	}
-	if len(i.persons.young) < i.half && len(i.addresses.young) < i.half {
+	room := i.half
+	if i.complete {
+		room *= 2 // there is nobody old
+	}
+	if len(i.persons.young) < room && len(i.addresses.young) < room {
 		return
 	}
 	i.turn++
+	i.complete = false
 	i.persons.turn()
 	i.addresses.turn()
 }
@@ -91,7 +99,8 @@ type Change struct {
 	From  ID   // who held the address, if anybody did
 }
 
-// Merge takes up what another loader has learnt. What is not here is looked up when it is needed. Whom stored events
+// Merge takes up what another loader has learnt. What is not here is looked up when it is needed, unless
+// all are here. Whom stored events
 // are about may change by it, whatever is known here: what was looked up meanwhile has changed nothing of them.
 func (i *Identities) Merge(c *Claim) {
 	i.mu.Lock()
@@ -101,11 +110,16 @@ func (i *Identities) Merge(c *Claim) {
 	var a *address
 	var addressKey key
 	if c.ExternalID != nil {
-		p = i.persons.peek(hash(c.ExternalID).in(scope))
+		k := hash(c.ExternalID).in(scope)
+		if p = i.persons.peek(k); p == nil && i.complete {
+			p = i.putPerson(k, c.UserID)
+		}
 	}
 	if c.Email != nil {
 		addressKey = hash(c.Email).in(scope)
-		a = i.addresses.peek(addressKey)
+		if a = i.addresses.peek(addressKey); a == nil && i.complete {
+			a = i.putAddress(addressKey, c.Workspace, c.Email)
+		}
 	}
 	i.learn(p, a, addressKey, c)
 }
@@ -175,6 +189,9 @@ func (p *person) pair(address key) *pair {
 	}
 	return p.crowd
 }
+
+// stranger tells whether nothing has been said of it.
+func (p *person) stranger() bool { return len(p.pairs) == 0 }
 
 // decided tells whether an external id is a user's for good, whoever holds its addresses.
 func (p *person) decided() bool { return p.explicit || len(p.pairs) == MaxPairs }

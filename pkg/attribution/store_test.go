@@ -3,6 +3,7 @@ package attribution
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -46,6 +47,17 @@ func (s *store) write(claims []Claim, writer int) {
 		s.sums[name] = sum
 		s.log = append(s.log, written{claims[i], writer})
 	}
+}
+
+// all are the sums that a preload asks for.
+func (s *store) all(wanted func(*Claim) bool) (claims []Claim) {
+	for name := range s.sums {
+		if c := s.sums[name]; wanted(&c) {
+			claims = append(claims, c)
+		}
+	}
+	slices.SortFunc(claims, func(a, b Claim) int { return cmp.Compare(fmt.Sprint(nameOf(&a)), fmt.Sprint(nameOf(&b))) })
+	return claims
 }
 
 // identities answers as the look-up in ClickHouse does: with MaxPairs claims of each external id at most, and the

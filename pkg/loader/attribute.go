@@ -15,6 +15,9 @@ func (l *lane) attribute(c *chunk) error {
 	if !ok || f.empty() || !l.service.config.Attribution {
 		return nil
 	}
+	if err := l.service.attributor.awaitPreload(l.ctx); err != nil {
+		return err
+	}
 	b := &boarding{lane: l, a: l.service.attributor, events: f, flight: l.service.attributor.identities.Begin(), news: newsOf{}}
 	c.flight = b.flight
 	b.board()

@@ -20,6 +20,7 @@ type attributor struct {
 	lookup     *warehouse.Lookup
 	conversing conversing
 	writer     uint64        // of what is learnt
+	preloaded  chan struct{} // closed when a preload has been tried
 	wake       chan struct{} // there is something to learn
 	work       chan struct{} // there are news to work in
 
@@ -44,7 +45,7 @@ func newAttributor(s *Service) (*attributor, error) {
 		return nil, err
 	}
 	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
-		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}, nil
+		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}, nil
 }
 
 // announce has news worked in. They are written down, or owed.
@@ -130,8 +131,11 @@ func (a *attributor) start(ctx context.Context) (stop func()) {
 
 // keepLearning finds news until ctx ends.
 func (a *attributor) keepLearning(ctx context.Context) {
+	known := a.preload(ctx)
+	close(a.preloaded)
 	for ctx.Err() == nil {
 		start := time.Now()
+		known = known || a.preload(ctx)
 		if err := a.learn(ctx); err != nil {
 			a.complain(ctx, "learn what others have learnt", err)
 		}

@@ -16,8 +16,9 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// join makes a prepared loader a member of the group, in which nobody works news in but the test.
+// join makes a prepared loader a member of the group, in which nobody works news in but the test, and nobody preloads.
 func (r *running) join(t *testing.T) {
+	close(r.attributor.preloaded)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {

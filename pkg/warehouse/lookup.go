@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -123,10 +124,18 @@ func (r *claimResult) columns() proto.Results {
 	}
 }
 
+// claim copies a row's.
 func (r *claimResult) claim(row int) attribution.Claim {
+	c := r.view(row)
+	c.Workspace, c.ExternalID, c.Email = bytes.Clone(c.Workspace), bytes.Clone(c.ExternalID), bytes.Clone(c.Email)
+	return c
+}
+
+// view is good until the next rows come.
+func (r *claimResult) view(row int) attribution.Claim {
 	c := attribution.Nothing
-	c.Workspace = []byte(r.workspace.Row(row))
-	c.ExternalID, c.Email = orNil(r.externalID.Row(row)), orNil(r.email.Row(row))
+	c.Workspace = r.workspace.RowBytes(row)
+	c.ExternalID, c.Email = orNil(r.externalID.RowBytes(row)), orNil(r.email.RowBytes(row))
 	c.UserID = r.user.Row(row)
 	c.Explicit.At, c.Event.At = r.explicit.Row(row), r.event.Row(row)
 	if c.FirstName.At = r.named.Row(row); c.FirstName.At != attribution.Never {
@@ -135,11 +144,11 @@ func (r *claimResult) claim(row int) attribution.Claim {
 	return c
 }
 
-func orNil(s string) []byte {
-	if s == "" {
+func orNil(s []byte) []byte {
+	if len(s) == 0 {
 		return nil
 	}
-	return []byte(s)
+	return s
 }
 
 // holdingsQuery reckons as attribution.Hold does.

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"net/http"
@@ -23,10 +24,12 @@ func lookup(t *testing.T, config Config) *Lookup {
 	return l
 }
 
+func bytesOrNil(s string) []byte { return orNil([]byte(s)) }
+
 // claimed is a claim as a loader writes it.
 func claimed(workspace, externalID, email string, explicit, event int64) attribution.Claim {
 	c := attribution.Nothing
-	c.Workspace, c.ExternalID, c.Email = []byte(workspace), orNil(externalID), orNil(email)
+	c.Workspace, c.ExternalID, c.Email = []byte(workspace), bytesOrNil(externalID), bytesOrNil(email)
 	c.UserID = attribution.UserID(c.Workspace, c.ExternalID)
 	if c.ExternalID == nil {
 		c.UserID = attribution.AddressID(c.Workspace, c.Email)
@@ -149,7 +152,7 @@ func TestOfACrowdTheFirstAddressesAreRead(t *testing.T) {
 
 // activityOf is an activity of a user, or of nobody.
 func activityOf(product, conversation, user string, at int64) *Activity {
-	a := &Activity{Workspace: []byte("w"), Product: []byte(product), ExternalConversationID: []byte(conversation), ExternalUserID: orNil(user), At: at,
+	a := &Activity{Workspace: []byte("w"), Product: []byte(product), ExternalConversationID: []byte(conversation), ExternalUserID: bytesOrNil(user), At: at,
 		Properties: []byte("{}"), ReceivedAt: origin.ReceivedAt, Version: Version(origin.ReceivedAt), ConversationID: attribution.ConversationID([]byte(product), []byte(conversation))}
 	if user != "" {
 		a.UserID, a.HasUser = attribution.UserID(a.Workspace, a.ExternalUserID), true
@@ -380,7 +383,7 @@ func storeEvents(t *testing.T, config Config, token string, events ...outcome.Ev
 func eventOf(id, user, email, conversation string, at int64) outcome.Event {
 	e := plain
 	e.InsertID, e.EventAt = []byte(id), at
-	e.ExternalUserID, e.UserEmail, e.ExternalConversationID = orNil(user), orNil(email), orNil(conversation)
+	e.ExternalUserID, e.UserEmail, e.ExternalConversationID = bytesOrNil(user), bytesOrNil(email), bytesOrNil(conversation)
 	return e
 }
 
@@ -603,4 +606,44 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 	require.Equal(t, "4", db.Exec(t, "SELECT count() FROM conversation_activity FINAL"))
 	require.Equal(t, "7\t43", db.Exec(t, "SELECT kafka_partition, writer FROM conversation_activity FINAL WHERE email = 'a@x'"), "where it came from stays, and who wrote it last")
 	require.Equal(t, "1", db.Exec(t, "SELECT count() FROM conversation_activity FINAL WHERE email = 'a@x' AND properties = '{}' AND user_id IS NULL"))
+}
+
+func TestWhatIsKnownIsReadAsAWhole(t *testing.T) {
+	_, config := migrated(t)
+	l := lookup(t, config)
+	type passed struct{ addresses, persons []attribution.Claim }
+	read := func(most int) (fit bool, p passed) {
+		take := func(into *[]attribution.Claim) func([]attribution.Claim) {
+			return func(claims []attribution.Claim) {
+				for _, c := range claims {
+					c.Workspace, c.ExternalID, c.Email = bytes.Clone(c.Workspace), bytes.Clone(c.ExternalID), bytes.Clone(c.Email)
+					*into = append(*into, c)
+				}
+			}
+		}
+		fit, err := l.Known(t.Context(), most, take(&p.addresses), take(&p.persons))
+		require.NoError(t, err)
+		return fit, p
+	}
+	fit, p := read(0)
+	require.True(t, fit, "of nobody")
+	require.Empty(t, p)
+	var both, alone []attribution.Claim
+	for i, text := range evil {
+		named := claimed("w", text, text+"@x", never, 5)
+		named.FirstName = attribution.Said{At: 7, Text: []byte{}}
+		both = append(both, named)
+		alone = append(alone, claimed("w", "", text+"@x", never, int64(i)))
+	}
+	nameless := claimed("v", "u", "", 3, never)
+	writeClaims(t, l, 1, both...)
+	writeClaims(t, l, 2, append(alone, nameless)...)
+	rows := len(both) + len(alone) + 1
+	fit, p = read(rows)
+	require.True(t, fit)
+	require.ElementsMatch(t, append(slices.Clone(both), alone...), p.addresses)
+	require.ElementsMatch(t, append(slices.Clone(both), nameless), p.persons)
+	fit, p = read(rows - 1)
+	require.False(t, fit, "more rows than may be")
+	require.Empty(t, p)
 }
