@@ -22,7 +22,8 @@ type lane struct {
 	mu     sync.Mutex
 	queue  []*stream.Batch
 	queued int64
-	paused bool
+	enough bool // it is not read, for there is enough in the queue
+	paused bool // it is not read, for that or because it waits for its turn
 
 	wake     chan struct{} // there is something in the queue
 	pressed  chan struct{} // hand over what is in the chunk
@@ -36,6 +37,9 @@ type lane struct {
 
 	filled atomic.Int64 // bytes in the chunk, if pressing would have it handed over
 	busy   atomic.Bool  // sending, or about to
+
+	turn          turn
+	behind, waits atomic.Bool // of the turn
 
 	lag lag
 
@@ -76,15 +80,40 @@ func (l *lane) offer(b *stream.Batch) {
 	l.mu.Lock()
 	l.queue = append(l.queue, b)
 	l.queued += b.Bytes
-	if l.queued >= l.service.config.MaxLaneBytes && !l.paused {
-		l.paused = true
-		l.service.consumer.Pause(l.Partition) // under the lock, so that no Resume can overtake it
-	}
+	l.enough = l.enough || l.queued >= l.service.config.MaxLaneBytes
+	l.pause()
 	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
+}
+
+// pause has the partition read or not. The caller holds the lock, so that no Resume can overtake a Pause.
+func (l *lane) pause() {
+	paused := l.enough || l.waits.Load()
+	switch {
+	case paused && !l.paused:
+		l.service.consumer.Pause(l.Partition)
+	case !paused && l.paused:
+		l.service.consumer.Resume(l.Partition)
+	}
+	l.paused = paused
+}
+
+func (l *lane) hasEnough() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.enough
+}
+
+// obey has the lane read or wait as its turn says.
+func (l *lane) obey(t turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind.Store(t.behind)
+	l.waits.Store(t.waits)
+	l.pause()
 }
 
 // press has the lane hand over what is in its chunk.
@@ -107,10 +136,8 @@ func (l *lane) next() *stream.Batch {
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.queued -= b.Bytes
-	if l.paused && l.queued < l.service.config.MaxLaneBytes/2 {
-		l.paused = false
-		l.service.consumer.Resume(l.Partition)
-	}
+	l.enough = l.enough && l.queued >= l.service.config.MaxLaneBytes/2
+	l.pause()
 	return b
 }
 
@@ -135,7 +162,11 @@ func (l *lane) fill() {
 			f.renew()
 		case <-wake:
 		case <-f.linger.C:
-			f.due = true
+			if f.lingered++; f.patient() {
+				f.linger.Reset(l.service.config.BlockLinger)
+			} else {
+				f.due = true
+			}
 		case <-l.pressed:
 			if f.due = true; f.chunk.empty() { // it was handed over meanwhile
 				l.busy.Store(false)
@@ -162,9 +193,11 @@ type filling struct {
 	at     int
 	entry  stream.Entry
 	linger *time.Timer
-	due    bool
-	stop   bool
-	until  int64 // where the chunk has to end, because it was prepared so before; 0 is anywhere
+
+	lingered int // times
+	due      bool
+	stop     bool
+	until    int64 // where the chunk has to end, because it was prepared so before; 0 is anywhere
 }
 
 func (f *filling) ready() bool { return !f.chunk.empty() && (f.due && f.until == 0 || f.full()) }
@@ -182,7 +215,7 @@ func (f *filling) full() bool {
 // partition's end is of a topic that has been made anew.
 func (f *filling) begin() {
 	f.linger.Reset(f.lane.service.config.BlockLinger)
-	f.due = false
+	f.due, f.lingered = false, 0
 	if f.batch.Prepared <= f.batch.End {
 		f.until = f.batch.Prepared
 	}
@@ -260,6 +293,7 @@ func (l *lane) finish(timeout time.Duration) {
 	defer timer.Stop()
 	l.done.Wait()
 	l.cancel()
+	l.obey(turn{}) // the client would remember a pause until the partition comes back
 	for b := l.next(); b != nil; b = l.next() {
 		l.service.budget.give(b.Bytes)
 	}

@@ -16,6 +16,7 @@ const pollPause = 100 * time.Millisecond
 func (s *Service) read(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.budget.wait(ctx, s.press)
+		s.takeTurns()
 		if err := s.consumer.Poll(ctx, s.take); err != nil && ctx.Err() == nil {
 			if errors.Is(err, stream.ErrNameTaken) {
 				s.fail(err)
@@ -31,6 +32,9 @@ func (s *Service) read(ctx context.Context) {
 func (s *Service) take(b *stream.Batch) {
 	s.mu.Lock()
 	l := s.lanes[b.Partition]
+	if l != nil {
+		l.turn.note(b.Left(), b.Len(), b.Bytes, &s.config)
+	}
 	s.mu.Unlock()
 	if l == nil {
 		return // revoked meanwhile: it is the next owner's

@@ -43,6 +43,7 @@ type Service struct {
 
 	mu     sync.Mutex // lanes; consumer and fail where lanes do not use them
 	lanes  map[stream.Partition]*lane
+	turns  uint64 // that have ended
 	joined atomic.Bool
 	fail   context.CancelCauseFunc // ends the present membership
 }

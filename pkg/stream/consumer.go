@@ -84,6 +84,14 @@ func NewBatch(p Partition, end int64, records []*kgo.Record) *Batch {
 // Len is the number of records.
 func (b *Batch) Len() int { return len(b.records) }
 
+// Left is how many records there are behind these.
+func (b *Batch) Left() int64 {
+	if len(b.records) == 0 {
+		return 0
+	}
+	return max(0, b.End-1-b.records[len(b.records)-1].Offset)
+}
+
 // Size is the bytes of record i; Bytes is their sum.
 func (b *Batch) Size(i int) int64 { return size(b.records[i]) }
 
