@@ -238,7 +238,7 @@ func TestOrganizationsSayWhatIsNew(t *testing.T) {
 	for n := range 10 {
 		require.True(t, said(fmt.Sprint(n), 1, Never, Never))
 	}
-	require.LessOrEqual(t, i.organizations.len(), 2)
+	require.LessOrEqual(t, i.organizations.len, 2)
 	require.True(t, said("o", 9, Never, Never), "one that was forgotten")
 }
 
@@ -252,7 +252,7 @@ func TestAConversationIsMetOnce(t *testing.T) {
 	for n := range 10 {
 		require.True(t, i.MeetConversation([]byte("p"), fmt.Append(nil, n)))
 	}
-	require.LessOrEqual(t, i.conversations.len(), 2)
+	require.LessOrEqual(t, i.conversations.len, 2)
 }
 
 // warm is a flight of people who are known, each by an id and an address.

@@ -66,7 +66,7 @@ func (f *Flight) End() {
 	for _, s := range f.strangers {
 		s.person.flights--
 		if s.person.flights == 0 && s.person.stranger() && f.identities.complete {
-			delete(f.identities.persons.young, s.key)
+			f.identities.persons.remove(s.key)
 		}
 	}
 	f.strangers = nil
@@ -148,14 +148,14 @@ func (i *Identities) count(hit bool) {
 }
 
 func (i *Identities) putPerson(k key, id ID) *person {
-	p := &person{id: id, loaded: i.complete}
-	i.persons.put(k, p)
+	p := i.persons.put(k)
+	p.id, p.loaded = id, i.complete
 	return p
 }
 
 func (i *Identities) putAddress(k key, workspace, email []byte) *address {
-	a := &address{id: AddressID(workspace, email), loaded: i.complete, alone: pair{k, Never, Never, Never}, hold: Hold{Strength: Unclaimed}}
-	i.addresses.put(k, a)
+	a := i.addresses.put(k)
+	*a = address{id: AddressID(workspace, email), loaded: i.complete, alone: noTimes, hold: Hold{Strength: Unclaimed}}
 	return a
 }
 
@@ -164,13 +164,7 @@ func (i *Identities) holdAddresses(p *person) bool {
 	if p.decided() {
 		return true
 	}
-	all := true
-	for j := range p.pairs {
-		if p.pairs[j].address != (key{}) && i.addresses.get(p.pairs[j].address) == nil {
-			all = false
-		}
-	}
-	return all
+	return !i.anyPair(p, func(one *pair) bool { return one.address != (key{}) && i.addresses.get(one.address) == nil })
 }
 
 func (f *Flight) fold(email []byte) []byte {
@@ -217,8 +211,7 @@ func (i *Identities) foundClaim(c *Claim) {
 	half := a != nil && hold.before(&a.hold)
 	i.learn(p, a, k, c)
 	if half && p != nil { // written down by external id but not by address: the next claim of the pair is news
-		slot := p.pair(k)
-		*slot = pair{slot.address, Never, Never, Never}
+		i.pair(p, k).times = noTimes
 	}
 }
 

@@ -12,6 +12,9 @@ type Identities struct {
 	organizations cache[organization]
 	conversations cache[struct{}] // those met
 
+	rests     []*rest
+	freeRests []uint32
+
 	complete bool // who is not here has never been heard of
 
 	turn    int                       // how often something was forgotten
@@ -21,30 +24,42 @@ type Identities struct {
 	hits, misses uint64
 }
 
-// person is what has been said of an external id.
+// person is what has been said of an external id. It holds no pointers: see cache.
 type person struct {
 	id       ID
+	seenBy   uint64 // the number of the last flight that has asked for what is missing of it
+	pair     pair   // the first; most have no other
+	rest     uint32 // where in rests the others are, from 1 on; 0 if there are none
+	pairs    uint16 // MaxPairs at most
+	flights  uint16 // that have met it as a stranger
 	loaded   bool
 	explicit bool
-	flights  int    // that have met it as a stranger
-	seenBy   uint64 // the number of the last flight that has asked for what is missing of it
-	pairs    []pair // MaxPairs at most
-	crowd    *pair  // the sum of what was said of it beside all other addresses
 }
 
 // pair is an external id beside an address, or with none (the zero key).
 type pair struct {
-	address                     key
-	explicitAt, eventAt, nameAt int64
+	address key
+	times
+}
+
+// times are those of the first mentions.
+type times struct{ explicitAt, eventAt, nameAt int64 }
+
+var noTimes = times{Never, Never, Never}
+
+// rest are the pairs of a person that has several.
+type rest struct {
+	pairs []pair // without the first
+	crowd *pair  // the sum of what was said of it beside all other addresses
 }
 
 // address is what has been said of an address.
 type address struct {
 	id     ID // of the user who is known by it alone
-	loaded bool
 	seenBy uint64
-	alone  pair
+	alone  times
 	hold   Hold
+	loaded bool
 }
 
 // MaxPairs bounds the addresses kept for one external id. One that comes with as many is no person's, but a
@@ -67,7 +82,7 @@ type Stats struct {
 func (i *Identities) Stats() Stats {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return Stats{i.persons.len() + i.addresses.len(), i.hits, i.misses}
+	return Stats{i.persons.len + i.addresses.len, i.hits, i.misses}
 }
 
 // forget makes room if it may. What a flight has used stays until it has landed: it may know what is not
@@ -83,13 +98,13 @@ func (i *Identities) forget() {
 	if i.complete {
 		room *= 2 // there is nobody old
 	}
-	if len(i.persons.young) < room && len(i.addresses.young) < room {
+	if i.persons.young < room && i.addresses.young < room {
 		return
 	}
 	i.turn++
 	i.complete = false
-	i.persons.turn()
-	i.addresses.turn()
+	i.persons.turn(i.forgetRest)
+	i.addresses.turn(nil)
 }
 
 // Change is what a claim changes.
@@ -129,13 +144,13 @@ func (i *Identities) learn(p *person, a *address, addressKey key, c *Claim) (cha
 	switch {
 	case p != nil:
 		undecided := !p.decided()
-		change.News = p.pair(addressKey).add(c)
+		change.News = i.pair(p, addressKey).say(c.Explicit, c.Event, c.FirstName)
 		p.explicit = p.explicit || c.Explicit.At != Never
 		if undecided && p.decided() {
 			change.News, change.Moved = true, true
 		}
 	case a != nil && c.ExternalID == nil:
-		change.News = a.alone.add(c)
+		change.News = a.alone.say(c.Explicit, c.Event, c.FirstName)
 	}
 	if a == nil {
 		return change
@@ -155,12 +170,12 @@ func (i *Identities) learn(p *person, a *address, addressKey key, c *Claim) (cha
 	return change
 }
 
-// add tells whether a claim says anything earlier.
-func (s *pair) add(c *Claim) (news bool) {
-	news = earlier(&s.explicitAt, c.Explicit.At)
-	news = earlier(&s.eventAt, c.Event.At) || news
-	if c.FirstName.Text != nil {
-		news = earlier(&s.nameAt, c.FirstName.At) || news
+// say takes up when something was said, and tells whether any of it is earlier than what was known.
+func (t *times) say(explicit, event, name Said) (news bool) {
+	news = earlier(&t.explicitAt, explicit.At)
+	news = earlier(&t.eventAt, event.At) || news
+	if name.Text != nil {
+		news = earlier(&t.nameAt, name.At) || news
 	}
 	return news
 }
@@ -173,28 +188,74 @@ func earlier(at *int64, than int64) bool {
 	return false
 }
 
-// pair is what is known of the person beside an address.
-func (p *person) pair(address key) *pair {
-	for j := range p.pairs {
-		if p.pairs[j].address == address {
-			return &p.pairs[j]
+// pair is what is known of a person beside an address.
+func (i *Identities) pair(p *person, address key) *pair {
+	if p.pairs == 0 {
+		p.pairs, p.pair = 1, pair{address, noTimes}
+	}
+	if p.pair.address == address {
+		return &p.pair
+	}
+	more := i.more(p)
+	for j := range more.pairs {
+		if more.pairs[j].address == address {
+			return &more.pairs[j]
 		}
 	}
-	if len(p.pairs) < MaxPairs {
-		p.pairs = append(p.pairs, pair{address, Never, Never, Never})
-		return &p.pairs[len(p.pairs)-1]
+	if p.pairs < MaxPairs {
+		p.pairs++
+		more.pairs = append(more.pairs, pair{address, noTimes})
+		return &more.pairs[len(more.pairs)-1]
 	}
-	if p.crowd == nil {
-		p.crowd = &pair{key{}, Never, Never, Never}
+	if more.crowd == nil {
+		more.crowd = &pair{key{}, noTimes}
 	}
-	return p.crowd
+	return more.crowd
+}
+
+// more are a person's other pairs, which may be none yet.
+func (i *Identities) more(p *person) *rest {
+	if p.rest == 0 {
+		if len(i.freeRests) == 0 {
+			i.rests = append(i.rests, nil)
+			i.freeRests = append(i.freeRests, uint32(len(i.rests)))
+		}
+		p.rest = i.freeRests[len(i.freeRests)-1]
+		i.freeRests = i.freeRests[:len(i.freeRests)-1]
+		i.rests[p.rest-1] = &rest{}
+	}
+	return i.rests[p.rest-1]
+}
+
+func (i *Identities) forgetRest(p *person) {
+	if p.rest != 0 {
+		i.rests[p.rest-1] = nil
+		i.freeRests = append(i.freeRests, p.rest)
+	}
+}
+
+// anyPair tells whether one of a person's pairs is as asked for.
+func (i *Identities) anyPair(p *person, is func(*pair) bool) bool {
+	if p.pairs > 0 && is(&p.pair) {
+		return true
+	}
+	if p.rest == 0 {
+		return false
+	}
+	more := i.rests[p.rest-1].pairs
+	for j := range more {
+		if is(&more[j]) {
+			return true
+		}
+	}
+	return false
 }
 
 // stranger tells whether nothing has been said of it.
-func (p *person) stranger() bool { return len(p.pairs) == 0 }
+func (p *person) stranger() bool { return p.pairs == 0 }
 
 // decided tells whether an external id is a user's for good, whoever holds its addresses.
-func (p *person) decided() bool { return p.explicit || len(p.pairs) == MaxPairs }
+func (p *person) decided() bool { return p.explicit || p.pairs == MaxPairs }
 
 // known tells whether an external id is a user's: somebody named it on purpose, or an address is its own, or it
 // came with too many.
@@ -202,12 +263,10 @@ func (i *Identities) known(p *person) bool {
 	if p.decided() {
 		return true
 	}
-	for j := range p.pairs {
-		if a := i.addresses.peek(p.pairs[j].address); a != nil && a.hold.UserID == p.id {
-			return true
-		}
-	}
-	return false
+	return i.anyPair(p, func(one *pair) bool {
+		a := i.addresses.peek(one.address)
+		return a != nil && a.hold.UserID == p.id
+	})
 }
 
 // resolve is who it is: by external id, then by address.

@@ -2,8 +2,8 @@ package attribution
 
 // organization is what has been said of one.
 type organization struct {
-	id                          ID
-	explicitAt, eventAt, nameAt int64
+	id ID
+	times
 }
 
 // LearnOrganization adds a claim, fills in its id and tells whether it says anything that has not been written
@@ -13,19 +13,14 @@ func (i *Identities) LearnOrganization(c *OrganizationClaim) (news bool) {
 	k := hash(c.ExternalID).in(hash(c.Workspace))
 	o := i.organizations.get(k)
 	if o == nil {
-		if len(i.organizations.young) >= i.half {
-			i.organizations.turn()
+		if i.organizations.young >= i.half {
+			i.organizations.turn(nil)
 		}
-		o = &organization{OrganizationID(c.Workspace, c.ExternalID), Never, Never, Never}
-		i.organizations.put(k, o)
+		o = i.organizations.put(k)
+		*o = organization{OrganizationID(c.Workspace, c.ExternalID), noTimes}
 	}
 	c.OrganizationID = o.id
-	news = earlier(&o.explicitAt, c.Explicit.At)
-	news = earlier(&o.eventAt, c.Event.At) || news
-	if c.FirstName.Text != nil {
-		news = earlier(&o.nameAt, c.FirstName.At) || news
-	}
-	return news
+	return o.say(c.Explicit, c.Event, c.FirstName)
 }
 
 // MeetHeard is MeetConversation for one that another loader has written down, and takes the lock.
@@ -42,9 +37,9 @@ func (i *Identities) MeetConversation(product, externalID []byte) (first bool) {
 	if i.conversations.get(k) != nil {
 		return false
 	}
-	if len(i.conversations.young) >= i.half {
-		i.conversations.turn()
+	if i.conversations.young >= i.half {
+		i.conversations.turn(nil)
 	}
-	i.conversations.put(k, &struct{}{})
+	i.conversations.put(k)
 	return true
 }

@@ -6,8 +6,6 @@ package attribution
 type Preload struct {
 	identities *Identities
 	turn       int
-	persons    []*person // that were not known before
-	addresses  []*address
 }
 
 // Room is how many external ids, and addresses, can be preloaded.
@@ -18,7 +16,7 @@ func (i *Identities) Room() int { return 2 * i.half }
 func (i *Identities) Preload() *Preload {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &Preload{identities: i, turn: i.turn}
+	return &Preload{i, i.turn}
 }
 
 // Addresses takes up claims as they were written down by address. All of them come before those of Persons.
@@ -33,11 +31,8 @@ func (p *Preload) Addresses(claims []Claim) {
 		if a == nil {
 			a = i.putAddress(k, c.Workspace, c.Email)
 		}
-		if !a.loaded {
-			p.addresses = append(p.addresses, a)
-		}
 		if c.ExternalID == nil {
-			a.alone.add(c)
+			a.alone.say(c.Explicit, c.Event, c.FirstName)
 		}
 		if hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID); hold.before(&a.hold) {
 			a.hold = hold
@@ -53,12 +48,8 @@ func (p *Preload) Persons(claims []Claim) {
 	for j := range claims {
 		c := &claims[j]
 		k := hash(c.ExternalID).in(hash(c.Workspace))
-		who := i.persons.get(k)
-		if who == nil {
-			who = i.putPerson(k, c.UserID)
-		}
-		if !who.loaded {
-			p.persons = append(p.persons, who)
+		if i.persons.get(k) == nil {
+			i.putPerson(k, c.UserID)
 		}
 		i.foundClaim(c)
 	}
@@ -72,12 +63,8 @@ func (p *Preload) End() (complete bool) {
 	if i.turn != p.turn {
 		return false
 	}
-	for _, a := range p.addresses {
-		a.loaded = true
-	}
-	for _, who := range p.persons {
-		who.loaded = true
-	}
+	i.addresses.each(func(a *address) { a.loaded = true })
+	i.persons.each(func(p *person) { p.loaded = true })
 	i.complete = true
 	return true
 }
