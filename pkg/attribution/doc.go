@@ -8,6 +8,7 @@
 //   - identities.go: all that is known of external ids and addresses, as far as it is cached, and whose they are
 //   - organizations.go: the same of organizations, who are what their id says
 //   - cache.go: what bounds it
+//   - preload.go: all that is known, taken up at once
 //   - flight.go: a block's way through it: look up, learn, resolve, land
 //   - lookback.go: the conversation before an event
 //

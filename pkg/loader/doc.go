@@ -4,6 +4,7 @@
 //
 //	service.go  what the loader is made of, how it starts and stops
 //	reader.go   polls the log and hands each partition's records to its lane
+//	turns.go    which partitions are read, if more are far behind than can be inserted at once
 //	budget.go   how much may be held at once
 //	lane.go     one partition: records become chunks, chunks are handed to the sender
 //	chunk.go    what is inserted at once: a contiguous range of offsets
@@ -22,6 +23,7 @@
 //	products.go     the products a lane has seen
 //	news.go         what may make stored rows be about somebody else
 //	attributor.go   what lanes share for that, and what works news in
+//	preload.go      all that is known, when a loader starts
 //	learn.go        news of other loaders, and of earlier owners of the partitions
 //	desk.go         what waits to be worked in for each workspace
 //	reattribute.go  and works it into stored rows

@@ -19,6 +19,7 @@
 //	deliveries.go     rows of insert ids that came before
 //	subjects.go       whom a block's events are about: read back from it, and filled in
 //	lookup.go         what is known of users, asked in bulk
+//	preload.go        all that is known of them
 //	conversations.go  the same of conversations
 //	learnt.go         what other loaders have learnt, and how far that has been worked in
 //	reattribute.go    stored rows that may be about somebody else by now
