@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/pkg/tracing"
 )
 
 type cli struct {
@@ -26,6 +27,7 @@ type cli struct {
 	Stream stream.Config          `embed:"" group:"Kafka:"`
 	Redis  connection.RedisConfig `embed:"" group:"Redis:"`
 	Admin  telemetry.AdminConfig  `embed:"" group:"Operation:"`
+	Traces tracing.Config         `embed:"" group:"Operation:"`
 	Log    telemetry.LogConfig    `embed:"" group:"Operation:"`
 }
 
@@ -43,7 +45,7 @@ func (c *cli) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)
 	}
-	if err := cmp.Or(c.Edge.Validate(), c.Redis.Validate()); err != nil {
+	if err := cmp.Or(c.Edge.Validate(), c.Redis.Validate(), c.Traces.Validate()); err != nil {
 		return err
 	}
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
@@ -52,7 +54,12 @@ func (c *cli) run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health}
+	tracer, err := c.Traces.Start("millrace-edge", log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close()
+	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health, Tracer: tracer}
 	if c.Redis.Redis != "" {
 		memos, err := connection.NewRedisMemos(c.Redis)
 		if err != nil {
