@@ -300,6 +300,7 @@ const (
 // have sent everything, and closing on them would take the answer away. One that does not go on sending
 // gets it at once.
 func (h *handler) discard(ctx *fasthttp.RequestCtx) {
+	answeredEarly(ctx.Conn()) // at the end of the connection, if this is it, the rest is waited for
 	r := ctx.RequestBodyStream()
 	if r == nil {
 		return
