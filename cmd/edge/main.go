@@ -49,6 +49,7 @@ func (c *cli) run(ctx context.Context) error {
 		return err
 	}
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
+	defer telemetry.Flush(log)
 	client, err := stream.NewClient(c.Stream, log, registry)
 	if err != nil || c.DryRun {
 		return err

@@ -46,6 +46,7 @@ func (c *cli) run(ctx context.Context) error {
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(c.Memory)
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
+	defer telemetry.Flush(log)
 	client, err := stream.NewClient(c.Stream, log, registry)
 	if err != nil || c.DryRun {
 		return err

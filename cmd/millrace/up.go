@@ -46,6 +46,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	}
 	p := &parts{command: c, registry: telemetry.NewRegistry(), health: &telemetry.Health{}, report: newReport(os.Stdout)}
 	p.log = c.Log.Logger(p.report)
+	defer telemetry.Flush(p.log)
 	defer p.close()
 	if err := p.start(ctx); err != nil {
 		if ctx.Err() != nil {
