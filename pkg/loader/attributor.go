@@ -22,6 +22,7 @@ type attributor struct {
 	writer     uint64        // of what is learnt
 	wake       chan struct{} // there is something to learn
 	work       chan struct{} // there are news to work in
+	resting    time.Duration // passShare, but for tests
 
 	mu       sync.Mutex
 	desks    map[string]*desk  // of workspaces that have news
@@ -44,7 +45,7 @@ func newAttributor(s *Service) (*attributor, error) {
 		return nil, err
 	}
 	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
-		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}, nil
+		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}, nil
 }
 
 // announce has news worked in. They are written down, or owed.
@@ -154,7 +155,7 @@ func (a *attributor) keepWorking(ctx context.Context) {
 		}
 		took := time.Since(start)
 		a.service.metrics.pass.Observe(took.Seconds())
-		sleep(ctx, max(passPause, passShare*took))
+		sleep(ctx, max(passPause, a.resting*took))
 	}
 }
 

@@ -242,7 +242,7 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	for range cap(busy) {
 		<-busy
 	}
-	time.AfterFunc(warehouse.Settling/2+time.Second, func() { close(release) })
+	time.AfterFunc(settling/2+time.Second, func() { close(release) })
 	products := warehouse.NewProducts()
 	products.Append([]byte("v"), []byte("q"), 0)
 	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
