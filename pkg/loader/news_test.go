@@ -128,6 +128,7 @@ func TestProgressIsNotSavedForWhatHasYetToBeResumed(t *testing.T) {
 
 // A loader passes for the first time before it has any partition. That must not make it read from the beginning.
 func TestALoaderGoesOnWhereItsPartitionsWere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	r := w.still(t)
 	a := r.attributor
@@ -221,6 +222,7 @@ func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
 
 // What waits for a connection has not been slow to write.
 func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))
