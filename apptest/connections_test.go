@@ -35,6 +35,7 @@ func (u *up) connections(args ...string) shown {
 }
 
 func TestTheLifeOfAConnection(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, t.TempDir())
 	answers := func(url string, want int, headers ...string) {
 		t.Helper()
