@@ -15,8 +15,10 @@ SIDE_BY_SIDE := -parallel 4
 KAFKA    := $(CURDIR)/.kafka
 
 # These ask faults of the broker that only the one in the test's own process can make, or want several
-# brokers at once, or are minutes of what no broker decides. Any other test that asked for faults would panic there.
-NO_KAFKA_LOADER := TestALoaderEndsThoughTheBrokersAreSilent|TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages|TestTheRulesOfAttribution|TestAWorkspaceInTroubleHoldsUpNoOther|TestTheNextOwnerGoesBackForWhatTheLastRevisedLate
+# brokers at once, or are minutes of what no broker decides: what is in a block, ClickHouse, and whose an event is. Any other test that
+# asked for faults would panic there.
+NO_BROKER := TestBlockLimits|TestABlockOver300Months|TestClickHouseIsKilledAndComesBack|TestRowsThatAreRefusedAloneBecomeDeadLetters|TestARowThatIsDeletedMakesRoomForAnother|TestEveryScheduleStoresEachMessageOnce|TestOverridesThatAreIgnoredAreCounted|TestAResendWithAnotherTimestampIsNoSecondEvent|TestWithoutAWindowAResendIsAnotherEvent|TestWhatWaitedForItsTurnIsWrittenOnce|TestLateNewsChangesStoredEvents|TestAnActivity.*|TestAMadeUserIsReusedAndKeepsItsMark|TestACrowdIsAUser|TestNobodyLooksPastARevisionThatIsUnderWay|TestTheLookBack.*|TestALaneLooksBackToWhatAnotherHasWritten|TestWhoeverHasHeldAnAddressIsReconsidered|TestUsersAreFoundByExternalIDThenByAddress|TestNewsThatWereForgottenAreReadBack|TestAReadBackThatFailsGoesOn
+NO_KAFKA_LOADER := TestALoaderEndsThoughTheBrokersAreSilent|TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages|TestTheRulesOfAttribution|TestAWorkspaceInTroubleHoldsUpNoOther|TestTheNextOwnerGoesBackForWhatTheLastRevisedLate|$(NO_BROKER)
 KAFKA_EDGE := TestShapes|TestReceivedAtNeverRepeats|TestPartitionIsEverybodys|TestMessageCount|TestDeadLetters|TestLargestDeadLetter|TestAllBadIsRefused|TestUnfitTopicEndsTheEdge|TestPausedAndDisconnected|TestProofsAreShared
 
 # The chaos run: SEED=0 takes one from the clock. ARGS=--kfake does without Java.
@@ -50,11 +52,11 @@ ON_KAFKA := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) test -tags apachekafka -p 1 
 test-kafka-nodes:
 	$(ON_KAFKA) -run '^(TestKafkaNodesAreKilled|TestEdgeAndLoaderApart)$$' ./apptest
 	$(ON_KAFKA) ./pkg/embedded/kafkatest
+	$(ON_KAFKA) -parallel 1 -run '^($(KAFKA_EDGE))$$' ./pkg/edge
 
 test-kafka-pipeline:
 	$(ON_KAFKA) ./pkg/stream
 	$(ON_KAFKA) -parallel 1 -skip '^($(NO_KAFKA_LOADER))$$' ./pkg/loader
-	$(ON_KAFKA) -parallel 1 -run '^($(KAFKA_EDGE))$$' ./pkg/edge
 
 CHAOS := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) run ./bench/chaos
 
