@@ -85,7 +85,7 @@ test-deploy: build ## check docker-compose.yml, the Helm chart, alerts and dashb
 NO_RACE := apptest|bench/skewsim|cmd/[a-z]*|pkg/(rawjson|scalar|payload|segment|native|outcome|recent|token|checkup)
 
 race: redis ## run all tests under the race detector, in a random order
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(SIDE_BY_SIDE) -timeout 20m $$($(GO) list ./... | grep -vE '/($(NO_RACE))$$')
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -vE '/($(NO_RACE))$$')
 
 lint: ## check style, and that imports point one way
 	GOBIN=$(CURDIR)/bin/lint $(GO) install $(LINT)

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // settling is long enough for what a test inserts, and shorter than what a production's inserts may take.
-const settling = 4 * time.Second
+const settling = 6 * time.Second
 
 // world is what a loader runs in.
 type world struct {
@@ -64,7 +64,6 @@ func newWorld(t testing.TB, partitions int32) *world {
 	w.config.Warehouse.Settling = settling
 	w.config.Warehouse.ClickHouse, w.config.Warehouse.Database = w.db.Addr(), w.db.Name
 	w.config.Consumer.SessionTimeout = 6 * time.Second
-	w.config.Consumer.RebalanceTimeout = w.config.Consumer.SessionTimeout
 	w.config.StopTimeout = 2 * time.Second
 
 	var err error
