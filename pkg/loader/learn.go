@@ -55,7 +55,7 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 	if a.learntTo.IsZero() {
 		a.learntTo = now
 	}
-	a.taken = now.Add(warehouse.Settling)
+	a.taken = now.Add(a.lookup.Settling())
 	a.caughtUp = a.taken
 	for _, id := range opened {
 		from := time.Time{}
@@ -79,7 +79,7 @@ func (a *attributor) leased(ctx context.Context) (bool, error) {
 	}
 	settled, err := a.lookup.Settled(ctx)
 	if err == nil {
-		a.taken, a.caughtUp = time.Time{}, settled.Add(warehouse.Settling)
+		a.taken, a.caughtUp = time.Time{}, settled.Add(a.lookup.Settling())
 	}
 	return false, err
 }
@@ -209,7 +209,7 @@ func (a *attributor) readBack(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
-	now := settled.Add(warehouse.Settling)
+	now := settled.Add(a.lookup.Settling())
 	for from := d.at.from.Add(-a.service.config.Warehouse.Timeout); from.Before(now); { // announced later than written
 		of, to, err := a.read(ctx, warehouse.Since{After: from, Until: now, Workspace: d.workspace}, true)
 		if err == nil {

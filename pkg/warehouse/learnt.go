@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -20,6 +21,9 @@ type Learnt struct {
 // Settling is how long ago something must have been written to be sure that all that was written before is
 // to be seen. A block that takes longer is written again.
 const Settling = 10 * time.Second
+
+// Settling is how long it is here.
+func (l *Lookup) Settling() time.Duration { return cmp.Or(l.config.Settling, Settling) }
 
 // learntAtOnce bounds what is read at once, except for what was written together.
 const learntAtOnce = 10_000
@@ -106,7 +110,7 @@ func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (hol
 // Settled is the time by ClickHouse's clock before which everything inserted is to be seen.
 func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
 	now, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
-	return now.Add(-Settling), err
+	return now.Add(-l.Settling()), err
 }
 
 // Calm is Settled, or earlier, so that activities revised before it are to be seen too: a revision takes as long as it
@@ -114,7 +118,7 @@ func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
 func (l *Lookup) Calm(ctx context.Context) (time.Time, error) {
 	now, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)), (SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM system.processes
 		WHERE startsWith(query_id, '%s')))`, activityRevisionPrefix))
-	return now.Add(-Settling), err
+	return now.Add(-l.Settling()), err
 }
 
 func (l *Lookup) time(ctx context.Context, of string) (now time.Time, err error) {
