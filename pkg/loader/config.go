@@ -18,7 +18,7 @@ type Config struct {
 	DedupWindow   time.Duration `help:"How long after an event a message with its insert id and another timestamp is known for a resend. 0 is not at all." default:"24h"`
 	RecentIDs     int           `name:"recent-ids" help:"Insert ids remembered for that, of all partitions of the topic; about 16 bytes each. With more than these in the window it is shorter." default:"4000000"`
 	Attribution   bool          `help:"Find out which user, organization and conversation an event is about." default:"true" negatable:""`
-	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 125 bytes each. If it holds all of them, ClickHouse is not asked." default:"1000000"`
+	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 125 bytes each. If it holds all of them, ClickHouse is not asked." default:"2000000"`
 	StopTimeout   time.Duration `help:"How long a partition that is given up may take to finish its inserts, and a loader that ends to leave the group and then to write dead letters: it has ended within three times that. Keep it well below --session-timeout." default:"5s"`
 
 	Consumer  stream.ConsumerConfig `embed:""`
