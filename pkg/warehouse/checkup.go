@@ -155,8 +155,8 @@ func (d *doctor) applied(ctx context.Context) (map[int64]bool, error) {
 // checkInserting sends what an insert and a look-up send, the settings and a table of what is wanted, without inserting.
 func (d *doctor) checkInserting(ctx context.Context) {
 	const check = "clickhouse settings"
-	p := newPool(d.config, 1)
-	defer p.Close()
+	p := newPool(&d.config, &replicas{addrs: []string{d.config.ClickHouse}}, 1)
+	defer p.close()
 	var wanted, count proto.ColUInt64
 	wanted.Append(1)
 	_, err := p.do(ctx, ch.Query{
