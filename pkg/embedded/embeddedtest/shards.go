@@ -108,8 +108,8 @@ func stopShards() error {
 	if shards.dir == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // they are killed: what is in them goes as well
 	var failed []error
 	for _, engine := range shards.engines {
 		if engine != nil {
