@@ -9,7 +9,7 @@ KAFKA    := $(CURDIR)/.kafka
 
 # These ask faults of the broker that only the one in the test's own process can make, or want several
 # brokers at once, or are minutes of what no broker decides. Any other test that asked for faults would panic there.
-NO_KAFKA_LOADER := TestALoaderEndsThoughTheBrokersAreSilent|TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages|TestTheRulesOfAttribution|TestAWorkspaceInTroubleHoldsUpNoOther|TestTheNextOwnerGoesBackForWhatTheLastRevisedLate
+NO_KAFKA_LOADER := TestALoaderEndsThoughTheBrokersAreSilent|TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestABlockOfSeveralShardsIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages|TestTheRulesOfAttribution|TestAWorkspaceInTroubleHoldsUpNoOther|TestTheNextOwnerGoesBackForWhatTheLastRevisedLate
 KAFKA_EDGE := TestShapes|TestReceivedAtNeverRepeats|TestPartitionIsEverybodys|TestMessageCount|TestDeadLetters|TestLargestDeadLetter|TestAllBadIsRefused|TestUnfitTopicEndsTheEdge|TestPausedAndDisconnected|TestProofsAreShared
 
 # The chaos run: SEED=0 takes one from the clock. ARGS=--kfake does without Java.

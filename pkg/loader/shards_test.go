@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -36,24 +39,33 @@ func inShards(t testing.TB, shards [2]embeddedtest.Database, table string) (rows
 	return rows
 }
 
-// A block is of products in both shards. Between its insert and the commit the loader is killed, and the next one makes it
+// Blocks are of products in both shards. Between their insert and the commit the loader ends, and the next one makes them
 // again: neither shard has a row twice, merged or not.
-func TestALoaderIsKilledOverShards(t *testing.T) {
-	w := newWorld(t, 4)
+func TestABlockOfSeveralShardsIsMadeAgainAsItWas(t *testing.T) {
+	w := newWorld(t, 1)
 	shards := w.shard(t)
 	for _, db := range shards {
 		db.Exec(t, "SYSTEM STOP MERGES "+db.Name+"_local.events")
 	}
-	w.config.BlockRows = 50
-	victim := w.child(t)
-	w.produce(t, 0, 3000, 50)
-	eventually(t, func() bool { return w.rows(t) != "0" }, "it inserts")
-	require.NoError(t, victim.Process.Kill())
-	require.NotZero(t, w.lag(t), "the control: it had not finished")
-	w.load(t)
+	w.config.DedupWindow = 0 // which would look into the table
+	events, hidden := w.db.Name+"_local.events", w.db.Name+"_local.hidden"
+	shards[0].Exec(t, "RENAME TABLE "+events+" TO "+hidden)
+	w.produce(t, 0, 1000, 10)
+	first := w.load(t)
+	eventually(t, func() bool { return shards[1].Exec(t, "SELECT count() FROM "+events) != "0" }, "one shard has its part")
+	eventually(t, first.tries("insert into ClickHouse"), "the other has not")
+	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	shards[0].Exec(t, "RENAME TABLE "+hidden+" TO "+events)
+	eventually(t, first.tries("commit offsets"), "it fails")
+	first.stop(t)
+	require.Equal(t, int64(1000), w.lag(t))
+	fault.Remove()
+	w.config.BlockRows = 70
+	second := w.load(t)
 	w.caughtUp(t)
-	w.outcomes(t, 3000)
-	require.Equal(t, "3000", w.rows(t))
+	require.Equal(t, float64(1000), second.value(t, "millrace_loader_rows_inserted_total", ""), "the control: they were sent again")
+	require.Equal(t, "1000", w.rows(t))
+	w.outcomes(t, 1000)
 	require.NotContains(t, inShards(t, shards, "events"), "0")
 }
 
