@@ -98,8 +98,8 @@ var compressions = map[string]ch.Compression{"none": ch.CompressionDisabled, "lz
 func (c *Config) options(addr string) (ch.Options, error) {
 	password, secured, err := c.credentials()
 	var settings []ch.Setting
-	if c.Replicated { // what is acknowledged must outlive any one of the replicas
-		settings = []ch.Setting{{Key: "insert_quorum", Value: "auto"}}
+	if c.Replicated { // what is acknowledged must outlive any one of the replicas, and one that is down holds nobody up
+		settings = []ch.Setting{{Key: "insert_quorum", Value: "auto"}, {Key: "skip_unavailable_shards", Value: "1"}}
 	}
 	return ch.Options{
 		Settings: settings,

@@ -93,6 +93,24 @@ func TestWhatReplicasAreMigratedWith(t *testing.T) {
 		}
 	}
 	golden(t, "replicated.sql", all.String())
+
+	config := configFor(db)
+	require.Empty(t, config.catchingUp(), "one server has no others")
+	config.Cluster, config.Replicated = "analytics", true
+	queries := config.catchingUp()
+	require.Len(t, queries, len(shardKeys))
+	for _, query := range queries {
+		require.Equal(t, query, db.Exec(t, "SELECT formatQuerySingleLine('"+query+"')"))
+	}
+	options, err := config.options("")
+	require.NoError(t, err)
+	require.Equal(t, db.Name+"_local", options.Database)
+	for _, s := range options.Settings {
+		db.Exec(t, fmt.Sprintf("SELECT 1 SETTINGS %s = '%s'", s.Key, s.Value))
+	}
+	l, err := NewLookup(config)
+	require.NoError(t, err)
+	require.Equal(t, "clusterAllReplicas('analytics', system.processes)", l.processes())
 }
 
 // Each product's rows are in the shard where ClickHouse itself would put them, whatever the shards weigh.
