@@ -41,7 +41,6 @@ type attributor struct {
 
 func newAttributor(s *Service, lookup *warehouse.Lookup) *attributor {
 	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
-	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
 		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}
 }
 
