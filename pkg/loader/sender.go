@@ -130,11 +130,7 @@ func (l *lane) insert(c *chunk) error {
 // insertShards sends a block, or in a cluster each shard's rows of it: these at once, for each can fail and be refused by
 // itself.
 func (l *lane) insertShards(c *chunk, rows warehouse.Block, token string) error {
-	var parts []warehouse.Block
-	err := l.retry("find ClickHouse's shards", func(ctx context.Context) (err error) {
-		parts, err = l.service.inserter.Parts(ctx, rows)
-		return err
-	})
+	parts, err := l.service.inserter.Parts(l.ctx, rows) // never an error: lanes come when the shards are known
 	if err != nil {
 		return err
 	}
