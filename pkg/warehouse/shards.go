@@ -70,6 +70,9 @@ func (c *Config) judge(shards []shard) error {
 	if len(shards) == 0 {
 		return fmt.Errorf("ClickHouse at %s knows no cluster %s: name one of those in system.clusters with --clickhouse-cluster", c.ClickHouse, c.Cluster)
 	}
+	if len(slotsOf(shards)) == 0 {
+		return fmt.Errorf("no shard of cluster %s takes anything: its weights are all 0", c.Cluster)
+	}
 	for i := range shards {
 		if n := len(shards[i].addrs); n > 1 && !c.Replicated {
 			return fmt.Errorf("shard %d of cluster %s has %d replicas: say --clickhouse-replicated", i+1, c.Cluster, n)

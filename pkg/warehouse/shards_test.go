@@ -231,6 +231,7 @@ func TestClusterConfigIsChecked(t *testing.T) {
 	config.Cluster, config.Replicated = "two", false
 	require.NoError(t, config.Validate())
 	require.ErrorContains(t, config.judge([]shard{{addrs: []string{"a", "b"}, weight: 1}}), "--clickhouse-replicated")
+	require.ErrorContains(t, config.judge([]shard{{addrs: []string{"a"}, weight: 0}}), "weights are all 0")
 }
 
 // All connections use one replica. When it fails they go on to the next, and what one of them still says of the other does
