@@ -2,6 +2,8 @@ package apptest
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +35,7 @@ func (u *up) connections(args ...string) shown {
 }
 
 func TestTheLifeOfAConnection(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, t.TempDir())
 	answers := func(url string, want int, headers ...string) {
 		t.Helper()
@@ -78,10 +81,14 @@ func TestTheLifeOfAConnection(t *testing.T) {
 
 func TestConnectionsErrorsSayWhatToDo(t *testing.T) {
 	u := startUp(t, t.TempDir())
+	key := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(key, []byte(strings.Repeat("ab", 32)+"\n"), 0o600))
 	for _, c := range []struct {
 		want string
 		args []string
 	}{
+		{"check --brokers", []string{"list", "--brokers", "127.0.0.1:1", "--token-key-file", key}},
+		{"both set: leave one of them out", []string{"list", "--brokers", u.Kafka, "--token-key-file", key, "--token-key", strings.Repeat("ab", 32)}},
 		{"millrace connections list", []string{"pause", "nobody"}},
 		{"at least 8 characters", []string{"create", "--product", "p", "--secret", "short"}},
 		{"at least 8 characters", []string{"secret", "set", u.ConnectionID, "short"}},

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 var bin = filepath.Join("..", "bin", "apptest")
 
 var build = sync.OnceValue(func() error {
-	command := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "../cmd/...")
+	command := exec.Command("go", "build", "-trimpath", "-o", bin+string(filepath.Separator), "../cmd/...")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the binaries: %w: %s", err, out)

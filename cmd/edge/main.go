@@ -4,28 +4,29 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/credential"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
-	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/pkg/tracing"
 )
 
 type cli struct {
-	TokenKey    string `help:"Key of the tokens, as made by openssl rand -base64 32; every edge and every millrace command has the same. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
-	DryRun      bool   `help:"Check the configuration and end."`
-	Healthcheck bool   `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
+	Key         credential.TokenKey `embed:""`
+	DryRun      bool                `help:"Check the configuration and end."`
+	Healthcheck bool                `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
 
 	Edge   edge.Config            `embed:"" group:"Edge:"`
 	Stream stream.Config          `embed:"" group:"Kafka:"`
 	Redis  connection.RedisConfig `embed:"" group:"Redis:"`
 	Admin  telemetry.AdminConfig  `embed:"" group:"Operation:"`
+	Traces tracing.Config         `embed:"" group:"Operation:"`
 	Log    telemetry.LogConfig    `embed:"" group:"Operation:"`
 }
 
@@ -39,20 +40,26 @@ func (c *cli) run(ctx context.Context) error {
 	if c.Healthcheck {
 		return telemetry.Check(ctx, c.Admin)
 	}
-	key, err := token.ParseKey(c.TokenKey)
+	key, err := program.TokenKey(&c.Key)
 	if err != nil {
-		return fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)
+		return err
 	}
-	if err := cmp.Or(c.Edge.Validate(), c.Redis.Validate()); err != nil {
+	if err := cmp.Or(c.Edge.Validate(), c.Redis.Validate(), c.Traces.Validate()); err != nil {
 		return err
 	}
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
+	defer telemetry.Flush(log)
 	client, err := stream.NewClient(c.Stream, log, registry)
 	if err != nil || c.DryRun {
 		return err
 	}
 	defer client.Close()
-	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health}
+	tracer, err := c.Traces.Start("millrace-edge", log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close()
+	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health, Tracer: tracer}
 	if c.Redis.Redis != "" {
 		memos, err := connection.NewRedisMemos(c.Redis)
 		if err != nil {

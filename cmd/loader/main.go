@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
+	"github.com/millrace/millrace/pkg/tracing"
 )
 
 type cli struct {
@@ -23,6 +25,7 @@ type cli struct {
 	Loader loader.Config         `embed:"" group:"Loader:"`
 	Stream stream.Config         `embed:"" group:"Kafka:"`
 	Admin  telemetry.AdminConfig `embed:"" group:"Operation:"`
+	Traces tracing.Config        `embed:"" group:"Operation:"`
 	Log    telemetry.LogConfig   `embed:"" group:"Operation:"`
 }
 
@@ -36,19 +39,25 @@ func (c *cli) run(ctx context.Context) error {
 	if c.Healthcheck {
 		return telemetry.Check(ctx, c.Admin)
 	}
-	if err := c.Loader.Validate(); err != nil {
+	if err := cmp.Or(c.Loader.Validate(), c.Traces.Validate()); err != nil {
 		return err
 	}
 	// Messages become columns at once and are garbage then: a tighter collector costs little here.
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(c.Memory)
 	log, registry, health := c.Log.Logger(os.Stderr), telemetry.NewRegistry(), &telemetry.Health{}
+	defer telemetry.Flush(log)
 	client, err := stream.NewClient(c.Stream, log, registry)
 	if err != nil || c.DryRun {
 		return err
 	}
 	defer client.Close()
-	service, err := loader.New(c.Loader, loader.Deps{Stream: client, Log: log, Metrics: registry, Health: health})
+	tracer, err := c.Traces.Start("millrace-loader", log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close()
+	service, err := loader.New(c.Loader, loader.Deps{Stream: client, Log: log, Metrics: registry, Health: health, Tracer: tracer})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/millrace/millrace/pkg/checkup"
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/credential"
+	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -28,7 +30,7 @@ type doctorCommand struct {
 // patient is what is looked at. It is not exported for the reason that kafka is not.
 type patient struct {
 	Data      string                 `help:"Data folder of a running \"up\"; not looked at when --brokers is set." default:"./data" placeholder:"DIR"`
-	TokenKey  string                 `help:"Key of the tokens, with --brokers. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
+	Key       credential.TokenKey    `embed:""`
 	Stream    stream.Config          `embed:"" group:"Kafka:"`
 	Warehouse warehouse.Config       `embed:"" group:"ClickHouse:"`
 	Redis     connection.RedisConfig `embed:"" group:"Redis:"`
@@ -82,7 +84,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 func (c *doctorCommand) admit(r *checkup.Report) error {
 	const check = "token key"
 	if len(c.Stream.Brokers) > 0 {
-		key, err := token.ParseKey(c.TokenKey)
+		key, err := program.TokenKey(&c.Key)
 		if err != nil {
 			r.Fail(check, "set MILLRACE_TOKEN_KEY to what every edge has", "%v", err)
 			return nil

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/credential"
+	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
 )
@@ -17,11 +19,11 @@ import (
 // installation says which Millrace a command is for.
 type installation struct {
 	Data      string `help:"Data folder of a running \"up\"; not looked at when --brokers is set." default:"./data" placeholder:"DIR"`
-	TokenKey  string `help:"Key of the tokens, with --brokers. Better given as MILLRACE_TOKEN_KEY." placeholder:"KEY"`
 	PublicURL string `help:"Where senders reach the edge, with --brokers." default:"http://127.0.0.1:8080" placeholder:"URL"`
 	Output    string `help:"text for people, json for programs." enum:"text,json" default:"text"`
 
-	Stream stream.Config `embed:""`
+	Key    credential.TokenKey `embed:""`
+	Stream stream.Config       `embed:""`
 }
 
 // commandTimeout bounds a command: an unreachable broker must not hang it.
@@ -64,11 +66,7 @@ func withStore(ctx context.Context, client *stream.Client, key token.Key, act fu
 // resolve fills in what a running "up" says.
 func (i *installation) resolve() (token.Key, error) {
 	if len(i.Stream.Brokers) > 0 {
-		key, err := token.ParseKey(i.TokenKey)
-		if err != nil {
-			return token.Key{}, fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY): %w", err)
-		}
-		return key, nil
+		return program.TokenKey(&i.Key)
 	}
 	s, err := readState(i.Data)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/pkg/loader"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
+	"github.com/millrace/millrace/pkg/tracing"
 )
 
 type upCommand struct {
@@ -29,6 +30,7 @@ type upCommand struct {
 	Topics upTopics               `embed:"" group:"Kafka:"`
 	Redis  connection.RedisConfig `embed:"" group:"Redis (by default one is started if redis-server is on PATH):"`
 	Admin  telemetry.AdminConfig  `embed:"" group:"Operation:"`
+	Traces tracing.Config         `embed:"" group:"Operation:"`
 	Log    telemetry.LogConfig    `embed:"" group:"Operation:"`
 }
 
@@ -44,6 +46,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	}
 	p := &parts{command: c, registry: telemetry.NewRegistry(), health: &telemetry.Health{}, report: newReport(os.Stdout)}
 	p.log = c.Log.Logger(p.report)
+	defer telemetry.Flush(p.log)
 	defer p.close()
 	if err := p.start(ctx); err != nil {
 		if ctx.Err() != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/pkg/tracing"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -41,6 +42,7 @@ type parts struct {
 	redis      *embedded.Redis
 	memos      *connection.RedisMemos
 	stream     *stream.Client
+	tracers    []*tracing.Tracer
 	edge       *edge.Service
 	loader     *loader.Service
 	admin      *telemetry.Admin
@@ -61,7 +63,7 @@ func (p *parts) checkConfig(context.Context) error {
 	if p.command.Loader.Warehouse.Cluster != "" {
 		return errors.New("--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own")
 	}
-	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate())
+	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate())
 }
 
 func (p *parts) openKey(context.Context) (err error) {
@@ -128,6 +130,9 @@ func (p *parts) startRedis(ctx context.Context) (err error) {
 
 func (p *parts) startEdge(context.Context) (err error) {
 	deps := edge.Deps{Stream: p.stream, Key: p.key, Log: p.log, Metrics: p.registry, Health: p.health}
+	if deps.Tracer, err = p.trace("millrace-edge"); err != nil {
+		return err
+	}
 	if p.memos != nil {
 		deps.Memos = p.memos
 	}
@@ -136,8 +141,18 @@ func (p *parts) startEdge(context.Context) (err error) {
 }
 
 func (p *parts) startLoader(context.Context) (err error) {
-	p.loader, err = loader.New(p.command.Loader, loader.Deps{Stream: p.stream, Log: p.log, Metrics: p.registry, Health: p.health})
+	deps := loader.Deps{Stream: p.stream, Log: p.log, Metrics: p.registry, Health: p.health}
+	if deps.Tracer, err = p.trace("millrace-loader"); err != nil {
+		return err
+	}
+	p.loader, err = loader.New(p.command.Loader, deps)
 	return err
+}
+
+func (p *parts) trace(service string) (*tracing.Tracer, error) {
+	tracer, err := p.command.Traces.Start(service, p.log)
+	p.tracers = append(p.tracers, tracer)
+	return tracer, err
 }
 
 func (p *parts) startAdmin(context.Context) (err error) {
@@ -150,6 +165,9 @@ func (p *parts) close() {
 	if p.broker != nil { // else the folder is another's, and so are these
 		_ = os.Remove(filepath.Join(p.command.Data, stateFile)) // not there if it never came up
 		_ = p.command.forgetReady()                             // the same
+	}
+	for _, tracer := range p.tracers {
+		tracer.Close()
 	}
 	if p.memos != nil {
 		_ = p.memos.Close() // nothing is lost with it

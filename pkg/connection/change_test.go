@@ -138,6 +138,45 @@ func TestAChangeOfAnOldRevisionIsSkipped(t *testing.T) {
 	require.Equal(t, Enabled, c.State)
 }
 
+// An admin who crashes between a change that came second and making it again leaves the last record to what is not in
+// force, and compaction would keep that one. Edges see to it that it is not the last.
+func TestAChangeInForceOutlivesCompaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topic, key := newTopic(), token.NewKey()
+		edges := []*process{start(t, topic, key, nil), start(t, topic, key, nil)}
+		for _, edge := range edges {
+			defer edge.record(t)()
+		}
+		created := edges[0].create(t, CreateParams{})
+		id := created.Connection.ID
+		rotated, err := edges[0].store.Rotate(t.Context(), id)
+		require.NoError(t, err)
+		late := created.Connection
+		late.State, late.Revision = Paused, late.Revision+1
+		require.NoError(t, edges[0].store.put(t.Context(), &late)) // and it crashes
+
+		compacted := func() *process {
+			values, kept := topic.values(connectionKey(id)), newTopic()
+			kept.append(connectionKey(id), values[len(values)-1])
+			return start(t, kept, key, nil)
+		}
+		_, err = compacted().verify(created.Token, "")
+		require.NoError(t, err, "the control: the token that was rotated away would be good again")
+		time.Sleep(ActivityInterval)
+		synctest.Wait()
+		_, err = compacted().verify(created.Token, "")
+		require.ErrorIs(t, err, ErrInvalid)
+		c, err := compacted().verify(rotated.Token, "")
+		require.NoError(t, err)
+		require.Equal(t, Enabled, c.State)
+		length := topic.length.Load()
+		time.Sleep(10 * ActivityInterval)
+		require.Equal(t, length, topic.length.Load(), "and then they rest, though both have written it")
+		_, err = edges[1].store.Pause(t.Context(), id)
+		require.NoError(t, err)
+	})
+}
+
 // Admins who work on one connection at the same time all get what they asked for.
 func TestConcurrentChangesAreAllMade(t *testing.T) {
 	ctx := context.Background()

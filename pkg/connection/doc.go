@@ -28,5 +28,6 @@
 //	redis.go          proofs shared with other edges
 //	redis_checkup.go  whether that works
 //	recorder.go       the activity of this edge, written to the log
+//	overtaken.go      a change that is not in force, and is the last in the log
 //	metrics.go        counters
 package connection

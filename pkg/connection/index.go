@@ -24,6 +24,8 @@ type entry struct {
 	id    string
 	state atomic.Pointer[state] // nil if there is no connection, or not any more
 
+	overtaken atomic.Bool // the last record of the connection is one that was skipped: see overtaken.go
+
 	// activity is all the log told, written the last record alone. They differ when edges wrote without
 	// knowing of each other; the recorders then write what is merged. nil if there is none.
 	activity atomic.Pointer[Activity]

@@ -83,7 +83,7 @@ func (r *Recorder) Run(ctx context.Context) {
 	}
 }
 
-// flush writes all that the log does not have.
+// flush writes all that the log does not have, or does not have last.
 func (r *Recorder) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, activityTimeout)
 	defer cancel()
@@ -92,6 +92,9 @@ func (r *Recorder) flush(ctx context.Context) {
 	r.registry.index.each(func(e *entry) {
 		if _, ok := e.unwritten(); ok {
 			group.Go(func() error { r.write(ctx, e); return nil })
+		}
+		if e.overtaken.Load() {
+			group.Go(func() error { r.restore(ctx, e); return nil })
 		}
 	})
 	group.Wait() //nolint:errcheck // write counts its failures

@@ -105,7 +105,7 @@ func (r *Registry) apply(key string, value []byte) {
 
 func (r *Registry) applyConnection(id string, value []byte) error {
 	if value == nil {
-		r.clear(id, func(e *entry) { e.state.Store(nil) })
+		r.clear(id, func(e *entry) { e.state.Store(nil); e.overtaken.Store(false) })
 		return nil
 	}
 	c, err := decodeConnection(strings.Clone(id), value)
@@ -114,9 +114,11 @@ func (r *Registry) applyConnection(id string, value []byte) error {
 	}
 	e := r.index.ensure(c.ID)
 	if s := e.state.Load(); s != nil && c.Revision <= s.connection.Revision {
-		return nil // made from a state that is not the latest any more: its writer sees that and tries again
+		e.overtaken.Store(s.overtakenBy(c)) // made from a state that is not the latest any more: its writer sees that and tries again
+		return nil
 	}
 	e.state.Store(newState(c))
+	e.overtaken.Store(false)
 	return nil
 }
 

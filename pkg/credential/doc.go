@@ -2,11 +2,13 @@
 // certificates, from flags or from files.
 //
 // Files are read each time they are needed, which is when a connection is made: whoever replaces one, be it a secret
-// that is rotated or a certificate that is renewed, has the next connection use it, without a restart.
+// that is rotated or a certificate that is renewed, has the next connection use it, without a restart. The token key alone is
+// read once: whoever has another refuses every token there is.
 //
 // Files:
 //
 //	password.go  a password, or the file that holds it
+//	tokenkey.go  the key of the tokens, or the file that holds it
 //	tls.go       whom to trust, and what to show
 //	explain.go   what to change when that does not do
 package credential

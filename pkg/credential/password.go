@@ -26,19 +26,24 @@ func (p *Password) Check(prefix string) error {
 // IsZero tells whether there is none.
 func (p *Password) IsZero() bool { return p.Password == "" && p.PasswordFile == "" }
 
-// Read returns the password. A line break at the file's end, as editors leave it, is not part of it. The error quotes
-// nothing of what the file holds.
+// Read returns the password.
 func (p *Password) Read() (string, error) {
 	if p.PasswordFile == "" {
 		return p.Password, nil
 	}
-	b, err := os.ReadFile(p.PasswordFile)
+	return readFile(p.PasswordFile, "password")
+}
+
+// readFile reads a file that holds a secret of that kind. A line break at the file's end, as editors leave it, is not part
+// of it. The error quotes nothing of what the file holds.
+func readFile(name, what string) (string, error) {
+	b, err := os.ReadFile(name)
 	if err != nil {
-		return "", fmt.Errorf("the password cannot be read: %w", err)
+		return "", fmt.Errorf("the %s cannot be read: %w", what, err)
 	}
 	text := strings.TrimRight(string(b), "\r\n")
 	if text == "" {
-		return "", fmt.Errorf("%s holds no password: write it there", p.PasswordFile)
+		return "", fmt.Errorf("%s holds no %s: write it there", name, what)
 	}
 	return text, nil
 }

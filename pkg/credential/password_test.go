@@ -22,6 +22,24 @@ func TestAPasswordIsReadAnewFromItsFile(t *testing.T) {
 	require.True(t, (&Password{}).IsZero())
 }
 
+func TestATokenKeyIsGivenOrInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte("canary\n"), 0o600))
+	for _, k := range []TokenKey{{TokenKey: "canary"}, {TokenKeyFile: file}} {
+		text, err := k.Read()
+		require.NoError(t, err)
+		require.Equal(t, "canary", text)
+	}
+	for want, k := range map[string]TokenKey{
+		"--token-key and --token-key-file are both set": {"canary", file},
+		"the key cannot be read: open /nowhere":         {"", "/nowhere"},
+	} {
+		_, err := k.Read()
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "canary")
+	}
+}
+
 func TestPasswordsThatWillNotDo(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))

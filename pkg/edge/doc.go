@@ -5,6 +5,7 @@
 //
 //	service.go   what the edge is made of, how it starts and drains
 //	peers.go     who is at the other end, and how many connections are its share
+//	linger.go    the end of a connection whose sender is still sending
 //	deadline.go  time-outs of a connection, armed where they are waited for
 //	tls.go       the certificate, kept up to date
 //	server.go    the HTTP server, set up to face strangers

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
+	"github.com/millrace/millrace/pkg/tracing"
 )
 
 // handler serves the endpoints. The order in which it checks is the public contract's.
@@ -31,6 +32,7 @@ type handler struct {
 	metrics    *metrics
 	log        *slog.Logger
 	trusted    proxies
+	tracer     *tracing.Tracer // nil if it is off
 	retryAfter string
 
 	// decompressing holds a place for each body that is being decompressed. A decompressor's window and
@@ -47,6 +49,10 @@ const secretHeader = "X-Greenflash-Secret" //nolint:gosec // the header's name
 // back by deferred calls, so that a panic costs one answer and not the memory that is counted as held.
 func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 	defer h.recover(ctx)
+	var came time.Time
+	if h.tracer != nil {
+		came = time.Now()
+	}
 	e, c := h.authenticate(ctx)
 	switch {
 	case c == nil:
@@ -54,8 +60,19 @@ func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 		h.refuse(ctx, overloaded)
 	default:
 		defer h.admit.leave()
-		h.take(ctx, e, c)
+		traced := h.trace(ctx, e, c, came)
+		h.take(ctx, e, c, traced)
+		traced.End(ctx.Response.StatusCode())
 	}
+}
+
+// trace begins the trace of a request that has been let in; nil for most.
+func (h *handler) trace(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection, came time.Time) *tracing.Request {
+	if h.tracer == nil {
+		return nil
+	}
+	return h.tracer.Request(ctx.Request.Header.Peek(tracing.Header), came,
+		tracing.Asked{Route: e.pattern, Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID})
 }
 
 // expect decides whether a sender that asks first (Expect: 100-continue) shall send its body.
@@ -111,7 +128,7 @@ func (h *handler) open(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 }
 
 // take reads the body, cuts it into messages and stores them.
-func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection) {
+func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection, traced *tracing.Request) {
 	start := time.Now()
 	b, refused := h.body(ctx)
 	if refused != nil {
@@ -126,9 +143,10 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 		h.refuse(ctx, refusalOf(err))
 		return
 	}
+	traced.Received(p.Received(), p.Accepted)
 	out := h.producer.Begin(p.Accepted+p.Invalid, b.release)
 	b = nil
-	if err := h.store(p, out, e, c); err != nil {
+	if err := h.store(p, out, e, c, traced); err != nil {
 		h.warn(start, c.ID, err)
 		h.refuse(ctx, notDurable)
 		return
@@ -158,7 +176,8 @@ func refusalOf(err error) *refusal {
 
 // store writes accepted messages and dead letters and waits for the brokers. The records refer to the
 // body, which can be in use after this has returned.
-func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c *connection.Connection) error {
+func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c *connection.Connection, traced *tracing.Request) error {
+	traceparent := traced.Produce()
 	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: e.provider}
 	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
 	for i := range p.Messages {
@@ -177,11 +196,14 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 		default:
 			continue
 		}
+		out.Trace(traceparent)
 		receivedAt++
 	}
 	start := time.Now()
 	// Not the request's context: its sender may hang up, but what is under way is worth finishing.
-	if err := out.Send(context.Background()); err != nil {
+	err := out.Send(context.Background())
+	traced.Produced(err)
+	if err != nil {
 		return err
 	}
 	h.metrics.acknowledge.Observe(time.Since(start).Seconds())
@@ -278,6 +300,7 @@ const (
 // have sent everything, and closing on them would take the answer away. One that does not go on sending
 // gets it at once.
 func (h *handler) discard(ctx *fasthttp.RequestCtx) {
+	answeredEarly(ctx.Conn()) // at the end of the connection, if this is it, the rest is waited for
 	r := ctx.RequestBodyStream()
 	if r == nil {
 		return

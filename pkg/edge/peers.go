@@ -127,6 +127,8 @@ type caller struct {
 	lazyConn
 	leave func()
 	spoke bool // a request has begun; of the goroutine that serves the connection
+
+	early atomic.Bool // the last answer may have come before all of its request
 }
 
 // callerOf is nil for a connection that did not come from here.
@@ -138,8 +140,18 @@ func callerOf(c net.Conn) *caller {
 	return who
 }
 
-// Close gives the place back.
+// Close gives the place back. It waits for a sender that was answered early.
 func (c *caller) Close() error {
-	c.leave()
+	defer c.leave()
+	if c.early.Load() {
+		linger(c.Conn)
+	}
 	return c.lazyConn.Close()
+}
+
+// answeredEarly has the connection's end wait for who may be sending still.
+func answeredEarly(c net.Conn) {
+	if who := callerOf(c); who != nil {
+		who.early.Store(true)
+	}
 }

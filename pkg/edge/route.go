@@ -14,6 +14,7 @@ import (
 
 // endpoint is what there is at a path.
 type endpoint struct {
+	pattern      string // what its path is like, for traces
 	format       *payload.Format
 	kind         stream.Kind // of the records
 	provider     string      // of the records
@@ -26,14 +27,14 @@ type endpoint struct {
 type endpoints struct{ webhook, events, identify, conversations endpoint }
 
 func newEndpoints() *endpoints {
-	api := func(kind stream.Kind, format *payload.Format) endpoint {
-		return endpoint{format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: challenged}
+	api := func(path string, kind stream.Kind, format *payload.Format) endpoint {
+		return endpoint{pattern: path, format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: challenged}
 	}
 	return &endpoints{
-		webhook:       endpoint{format: &segment.Format, kind: stream.KindEvent, provider: stream.ProviderSegment, unauthorized: unauthorized},
-		events:        api(stream.KindEvent, &native.EventFormat),
-		identify:      api(stream.KindIdentify, &native.IdentifyFormat),
-		conversations: api(stream.KindConversation, &native.ActivityFormat),
+		webhook:       endpoint{pattern: string(segmentPrefix) + "{token}", format: &segment.Format, kind: stream.KindEvent, provider: stream.ProviderSegment, unauthorized: unauthorized},
+		events:        api(eventsPath, stream.KindEvent, &native.EventFormat),
+		identify:      api(identifyPath, stream.KindIdentify, &native.IdentifyFormat),
+		conversations: api(conversationsPath, stream.KindConversation, &native.ActivityFormat),
 	}
 }
 

@@ -41,11 +41,15 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 // beginRequest counts a request's time from its first byte. The server would count that of a connection's first one
 // from when it was opened, and clients open some ahead of use.
 func beginRequest(c net.Conn, state fasthttp.ConnState, timeout time.Duration) {
+	who := callerOf(c)
+	if state == fasthttp.StateIdle && who != nil && who.early.Load() {
+		who.early.Store(false) // all of it was read after all
+	}
 	if state != fasthttp.StateActive {
 		return
 	}
 	_ = c.SetReadDeadline(time.Now().Add(timeout)) // fails if the connection is closed, as reading then does
-	if who := callerOf(c); who != nil {
+	if who != nil {
 		who.spoke = true
 	}
 }
@@ -67,6 +71,9 @@ func (h *handler) httpError(ctx *fasthttp.RequestCtx, err error) {
 		refusal = bodyTooLarge
 	case errors.As(err, &timeout) && timeout.Timeout():
 		refusal = tooSlow
+	}
+	if refusal != tooSlow {
+		answeredEarly(ctx.Conn())
 	}
 	h.metrics.refused(refusal)
 	ctx.Response.Reset()

@@ -21,6 +21,7 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/pkg/tracing"
 )
 
 // Deps is what the edge shares with the rest of its process.
@@ -31,6 +32,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Health  *telemetry.Health
+	Tracer  *tracing.Tracer // nil if nothing is traced
 }
 
 // Service is an edge.
@@ -74,6 +76,7 @@ func New(config Config, deps Deps) (*Service, error) {
 		metrics:       newMetrics(deps.Metrics, admit, at.formats()),
 		log:           deps.Log,
 		trusted:       trusted,
+		tracer:        deps.Tracer,
 		decompressing: make(chan struct{}, cmp.Or(config.MaxDecompressions, runtime.GOMAXPROCS(0))),
 		retryAfter:    strconv.Itoa(max(1, int(config.RetryAfter/time.Second))),
 	}

@@ -86,9 +86,9 @@ func (b *boarding) learn() {
 	for i := range b.events.others {
 		b.learnOther(rows.Rows()+i, &b.events.others[i])
 	}
-	for s := rows.Subjects(); s.Next(); {
-		if id, known := b.flight.Resolve(s.Row); known {
-			rows.SetUser(s.Row, id)
+	for row := range rows.Rows() {
+		if id, known := b.flight.Resolve(row); known {
+			rows.SetUser(row, id)
 		}
 	}
 	for i := range b.events.others {

@@ -23,6 +23,7 @@ type attributor struct {
 	preloaded  chan struct{} // closed when a preload has been tried
 	wake       chan struct{} // there is something to learn
 	work       chan struct{} // there are news to work in
+	resting    time.Duration // passShare, but for tests
 
 	mu       sync.Mutex
 	desks    map[string]*desk  // of workspaces that have news
@@ -41,7 +42,7 @@ type attributor struct {
 
 func newAttributor(s *Service, lookup *warehouse.Lookup) *attributor {
 	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
-		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), desks: map[string]*desk{}}
+		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}
 }
 
 // announce has news worked in. They are written down, or owed.
@@ -154,7 +155,7 @@ func (a *attributor) keepWorking(ctx context.Context) {
 		}
 		took := time.Since(start)
 		a.service.metrics.pass.Observe(took.Seconds())
-		sleep(ctx, max(passPause, passShare*took))
+		sleep(ctx, max(passPause, a.resting*took))
 	}
 }
 

@@ -3,6 +3,7 @@ package loader
 import (
 	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/tracing"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -35,6 +36,7 @@ type chunk struct {
 	oldest      int64 // when the first entry was received, Unix microseconds
 	end         int64 // the partition's end as last seen
 	dead        []deadLetter
+	traced      tracing.Requests    // that have records in it
 	replayed    bool                // there are records of a replay in it
 	rebuilt     bool                // the partition's last owner had prepared it
 	flight      *attribution.Flight // nil until it is attributed
@@ -54,6 +56,9 @@ func (c *chunk) take(e *stream.Entry, bytes int64) {
 	c.entries++
 	c.held += bytes
 	c.replayed = c.replayed || e.Replayed != nil
+	if e.Trace != nil && e.Replayed == nil { // a copy's trace is over
+		c.traced.Meet(e.Trace)
+	}
 	if reason, err := c.add(e); err != nil {
 		c.dead = append(c.dead, letterOf(e, reason, err))
 	}

@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -75,6 +76,10 @@ func (b *boarding) converse() error {
 			return err
 		}
 		q := newQuestions()
+		if !b.converses(rows) {
+			found.questions = q
+			return nil
+		}
 		for s := rows.Subjects(); s.Next(); {
 			if s.ExternalConversationID != nil {
 				q.name(string(s.Product), string(s.ExternalConversationID), s.Row)
@@ -100,6 +105,11 @@ func (b *boarding) converse() error {
 		}
 	}
 	return nil
+}
+
+// converses tells whether any of the events may have a conversation: many companies' never do.
+func (b *boarding) converses(rows *warehouse.Events) bool {
+	return rows.NamesConversations() || slices.ContainsFunc(rows.Products(), b.lane.products.activeText)
 }
 
 // looksBack tells whose activities decide about an event, if any do.

@@ -84,9 +84,11 @@ func TestAWorkspaceInTroubleHoldsUpNoOther(t *testing.T) {
 		t.Run(fmt.Sprintf("hang=%v", hang), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, 2)
-			w.config.Warehouse.Timeout = 5 * time.Second
+			w.config.Warehouse.Timeout = 2 * time.Second
 			route := w.badRoute(t, "poisoned", hang)
-			loader := w.load(t)
+			loader := w.prepare(t)
+			loader.attributor.resting = 1 // a pass that hangs is paused for as long as it took, not for four times that
+			loader.start(t)
 			in := func(workspace, product string, m said) said {
 				m.workspace, m.product = workspace, product
 				return m

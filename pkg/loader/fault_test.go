@@ -92,6 +92,7 @@ func TestNothingIsCommittedThatIsNotBuried(t *testing.T) {
 // Blocks that were written but not committed are made again as they were, whatever blocks the next loader would make,
 // and ClickHouse knows them by their tokens: there is no second row even before anything is merged.
 func TestABlockThatWasNotCommittedIsMadeAgainAsItWas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2)
 	w.db.Exec(t, "SYSTEM STOP MERGES events")
 	w.hideEvents(t)
@@ -117,8 +118,9 @@ func TestABlockThatWasNotCommittedIsMadeAgainAsItWas(t *testing.T) {
 
 // A lane that is given up while its queue, the batch it maps and both its blocks are full gives all back.
 func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
-	w.config.BlockRows, w.config.StopTimeout = 100, 100*time.Millisecond
+	w.config.BlockRows, w.config.StopTimeout = 400, 100*time.Millisecond
 	w.hideEvents(t)
 	w.produce(t, 0, 5000, 1)
 	loader := w.load(t)
@@ -133,8 +135,9 @@ func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
 }
 
 func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
-	w.config.BlockRows, w.config.MaxLaneBytes = 100, 1<<20
+	w.config.BlockRows, w.config.MaxLaneBytes = 400, 1<<20
 	w.config.Consumer.FetchPartition = 1 << 20
 	w.hideEvents(t)
 	w.produce(t, 0, 10_000, 1)
@@ -178,6 +181,7 @@ func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
 }
 
 func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	w.config.BlockLinger = time.Hour
 	w.config.MaxHeldBytes, w.config.MaxLaneBytes = 1<<20, 1<<20
@@ -193,6 +197,7 @@ func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
 }
 
 func TestTwoLoadersShareAndOneStops(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 8)
 	a := w.load(t)
 	w.produce(t, 0, 5000, 50)
@@ -216,6 +221,7 @@ func (r *running) owned() int {
 }
 
 func TestALoaderIsKilled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 8)
 	w.db.Exec(t, "SYSTEM STOP MERGES events")
 	w.config.BlockRows = 50 // many blocks, so that the kill comes between an insert and its commit
@@ -339,6 +345,7 @@ func TestALoaderThatIsStoppedWhileTheBrokersAreAway(t *testing.T) {
 
 // A loader that is told to end does so though the brokers do not answer, and others do what it could not.
 func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2)
 	link := embeddedtest.NewProxy(t, w.broker.Addr())
 	direct := w.stream.Brokers

@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	embeddedtest.Main(m)
 }
 
+// settling is long enough for what a test inserts, and shorter than what a production's inserts may take.
+const settling = 6 * time.Second
+
 // world is what a loader runs in.
 type world struct {
 	broker *embedded.Broker
@@ -58,6 +61,7 @@ func newWorld(t testing.TB, partitions int32) *world {
 	w.stream.Partitions, w.stream.Replication = partitions, 1
 	require.NoError(t, kong.ApplyDefaults(&w.config))
 	w.config.BlockLinger = 20 * time.Millisecond
+	w.config.Warehouse.Settling = settling
 	w.config.Warehouse.ClickHouse, w.config.Warehouse.Database = w.db.Addr(), w.db.Name
 	w.config.Consumer.SessionTimeout = 6 * time.Second
 	w.config.StopTimeout = 2 * time.Second

@@ -128,6 +128,7 @@ func TestProgressIsNotSavedForWhatHasYetToBeResumed(t *testing.T) {
 
 // A loader passes for the first time before it has any partition. That must not make it read from the beginning.
 func TestALoaderGoesOnWhereItsPartitionsWere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	r := w.still(t)
 	a := r.attributor
@@ -221,6 +222,7 @@ func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
 
 // What waits for a connection has not been slow to write.
 func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))
@@ -242,7 +244,7 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	for range cap(busy) {
 		<-busy
 	}
-	time.AfterFunc(warehouse.Settling/2+time.Second, func() { close(release) })
+	time.AfterFunc(settling/2+time.Second, func() { close(release) })
 	products := warehouse.NewProducts()
 	products.Append([]byte("v"), []byte("q"), 0)
 	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))

@@ -64,6 +64,12 @@ func (p *products) active(name []byte) bool {
 	return p.last.active.Load()
 }
 
+// activeText is active for a name that may be of rows that were dropped: those were not seen.
+func (p *products) activeText(name string) bool {
+	seen := p.seen[name]
+	return seen != nil && seen.active.Load()
+}
+
 // activate notes that a product has an activity.
 func (p *products) activate(name []byte) { p.seen[string(name)].active.Store(true) }
 

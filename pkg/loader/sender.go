@@ -57,13 +57,17 @@ var stages = [...]struct {
 	{"commit", (*lane).commit},
 }
 
-func (l *lane) store(c *chunk) error {
+func (l *lane) store(c *chunk) (err error) {
 	if l.ctx.Err() != nil {
 		return l.ctx.Err()
 	}
+	block := l.service.deps.Tracer.Block(&c.traced, l.String(), c.entries)
+	defer func() { block.End(err) }()
 	for i := range stages {
 		start := time.Now()
-		if err := stages[i].do(l, c); err != nil {
+		err := stages[i].do(l, c)
+		block.Stage(stages[i].name, start, err)
+		if err != nil {
 			return err
 		}
 		l.service.metrics.stages[i].Observe(time.Since(start).Seconds())

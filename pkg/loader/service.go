@@ -15,6 +15,7 @@ import (
 
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
+	"github.com/millrace/millrace/pkg/tracing"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -24,6 +25,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Health  *telemetry.Health
+	Tracer  *tracing.Tracer // nil if nothing is traced
 }
 
 // Service is a loader.

@@ -89,7 +89,7 @@ func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
 	arrive := w.revising(t, "")
 
 	next.assign(t, w.ingest(0))
-	next.passes(t, warehouse.Settling+pollInterval)
+	next.passes(t, settling+pollInterval)
 	w.board(t, next, identify("u2", "1@x.io", 0)).land(t)
 	require.NoError(t, next.attributor.workOff(t.Context()))
 	require.Equal(t, map[string]string{"e": "u2 -"}, w.attributed(t))

@@ -7,7 +7,8 @@ import (
 
 // Partitions that are a block or more behind are read in turns, as many at a time as blocks are inserted at once, each
 // until a block of it has been read. Read all at once, each would have its part of what may be held, and the more partitions
-// there were, the smaller the blocks. Those that are not behind are always read: for them it is the linger that counts.
+// there were, the smaller the blocks: of 15,000 rows they cost ClickHouse half as much again as of 45,000 ("bareloader
+// --block"). Those that are not behind are always read: for them it is the linger that counts.
 
 // turn is where a lane stands in that. The service's lock guards it.
 type turn struct {

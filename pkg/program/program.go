@@ -8,6 +8,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/millrace/millrace/pkg/credential"
+	"github.com/millrace/millrace/pkg/token"
 )
 
 // Main parses cli, a struct with kong's tags, and runs it until it is done or told to stop. A second
@@ -22,6 +25,19 @@ func Main(cli any, name, description string, run func(context.Context, *kong.Con
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
+}
+
+// TokenKey reads the token key, for those that have it among their flags.
+func TokenKey(flags *credential.TokenKey) (token.Key, error) {
+	text, err := flags.Read()
+	if err != nil {
+		return token.Key{}, fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY, MILLRACE_TOKEN_KEY_FILE): %w", err)
+	}
+	key, err := token.ParseKey(text)
+	if err != nil {
+		return token.Key{}, fmt.Errorf("--token-key (MILLRACE_TOKEN_KEY, MILLRACE_TOKEN_KEY_FILE): %w", err)
+	}
+	return key, nil
 }
 
 func parserOf(cli any, name, description string) *kong.Kong {

@@ -157,6 +157,13 @@ func (o *Outgoing) Message(kind Kind, source *Source, receivedAt int64, value, c
 	}
 }
 
+// Trace adds a W3C traceparent to the record that was added last, which is not copied. nil adds nothing.
+func (o *Outgoing) Trace(traceparent []byte) {
+	if traceparent != nil {
+		o.header(headerTrace, traceparent)
+	}
+}
+
 // Letter says why a message cannot be what it was sent as, and where it comes from.
 type Letter struct {
 	Of             Kind // what it was sent as

@@ -33,8 +33,9 @@ const (
 	headerProvider   = "provider"
 	headerReceivedAt = "received_at" // Unix microseconds, big-endian; unlike for any two messages of a request
 
-	headerContext = "context" // the object beside the batch that the message came in
-	headerSpread  = "spread"  // one byte: how many partitions behind its key's own the record is, if any
+	headerContext = "context"     // the object beside the batch that the message came in
+	headerTrace   = "traceparent" // W3C's, if the message's way is traced
+	headerSpread  = "spread"      // one byte: how many partitions behind its key's own the record is, if any
 
 	headerOf     = "of" // of a dead letter: the kind that the message was sent as
 	headerReason = "reason"
@@ -56,6 +57,7 @@ type Entry struct {
 	Workspace, Product, Connection, Provider []byte
 	ReceivedAt                               int64 // Unix microseconds
 	Context                                  []byte
+	Trace                                    []byte // W3C's traceparent, if its way is traced
 	Spread                                   []byte // how far from its product's partition it is; nil if it is there
 	Value                                    []byte
 	Of, Reason, Detail, Origin               []byte // of dead letters
@@ -84,6 +86,8 @@ func (e *Entry) decode(r *kgo.Record) {
 			}
 		case headerContext:
 			e.Context = h.Value
+		case headerTrace:
+			e.Trace = h.Value
 		case headerSpread:
 			e.Spread = h.Value
 		case headerOf:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,7 +107,10 @@ func TestAnUnfitRegistryIsRefused(t *testing.T) {
 		c := clientFor(t, configFor(t, embeddedtest.Broker(t).Addr()))
 		_, err := c.admin.CreateTopic(t.Context(), unfit.partitions, 1, map[string]*string{"cleanup.policy": &unfit.policy}, c.Topics().Connections)
 		require.NoError(t, err)
-		require.ErrorContains(t, c.EnsureTopics(t.Context()), what) // whether the broker that is asked has heard of it or not
+		require.Eventually(t, func() bool { // when the brokers that are asked have heard of it
+			err := c.EnsureTopics(t.Context())
+			return err != nil && strings.Contains(err.Error(), what)
+		}, 10*time.Second, 10*time.Millisecond, what)
 		require.ErrorContains(t, c.AwaitTopics(t.Context()), what, "waiting mends nothing")
 	}
 }

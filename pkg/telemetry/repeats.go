@@ -40,8 +40,9 @@ type window struct {
 }
 
 type seen struct {
-	mu sync.Mutex
-	of map[message]*window
+	mu    sync.Mutex
+	of    map[message]*window
+	ended bool // nothing is counted any more
 }
 
 // Enabled implements slog.Handler.
@@ -76,7 +77,7 @@ func (s *seen) counted(m message, r slog.Record, through slog.Handler) bool {
 		w.last, w.next = r.Clone(), through
 		return true
 	}
-	if len(s.of) < repeatKinds {
+	if !s.ended && len(s.of) < repeatKinds {
 		s.of[m] = &window{}
 		time.AfterFunc(repeatWindow, func() { s.end(m) })
 	}
@@ -87,14 +88,38 @@ func (s *seen) counted(m message, r slog.Record, through slog.Handler) bool {
 func (s *seen) end(m message) {
 	s.mu.Lock()
 	w := s.of[m]
+	if w == nil { // Flush has logged it
+		s.mu.Unlock()
+		return
+	}
 	delete(s.of, m)
 	if w.count > 0 {
 		s.of[m] = &window{}
 		time.AfterFunc(repeatWindow, func() { s.end(m) })
 	}
 	s.mu.Unlock()
+	w.tell()
+}
+
+// tell logs the last of those that were counted, if there are any.
+func (w *window) tell() {
 	if w.count > 0 {
 		w.last.AddAttrs(slog.Int("repeated", w.count))
 		_ = w.next.Handle(context.Background(), w.last) // there is nobody to tell
+	}
+}
+
+// Flush is for the end of a program: it logs what was counted and not logged yet. What comes later is logged as it comes.
+func Flush(log *slog.Logger) {
+	h, ok := log.Handler().(*repeats)
+	if !ok {
+		return
+	}
+	h.seen.mu.Lock()
+	left := h.seen.of
+	h.seen.of, h.seen.ended = nil, true
+	h.seen.mu.Unlock()
+	for _, w := range left {
+		w.tell()
 	}
 }

@@ -74,6 +74,26 @@ func TestAMessageASecondLaterIsLoggedAtOnce(t *testing.T) {
 	}))
 }
 
+// At the end of a program the second is not waited for, and nothing is held back or told twice.
+func TestWhatWasCountedIsLoggedAtTheEnd(t *testing.T) {
+	require.Equal(t, []string{
+		`level=WARN msg="cannot insert" partition=0`,
+		`level=WARN msg="cannot insert" partition=2 repeated=2`,
+		`level=WARN msg="cannot insert" partition=3`,
+		`level=WARN msg="cannot insert" partition=4`,
+	}, repeating(t, func(log *slog.Logger) {
+		for i := range 3 {
+			log.Warn("cannot insert", "partition", i)
+		}
+		Flush(log)
+		for i := range 2 {
+			log.Warn("cannot insert", "partition", 3+i)
+		}
+		Flush(log)
+	}))
+	Flush(slog.New(slog.DiscardHandler)) // does nothing
+}
+
 // Beyond the bound nothing is held back, and nothing is forgotten.
 func TestMoreMessagesThanAreWatched(t *testing.T) {
 	lines := repeating(t, func(log *slog.Logger) {

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,9 @@ type Learnt struct {
 // Settling is how long ago something must have been written to be sure that all that was written before is
 // to be seen. A block that takes longer is written again.
 const Settling = 10 * time.Second
+
+// Settling is how long it is here.
+func (l *Lookup) Settling() time.Duration { return cmp.Or(l.config.Settling, Settling) }
 
 // learntAtOnce bounds what is read at once, except for what was written together.
 const learntAtOnce = 10_000
@@ -137,7 +141,7 @@ func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (hol
 // clock that is behind: what is written after this has a later time in each.
 func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
-	return now.Add(-Settling), err
+	return now.Add(-l.Settling()), err
 }
 
 // Now is the time by ClickHouse's clock after all that has been written: of several shards, the one that is ahead.
@@ -151,7 +155,7 @@ func (l *Lookup) Now(ctx context.Context) (time.Time, error) {
 func (l *Lookup) Calm(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)), (SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM %s
 		WHERE startsWith(query_id, '%s')))`, l.processes(), activityRevisionPrefix))
-	return now.Add(-Settling), err
+	return now.Add(-l.Settling()), err
 }
 
 // processes are the queries that run on a shard: it may be one of its other replicas that another loader uses.

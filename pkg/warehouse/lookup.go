@@ -75,7 +75,7 @@ func (l *Lookup) apart(ctx context.Context, do func(*Lookup) error) error {
 // write is written again, so that nobody who looks for what is new can have looked past it: see Settling.
 func (l *Lookup) Insert(ctx context.Context, b Facts) error {
 	for {
-		if took, err := l.insert(ctx, b.self(), ""); err != nil || took < Settling/2 {
+		if took, err := l.insert(ctx, b.self(), ""); err != nil || took < l.Settling()/2 {
 			return err
 		}
 	}

@@ -504,7 +504,7 @@ func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
 	writeActivities(t, l, activityOf("p", "c", "u", 1000))
 	version := Version(origin.ReceivedAt)
 	lease := leased(t, l)
-	out := Lease(time.Time(lease).Add(-leaseTime - time.Millisecond))
+	out := Lease(time.Time(lease).Add(-l.leaseTime() - time.Millisecond))
 	row := Stored{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: userOf("p", "v").User}
 	require.ErrorContains(t, l.ReviseEvents(t.Context(), []Stored{row}, out), "lease")
 	require.ErrorContains(t, l.ReviseActivities(t.Context(), []StoredActivity{{Product: "p", Conversation: "c", At: 1000, ExternalUserID: "u", Version: version, UserID: row.UserID}}, out, testWriter), "lease")
@@ -512,9 +512,9 @@ func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
 	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{row}, lease), "the control")
 	require.Equal(t, row.UserID.String(), db.Exec(t, "SELECT user_id FROM events FINAL"))
 
-	start := time.Time(lease).Add(-leaseTime)
+	start := time.Time(lease).Add(-l.leaseTime())
 	require.True(t, isLeased(t, l, start))
-	require.False(t, isLeased(t, l, start.Add(-leaseTime-time.Minute)))
+	require.False(t, isLeased(t, l, start.Add(-l.leaseTime()-time.Minute)))
 }
 
 // One that has begun counts until it has ended, however long it takes.
@@ -535,12 +535,12 @@ func TestARevisionUnderWayIsWaitedFor(t *testing.T) {
 	for db.Exec(t, running) == "0" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	now := time.Time(leased(t, l)).Add(-leaseTime)
-	require.True(t, isLeased(t, l, now.Add(-leaseTime)), "it began under the lease")
+	now := time.Time(leased(t, l)).Add(-l.leaseTime())
+	require.True(t, isLeased(t, l, now.Add(-l.leaseTime())), "it began under the lease")
 	require.False(t, isLeased(t, l, now.Add(-time.Hour)), "it began after that one had run out")
 	db.Exec(t, "KILL QUERY WHERE query_id = '"+id+"' SYNC")
 	<-done
-	require.False(t, isLeased(t, l, now.Add(-leaseTime)))
+	require.False(t, isLeased(t, l, now.Add(-l.leaseTime())))
 }
 
 func isLeased(t *testing.T, l *Lookup, before time.Time) bool {

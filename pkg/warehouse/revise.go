@@ -15,13 +15,13 @@ import (
 type Lease time.Time
 
 // leaseTime is how long a Lease lasts.
-const leaseTime = Settling / 2
+func (l *Lookup) leaseTime() time.Duration { return l.Settling() / 2 }
 
 // Lease starts one. Who asks for it, and then makes sure that the rows are still his to revise, cannot be one who has
 // lost them long ago when the revision begins, however long he was held up in between.
 func (l *Lookup) Lease(ctx context.Context) (Lease, error) {
 	settled, err := l.Settled(ctx)
-	return Lease(settled.Add(Settling + leaseTime)), err
+	return Lease(settled.Add(l.Settling() + l.leaseTime())), err
 }
 
 // ReviseEvents writes the rows once more, with UserID and ConversationID as they are in the list, as the next
@@ -102,7 +102,7 @@ const (
 // not run out, or what began under it is still being written.
 func (l *Lookup) Leased(ctx context.Context, before time.Time) (bool, error) {
 	var leased proto.ColUInt8
-	end := before.Add(leaseTime).UnixMicro()
+	end := before.Add(l.leaseTime()).UnixMicro()
 	query := fmt.Sprintf(`SELECT toUInt8(toUnixTimestamp64Micro(now64(6)) <= %[1]d OR count() > 0) AS leased FROM %[3]s
 		WHERE startsWith(query_id, '%[2]s') AND toUnixTimestamp64Micro(now64(6)) - elapsed * 1e6 <= %[1]d`, end, revisionPrefix, l.processes())
 	answer := false

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unsafe"
 
@@ -70,6 +71,14 @@ func (k *Keys) Next() bool {
 	k.KeyAt, k.ReceivedAt = b.eventKeyAt.get64(k.Row), b.receivedAt.get64(k.Row)
 	return true
 }
+
+// NamesConversations tells whether any row does.
+func (b *Events) NamesConversations() bool {
+	return bytes.IndexByte(b.externalConversationID.nulls, 0) >= 0
+}
+
+// Products are the products of the rows, each once. They are views.
+func (b *Events) Products() []string { return b.product.texts }
 
 // SetUser, SetOrganization and SetConversation say who the event of a row is about.
 func (b *Events) SetUser(row int, id attribution.ID) { putID(b.userID, row, id) }
