@@ -139,6 +139,8 @@ func TestAConfigurationThatWillNotDoIsRefusedInOneSentence(t *testing.T) {
 		{"loader", "--kafka-password-file=/nowhere", "--kafka-password-file: the password cannot be read: open /nowhere: no such file or directory"},
 		{"loader", "--kafka-password=canary", "--kafka-user and --kafka-password are of no use without --kafka-sasl: set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
 		{"loader", "--clickhouse-tls-ca=c", "--clickhouse-tls-ca is of no use without TLS: set --clickhouse-tls too"},
+		{"millrace migrate", "--clickhouse-replicated", "--clickhouse-replicated says how a cluster is: name it with --clickhouse-cluster"},
+		{"millrace up --data " + t.TempDir(), "--clickhouse-cluster=c", "--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own"},
 		{"millrace migrate", "--clickhouse-password-file=/nowhere", "--clickhouse-password-file: the password cannot be read: open /nowhere: no such file or directory"},
 	} {
 		words := strings.Fields(c.program)

@@ -97,6 +97,7 @@ func (c *doctorCommand) admit(r *checkup.Report) error {
 		return err
 	}
 	c.Stream.Brokers, c.Warehouse.ClickHouse, c.Warehouse.Database = []string{s.Kafka}, s.ClickHouse, s.Database
+	c.Warehouse.Cluster, c.Warehouse.Replicated = "", false                                              // "up" has none
 	c.Stream.Replication, c.Stream.Retention, c.Stream.DeadLetterRetention = 1, upRetention, upRetention // as "up" makes them
 	if c.Redis.Redis == "" {
 		c.Redis.Redis = s.Redis

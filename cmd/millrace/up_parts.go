@@ -60,6 +60,9 @@ func (p *parts) start(ctx context.Context) error {
 }
 
 func (p *parts) checkConfig(context.Context) error {
+	if p.command.Loader.Warehouse.Cluster != "" {
+		return errors.New("--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own")
+	}
 	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate())
 }
 

@@ -31,7 +31,7 @@ imagePullSecrets: [{name: registry}]
 settings: {topic-prefix: events, log-level: warn}
 env: [{name: MILLRACE_RETENTION, value: 336h}]
 kafka: {brokers: ["kafka-0.kafka:9092", "kafka-1.kafka:9092"]}
-clickhouse: {address: "clickhouse:9440", database: product, user: loader, tls: true, passwordSecret: {name: clickhouse}}
+clickhouse: {address: "clickhouse:9440", database: product, cluster: analytics, replicated: true, user: loader, tls: true, passwordSecret: {name: clickhouse}}
 tokenKeySecret: {name: millrace-token, key: key}
 redisURLSecret: {name: redis}
 edge:

@@ -394,7 +394,7 @@ var (
 )
 
 // Whatever the order of arrival, however often each message comes, over how many partitions each product is spread and
-// however the loaders are stopped in between: the end is the same.
+// however the loaders are stopped in between, in one ClickHouse or in shards: the end is the same.
 func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 	t.Parallel()
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
@@ -405,6 +405,9 @@ func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 			var worlds []*world
 			for order := range 3 {
 				w := newWorld(t, 3)
+				if order == 2 {
+					w.shard(t)
+				}
 				w.config.IdentityCache = []int{2, 100_000, 10}[order]
 				w.spread = []int{1, 3, 2}[order]
 				worlds = append(worlds, w)

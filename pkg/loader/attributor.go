@@ -40,13 +40,9 @@ type attributor struct {
 	polled   time.Time
 }
 
-func newAttributor(s *Service) (*attributor, error) {
-	lookup, err := warehouse.NewLookup(s.config.Warehouse)
-	if err != nil {
-		return nil, err
-	}
+func newAttributor(s *Service, lookup *warehouse.Lookup) *attributor {
 	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
-		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}, nil
+		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}
 }
 
 // announce has news worked in. They are written down, or owed.

@@ -46,16 +46,20 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 	if err != nil {
 		return err
 	}
-	now, err := a.lookup.Settled(ctx)
+	settled, err := a.lookup.Settled(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := a.lookup.Now(ctx)
 	if err != nil {
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.learntTo.IsZero() {
-		a.learntTo = now
+		a.learntTo = settled
 	}
-	a.taken = now.Add(a.lookup.Settling())
+	a.taken = now
 	a.caughtUp = a.taken
 	for _, id := range opened {
 		from := time.Time{}
@@ -77,9 +81,9 @@ func (a *attributor) leased(ctx context.Context) (bool, error) {
 	if leased, err := a.lookup.Leased(ctx, a.taken); err != nil || leased {
 		return leased, err
 	}
-	settled, err := a.lookup.Settled(ctx)
+	now, err := a.lookup.Now(ctx)
 	if err == nil {
-		a.taken, a.caughtUp = time.Time{}, settled.Add(a.lookup.Settling())
+		a.taken, a.caughtUp = time.Time{}, now
 	}
 	return false, err
 }
@@ -205,11 +209,10 @@ func (a *attributor) readBack(ctx context.Context, d *desk) error {
 	if err := a.payBack(ctx); err != nil {
 		return err
 	}
-	settled, err := a.lookup.Settled(ctx)
+	now, err := a.lookup.Now(ctx)
 	if err != nil {
 		return err
 	}
-	now := settled.Add(a.lookup.Settling())
 	for from := d.at.from.Add(-a.service.config.Warehouse.Timeout); from.Before(now); { // announced later than written
 		of, to, err := a.read(ctx, warehouse.Since{After: from, Until: now, Workspace: d.workspace}, true)
 		if err == nil {

@@ -1,10 +1,12 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -122,14 +124,37 @@ func (l *lane) insert(c *chunk) error {
 		token = uuid.NewString()
 	}
 	start := time.Now()
-	err := l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, rows, token) })
-	if _, refused := warehouse.Refusal(err); refused {
-		err = l.insertHalves(c, rows, 0, rows.Rows(), token)
-	}
+	err := l.insertShards(c, rows, token)
 	if err == nil {
 		l.service.metrics.inserted(rows.Rows(), rows.Bytes(), time.Since(start))
 	}
 	return err
+}
+
+// insertShards sends a block, or in a cluster each shard's rows of it: these at once, for each can fail and be refused by
+// itself.
+func (l *lane) insertShards(c *chunk, rows warehouse.Block, token string) error {
+	parts, err := l.service.inserter.Parts(l.ctx, rows) // never an error: lanes come when the shards are known
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(parts))
+	insert := func(i int) {
+		errs[i] = l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, parts[i], token) })
+	}
+	var others sync.WaitGroup
+	for i := 1; i < len(parts); i++ {
+		errs[i] = errPanic // unless it comes to its end
+		others.Go(func() { l.guard("sending a block", func() { insert(i) }) })
+	}
+	insert(0)
+	others.Wait()
+	for i, part := range parts {
+		if _, refused := warehouse.Refusal(errs[i]); refused {
+			errs[i] = l.insertHalves(c, part, 0, part.Rows(), token)
+		}
+	}
+	return cmp.Or(errs...)
 }
 
 // buryAtOnce bounds the dead letters that are written, and after a failure written again, together.

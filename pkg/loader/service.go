@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sethvargo/go-retry"
 
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
@@ -62,6 +63,7 @@ type (
 		Confirm(ctx context.Context, partitions []stream.Partition) error
 	}
 	inserter interface {
+		Parts(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)
 		Insert(ctx context.Context, b warehouse.Block, token string) error
 		InsertRows(ctx context.Context, b warehouse.Block, from, to int, token string) error
 		Close()
@@ -82,15 +84,13 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	inserter, err := warehouse.NewInserter(config.Warehouse)
+	lookup, err := warehouse.NewLookup(config.Warehouse)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: config, deps: deps, producer: producer, inserter: inserter, budget: newBudget(config.MaxHeldBytes),
+	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), budget: newBudget(config.MaxHeldBytes),
 		lanes: map[stream.Partition]*lane{}}
-	if s.attributor, err = newAttributor(s); err != nil {
-		return nil, err
-	}
+	s.attributor = newAttributor(s, lookup)
 	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget, s.attributor)
 	deps.Metrics.MustRegister(newLaneMetrics(s))
 	deps.Health.Require("loader", func() error {
@@ -119,6 +119,9 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := s.awaitShards(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
 	if s.config.Attribution {
 		defer s.attributor.start(ctx)()
 	}
@@ -130,6 +133,24 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it anew", "error", err)
 	}
+}
+
+// awaitShards waits until a cluster says which shards it has. With others than the rows were spread over, there is nothing
+// that could be written in the right place.
+func (s *Service) awaitShards(ctx context.Context) error {
+	backoff := retry.WithCappedDuration(retryMost, retry.NewExponential(retryFirst))
+	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+		err := s.attributor.lookup.Connect(ctx)
+		if err == nil || warehouse.OtherShards(err) {
+			return err
+		}
+		s.deps.Log.Warn("cannot find ClickHouse's shards, trying again", "error", err)
+		return retry.RetryableError(err)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // nameLost remembers when this loader lately lost its instance id. Two of one name take it from each other for ever:

@@ -22,6 +22,15 @@ func CheckUp(ctx context.Context, config Config, r *checkup.Report) {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
 		return
 	}
+	if config.Cluster != "" {
+		checkUpCluster(ctx, config, r)
+		return
+	}
+	checkUpServer(ctx, config, r, true)
+}
+
+// checkUpServer looks at one server. Of a cluster's replicas, one alone knows which migrations they have had.
+func checkUpServer(ctx context.Context, config Config, r *checkup.Report, knows bool) {
 	// Of a deadline clickhouse-go makes a setting, max_execution_time, which is among those that are looked at.
 	outer := ctx
 	ctx, cancel := context.WithCancel(context.WithoutCancel(outer))
@@ -34,7 +43,7 @@ func CheckUp(ctx context.Context, config Config, r *checkup.Report) {
 	}
 	defer db.Close()
 	d := &doctor{config: config, db: db, report: r}
-	if !d.checkServer(ctx) || !d.checkMigrations(ctx) {
+	if !d.checkServer(ctx) || knows && !d.checkMigrations(ctx) {
 		return
 	}
 	d.checkRights(ctx)
@@ -97,14 +106,14 @@ func (d *doctor) judgeVersion(version string) {
 // checkMigrations compares what the database has had with what there is. It reads goose's table itself, for goose would make
 // it where it is missing.
 func (d *doctor) checkMigrations(ctx context.Context) (there bool) {
-	check := "database " + d.config.Database
+	check := "database " + d.config.local()
 	applied, err := d.applied(ctx)
 	if err != nil {
 		switch codeOf(err) {
 		case proto.ErrUnknownDatabase, proto.ErrUnknownTable:
 			d.report.Fail(check, "run millrace migrate, or name another with --database", "has none of our tables")
 		case proto.ErrAccessDenied:
-			d.report.Fail(check, "GRANT SELECT, INSERT ON "+d.config.Database+".* TO "+d.config.User, "cannot be read: %v", err)
+			d.report.Fail(check, "GRANT SELECT, INSERT ON "+d.config.local()+".* TO "+d.config.User, "cannot be read: %v", err)
 		default:
 			d.report.Fail(check, remedy(err), "%v", err)
 		}
@@ -136,7 +145,7 @@ func (d *doctor) checkMigrations(ctx context.Context) (there bool) {
 }
 
 func (d *doctor) applied(ctx context.Context) (map[int64]bool, error) {
-	rows, err := d.db.QueryContext(ctx, "SELECT version_id FROM `"+d.config.Database+"`.goose_db_version GROUP BY version_id HAVING argMax(is_applied, tstamp)")
+	rows, err := d.db.QueryContext(ctx, "SELECT version_id FROM `"+d.config.local()+"`.goose_db_version GROUP BY version_id HAVING argMax(is_applied, tstamp)")
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +164,8 @@ func (d *doctor) applied(ctx context.Context) (map[int64]bool, error) {
 // checkInserting sends what an insert and a look-up send, the settings and a table of what is wanted, without inserting.
 func (d *doctor) checkInserting(ctx context.Context) {
 	const check = "clickhouse settings"
-	p := newPool(d.config, 1)
-	defer p.Close()
+	p := newPool(&d.config, &replicas{addrs: []string{d.config.ClickHouse}}, 1)
+	defer p.close()
 	var wanted, count proto.ColUInt64
 	wanted.Append(1)
 	_, err := p.do(ctx, ch.Query{

@@ -16,7 +16,7 @@ var writtenTables = []string{"events", "dead_letters", "user_claims", "organizat
 // checkRights asks for what loaders need, and for what migrate does.
 func (d *doctor) checkRights(ctx context.Context) {
 	const check = "clickhouse rights"
-	who, database := d.config.User, d.config.Database
+	who, database := d.config.User, d.config.local()
 	granted := func(right string) bool {
 		var yes uint8
 		err := d.db.QueryRowContext(ctx, "CHECK GRANT "+right).Scan(&yes)
@@ -32,6 +32,9 @@ func (d *doctor) checkRights(ctx context.Context) {
 	}
 	if !granted("SELECT ON system.processes") {
 		d.report.Fail(check, grant("SELECT ON system.processes"), "%s may not see which of its queries run, which loaders want to know when they take a partition over", who)
+	}
+	if d.config.Replicated && !granted("SYSTEM SYNC REPLICA ON "+database+".*") {
+		d.report.Fail(check, grant("SYSTEM SYNC REPLICA ON "+database+".*"), "%s may not wait until a replica has what the others have acknowledged", who)
 	}
 	if d.setting(ctx, "readonly") > 0 {
 		d.report.Fail(check, "give "+who+" a profile with readonly = 0", "the profile of %s has readonly set", who)
@@ -56,7 +59,7 @@ func (d *doctor) checkWindows(ctx context.Context) {
 	for _, table := range deduplicated {
 		check := "table " + table
 		var engine, full string
-		if err := d.db.QueryRowContext(ctx, "SELECT engine, engine_full FROM system.tables WHERE database = ? AND name = ?", d.config.Database, table).Scan(&engine, &full); err != nil {
+		if err := d.db.QueryRowContext(ctx, "SELECT engine, engine_full FROM system.tables WHERE database = ? AND name = ?", d.config.local(), table).Scan(&engine, &full); err != nil {
 			d.report.Fail(check, "run millrace migrate", "cannot be looked at: %v", err)
 			continue
 		}
@@ -75,7 +78,7 @@ func (d *doctor) checkWindows(ctx context.Context) {
 
 func (d *doctor) judgeWindow(ctx context.Context, check, table, full, setting string, want int64) {
 	is, err := d.windowOf(ctx, full, setting)
-	change := fmt.Sprintf("ALTER TABLE %s.%s MODIFY SETTING %s = %d", d.config.Database, table, setting, want)
+	change := fmt.Sprintf("ALTER TABLE %s.%s MODIFY SETTING %s = %d", d.config.local(), table, setting, want)
 	switch {
 	case err != nil:
 		d.report.Warn(check, change, "%s cannot be read: %v", setting, err)
@@ -136,7 +139,7 @@ func (d *doctor) checkParts(ctx context.Context) {
 	const check = "clickhouse parts"
 	var most, delayed uint64
 	err := d.db.QueryRowContext(ctx, `SELECT (SELECT max(n) FROM (SELECT count() AS n FROM system.parts WHERE active AND database = ? GROUP BY table, partition_id)),
-		(SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'parts_to_delay_insert')`, d.config.Database).Scan(&most, &delayed)
+		(SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'parts_to_delay_insert')`, d.config.local()).Scan(&most, &delayed)
 	const change = "have loaders insert larger blocks (--block-linger), or give ClickHouse more background_pool_size and a faster disk"
 	switch {
 	case err != nil:

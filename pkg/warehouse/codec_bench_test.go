@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,10 +17,12 @@ import (
 // BenchmarkCodecs is how the codecs of events and the form of its new parts were chosen: what each choice costs an insert,
 // in time and in ClickHouse's processor time, and the disk. Merges are left out.
 func BenchmarkCodecs(b *testing.B) {
-	ddl, err := schemas.Migrations.ReadFile("migrations/00001_events.sql")
+	files, err := schemas.Migrations(schemas.For{})
+	require.NoError(b, err)
+	ddl, err := fs.ReadFile(files, "00001_events.sql")
 	require.NoError(b, err)
 	create, _, _ := strings.Cut(string(ddl), "-- +goose Down")
-	ddl, err = schemas.Migrations.ReadFile("migrations/00007_new_parts.sql")
+	ddl, err = fs.ReadFile(files, "00007_new_parts.sql")
 	require.NoError(b, err)
 	_, compact, _ := strings.Cut(string(ddl), "-- +goose Up")
 	compact, _, _ = strings.Cut(compact, "-- +goose Down")

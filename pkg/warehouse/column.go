@@ -21,7 +21,11 @@ type column interface {
 	sum(*xxhash.Digest)
 	drop(marked []bool)
 	slice(from, to int) column
+	scatter(to []int, n int) []column
 }
+
+// keyed is a column that can tell which shard a row is in.
+type keyed interface{ each(take func(key []byte)) }
 
 // fixed is a column of values of one width: numbers, times, enums, UUIDs, in little-endian order.
 type fixed struct {

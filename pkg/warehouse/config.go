@@ -19,6 +19,8 @@ import (
 type Config struct {
 	ClickHouse  string        `name:"clickhouse" help:"ClickHouse's native address." default:"127.0.0.1:9000" placeholder:"ADDR"`
 	Database    string        `help:"Database of the tables." default:"millrace"`
+	Cluster     string        `name:"clickhouse-cluster" help:"Cluster that holds the rows, by its name in ClickHouse's remote_servers: each product is in one shard. Everything that names it must name the same." placeholder:"NAME"`
+	Replicated  bool          `name:"clickhouse-replicated" help:"The shards of --clickhouse-cluster have replicas, with a Keeper: tables are made ON CLUSTER, and an insert waits for most of the replicas."`
 	User        string        `name:"clickhouse-user" help:"User of ClickHouse." default:"default"`
 	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on their way: none, lz4 or zstd. None is fastest and takes the least memory, where the network carries it." enum:"none,lz4,zstd" default:"none"`
 	Timeout     time.Duration `name:"insert-timeout" help:"How long an insert may take before its connection is given up and the same block is sent again." default:"60s"`
@@ -32,7 +34,10 @@ type Config struct {
 
 const flagPrefix = "clickhouse-"
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var (
+	identifier  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	clusterName = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
+)
 
 // Validate checks everything that can be checked before ClickHouse is asked.
 func (c *Config) Validate() error {
@@ -41,12 +46,30 @@ func (c *Config) Validate() error {
 		return errors.New("--clickhouse must name ClickHouse's native address, host:port")
 	case !identifier.MatchString(c.Database):
 		return fmt.Errorf("--database is %q, but must be letters, digits and underscores", c.Database)
+	case !clusterName.MatchString(c.Cluster):
+		return fmt.Errorf("--clickhouse-cluster is %q, but must be letters, digits, underscores, dots and hyphens", c.Cluster)
+	case c.Replicated && c.Cluster == "":
+		return errors.New("--clickhouse-replicated says how a cluster is: name it with --clickhouse-cluster")
 	case c.Timeout < time.Second:
 		return fmt.Errorf("--insert-timeout is %s, but must be at least 1s", c.Timeout)
 	case c.Inserts < 1:
 		return errors.New("--concurrent-inserts must be at least 1")
 	}
 	return cmp.Or(c.Password.Check(flagPrefix), c.TLS.Check(flagPrefix))
+}
+
+// local is the database of the tables that hold rows. In a cluster, Database has what asks all shards for them.
+func (c *Config) local() string {
+	if c.Cluster == "" {
+		return c.Database
+	}
+	return c.Database + "_local"
+}
+
+// at is the configuration for one server.
+func (c Config) at(addr string) *Config {
+	c.ClickHouse = addr
+	return &c
 }
 
 // open returns clickhouse-go's view of a database.
@@ -74,10 +97,15 @@ func (c *Config) credentials() (password string, secured *tls.Config, err error)
 var compressions = map[string]ch.Compression{"none": ch.CompressionDisabled, "lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD}
 
 // options are for one connection.
-func (c *Config) options() (ch.Options, error) {
+func (c *Config) options(addr string) (ch.Options, error) {
 	password, secured, err := c.credentials()
+	var settings []ch.Setting
+	if c.Replicated { // what is acknowledged must outlive any one of the replicas, and one that is down holds nobody up
+		settings = []ch.Setting{{Key: "insert_quorum", Value: "auto"}, {Key: "skip_unavailable_shards", Value: "1"}}
+	}
 	return ch.Options{
-		Address: c.ClickHouse, Database: c.Database, User: c.User, Password: password, TLS: secured,
+		Settings: settings,
+		Address:  addr, Database: c.local(), User: c.User, Password: password, TLS: secured,
 		Compression: compressions[c.Compression],
 		ClientName:  "millrace",
 		DialTimeout: 3 * time.Second, HandshakeTimeout: 10 * time.Second, ReadTimeout: c.Timeout,

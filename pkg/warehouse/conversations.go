@@ -22,7 +22,7 @@ func (l *Lookup) Conversations(ctx context.Context, wanted []ConversationName) (
 	}
 	var product, name proto.ColStr
 	columns := proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &name}}
-	err = l.read(ctx, "conversations", `SELECT DISTINCT product_id AS product, external_conversation_id FROM conversation_activity
+	err = l.of(&n.scopes).read(ctx, "conversations", `SELECT DISTINCT product_id AS product, external_conversation_id FROM conversation_activity
 		WHERE product_id IN (SELECT scope FROM wanted) AND external_conversation_id IN (SELECT name FROM wanted) AND (product_id, external_conversation_id) IN (SELECT scope, name FROM wanted)`,
 		[]ch.ExternalTable{n.table("wanted")}, columns, func(rows int) error {
 			for row := range rows {
@@ -77,7 +77,7 @@ func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, f
 			AND (product_id, ifNull(user_id, %s), toInt64(floor(toUnixTimestamp64Milli(activity_at) / %d))) IN (SELECT product, user, span FROM wanted)
 		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to), noID, attribution.LookBack.Milliseconds())
 	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}, {Name: "span", Data: &spans}}}}
-	err := l.read(ctx, "activities", query, tables, columns, func(rows int) error {
+	err := l.of(&products).read(ctx, "activities", query, tables, columns, func(rows int) error {
 		for row := range rows {
 			key := ProductUser{product.Row(row), user.Row(row)}
 			found[key] = append(found[key], attribution.Activity{At: at.Row(row), Conversation: conversation.Row(row)})
@@ -97,7 +97,7 @@ func (l *Lookup) ProductsWithActivity(ctx context.Context, products []string) (s
 		wanted.Append(p)
 	}
 	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}}
-	err = l.read(ctx, "products with conversations", `SELECT product_id AS product FROM conversation_activity
+	err = l.of(&wanted).read(ctx, "products with conversations", `SELECT product_id AS product FROM conversation_activity
 		WHERE product_id IN (SELECT product FROM wanted) GROUP BY product_id`, tables,
 		proto.Results{{Name: "product", Data: &product}}, func(rows int) error {
 			for row := range rows {

@@ -33,7 +33,7 @@ func (l *Lookup) Deliveries(ctx context.Context, wanted []Delivery) (found []Del
 		n.add([]byte(wanted[i].Product), []byte(wanted[i].InsertID))
 	}
 	var r deliveryResult
-	err = l.read(ctx, "earlier deliveries", "SELECT DISTINCT "+deliveryColumns+` FROM events
+	err = l.of(&n.scopes).read(ctx, "earlier deliveries", "SELECT DISTINCT "+deliveryColumns+` FROM events
 		WHERE product_id IN (SELECT scope FROM wanted) AND insert_id IN (SELECT name FROM wanted) AND (product_id, insert_id) IN (SELECT scope, name FROM wanted)`,
 		[]ch.ExternalTable{n.table("wanted")}, r.columns(), func(rows int) error {
 			for row := range rows {
@@ -47,6 +47,9 @@ func (l *Lookup) Deliveries(ctx context.Context, wanted []Delivery) (found []Del
 // RecentDeliveries passes the stored rows that came from a partition within a window to take, in the order in which
 // they were received: at most about the last most of them. The window ends with the last.
 func (l *Lookup) RecentDeliveries(ctx context.Context, topic string, partition int32, window time.Duration, most int, take func(product, insertID []byte, keyAt, receivedAt int64)) error {
+	if err := l.catchUp(ctx); err != nil { // with what the partition's last owner has written
+		return err
+	}
 	var name proto.ColStr
 	name.Append(topic)
 	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "topic", Data: &name}}}}
@@ -56,7 +59,7 @@ func (l *Lookup) RecentDeliveries(ctx context.Context, topic string, partition i
 	row := proto.Results{{Name: "received", Data: &since}}
 	err := l.read(ctx, "the last delivery", "SELECT toUnixTimestamp64Milli(max(received_at)) AS received FROM events WHERE "+here, tables, row, func(rows int) error {
 		if rows > 0 {
-			last = since.Row(0)
+			last = max(last, since.Row(0))
 		}
 		return nil
 	})

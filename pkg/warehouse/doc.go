@@ -3,7 +3,9 @@
 // Files, in the order data meets them:
 //
 //	config.go         where ClickHouse is and how to talk to it
+//	shards.go         which shards a cluster has, and what is in which
 //	migrate.go        tables and views, brought up to date
+//	migrate_cluster.go  on every server of a cluster, and what asks all shards
 //	column.go         columns in the bytes that go over the wire
 //	dictionary.go     the columns with few values: LowCardinality
 //	block.go          a table's columns side by side
@@ -12,6 +14,8 @@
 //	enums.go          the names of the enumerations
 //	claims.go         the columns of what is learnt of users, organizations and conversations
 //	pool.go           connections
+//	replicas.go       which of a shard's replicas they are to
+//	fleet.go          a pool for each shard, and a block's rows spread over them
 //	insert.go         sending a block
 //	rows.go           some of a block's rows
 //	trouble.go        which errors blame the rows, and not the server
@@ -26,6 +30,7 @@
 //	revise.go         and those that are, written once more
 //	checkup.go        what the doctor asks of the server
 //	checkup_tables.go and of our tables in it
+//	checkup_cluster.go  on every server of a cluster
 //
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice

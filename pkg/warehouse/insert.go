@@ -19,15 +19,16 @@ type Block interface {
 	self() *block
 }
 
-// Inserter sends blocks over a bounded number of connections.
-type Inserter struct{ pool }
+// Inserter sends blocks over a bounded number of connections to each shard.
+type Inserter struct{ fleet }
 
 // NewInserter makes an inserter; connections are opened when they are needed.
 func NewInserter(config Config) (*Inserter, error) {
-	if err := config.Validate(); err != nil {
+	s, err := newServers(config)
+	if err != nil {
 		return nil, err
 	}
-	return &Inserter{newPool(config, config.Inserts)}, nil
+	return &Inserter{fleet{servers: s, size: config.Inserts}}, nil
 }
 
 // insertSettings are sent with each block.
@@ -38,26 +39,55 @@ func NewInserter(config Config) (*Inserter, error) {
 //   - Rows of one key may lie side by side until they are merged, as those of two inserts do; looking for them in each
 //     block took a quarter to a half of an insert's processor time (BenchmarkCodecs).
 //   - The dictionary of a LowCardinality column comes as it is.
+//   - What has no token is not recognised by what is in it, which is how replicas would.
 func insertSettings(token string) []ch.Setting {
+	deduplicate := "1"
+	if token == "" {
+		deduplicate = "0"
+	}
 	return []ch.Setting{
 		{Key: "async_insert", Value: "0"},
-		{Key: "insert_deduplicate", Value: "1"},
+		{Key: "insert_deduplicate", Value: deduplicate},
 		{Key: "insert_deduplication_token", Value: token},
 		{Key: "optimize_on_insert", Value: "0"},
 		{Key: "max_partitions_per_insert_block", Value: "0"},
 	}
 }
 
+// Parts are what Insert is to send: a block, or each shard's rows of it. Each may fail by itself, and be sent again.
+func (i *Inserter) Parts(ctx context.Context, b Block) ([]Block, error) {
+	pools, err := i.open(ctx)
+	if err != nil || len(pools) == 1 {
+		return []Block{b}, err
+	}
+	var parts []Block
+	for _, p := range b.self().split(i.slots, len(pools)) {
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
 // Insert sends a block under its token and returns when ClickHouse has written it. After an error it
 // may have been written or not: only sending the same block under the same token again settles it.
 func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
-	_, err := i.insert(ctx, b.self(), insertSettings(token))
-	return err
+	return i.InsertRows(ctx, b, 0, b.Rows(), token)
 }
 
 // InsertRows is Insert for the rows from one to before another. The token is theirs alone.
 func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token string) error {
-	_, err := i.insert(ctx, b.self().slice(from, to), insertSettings(token))
+	rows := b.self()
+	if from > 0 || to < b.Rows() {
+		rows = rows.slice(from, to)
+	}
+	p, is := b.(*part)
+	if !is {
+		_, err := i.insert(ctx, rows, token)
+		return err
+	}
+	pools, err := i.open(ctx)
+	if err == nil {
+		_, err = pools[p.shard].insert(ctx, rows, insertSettings(p.token(token)))
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -38,6 +39,24 @@ type Since struct {
 // Learnt reads the claims written down in a span, the oldest first, and not all at once if there are many: the next
 // call goes on from To.
 func (l *Lookup) Learnt(ctx context.Context, since Since) (Learnt, error) {
+	all := Learnt{To: since.Until}
+	err := l.apart(ctx, func(one *Lookup) error {
+		learnt, err := one.learnt(ctx, since)
+		all.Claims = append(all.Claims, learnt.Claims...) // those of one shard may go further than all do, and come again
+		all.To = earlier(all.To, learnt.To)
+		return err
+	})
+	return all, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (l *Lookup) learnt(ctx context.Context, since Since) (Learnt, error) {
 	learnt := Learnt{To: since.Until}
 	var workspace proto.ColStr
 	workspace.Append(since.Workspace)
@@ -68,6 +87,16 @@ func (l *Lookup) Learnt(ctx context.Context, since Since) (Learnt, error) {
 // ActivitiesSince reads the activities of products that were written in a span, as Learnt does. They are rows as they
 // were written, also those that have been replaced since.
 func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, since Since) (activities []StoredActivity, to time.Time, err error) {
+	to = since.Until
+	err = l.apart(ctx, func(one *Lookup) error {
+		some, until, err := one.activitiesSince(ctx, products, since)
+		activities, to = append(activities, some...), earlier(to, until)
+		return err
+	})
+	return activities, to, err
+}
+
+func (l *Lookup) activitiesSince(ctx context.Context, products []string, since Since) (activities []StoredActivity, to time.Time, err error) {
 	var wanted, workspace, product, conversation proto.ColStr
 	var at, written proto.ColInt64
 	var version proto.ColUInt64
@@ -97,8 +126,9 @@ func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (hol
 	var workspace proto.ColStr
 	var user proto.ColUUID
 	holders = map[string][]attribution.ID{}
-	err = l.read(ctx, "holders of addresses", "SELECT DISTINCT workspace_id AS workspace, user_id AS user FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted)",
-		[]ch.ExternalTable{namesOf(addresses).table("wanted")}, proto.Results{{Name: "workspace", Data: &workspace}, {Name: "user", Data: &user}}, func(rows int) error {
+	wanted := namesOf(addresses)
+	err = l.of(&wanted.scopes).read(ctx, "holders of addresses", "SELECT DISTINCT workspace_id AS workspace, user_id AS user FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted)",
+		[]ch.ExternalTable{wanted.table("wanted")}, proto.Results{{Name: "workspace", Data: &workspace}, {Name: "user", Data: &user}}, func(rows int) error {
 			for row := range rows {
 				holders[workspace.Row(row)] = append(holders[workspace.Row(row)], user[row])
 			}
@@ -107,29 +137,51 @@ func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (hol
 	return holders, err
 }
 
-// Settled is the time by ClickHouse's clock before which everything inserted is to be seen.
+// Settled is the time by ClickHouse's clock before which everything inserted is to be seen. Of several shards it is the
+// clock that is behind: what is written after this has a later time in each.
 func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
-	now, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
+	now, _, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
 	return now.Add(-l.Settling()), err
+}
+
+// Now is the time by ClickHouse's clock after all that has been written: of several shards, the one that is ahead.
+func (l *Lookup) Now(ctx context.Context) (time.Time, error) {
+	_, now, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
+	return now, err
 }
 
 // Calm is Settled, or earlier, so that activities revised before it are to be seen too: a revision takes as long as it
 // takes, and what it writes bears times from its beginning on.
 func (l *Lookup) Calm(ctx context.Context) (time.Time, error) {
-	now, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)), (SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM system.processes
-		WHERE startsWith(query_id, '%s')))`, activityRevisionPrefix))
+	now, _, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)), (SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM %s
+		WHERE startsWith(query_id, '%s')))`, l.processes(), activityRevisionPrefix))
 	return now.Add(-l.Settling()), err
 }
 
-func (l *Lookup) time(ctx context.Context, of string) (now time.Time, err error) {
+// processes are the queries that run on a shard: it may be one of its other replicas that another loader uses.
+func (l *Lookup) processes() string {
+	if l.config.Replicated {
+		return "clusterAllReplicas('" + l.config.Cluster + "', system.processes)"
+	}
+	return "system.processes"
+}
+
+func (l *Lookup) time(ctx context.Context, of string) (first, last time.Time, err error) {
+	if err := l.catchUp(ctx); err != nil { // before the time is taken: then all that others wrote before it is here
+		return first, last, err
+	}
 	var column proto.ColInt64
+	var times []int64
 	err = l.read(ctx, "the time", "SELECT toInt64(ifNull("+of+", toUnixTimestamp64Micro(now64(6)))) AS now", nil, proto.Results{{Name: "now", Data: &column}}, func(rows int) error {
-		if rows > 0 {
-			now = time.UnixMicro(column.Row(0)).UTC()
+		for row := range rows {
+			times = append(times, column.Row(row))
 		}
 		return nil
 	})
-	return now, err
+	if err != nil || len(times) == 0 {
+		return first, last, err
+	}
+	return time.UnixMicro(slices.Min(times)).UTC(), time.UnixMicro(slices.Max(times)).UTC(), nil
 }
 
 // Seen is a product and a partition in which messages of it have been, -1 if that was not written down.
@@ -189,6 +241,6 @@ func (l *Lookup) SaveProgress(ctx context.Context, group string, partitions []in
 		partition.put32(uint32(p))
 		learnt.put64(uint64(to.UnixMicro()))
 	}
-	_, err := l.insert(ctx, b, []ch.Setting{{Key: "async_insert", Value: "0"}})
+	_, err := l.insert(ctx, b, "")
 	return err
 }

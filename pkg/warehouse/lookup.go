@@ -3,6 +3,7 @@ package warehouse
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ClickHouse/ch-go"
@@ -12,7 +13,10 @@ import (
 )
 
 // Lookup reads what attribution has to know, in bulk: what is asked for goes along as a table.
-type Lookup struct{ pool }
+type Lookup struct {
+	*fleet
+	among func([]*pool) []*pool // of the shards, which are asked; nil is all
+}
 
 // lookupConnections bounds the questions asked at once: of lanes, and of the one that works news in, which asks
 // while it reads.
@@ -20,17 +24,58 @@ const lookupConnections = 4
 
 // NewLookup makes a Lookup; connections are opened when they are needed.
 func NewLookup(config Config) (*Lookup, error) {
-	if err := config.Validate(); err != nil {
+	s, err := newServers(config)
+	if err != nil {
 		return nil, err
 	}
-	return &Lookup{newPool(config, lookupConnections)}, nil
+	return &Lookup{fleet: &fleet{servers: s, size: lookupConnections}}, nil
+}
+
+// Inserter is one that uses the same replicas of shards: what it has written, the Lookup finds.
+func (l *Lookup) Inserter() *Inserter {
+	return &Inserter{fleet{servers: l.servers, size: l.config.Inserts}}
+}
+
+// Connect finds a cluster's shards. If they are not those that the rows were spread over, that is final: see OtherShards.
+func (l *Lookup) Connect(ctx context.Context) error { return l.find(ctx) }
+
+// OtherShards tells whether err says that the cluster is another than it was.
+func OtherShards(err error) bool { return errors.Is(err, errOtherShards) }
+
+// of asks only the shards that the keys are in, products or workspaces.
+func (l *Lookup) of(keys *proto.ColStr) *Lookup {
+	return &Lookup{l.fleet, func(pools []*pool) []*pool { return l.fleet.of(pools, keys) }}
+}
+
+// each runs something for each of the shards that are asked, one after the other.
+func (l *Lookup) each(ctx context.Context, do func(*pool) error) error {
+	pools, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	if l.among != nil {
+		pools = l.among(pools)
+	}
+	for _, p := range pools {
+		if err := do(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apart is each for questions whose answers have to be told apart by shards.
+func (l *Lookup) apart(ctx context.Context, do func(*Lookup) error) error {
+	return l.each(ctx, func(p *pool) error {
+		return do(&Lookup{l.fleet, func([]*pool) []*pool { return []*pool{p} }})
+	})
 }
 
 // Insert writes down what was learnt. Writing it again changes nothing, so it needs no token. What takes long to
 // write is written again, so that nobody who looks for what is new can have looked past it: see Settling.
 func (l *Lookup) Insert(ctx context.Context, b Facts) error {
 	for {
-		if took, err := l.insert(ctx, b.self(), insertSettings("")); err != nil || took < l.Settling()/2 {
+		if took, err := l.insert(ctx, b.self(), ""); err != nil || took < l.Settling()/2 {
 			return err
 		}
 	}
@@ -56,15 +101,19 @@ func (n *names) table(name string) ch.ExternalTable {
 	return ch.ExternalTable{Name: name, Data: []proto.InputColumn{{Name: "scope", Data: &n.scopes}, {Name: "name", Data: &n.names}}}
 }
 
-// read runs a query whose result is taken block by block.
+// read runs a query whose result is taken block by block: the result of each shard, so that rows which belong together must
+// be of one key.
 func (l *Lookup) read(ctx context.Context, what, query string, tables []ch.ExternalTable, result proto.Results, take func(rows int) error) error {
-	_, err := l.do(ctx, ch.Query{
-		Body: query, ExternalTables: tables, Result: result,
-		Settings: []ch.Setting{
-			{Key: "low_cardinality_allow_in_native_format", Value: "0"},
-			{Key: "max_block_size", Value: "16384"}, // what is taken at once is held at once
-		},
-		OnResult: func(_ context.Context, b proto.Block) error { return take(b.Rows) },
+	err := l.each(ctx, func(p *pool) error {
+		_, err := p.do(ctx, ch.Query{
+			Body: query, ExternalTables: tables, Result: result,
+			Settings: []ch.Setting{
+				{Key: "low_cardinality_allow_in_native_format", Value: "0"},
+				{Key: "max_block_size", Value: "16384"}, // what is taken at once is held at once
+			},
+			OnResult: func(_ context.Context, b proto.Block) error { return take(b.Rows) },
+		})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("look up %s: %w", what, err)
@@ -102,7 +151,8 @@ func (l *Lookup) claims(ctx context.Context, persons []attribution.Name) (claims
 	query := fmt.Sprintf(`SELECT %s FROM user_claims WHERE (workspace_id, external_user_id) IN (SELECT scope, name FROM wanted)
 		GROUP BY workspace_id, external_user_id, email ORDER BY explicit, event, email LIMIT %d BY workspace_id, external_user_id`, claimColumns, attribution.MaxPairs)
 	var r claimResult
-	err = l.read(ctx, "external ids", query, []ch.ExternalTable{namesOf(persons).table("wanted")}, r.columns(), func(rows int) error {
+	wanted := namesOf(persons)
+	err = l.of(&wanted.scopes).read(ctx, "external ids", query, []ch.ExternalTable{wanted.table("wanted")}, r.columns(), func(rows int) error {
 		for row := range rows {
 			claims = append(claims, r.claim(row))
 		}
@@ -173,7 +223,7 @@ func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []attrib
 		{Name: "alone_explicit", Data: &explicit}, {Name: "alone_event", Data: &event}, {Name: "alone_named", Data: &named}, {Name: "alone", Data: &alone},
 	}
 	query := "SELECT workspace_id AS workspace, email, strength, since, holder, alone_explicit, alone_event, alone_named, alone FROM (" + holdingsQuery + ")"
-	err = l.read(ctx, "addresses", query, []ch.ExternalTable{wanted.table("wanted")}, columns, func(rows int) error {
+	err = l.of(&wanted.scopes).read(ctx, "addresses", query, []ch.ExternalTable{wanted.table("wanted")}, columns, func(rows int) error {
 		for row := range rows {
 			h := attribution.Holding{
 				Workspace: []byte(workspace.Row(row)), Email: []byte(email.Row(row)),

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/pressly/goose/v3"
 
@@ -18,15 +17,31 @@ func Migrate(ctx context.Context, config Config) (applied []string, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	server, err := config.open("default")
-	if err != nil {
+	if config.Cluster != "" {
+		return config.migrateCluster(ctx)
+	}
+	if err := config.create(ctx, config.Database); err != nil {
 		return nil, err
 	}
-	defer server.Close()
-	if _, err := server.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+config.Database+"`"); err != nil {
-		return nil, fmt.Errorf("create database %s in ClickHouse at %s: %w", config.Database, config.ClickHouse, explain(err))
+	return config.migrate(ctx)
+}
+
+// create makes a database.
+func (c *Config) create(ctx context.Context, database string) error {
+	server, err := c.open("default")
+	if err != nil {
+		return err
 	}
-	db, provider, err := config.migrations()
+	defer server.Close()
+	if _, err := server.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+database+"`"); err != nil {
+		return fmt.Errorf("create database %s in ClickHouse at %s: %w", database, c.ClickHouse, explain(err))
+	}
+	return nil
+}
+
+// migrate brings the tables that hold rows up to date.
+func (c *Config) migrate(ctx context.Context) (applied []string, err error) {
+	db, provider, err := c.migrations()
 	if err != nil {
 		return nil, err
 	}
@@ -36,18 +51,22 @@ func Migrate(ctx context.Context, config Config) (applied []string, err error) {
 		applied = append(applied, r.Source.Path)
 	}
 	if err != nil {
-		return applied, fmt.Errorf("migrate database %s: %w", config.Database, err)
+		return applied, fmt.Errorf("migrate database %s in ClickHouse at %s: %w", c.local(), c.ClickHouse, err)
 	}
 	return applied, nil
 }
 
 // migrations are ours, and what knows which of them the database has had.
 func (c *Config) migrations() (*sql.DB, *goose.Provider, error) {
-	files, err := fs.Sub(schemas.Migrations, "migrations")
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the migrations: %w", err)
+	var of schemas.For
+	if c.Replicated {
+		of.Cluster = c.Cluster
 	}
-	db, err := c.open(c.Database)
+	files, err := schemas.Migrations(of)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := c.open(c.local())
 	if err != nil {
 		return nil, nil, err
 	}

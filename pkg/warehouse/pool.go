@@ -8,55 +8,75 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// pool is a bounded number of connections, opened when they are needed.
+// pool is a bounded number of connections to one server, opened when they are needed.
 type pool struct {
-	config Config
-	idle   chan *ch.Client // nil stands for a connection that is still to be opened
+	config   *Config
+	replicas *replicas
+	idle     chan connection
 }
 
-func newPool(config Config, size int) pool {
-	p := pool{config: config, idle: make(chan *ch.Client, size)}
+// connection is to one of the replicas. Without a client it is still to be opened.
+type connection struct {
+	*ch.Client
+	to int32
+}
+
+func newPool(config *Config, r *replicas, size int) *pool {
+	p := &pool{config: config, replicas: r, idle: make(chan connection, size)}
 	for range size {
-		p.idle <- nil
+		p.idle <- connection{}
 	}
 	return p
 }
 
 // do runs a query on a connection of its own, and tells how long that took.
 func (p *pool) do(ctx context.Context, q ch.Query) (took time.Duration, err error) {
-	var client *ch.Client
+	var c connection
 	select {
-	case client = <-p.idle:
+	case c = <-p.idle:
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	defer func() { p.idle <- client }()
+	defer func() { p.idle <- c }()
 	start := time.Now()
-	client, err = p.run(ctx, client, q)
+	c, err = p.run(ctx, c, q)
 	return time.Since(start), err
 }
 
 // run returns the connection if it can be used again.
-func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Client, error) {
-	if client != nil && client.IsClosed() {
-		client = nil
+func (p *pool) run(ctx context.Context, c connection, q ch.Query) (connection, error) {
+	if c.Client != nil && !p.replicas.current(c) {
+		_ = c.Close() // ErrClosed if it broke before
 	}
-	if client == nil {
-		options, err := p.config.options()
-		if err != nil {
-			return nil, err
-		}
-		if client, err = ch.Dial(ctx, options); err != nil {
-			return nil, explain(err)
+	if c.Client == nil || c.IsClosed() {
+		var err error
+		if c, err = p.connect(ctx); err != nil {
+			return connection{}, err
 		}
 	}
+	err := p.ask(ctx, c, q)
+	if err == nil && !p.replicas.current(c) {
+		err = errMoved
+	}
+	if err != nil {
+		_ = c.Close() // what has gone over it is unknown
+		if !ch.IsException(err) {
+			p.forget()
+		}
+		p.replicas.leave(ctx, c, err)
+		return connection{}, err
+	}
+	return c, nil
+}
+
+func (p *pool) ask(ctx context.Context, c connection, q ch.Query) error {
 	// The client looks at its context only between reads, and goes on reading from a server that is silent:
 	// closing the connection ends both. What is done with a part of the result is not the server's time.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	silence := time.AfterFunc(p.config.Timeout, cancel)
 	defer silence.Stop()
-	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	if take := q.OnResult; take != nil {
 		q.OnResult = func(ctx context.Context, b proto.Block) error {
 			silence.Stop()
@@ -64,14 +84,33 @@ func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Clie
 			return take(ctx, b)
 		}
 	}
-	if err := client.Do(ctx, q); err != nil {
-		_ = client.Close() // what has gone over it is unknown
-		if !ch.IsException(err) {
-			p.forget()
+	return c.Do(ctx, q)
+}
+
+// connect opens a connection to the replica that is used, or to the first after it that answers.
+func (p *pool) connect(ctx context.Context) (c connection, err error) {
+	for range p.replicas.addrs {
+		if c, err = p.dial(ctx, p.replicas.at.Load()); err == nil {
+			return c, nil
 		}
-		return nil, err
+		p.replicas.leave(ctx, c, err)
 	}
-	return client, nil
+	return connection{}, explain(err)
+}
+
+func (p *pool) dial(ctx context.Context, to int32) (c connection, err error) {
+	c.to = to
+	options, err := p.config.options(p.replicas.addrs[to])
+	if err != nil {
+		return c, err
+	}
+	if c.Client, err = ch.Dial(ctx, options); err != nil {
+		return c, err
+	}
+	if err = p.catchUp(ctx, c); err != nil {
+		_ = c.Close() // as it is of no use
+	}
+	return c, err
 }
 
 // forget closes the idle connections: where one has broken, as when the server was started anew, the others have too,
@@ -79,22 +118,22 @@ func (p *pool) run(ctx context.Context, client *ch.Client, q ch.Query) (*ch.Clie
 func (p *pool) forget() {
 	for range cap(p.idle) {
 		select {
-		case client := <-p.idle:
-			if client != nil {
-				_ = client.Close() // it is broken, most likely
+		case c := <-p.idle:
+			if c.Client != nil {
+				_ = c.Close() // it is broken, most likely
 			}
-			p.idle <- nil
+			p.idle <- connection{}
 		default:
 			return
 		}
 	}
 }
 
-// Close ends the connections. No query may be under way.
-func (p *pool) Close() {
+// close ends the connections. No query may be under way.
+func (p *pool) close() {
 	for range cap(p.idle) {
-		if client := <-p.idle; client != nil {
-			_ = client.Close() // ErrClosed if it broke before
+		if c := <-p.idle; c.Client != nil {
+			_ = c.Close() // ErrClosed if it broke before
 		}
 	}
 }

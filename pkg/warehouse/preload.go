@@ -38,8 +38,8 @@ func (l *Lookup) known(ctx context.Context, from string, take func([]attribution
 func (l *Lookup) number(ctx context.Context, query string) (n uint64, err error) {
 	var column proto.ColUInt64
 	err = l.read(ctx, "how much is known", query+" AS n", nil, proto.Results{{Name: "n", Data: &column}}, func(rows int) error {
-		if rows > 0 {
-			n = column.Row(0)
+		for row := range rows { // one of each shard
+			n += column.Row(row)
 		}
 		return nil
 	})

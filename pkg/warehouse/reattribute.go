@@ -120,6 +120,13 @@ func expectedTable(name string, list []Expected) ch.ExternalTable {
 	return t
 }
 
+// in asks the shards that the products are in.
+func (a *Affected) in(l *Lookup) *Lookup {
+	var products proto.ColStr
+	products.AppendArr(a.Products)
+	return l.of(&products)
+}
+
 func (a *Affected) tables() []ch.ExternalTable {
 	var products proto.ColStr
 	for _, p := range a.Products {
@@ -143,6 +150,7 @@ func (a *Affected) tables() []ch.ExternalTable {
 // Events passes the affected rows of events to take, some at a time, which may ask other questions meanwhile.
 // A row can come more than once.
 func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) error) error {
+	l = a.in(l)
 	if about := a.aboutPeople("lower(ifNull(user_email, ''))"); about != "" {
 		if err := l.stored(ctx, about, &a.Partitions, a.tables(), take); err != nil {
 			return err
@@ -253,6 +261,7 @@ func (l *Lookup) stored(ctx context.Context, about string, from *Partitions, tab
 
 // Activities passes the affected rows of conversation_activity to take, as Events does.
 func (l *Lookup) Activities(ctx context.Context, a *Affected, take func([]StoredActivity) error) error {
+	l = a.in(l)
 	about := a.aboutPeople("email")
 	if about == "" {
 		return nil

@@ -28,7 +28,8 @@ func (l *Lookup) Outrank(ctx context.Context, b *Events, topic string, partition
 		GROUP BY w.row`, partition)
 	stored = make([]bool, b.Rows())
 	versions := make([]uint64, b.Rows()) // set when all are known: what fails in between is asked again
-	err = l.read(ctx, "the rows that a replay replaces", query, b.wanted(topic), columns, func(rows int) error {
+	products, tables := b.wanted(topic)
+	err = l.of(products).read(ctx, "the rows that a replay replaces", query, tables, columns, func(rows int) error {
 		for i := range rows {
 			at := int(row.Row(i))
 			stored[at] = true
@@ -47,7 +48,7 @@ func (l *Lookup) Outrank(ctx context.Context, b *Events, topic string, partition
 	return stored, nil
 }
 
-func (b *Events) wanted(topic string) []ch.ExternalTable {
+func (b *Events) wanted(topic string) (products *proto.ColStr, tables []ch.ExternalTable) {
 	var row, offset proto.ColUInt64
 	var product, insertID, here proto.ColStr
 	var keyAt proto.ColInt64
@@ -59,7 +60,7 @@ func (b *Events) wanted(topic string) []ch.ExternalTable {
 		keyAt.Append(k.KeyAt)
 	}
 	here.Append(topic)
-	return []ch.ExternalTable{
+	return &product, []ch.ExternalTable{
 		{Name: "wanted", Data: []proto.InputColumn{{Name: "row", Data: &row}, {Name: "product", Data: &product}, {Name: "key_at", Data: &keyAt}, {Name: "insert_id", Data: &insertID}, {Name: "offset", Data: &offset}}},
 		{Name: "here", Data: []proto.InputColumn{{Name: "topic", Data: &here}}},
 	}

@@ -103,16 +103,16 @@ const (
 func (l *Lookup) Leased(ctx context.Context, before time.Time) (bool, error) {
 	var leased proto.ColUInt8
 	end := before.Add(l.leaseTime()).UnixMicro()
-	query := fmt.Sprintf(`SELECT toUInt8(toUnixTimestamp64Micro(now64(6)) <= %[1]d OR count() > 0) AS leased FROM system.processes
-		WHERE startsWith(query_id, '%[2]s') AND toUnixTimestamp64Micro(now64(6)) - elapsed * 1e6 <= %[1]d`, end, revisionPrefix)
-	answer := true
+	query := fmt.Sprintf(`SELECT toUInt8(toUnixTimestamp64Micro(now64(6)) <= %[1]d OR count() > 0) AS leased FROM %[3]s
+		WHERE startsWith(query_id, '%[2]s') AND toUnixTimestamp64Micro(now64(6)) - elapsed * 1e6 <= %[1]d`, end, revisionPrefix, l.processes())
+	answer := false
 	err := l.read(ctx, "revisions under way", query, nil, proto.Results{{Name: "leased", Data: &leased}}, func(rows int) error {
-		if rows > 0 {
-			answer = leased.Row(0) != 0
+		for row := range rows {
+			answer = answer || leased.Row(row) != 0
 		}
 		return nil
 	})
-	return answer, err
+	return answer || err != nil, err
 }
 
 // nextVersion is the version of a row's next revision.
@@ -135,11 +135,14 @@ func (l *Lookup) revise(ctx context.Context, r *revision, lease Lease, rows int,
 	query := "INSERT INTO " + r.table + " (" + strings.Join(r.columns, ", ") + ") SELECT " + strings.Join(values, ", ") +
 		" FROM (SELECT * FROM " + r.table + " FINAL WHERE " + r.key + ") AS e INNER JOIN revised AS r ON " + r.match + " AND e.version = r.version" +
 		fmt.Sprintf(" WHERE throwIf(now64(6) > fromUnixTimestamp64Micro(%d, 'UTC'), 'the lease of this revision has run out') = 0", time.Time(lease).UnixMicro())
-	_, err := l.do(ctx, ch.Query{QueryID: r.prefix + uuid.NewString(), Body: query, ExternalTables: []ch.ExternalTable{{Name: "revised", Data: revised}}, Settings: []ch.Setting{
-		{Key: "max_partitions_per_insert_block", Value: "0"},
-		{Key: "insert_deduplicate", Value: "0"},
-		{Key: "do_not_merge_across_partitions_select_final", Value: "1"},
-	}})
+	err := l.of(revised[0].Data.(*proto.ColStr)).each(ctx, func(p *pool) error {
+		_, err := p.do(ctx, ch.Query{QueryID: r.prefix + uuid.NewString(), Body: query, ExternalTables: []ch.ExternalTable{{Name: "revised", Data: revised}}, Settings: []ch.Setting{
+			{Key: "max_partitions_per_insert_block", Value: "0"},
+			{Key: "insert_deduplicate", Value: "0"},
+			{Key: "do_not_merge_across_partitions_select_final", Value: "1"},
+		}})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("revise %d rows of %s: %w", rows, r.table, err)
 	}

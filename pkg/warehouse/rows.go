@@ -3,7 +3,7 @@ package warehouse
 import "encoding/binary"
 
 // Some rows of a block are sometimes wanted without the others: resends are dropped, and a row that ClickHouse
-// refuses is looked for by halves. Both are rare.
+// refuses is looked for by halves. Both are rare. In a cluster, each shard's are copied out.
 
 // Drop takes the marked rows out.
 func (b *block) Drop(marked []bool) {
@@ -104,4 +104,81 @@ func (c *dictionary) slice(from, to int) column {
 	part := *c
 	part.keys, part.encoded = c.keys[from:to], nil
 	return &part
+}
+
+// scatter copies each row to the one of n columns that to has for it.
+func (c *fixed) scatter(to []int, n int) []column {
+	parts := make([]column, n)
+	for i, data := range scatterFixed(c.data, c.width, to, n) {
+		parts[i] = &fixed{kind: c.kind, width: c.width, data: data}
+	}
+	return parts
+}
+
+func scatterFixed(data []byte, width int, to []int, n int) [][]byte {
+	parts := make([][]byte, n)
+	for row, part := range to {
+		parts[part] = append(parts[part], data[row*width:(row+1)*width]...)
+	}
+	return parts
+}
+
+func (c *text) scatter(to []int, n int) []column {
+	texts, parts := make([]text, n), make([]column, n)
+	at := 0
+	for _, part := range to {
+		end := c.after(at)
+		texts[part].data = append(texts[part].data, c.data[at:end]...)
+		texts[part].rows++
+		at = end
+	}
+	for i := range parts {
+		parts[i] = &texts[i]
+	}
+	return parts
+}
+
+func (c *text) each(take func(key []byte)) {
+	at := 0
+	for range c.rows {
+		length, prefix := binary.Uvarint(c.data[at:])
+		take(c.data[at+prefix : at+prefix+int(length)])
+		at += prefix + int(length)
+	}
+}
+
+func (c *said) scatter(to []int, n int) []column {
+	parts, texts := c.at.scatter(to, n), c.text.scatter(to, n)
+	for i := range parts {
+		parts[i] = &said{at: *parts[i].(*fixed), text: *texts[i].(*text)}
+	}
+	return parts
+}
+
+func (c *nullable[C]) scatter(to []int, n int) []column {
+	parts := c.values.scatter(to, n)
+	for i, nulls := range scatterFixed(c.nulls, 1, to, n) {
+		parts[i] = &nullable[C]{nulls: nulls, values: parts[i].(C)}
+	}
+	return parts
+}
+
+func (c *dictionary) scatter(to []int, n int) []column {
+	parts := make([]column, n)
+	for i := range parts {
+		part := *c
+		part.keys, part.encoded = nil, nil
+		parts[i] = &part
+	}
+	for row, part := range to {
+		p := parts[part].(*dictionary)
+		p.keys = append(p.keys, c.keys[row])
+	}
+	return parts
+}
+
+func (c *dictionary) each(take func(key []byte)) {
+	for row := range c.keys {
+		take(c.at(row))
+	}
 }

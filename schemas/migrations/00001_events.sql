@@ -7,7 +7,7 @@
 --
 -- event_key_at is when the event happened by the message's own word, or 1970-01-01 where it does not say:
 -- event_at is then when it was sent or received, and two deliveries differ in that.
-CREATE TABLE events
+CREATE TABLE events{{.OnCluster}}
 (
     workspace_id             LowCardinality(String),
     product_id               LowCardinality(String),
@@ -52,11 +52,11 @@ CREATE TABLE events
     INDEX event_at_range event_at TYPE minmax GRANULARITY 1,
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = {{.Replicated}}ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(event_key_at)
 ORDER BY (product_id, event_key_at, insert_id)
 -- The window in which a block that is sent again is recognised by its token.
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS {{.Window}};
 
 -- +goose Down
-DROP TABLE events;
+DROP TABLE events{{.OnCluster}};

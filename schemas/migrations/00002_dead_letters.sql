@@ -3,7 +3,7 @@
 -- Messages that could not become events, whole, with the reason. kafka_… are the coordinates of the dead
 -- letter itself, and its key; origin says where the message lay before (topic/partition/offset), if it had been
 -- accepted.
-CREATE TABLE dead_letters
+CREATE TABLE dead_letters{{.OnCluster}}
 (
     workspace_id     LowCardinality(String),
     product_id       LowCardinality(String),
@@ -19,10 +19,10 @@ CREATE TABLE dead_letters
     kafka_partition  Int32 CODEC(ZSTD(1)),
     kafka_offset     Int64 CODEC(Delta(8), ZSTD(1))
 )
-ENGINE = ReplacingMergeTree
+ENGINE = {{.Replicated}}ReplacingMergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (product_id, received_at, kafka_topic, kafka_partition, kafka_offset)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS {{.Window}};
 
 -- +goose Down
-DROP TABLE dead_letters;
+DROP TABLE dead_letters{{.OnCluster}};

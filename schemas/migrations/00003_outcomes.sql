@@ -2,7 +2,7 @@
 
 -- Events as an analyst wants them: each once, whatever has been merged. Rows that replace each other are
 -- in one partition by construction, so FINAL need not compare across partitions.
-CREATE VIEW outcomes AS
+CREATE VIEW outcomes{{.OnCluster}} AS
 SELECT
     workspace_id, product_id, connection_id,
     insert_id, message_id, message_type, event_type, source_event,
@@ -17,4 +17,4 @@ FROM events FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- +goose Down
-DROP VIEW outcomes;
+DROP VIEW outcomes{{.OnCluster}};

@@ -7,7 +7,7 @@
 --
 -- Times are Unix milliseconds; a pair of a time and a text is the text said at the least (…_first) or greatest
 -- (…_last) time. explicit is said by an identify or a conversation, the others by events.
-CREATE TABLE user_claims
+CREATE TABLE user_claims{{.OnCluster}}
 (
     workspace_id      LowCardinality(String),
     external_user_id  String CODEC(ZSTD(1)),
@@ -25,12 +25,12 @@ CREATE TABLE user_claims
 
     INDEX written written_at TYPE minmax GRANULARITY 1
 )
-ENGINE = AggregatingMergeTree
+ENGINE = {{.Replicated}}AggregatingMergeTree
 ORDER BY (workspace_id, external_user_id, email, user_id, writer)
 SETTINGS index_granularity = 1024;
 
 -- The same by address, to look up whose one is.
-CREATE TABLE user_claims_by_email
+CREATE TABLE user_claims_by_email{{.OnCluster}}
 (
     workspace_id      LowCardinality(String),
     email             String CODEC(ZSTD(1)),
@@ -40,17 +40,17 @@ CREATE TABLE user_claims_by_email
     event_first       SimpleAggregateFunction(min, Tuple(Int64, String)),
     name_first        SimpleAggregateFunction(min, Tuple(Int64, String))
 )
-ENGINE = AggregatingMergeTree
+ENGINE = {{.Replicated}}AggregatingMergeTree
 ORDER BY (workspace_id, email, external_user_id, user_id)
 SETTINGS index_granularity = 1024;
 
-CREATE MATERIALIZED VIEW user_claims_to_email TO user_claims_by_email AS
+CREATE MATERIALIZED VIEW user_claims_to_email{{.OnCluster}} TO user_claims_by_email AS
 SELECT workspace_id, email, external_user_id, user_id, explicit_first, event_first, name_first
 FROM user_claims
 WHERE email != '';
 
 -- What messages have said of organizations, in the same way.
-CREATE TABLE organization_claims
+CREATE TABLE organization_claims{{.OnCluster}}
 (
     workspace_id             LowCardinality(String),
     external_organization_id String CODEC(ZSTD(1)),
@@ -60,13 +60,13 @@ CREATE TABLE organization_claims
     name_first               SimpleAggregateFunction(min, Tuple(Int64, String)),
     name_last                SimpleAggregateFunction(max, Tuple(Int64, String))
 )
-ENGINE = AggregatingMergeTree
+ENGINE = {{.Replicated}}AggregatingMergeTree
 ORDER BY (workspace_id, external_organization_id, organization_id)
 SETTINGS index_granularity = 1024;
 
 -- One row for each activity of a conversation. A conversation is known from its first on. external_user_id and
 -- email are '' where the activity did not say; user_id is who that is, by all that is known.
-CREATE TABLE conversation_activity
+CREATE TABLE conversation_activity{{.OnCluster}}
 (
     workspace_id             LowCardinality(String),
     product_id               LowCardinality(String),
@@ -84,35 +84,35 @@ CREATE TABLE conversation_activity
     INDEX conversation external_conversation_id TYPE bloom_filter GRANULARITY 1,
     INDEX written written_at TYPE minmax GRANULARITY 1
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = {{.Replicated}}ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(activity_at)
 ORDER BY (product_id, activity_at, external_conversation_id, external_user_id, email);
 
 -- Which product belongs to which workspace, as seen in messages: users are of the workspace, so what is
 -- learnt of one in one product tells about events in the others.
-CREATE TABLE products
+CREATE TABLE products{{.OnCluster}}
 (
     workspace_id  String,
     product_id    String
 )
-ENGINE = ReplacingMergeTree
+ENGINE = {{.Replicated}}ReplacingMergeTree
 ORDER BY (workspace_id, product_id);
 
 -- How far each partition's loader has worked what other loaders have learnt into its own products' events.
-CREATE TABLE attribution_progress
+CREATE TABLE attribution_progress{{.OnCluster}}
 (
     loader_group  String,
     partition     Int32,
     learnt_to     DateTime64(6, 'UTC')
 )
-ENGINE = ReplacingMergeTree(learnt_to)
+ENGINE = {{.Replicated}}ReplacingMergeTree(learnt_to)
 ORDER BY (loader_group, partition);
 
 -- +goose Down
-DROP TABLE attribution_progress;
-DROP TABLE products;
-DROP TABLE conversation_activity;
-DROP TABLE organization_claims;
-DROP VIEW user_claims_to_email;
-DROP TABLE user_claims_by_email;
-DROP TABLE user_claims;
+DROP TABLE attribution_progress{{.OnCluster}};
+DROP TABLE products{{.OnCluster}};
+DROP TABLE conversation_activity{{.OnCluster}};
+DROP TABLE organization_claims{{.OnCluster}};
+DROP VIEW user_claims_to_email{{.OnCluster}};
+DROP TABLE user_claims_by_email{{.OnCluster}};
+DROP TABLE user_claims{{.OnCluster}};

@@ -6,7 +6,7 @@
 -- came with 64 addresses or more: that is no person but a mistake of the sender's, and is not looked into further.
 --
 -- One that was made here, from an event, says so in its properties, also when an identify names it later.
-CREATE VIEW users AS
+CREATE VIEW users{{.OnCluster}} AS
 WITH
     9223372036854775807 AS never,
     claims AS
@@ -60,7 +60,7 @@ SELECT
 FROM people;
 
 -- Organizations, in the same way: each has an id, and nothing else decides which one it is.
-CREATE VIEW organizations AS
+CREATE VIEW organizations{{.OnCluster}} AS
 WITH organizations_said AS
 (
     SELECT
@@ -82,7 +82,7 @@ SELECT
 FROM organizations_said;
 
 -- Conversations: each is known from its activities, and belongs to the user of the latest that names one.
-CREATE VIEW conversations AS
+CREATE VIEW conversations{{.OnCluster}} AS
 SELECT
     workspace_id, product_id,
     any(conversation_id) AS conversation_id,
@@ -97,6 +97,6 @@ GROUP BY workspace_id, product_id, external_conversation_id
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- +goose Down
-DROP VIEW conversations;
-DROP VIEW organizations;
-DROP VIEW users;
+DROP VIEW conversations{{.OnCluster}};
+DROP VIEW organizations{{.OnCluster}};
+DROP VIEW users{{.OnCluster}};

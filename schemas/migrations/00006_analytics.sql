@@ -12,7 +12,7 @@
 
 -- What happened on each day. A user or a conversation is in as many rows as it has kinds of outcomes: add up
 -- events and total_value, but not users and conversations. total_value is null where there is nothing to add up.
-CREATE VIEW outcomes_daily AS
+CREATE VIEW outcomes_daily{{.OnCluster}} AS
 SELECT
     workspace_id, product_id,
     toDate32(event_at) AS day,
@@ -26,7 +26,7 @@ GROUP BY workspace_id, product_id, day, influence, value_type, currency;
 
 -- Each conversation and what it led to, also if that is nothing. Delays are in seconds. One from the start is
 -- negative, and one from the latest activity null, where an event named a conversation that had yet to start.
-CREATE VIEW conversation_outcomes AS
+CREATE VIEW conversation_outcomes{{.OnCluster}} AS
 WITH
     reached AS
     (
@@ -71,7 +71,7 @@ SETTINGS join_use_nulls = 0;
 
 -- Each user's outcomes in each product. Users are the workspace's: over several products add up the counts, which
 -- works for conversations too, for each is of one product.
-CREATE VIEW user_outcomes AS
+CREATE VIEW user_outcomes{{.OnCluster}} AS
 WITH
     reached AS
     (
@@ -100,7 +100,7 @@ LEFT JOIN users AS u ON u.workspace_id = r.workspace_id AND u.user_id = r.id
 SETTINGS join_use_nulls = 0;
 
 -- The same by organization.
-CREATE VIEW organization_outcomes AS
+CREATE VIEW organization_outcomes{{.OnCluster}} AS
 WITH
     reached AS
     (
@@ -133,7 +133,7 @@ SETTINGS join_use_nulls = 0;
 -- later, both ends included: FROM conversation_conversion(window_hours = 24). An event_type of null stands for all
 -- types of the influence together, where a conversation with two of them counts once. A kind that a product has on
 -- one day is there on all of its days, with 0 where it had none, so that rates can be averaged.
-CREATE VIEW conversation_conversion AS
+CREATE VIEW conversation_conversion{{.OnCluster}} AS
 WITH
     conversions AS
     (
@@ -177,7 +177,7 @@ SETTINGS join_use_nulls = 0;
 
 -- Types that nothing has classified, the most frequent first: no word of the name, no revenue and no override has
 -- made any event of them other than neutral. Types that are sent as neutral on purpose are there as well.
-CREATE VIEW unclassified_event_types AS
+CREATE VIEW unclassified_event_types{{.OnCluster}} AS
 SELECT
     workspace_id, event_type,
     count() AS events,
@@ -191,9 +191,9 @@ HAVING countIf(influence != 'neutral') = 0
 ORDER BY events DESC, workspace_id, event_type;
 
 -- +goose Down
-DROP VIEW unclassified_event_types;
-DROP VIEW conversation_conversion;
-DROP VIEW organization_outcomes;
-DROP VIEW user_outcomes;
-DROP VIEW conversation_outcomes;
-DROP VIEW outcomes_daily;
+DROP VIEW unclassified_event_types{{.OnCluster}};
+DROP VIEW conversation_conversion{{.OnCluster}};
+DROP VIEW organization_outcomes{{.OnCluster}};
+DROP VIEW user_outcomes{{.OnCluster}};
+DROP VIEW conversation_outcomes{{.OnCluster}};
+DROP VIEW outcomes_daily{{.OnCluster}};

@@ -47,7 +47,7 @@ var shared struct {
 func Main(m *testing.M) {
 	embedded.RunChild()
 	code := m.Run()
-	if err := errors.Join(stopShared(), stopApache()); err != nil {
+	if err := errors.Join(stopShared(), stopShards(), stopApache()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

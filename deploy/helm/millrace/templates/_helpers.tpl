@@ -45,6 +45,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
   value: {{ .address | quote }}
 - name: MILLRACE_DATABASE
   value: {{ .database | quote }}
+{{- with .cluster }}
+- name: MILLRACE_CLICKHOUSE_CLUSTER
+  value: {{ . | quote }}
+{{- end }}
+{{- if .replicated }}
+- name: MILLRACE_CLICKHOUSE_REPLICATED
+  value: "true"
+{{- end }}
 - name: MILLRACE_CLICKHOUSE_USER
   value: {{ .user | quote }}
 - name: MILLRACE_CLICKHOUSE_TLS

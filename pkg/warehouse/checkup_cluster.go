@@ -1,0 +1,60 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/millrace/millrace/pkg/checkup"
+)
+
+// checkUpCluster looks at every server of a cluster, and whether the cluster is the one that the rows were spread over.
+func checkUpCluster(ctx context.Context, config Config, r *checkup.Report) {
+	check := "cluster " + config.Cluster
+	shards, err := config.shards(ctx)
+	if err != nil {
+		r.Fail(check, remedy(err), "%v", err)
+		return
+	}
+	first := shards[0].addrs[0]
+	_ = eachServer(shards, func(number int, addr string) error { // never an error: all are looked at
+		before := len(*r)
+		checkUpServer(ctx, *config.at(addr), r, !config.Replicated || addr == first)
+		checkUpShard(ctx, config, r, number, addr, shards)
+		for i := before; i < len(*r); i++ {
+			(*r)[i].Check += " of " + addr
+		}
+		return nil
+	})
+}
+
+func checkUpShard(ctx context.Context, config Config, r *checkup.Report, number int, addr string, shards []shard) {
+	check := "cluster " + config.Cluster
+	switch err := config.checkLayout(ctx, addr, number, shards); {
+	case errors.Is(err, sql.ErrNoRows):
+		r.Fail(check, "run millrace migrate with --clickhouse-cluster "+config.Cluster, "%v", err)
+		return
+	case OtherShards(err):
+		r.Fail(check, "make it as it was, or move the rows: see docs/operations.md", "%v", err)
+		return
+	case err != nil:
+		r.Fail(check, remedy(err), "%v", err)
+		return
+	}
+	if !config.Replicated {
+		r.OK(check, "is shard %d of %d", number, len(shards))
+		return
+	}
+	db, err := config.at(addr).open("")
+	if err != nil {
+		r.Fail(check, "", "%v", err)
+		return
+	}
+	defer db.Close()
+	var macros int64
+	if err := db.QueryRowContext(ctx, "SELECT toInt64(count()) FROM system.macros WHERE macro IN ('shard', 'replica')").Scan(&macros); err != nil || macros < 2 {
+		r.Fail(check, "define the macros {shard} and {replica} in its configuration", "cannot have replicated tables: %d of the two macros are there (%v)", macros, err)
+		return
+	}
+	r.OK(check, "is a replica of shard %d of %d", number, len(shards))
+}

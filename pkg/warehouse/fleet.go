@@ -1,0 +1,182 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"golang.org/x/sync/errgroup"
+)
+
+// servers are ClickHouse's, as all who write and read know them together: one, or a cluster's shards.
+type servers struct {
+	config Config
+
+	mu     sync.Mutex
+	shards []*replicas // nil until they are known
+	slots  []int
+}
+
+func newServers(config Config) (*servers, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &servers{config: config}
+	if config.Cluster == "" {
+		s.shards, s.slots = []*replicas{{addrs: []string{config.ClickHouse}}}, []int{0}
+	}
+	return s, nil
+}
+
+// find asks for a cluster's shards, once. One replica of each must say that it is what it was.
+func (s *servers) find(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shards != nil {
+		return nil
+	}
+	shards, err := s.config.shards(ctx)
+	if err != nil {
+		return err
+	}
+	found := make([]*replicas, len(shards))
+	for i := range shards {
+		found[i] = &replicas{addrs: shards[i].addrs}
+		for _, addr := range shards[i].addrs {
+			if err = s.config.checkLayout(ctx, addr, i+1, shards); err == nil || errors.Is(err, errOtherShards) {
+				break
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.shards, s.slots = found, slotsOf(shards)
+	return nil
+}
+
+// fleet is a bounded number of connections to each shard.
+type fleet struct {
+	*servers
+	size  int
+	pools atomic.Pointer[[]*pool]
+}
+
+// open are the shards' connections.
+func (f *fleet) open(ctx context.Context) ([]*pool, error) {
+	if pools := f.pools.Load(); pools != nil {
+		return *pools, nil
+	}
+	if err := f.find(ctx); err != nil {
+		return nil, err
+	}
+	pools := make([]*pool, len(f.shards))
+	for i, r := range f.shards {
+		pools[i] = newPool(&f.config, r, f.size)
+	}
+	f.pools.CompareAndSwap(nil, &pools) // nothing has been opened yet, whoever was first
+	return *f.pools.Load(), nil
+}
+
+// Close ends the connections. No query may be under way.
+func (f *fleet) Close() {
+	if pools := f.pools.Load(); pools != nil {
+		for _, p := range *pools {
+			p.close()
+		}
+	}
+}
+
+// of picks the shards that keys are in.
+func (f *fleet) of(pools []*pool, keys *proto.ColStr) []*pool {
+	if len(pools) == 1 {
+		return pools
+	}
+	var met []int
+	for i := range keys.Rows() {
+		if shard := shardOf(f.slots, keys.RowBytes(i)); !slices.Contains(met, shard) {
+			met = append(met, shard)
+		}
+	}
+	slices.Sort(met)
+	picked := make([]*pool, len(met))
+	for i, shard := range met {
+		picked[i] = pools[shard]
+	}
+	return picked
+}
+
+// insert sends a block, each shard its rows, and tells how long the slowest took. What is not sent under a token is not
+// recognised when it comes again.
+func (f *fleet) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
+	pools, err := f.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if len(pools) == 1 {
+		return pools[0].insert(ctx, b, insertSettings(token))
+	}
+	var sending errgroup.Group
+	times := make([]time.Duration, len(pools))
+	for _, p := range b.split(f.slots, len(pools)) {
+		sending.Go(func() (err error) {
+			times[p.shard], err = pools[p.shard].insert(ctx, p.block, insertSettings(p.token(token)))
+			return err
+		})
+	}
+	err = sending.Wait()
+	return slices.Max(times), err
+}
+
+// part is the rows of a block that are one shard's: the same whoever makes the block.
+type part struct {
+	*block
+	shard int
+}
+
+// token is the part's, from the block's.
+func (p *part) token(of string) string {
+	if of == "" {
+		return ""
+	}
+	return of + "/shard-" + strconv.Itoa(p.shard+1)
+}
+
+// Offset is where the message of a row stands in its partition.
+func (p *part) Offset(row int) int64 {
+	return p.columns[slices.Index(p.names, "kafka_offset")].(*fixed).get64(row)
+}
+
+// split spreads the rows over the shards they belong to.
+func (b *block) split(slots []int, shards int) (parts []*part) {
+	to := make([]int, 0, b.Rows())
+	rows := make([]int, shards)
+	b.columns[slices.Index(b.names, shardKeys[b.table])].(keyed).each(func(key []byte) {
+		shard := shardOf(slots, key)
+		to = append(to, shard)
+		rows[shard]++
+	})
+	if shard := slices.Index(rows, len(to)); shard >= 0 {
+		return []*part{{b, shard}}
+	}
+	scattered := make([][]column, len(b.columns))
+	for i, c := range b.columns {
+		scattered[i] = c.scatter(to, shards)
+	}
+	for shard, n := range rows {
+		if n == 0 {
+			continue
+		}
+		p := &part{&block{table: b.table, names: b.names, derived: b.derived, columns: make([]column, len(b.columns))}, shard}
+		for i := range scattered {
+			p.columns[i] = scattered[i][shard]
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
