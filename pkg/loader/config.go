@@ -11,9 +11,9 @@ import (
 // Config is what an operator may set.
 type Config struct {
 	BlockRows     int           `help:"Rows after which a partition's block is inserted." default:"100000"`
-	BlockBytes    int           `help:"Bytes after which a partition's block is inserted." default:"33554432"`
+	BlockBytes    int           `help:"Bytes after which a partition's block is inserted." default:"67108864"`
 	BlockLinger   time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
-	MaxHeldBytes  int64         `help:"Bytes of messages held at once, of all partitions: so many blocks are filled and sent side by side." default:"134217728"`
+	MaxHeldBytes  int64         `help:"Bytes of messages held at once, of all partitions: so many blocks are filled and sent side by side." default:"201326592"`
 	MaxLaneBytes  int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"8388608"`
 	DedupWindow   time.Duration `help:"How long after an event a message with its insert id and another timestamp is known for a resend. 0 is not at all." default:"24h"`
 	RecentIDs     int           `name:"recent-ids" help:"Insert ids remembered for that, of all partitions of the topic; about 16 bytes each. With more than these in the window it is shorter." default:"4000000"`
