@@ -33,6 +33,7 @@ type Broker struct {
 	addr    string
 	cluster *kfake.Cluster // nil for one elsewhere
 	lock    *os.File       // nil in memory
+	cancel  context.CancelFunc
 	closed  sync.Once
 }
 
@@ -80,7 +81,9 @@ func (b *Broker) start(config BrokerConfig) error {
 		return err
 	}
 	b.addr = b.cluster.ListenAddrs()[0]
-	return nil
+	var ctx context.Context
+	ctx, b.cancel = context.WithCancel(context.Background())
+	return expireStrays(ctx, b.cluster)
 }
 
 // BrokerElsewhere stands for a broker that somebody else runs. Close does nothing to it.
@@ -102,6 +105,7 @@ func (b *Broker) Cluster() *kfake.Cluster {
 func (b *Broker) Close() {
 	b.closed.Do(func() {
 		if b.cluster != nil {
+			b.cancel()
 			b.cluster.Close()
 		}
 		b.unlock()

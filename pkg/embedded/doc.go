@@ -19,5 +19,6 @@
 //	clickhouse.go  starting it, waiting until it answers, stopping it
 //	watch.go       starting it again when it ends
 //	broker.go      the Kafka broker
+//	strays.go      members of groups whom it would keep for ever
 //	redis.go       Redis, if it is installed
 package embedded
