@@ -2,7 +2,11 @@ package connection
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -41,22 +45,28 @@ func CheckRedis(ctx context.Context, config RedisConfig, r *checkup.Report) {
 		err = client.Get(ctx, redisTrial).Err()
 	}
 	if err != nil {
-		r.Fail(redisCheck, redisRemedy(err), "%s: %v", options.Addr, err)
+		r.Fail(redisCheck, redisRemedy(err, options.TLSConfig), "%s: %v", options.Addr, err)
 		return
 	}
 	r.OK(redisCheck, "%s keeps proofs", options.Addr)
 	r.Clock("redis clock", "Redis", told, asked, answered)
 }
 
-func redisRemedy(err error) string {
+func redisRemedy(err error, secured *tls.Config) string {
 	if change := credential.Explain(err, redisFlags); change != "" {
 		return change
 	}
 	switch text := err.Error(); {
+	case secured != nil && len(secured.Certificates) == 0 && hungUp(err): // why may be lost on the way
+		return "if the server asks for a certificate, name ours with --" + redisFlags + "tls-cert and --" + redisFlags + "tls-key"
 	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
 		return "check --redis-user and --redis-password"
 	case strings.HasPrefix(text, "NOPERM"):
 		return "give the user of --redis-user the commands GET, SET, TIME and HELLO, and the keys " + redisPrefix + "*"
 	}
 	return "start it, or name another with --redis; edges do without it, at a price after each start"
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

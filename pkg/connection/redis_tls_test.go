@@ -2,11 +2,13 @@ package connection
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -126,4 +128,12 @@ func TestRedisConfigIsChecked(t *testing.T) {
 	}
 	require.NoError(t, (&RedisConfig{}).Validate())
 	require.NoError(t, (&RedisConfig{Redis: "rediss://h"}).Validate())
+}
+
+// What a server says of a missing certificate may be lost with the connection.
+func TestAServerThatHangsUpMayWantACertificate(t *testing.T) {
+	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	require.Contains(t, redisRemedy(reset, &tls.Config{}), "--redis-tls-cert")
+	require.Contains(t, redisRemedy(reset, nil), "start it")
+	require.Contains(t, redisRemedy(reset, &tls.Config{Certificates: make([]tls.Certificate, 1)}), "start it")
 }
