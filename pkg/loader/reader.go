@@ -16,8 +16,7 @@ const pollPause = 100 * time.Millisecond
 func (s *Service) read(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.budget.wait(ctx, s.press)
-		s.takeTurns()
-		if err := s.consumer.Poll(ctx, s.take); err != nil && ctx.Err() == nil {
+		if err := s.pollInTurns(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, stream.ErrNameTaken) {
 				s.fail(err)
 				return

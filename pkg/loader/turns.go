@@ -2,7 +2,10 @@ package loader
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"slices"
+	"time"
 )
 
 // Partitions that are a block or more behind are read in turns, as many at a time as blocks are inserted at once, each
@@ -14,24 +17,59 @@ import (
 type turn struct {
 	behind bool
 	waits  bool
-	since  uint64 // of those that wait, the least has waited longest
-	rows   int    // read in this turn,
-	bytes  int64  // and their bytes
+	since  uint64        // of those that wait, the least has waited longest
+	rows   int           // read in this turn,
+	bytes  int64         // and their bytes
+	fed    bool          // by the last poll
+	silent time.Duration // polled for in vain
 }
+
+// turnSilence is how long a turn goes on in which nothing is read. The partition's broker may be away for long, and those of
+// others are not.
+const turnSilence = time.Second
 
 // note notes what was read of a partition, and what is left.
 func (t *turn) note(left int64, rows int, bytes int64, config *Config) {
 	t.behind = left >= int64(config.BlockRows)
 	t.rows += rows
 	t.bytes += bytes
+	t.fed = true
+}
+
+// polled notes how long a poll took.
+func (t *turn) polled(took time.Duration) {
+	if t.silent += took; t.fed {
+		t.silent, t.fed = 0, false
+	}
 }
 
 func (t *turn) over(config *Config) bool {
-	return t.rows >= config.BlockRows || t.bytes >= int64(config.BlockBytes)
+	return t.rows >= config.BlockRows || t.bytes >= int64(config.BlockBytes) || t.silent >= turnSilence
 }
 
-// takeTurns has lanes read or wait.
-func (s *Service) takeTurns() {
+// pollInTurns polls those whose turn it is. As long as others wait, it does not wait for long itself.
+func (s *Service) pollInTurns(ctx context.Context) error {
+	polling := ctx
+	if s.takeTurns() {
+		var cancel context.CancelFunc
+		polling, cancel = context.WithTimeout(ctx, turnSilence)
+		defer cancel()
+	}
+	start := time.Now()
+	err := s.consumer.Poll(polling, s.take)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		l.turn.polled(time.Since(start))
+	}
+	if ctx.Err() == nil && errors.Is(err, polling.Err()) {
+		return nil // there was nothing for so long
+	}
+	return err
+}
+
+// takeTurns has lanes read or wait, and tells whether any wait.
+func (s *Service) takeTurns() (some bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var reading, waiting []*lane
@@ -59,7 +97,9 @@ func (s *Service) takeTurns() {
 	}
 	for _, l := range s.lanes {
 		l.obey(l.turn)
+		some = some || l.turn.waits
 	}
+	return some
 }
 
 // wait ends a lane's turn.

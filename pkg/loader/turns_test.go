@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -13,7 +14,10 @@ import (
 type pauses struct {
 	consumer
 	paused map[int32]bool
+	poll   func(ctx context.Context) error
 }
+
+func (p *pauses) Poll(ctx context.Context, _ func(*stream.Batch)) error { return p.poll(ctx) }
 
 func (p *pauses) Pause(of stream.Partition)  { p.paused[of.ID] = true }
 func (p *pauses) Resume(of stream.Partition) { delete(p.paused, of.ID) }
@@ -110,6 +114,30 @@ func TestOneThatHasEnoughDoesNotUseItsTurn(t *testing.T) {
 	require.Equal(t, []int32{1, 2}, q.reads())
 	require.NotNil(t, stuck.next())
 	require.Equal(t, []int32{0, 1}, q.reads())
+}
+
+// Those whose broker is away give nothing for as long as it is: they must not keep the turns of those whose broker is not.
+func TestASilentPartitionGivesItsTurnUp(t *testing.T) {
+	q := newQueue(t, 4)
+	for id := range int32(4) {
+		q.read(id, 10-int(id), 1000)
+	}
+	require.Equal(t, []int32{0, 1}, q.reads())
+	q.pauses.poll = func(ctx context.Context) error { // of 1 only
+		q.read(1, 1, 1000)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	require.NoError(t, q.pollInTurns(t.Context()), "others wait, so it does not wait for ever")
+	require.Equal(t, []int32{0, 1}, q.reads(), "the last of what they read before was in this poll")
+	require.NoError(t, q.pollInTurns(t.Context()))
+	require.Equal(t, []int32{1, 2}, q.reads())
+
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	require.ErrorIs(t, q.pollInTurns(stopped), context.Canceled)
+	q.pauses.poll = func(context.Context) error { return stream.ErrFenced }
+	require.ErrorIs(t, q.pollInTurns(t.Context()), stream.ErrFenced)
 }
 
 func TestAPartitionThatIsGivenUpIsNotLeftPaused(t *testing.T) {

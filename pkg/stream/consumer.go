@@ -237,18 +237,18 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 		b.Prepared = c.takePrepared(b.Partition)
 		take(b)
 	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	var err error
 	fetches.EachError(func(topic string, partition int32, cause error) {
+		if ctx.Err() != nil && errors.Is(cause, ctx.Err()) {
+			return // it is nobody's; what else there is must not be lost with it, for it is told once
+		}
 		if topic == "" { // it is the membership that failed
 			err = fenced(cause)
 			return
 		}
 		err = fmt.Errorf("fetch %s: %w", Partition{topic, partition}, cause)
 	})
-	return err
+	return cmp.Or(err, ctx.Err())
 }
 
 func (c *Consumer) noteTopicID(t kgo.FetchTopic) {
