@@ -329,3 +329,19 @@ func BenchmarkWarm(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMemory is what an external id or an address takes in the cache.
+func BenchmarkMemory(b *testing.B) {
+	const people = 1_000_000
+	var before, after runtime.MemStats
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		i, f, claims := warm(people)
+		f.End()
+		clear(claims)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(i.Stats().Entries), "bytes/entry")
+	}
+}

@@ -1,6 +1,6 @@
 package attribution
 
-// Preload takes up what has ever been written down, all of it: a scan costs a hundredth of what a question for each does.
+// Preload takes up what has ever been written down, all of it: a scan costs a thirtieth of what a question for each does.
 // From then on the identities are complete, for what others write is heard of, and nobody has to be looked up: who is
 // not here is a stranger. Flights go on meanwhile, and learn from what they look up themselves.
 type Preload struct {

@@ -6,7 +6,7 @@ import (
 )
 
 // preload takes up what has been said of users before, if it fits into the cache: to ask for those of a backlog, as they come,
-// costs ClickHouse as much as to insert it. What others write from now on is heard of, for this is done by who listens.
+// costs ClickHouse nearly as much as to insert it. What others write from now on is heard of, for this is done by who listens.
 func (a *attributor) preload(ctx context.Context) (done bool) {
 	start := time.Now()
 	complete, err := a.takeUp(ctx)

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/checkup/checkuptest"
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 )
 
@@ -16,29 +17,29 @@ func TestACheckUpOfBrokersThatAreWell(t *testing.T) {
 	b := embeddedtest.SecuredBroker(t)
 	c := clientFor(t, securedConfig(t, b, "SCRAM-SHA-512"))
 	r := examine(t, c)
-	requireFinding(t, r, "kafka brokers", checkup.OK, " answer (", "")
-	requireFinding(t, r, "kafka access", checkup.OK, "with TLS 1.3, logged in with SCRAM-SHA-512 as millrace", "")
-	requireFinding(t, r, "topic millrace.ingest", checkup.Warn, "there is none", "start an edge or a loader")
+	checkuptest.Require(t, r, "kafka brokers", checkup.OK, " answer (", "")
+	checkuptest.Require(t, r, "kafka access", checkup.OK, "with TLS 1.3, logged in with SCRAM-SHA-512 as millrace", "")
+	checkuptest.Require(t, r, "topic millrace.ingest", checkup.Warn, "there is none", "start an edge or a loader")
 	require.NoError(t, c.EnsureTopics(t.Context()))
 	l := newLedger(t)
 	a := join(t, c, l, "a")
 	eventually(t, func() bool { return l.owned("a") == 4 }, "assigned")
 	eventually(t, func() bool { r = examine(t, c); return r.Has("group millrace-loader") }, "nodes hear of topics one after the other")
 	require.Zero(t, r.Count(checkup.Fail), r)
-	requireFinding(t, r, "group millrace-loader", checkup.OK, "1 loader, and no message waits", "")
-	requireFinding(t, r, "edge clocks", checkup.OK, "no message", "")
+	checkuptest.Require(t, r, "group millrace-loader", checkup.OK, "1 loader, and no message waits", "")
+	checkuptest.Require(t, r, "edge clocks", checkup.OK, "no message", "")
 	a.stop()
 }
 
 func TestACheckUpOfBrokersThatAreNot(t *testing.T) {
-	requireFinding(t, examine(t, clientFor(t, configFor(t, "127.0.0.1:1"))), "kafka brokers", checkup.Fail, "none of 127.0.0.1:1 answers", "check --brokers")
+	checkuptest.Require(t, examine(t, clientFor(t, configFor(t, "127.0.0.1:1"))), "kafka brokers", checkup.Fail, "none of 127.0.0.1:1 answers", "check --brokers")
 	config := securedConfig(t, embeddedtest.SecuredBroker(t), "PLAIN")
 	config.Access.TLS.CA = embeddedtest.Authority(t).File
-	requireFinding(t, examine(t, clientFor(t, config)), "kafka brokers", checkup.Fail, "none of", "--kafka-tls-ca")
+	checkuptest.Require(t, examine(t, clientFor(t, config)), "kafka brokers", checkup.Fail, "none of", "--kafka-tls-ca")
 
 	_, c := started(t)
 	c.config.Replication = 9
-	requireFinding(t, examine(t, c), "kafka brokers", checkup.Fail, "--replication is 9, and there are", "lower --replication")
+	checkuptest.Require(t, examine(t, c), "kafka brokers", checkup.Fail, "--replication is 9, and there are", "lower --replication")
 }
 
 func TestACheckUpOfLoadersThatAreNotThere(t *testing.T) {
@@ -50,11 +51,11 @@ func TestACheckUpOfLoadersThatAreNotThere(t *testing.T) {
 		require.NoError(t, admin.CommitAllOffsets(t.Context(), "millrace-loader", kadm.OffsetsFromFetches(fetchesAt(c.Topics().Ingest, at))))
 	}
 	commit(4)
-	requireFinding(t, examine(t, c), "group millrace-loader", checkup.Warn, "has no loader, and 6 messages not loaded yet", "start a loader")
+	checkuptest.Require(t, examine(t, c), "group millrace-loader", checkup.Warn, "has no loader, and 6 messages not loaded yet", "start a loader")
 	deleted, err := admin.DeleteRecords(t.Context(), kadm.Offsets{c.Topics().Ingest: {0: {Topic: c.Topics().Ingest, At: 9}}})
 	require.NoError(t, err)
 	require.NoError(t, deleted.Error())
-	requireFinding(t, examine(t, c), "group millrace-loader", checkup.Fail, "deleted 5 messages that no loader had loaded", "retention.ms")
+	checkuptest.Require(t, examine(t, c), "group millrace-loader", checkup.Fail, "deleted 5 messages that no loader had loaded", "retention.ms")
 }
 
 func fetchesAt(topic string, at int64) kgo.Fetches {
@@ -71,6 +72,6 @@ func TestAClockThatIsAheadIsNoticed(t *testing.T) {
 		if ahead > 0 {
 			status = checkup.Warn
 		}
-		requireFinding(t, examine(t, c), "edge clocks", status, "", "")
+		checkuptest.Require(t, examine(t, c), "edge clocks", status, "", "")
 	}
 }

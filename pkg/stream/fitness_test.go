@@ -3,7 +3,6 @@ package stream
 import (
 	"bytes"
 	"log/slog"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/checkup/checkuptest"
 )
 
 // alterTopic gives a topic that exists another setting.
@@ -68,7 +68,7 @@ func TestTopicsThatBreakAPromiseAreRefusedAndOthersToldOf(t *testing.T) {
 			require.Contains(t, told.String(), s.found)
 			require.Contains(t, told.String(), s.change)
 		}
-		requireFinding(t, examine(t, c), "topic "+topic, status, s.found, s.change)
+		checkuptest.Require(t, examine(t, c), "topic "+topic, status, s.found, s.change)
 		alterTopic(t, c, topic, s.setting, before[s.setting])
 	}
 	r := examine(t, c)
@@ -81,17 +81,6 @@ func examine(t *testing.T, c *Client) checkup.Report {
 	var r checkup.Report
 	clientFor(t, c.config).CheckUp(t.Context(), "millrace-loader", &r)
 	return r
-}
-
-// requireFinding looks for a line of the report.
-func requireFinding(t *testing.T, r checkup.Report, check string, status checkup.Status, found, change string) {
-	t.Helper()
-	for _, f := range r {
-		if f.Check == check && f.Status == status && strings.Contains(f.Found, found) && strings.Contains(f.Change, change) {
-			return
-		}
-	}
-	require.Fail(t, "no such finding", "%s %s: %s: %s in %v", status, check, found, change, r)
 }
 
 // What depends on several replicas is judged from what several brokers say of a topic.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/checkup/checkuptest"
 	"github.com/millrace/millrace/pkg/credential"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
@@ -24,17 +24,6 @@ func examine(t *testing.T, config Config) checkup.Report {
 	var r checkup.Report
 	CheckUp(ctx, config, &r)
 	return r
-}
-
-// requireFinding looks for a line of the report.
-func requireFinding(t *testing.T, r checkup.Report, check string, status checkup.Status, found, change string) {
-	t.Helper()
-	for _, f := range r {
-		if f.Check == check && f.Status == status && strings.Contains(f.Found, found) && strings.Contains(f.Change, change) {
-			return
-		}
-	}
-	require.Fail(t, "no such finding", "%s %s: %s: %s in %v", status, check, found, change, r)
 }
 
 func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
@@ -52,7 +41,7 @@ func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
 		"clickhouse limits":           "none that hurts",
 		"clickhouse parts":            "merges keep up",
 	} {
-		requireFinding(t, r, check, checkup.OK, found, "")
+		checkuptest.Require(t, r, check, checkup.OK, found, "")
 	}
 	require.True(t, r.Has("clickhouse disks"))
 }
@@ -63,32 +52,32 @@ func TestACheckUpOfTablesThatAreNotAsTheyShouldBe(t *testing.T) {
 	db.Exec(t, "ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
 	db.Exec(t, "ALTER TABLE dead_letters MODIFY SETTING non_replicated_deduplication_window = 100")
 	r := examine(t, config)
-	requireFinding(t, r, "table events", checkup.Fail, "so a block that is sent again after a crash is counted twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
-	requireFinding(t, r, "table dead_letters", checkup.Warn, "non_replicated_deduplication_window = 100,", "MODIFY SETTING non_replicated_deduplication_window = 10000")
+	checkuptest.Require(t, r, "table events", checkup.Fail, "so a block that is sent again after a crash is counted twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
+	checkuptest.Require(t, r, "table dead_letters", checkup.Warn, "non_replicated_deduplication_window = 100,", "MODIFY SETTING non_replicated_deduplication_window = 10000")
 
 	db.Exec(t, "DROP TABLE dead_letters")
-	requireFinding(t, examine(t, config), "table dead_letters", checkup.Fail, "cannot be looked at", "run millrace migrate")
+	checkuptest.Require(t, examine(t, config), "table dead_letters", checkup.Fail, "cannot be looked at", "run millrace migrate")
 	db.Exec(t, "CREATE TABLE dead_letters (a Int8) ENGINE = Memory")
-	requireFinding(t, examine(t, config), "table dead_letters", checkup.Fail, "is a Memory", "")
+	checkuptest.Require(t, examine(t, config), "table dead_letters", checkup.Fail, "is a Memory", "")
 
 	db.Exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
-	requireFinding(t, examine(t, config), database, checkup.Warn, "has had 1 migration that this Millrace does not know", "newer Millrace")
+	checkuptest.Require(t, examine(t, config), database, checkup.Warn, "has had 1 migration that this Millrace does not know", "newer Millrace")
 	db.Exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id = 3 SETTINGS mutations_sync = 1")
-	requireFinding(t, examine(t, config), database, checkup.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
+	checkuptest.Require(t, examine(t, config), database, checkup.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
 	db.Exec(t, "DROP TABLE goose_db_version")
-	requireFinding(t, examine(t, config), database, checkup.Fail, "has none of our tables", "run millrace migrate")
+	checkuptest.Require(t, examine(t, config), database, checkup.Fail, "has none of our tables", "run millrace migrate")
 	config.Database = "nowhere"
-	requireFinding(t, examine(t, config), "database nowhere", checkup.Fail, "has none of our tables", "run millrace migrate")
+	checkuptest.Require(t, examine(t, config), "database nowhere", checkup.Fail, "has none of our tables", "run millrace migrate")
 }
 
 func TestACheckUpOfAClickHouseThatIsAway(t *testing.T) {
 	config := configFor(embeddedtest.ClickHouse(t))
 	config.User = "stranger"
-	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "check --clickhouse-user and --clickhouse-password")
+	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "check --clickhouse-user and --clickhouse-password")
 	config.ClickHouse = "127.0.0.1:1"
-	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "127.0.0.1:1 does not answer", "check --clickhouse, and that it runs")
+	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "127.0.0.1:1 does not answer", "check --clickhouse, and that it runs")
 	config.TLS.CA = "/nowhere"
-	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "--clickhouse-tls-ca is of no use without TLS", "correct that flag")
+	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "--clickhouse-tls-ca is of no use without TLS", "correct that flag")
 }
 
 // users are people whom an administrator has given too little, each in another way.
@@ -132,14 +121,14 @@ func TestUsersWithTooFewRights(t *testing.T) {
 		config.User, config.Password.Password = user, "let me in"
 		return examine(t, config)
 	}
-	requireFinding(t, as("reader"), "clickhouse rights", checkup.Fail, "reader may not read and write events", "GRANT SELECT, INSERT ON millrace.* TO reader")
-	requireFinding(t, as("loader"), "clickhouse rights", checkup.OK, "loader may read and write, and not migrate", "")
+	checkuptest.Require(t, as("reader"), "clickhouse rights", checkup.Fail, "reader may not read and write events", "GRANT SELECT, INSERT ON millrace.* TO reader")
+	checkuptest.Require(t, as("loader"), "clickhouse rights", checkup.OK, "loader may read and write, and not migrate", "")
 	require.Zero(t, len(as("loader"))-countOK(as("loader")), "the control: that is enough")
-	requireFinding(t, as("nobody"), "database millrace", checkup.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
-	requireFinding(t, as("readonly"), "clickhouse rights", checkup.Fail, "has readonly set", "a profile with readonly = 0")
-	requireFinding(t, as("readonly"), "clickhouse settings", checkup.Fail, "", "let the profile of readonly change the settings")
-	requireFinding(t, as("bound"), "clickhouse settings", checkup.Fail, "optimize_on_insert", "let the profile of bound change the settings")
-	requireFinding(t, as("hurried"), "clickhouse limits", checkup.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
+	checkuptest.Require(t, as("nobody"), "database millrace", checkup.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
+	checkuptest.Require(t, as("readonly"), "clickhouse rights", checkup.Fail, "has readonly set", "a profile with readonly = 0")
+	checkuptest.Require(t, as("readonly"), "clickhouse settings", checkup.Fail, "", "let the profile of readonly change the settings")
+	checkuptest.Require(t, as("bound"), "clickhouse settings", checkup.Fail, "optimize_on_insert", "let the profile of bound change the settings")
+	checkuptest.Require(t, as("hurried"), "clickhouse limits", checkup.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
 }
 
 func countOK(r checkup.Report) int { return r.Count(checkup.OK) }
@@ -155,14 +144,14 @@ func TestClickHouseBehindTLS(t *testing.T) {
 	b := NewEvents()
 	b.Append(&plain, &origin)
 	insert(t, config, b, "t")
-	requireFinding(t, examine(t, config), "clickhouse", checkup.OK, "spoken to with TLS as loader", "")
+	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.OK, "spoken to with TLS as loader", "")
 
 	config.TLS = credential.TLS{On: true}
 	inserter, err := NewInserter(config)
 	require.NoError(t, err)
 	defer inserter.Close()
 	require.ErrorContains(t, inserter.Insert(t.Context(), b, "t"), "--clickhouse-tls-ca")
-	requireFinding(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "--clickhouse-tls-ca")
+	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "--clickhouse-tls-ca")
 	require.NoError(t, os.WriteFile(file, []byte("canary\n"), 0o600))
 	config.TLS.CA = a.File
 	other, err := NewInserter(config)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/checkup/checkuptest"
 	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/schemas"
 )
@@ -191,7 +192,7 @@ func TestAClusterThatGrows(t *testing.T) {
 	lookup, err := NewLookup(grown)
 	require.NoError(t, err)
 	require.True(t, OtherShards(lookup.Connect(t.Context())))
-	requireFinding(t, examine(t, grown), "cluster two of "+config.ClickHouse, checkup.Fail, "other shards", "docs/operations.md")
+	checkuptest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, checkup.Fail, "other shards", "docs/operations.md")
 
 	moved := embeddedtest.Shards(t)
 	grown.Database = moved[0].Name
@@ -212,14 +213,14 @@ func TestACheckUpOfAClusterThatIsWell(t *testing.T) {
 	require.Zero(t, r.Count(checkup.Fail), r)
 	for i, db := range shards {
 		of := " of " + db.Addr()
-		requireFinding(t, r, "cluster two"+of, checkup.OK, fmt.Sprintf("is shard %d of 2", i+1), "")
-		requireFinding(t, r, "database "+config.Database+"_local"+of, checkup.OK, "is up to date", "")
-		requireFinding(t, r, "table events"+of, checkup.OK, "non_replicated_deduplication_window = 10000", "")
+		checkuptest.Require(t, r, "cluster two"+of, checkup.OK, fmt.Sprintf("is shard %d of 2", i+1), "")
+		checkuptest.Require(t, r, "database "+config.Database+"_local"+of, checkup.OK, "is up to date", "")
+		checkuptest.Require(t, r, "table events"+of, checkup.OK, "non_replicated_deduplication_window = 10000", "")
 	}
 	config.Cluster = "nowhere"
-	requireFinding(t, examine(t, config), "cluster nowhere", checkup.Fail, "knows no cluster nowhere", "")
+	checkuptest.Require(t, examine(t, config), "cluster nowhere", checkup.Fail, "knows no cluster nowhere", "")
 	config.Cluster, config.Database = embeddedtest.TwoShards, "elsewhere"
-	requireFinding(t, examine(t, config), "cluster two of "+config.ClickHouse, checkup.Fail, "has not been migrated for a cluster", "run millrace migrate")
+	checkuptest.Require(t, examine(t, config), "cluster two of "+config.ClickHouse, checkup.Fail, "has not been migrated for a cluster", "run millrace migrate")
 }
 
 func TestClusterConfigIsChecked(t *testing.T) {
