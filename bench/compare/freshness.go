@@ -34,7 +34,7 @@ const (
 	searchFactor   = 1.3             // from a step that is kept up with to the next
 	searchHalvings = 2               // of the distance to the first that is not
 	searchChances  = 2
-	keptUp         = .995            // share of the requests due that have to be answered in time
+	keptUp         = .995 // share of the requests due that have to be answered in time
 )
 
 // station is everything at once.
