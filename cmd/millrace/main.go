@@ -13,6 +13,7 @@ import (
 type cli struct {
 	Up          upCommand          `cmd:"" help:"Run everything in one place: a broker, ClickHouse, the edge and the loader."`
 	Connections connectionsCommand `cmd:"" help:"The secret URLs that feed products."`
+	Console     consoleCommand     `cmd:"" help:"Millrace in a browser: connect sources, watch messages arrive, see what came of them."`
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that edges and loaders need, and say what to change."`
 	Replay      replayCommand      `cmd:"" help:"Map messages that Kafka still has once more, after a fix or a loss."`
 	Migrate     migrateCommand     `cmd:"" help:"Create the tables and views in ClickHouse, or bring them up to date."`

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/console"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/loader"
 	"github.com/millrace/millrace/pkg/stream"
@@ -25,13 +26,14 @@ type upCommand struct {
 	SyncWrites     bool   `help:"Have the broker write through to the disk before it acknowledges: nothing answered with 200 is lost to a power cut either, at a price in speed."`
 	ReadyFile      string `help:"File to write when everything answers, as JSON, with the URL's token in it." placeholder:"FILE"`
 
-	Edge   edge.Config            `embed:"" group:"Edge:"`
-	Loader loader.Config          `embed:"" group:"Loader:"`
-	Topics upTopics               `embed:"" group:"Kafka:"`
-	Redis  connection.RedisConfig `embed:"" group:"Redis (by default one is started if redis-server is on PATH):"`
-	Admin  telemetry.AdminConfig  `embed:"" group:"Operation:"`
-	Traces tracing.Config         `embed:"" group:"Operation:"`
-	Log    telemetry.LogConfig    `embed:"" group:"Operation:"`
+	Edge    edge.Config            `embed:"" group:"Edge:"`
+	Loader  loader.Config          `embed:"" group:"Loader:"`
+	Topics  upTopics               `embed:"" group:"Kafka:"`
+	Redis   connection.RedisConfig `embed:"" group:"Redis (by default one is started if redis-server is on PATH):"`
+	Console console.Config         `embed:"" group:"Console:"`
+	Admin   telemetry.AdminConfig  `embed:"" group:"Operation:"`
+	Traces  tracing.Config         `embed:"" group:"Operation:"`
+	Log     telemetry.LogConfig    `embed:"" group:"Operation:"`
 }
 
 // upTopics is what may be chosen of a broker that nobody else uses.
@@ -66,6 +68,8 @@ func (p *parts) run(ctx context.Context) error {
 	loaderCtx, stopLoader := context.WithCancel(background)
 	adminCtx, stopAdmin := context.WithCancel(background)
 	var group errgroup.Group
+	stopConsole := context.AfterFunc(ctx, p.stopConsole) // browsers are let go at once
+	defer stopConsole()
 	fail := func(run func() error) func() error {
 		return func() error {
 			err := run()
@@ -74,6 +78,7 @@ func (p *parts) run(ctx context.Context) error {
 		}
 	}
 	group.Go(fail(func() error { return p.admin.Run(adminCtx) }))
+	group.Go(fail(func() error { return p.console.Run(adminCtx) }))
 	group.Go(fail(func() error {
 		defer stopAdmin()
 		return p.loader.Run(loaderCtx)
@@ -114,6 +119,7 @@ func (p *parts) announce(ctx context.Context) error {
 		return err
 	}
 	url := segmentURL(s.URL, demo.Token)
+	p.console.Remember(demo.ID, demo.Token)
 	if err := p.writeReadyFile(s, demo, url); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/console"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/loader"
@@ -45,12 +46,16 @@ type parts struct {
 	tracers    []*tracing.Tracer
 	edge       *edge.Service
 	loader     *loader.Service
+	reader     *warehouse.Reader
+	console    *consolePart
 	admin      *telemetry.Admin
+
+	stopConsole context.CancelFunc
 }
 
 func (p *parts) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.checkConfig, p.openKey, p.startBroker, p.forgetReady, p.startClickHouse, p.migrate, p.startRedis, p.startEdge, p.startLoader, p.startAdmin,
+		p.checkConfig, p.openKey, p.startBroker, p.forgetReady, p.startClickHouse, p.migrate, p.startRedis, p.startEdge, p.startLoader, p.startConsole, p.startAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -63,7 +68,8 @@ func (p *parts) checkConfig(context.Context) error {
 	if p.command.Loader.Warehouse.Cluster != "" {
 		return errors.New("--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own")
 	}
-	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate())
+	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate(),
+		p.command.Console.Validate(p.command.Admin.Admin))
 }
 
 func (p *parts) openKey(context.Context) (err error) {
@@ -155,8 +161,19 @@ func (p *parts) trace(service string) (*tracing.Tracer, error) {
 	return tracer, err
 }
 
+// startConsole makes the console, which is on the admin address. It ends with its context, before everything else.
+func (p *parts) startConsole(ctx context.Context) (err error) {
+	if p.reader, err = warehouse.OpenReader(p.command.Loader.Warehouse); err != nil {
+		return err
+	}
+	ctx, p.stopConsole = context.WithCancel(context.WithoutCancel(ctx))
+	p.console, err = newConsolePart(ctx, p.command.Console, p.command.Admin.Admin, consoleDeps{Client: p.stream, Key: p.key, Reader: p.reader,
+		EdgeURL: p.edge.URL(), Log: p.log, Metrics: p.registry})
+	return err
+}
+
 func (p *parts) startAdmin(context.Context) (err error) {
-	p.admin, err = telemetry.NewAdmin(p.command.Admin, p.health, p.registry, p.log)
+	p.admin, err = telemetry.NewAdmin(p.command.Admin, p.health, p.registry, p.log, telemetry.Mount{Path: console.Base, Handler: p.console.Handler()})
 	return err
 }
 
@@ -168,6 +185,12 @@ func (p *parts) close() {
 	}
 	for _, tracer := range p.tracers {
 		tracer.Close()
+	}
+	if p.stopConsole != nil {
+		p.stopConsole()
+	}
+	if p.reader != nil {
+		_ = p.reader.Close() // it only reads
 	}
 	if p.memos != nil {
 		_ = p.memos.Close() // nothing is lost with it

@@ -74,6 +74,7 @@ func (r *report) stopping() {
 const welcome = `
 Millrace is up; it keeps its data in %[1]s.
 
+  Console       %[3]s/console
   Webhook URL   %[2]s
   Metrics       %[3]s/metrics
   Kafka         %[4]s
@@ -85,7 +86,7 @@ Post an event:
     -H "Content-Type: application/json" \
     -d '{"type":"track","event":"Order Completed","userId":"user_test_123","messageId":"msg_test_001","timestamp":"2026-05-18T12:00:00Z","properties":{"revenue":49.0,"plan":"pro"}}'
 
-See what became of it a second later, in another terminal:
+See it arrive in the console, and what became of it a second later, in another terminal:
 
   %[7]s sql --data %[1]s "SELECT event_type, influence, value, external_user_id, event_at FROM outcomes"
 

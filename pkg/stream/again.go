@@ -16,6 +16,7 @@ const (
 	Wanted       Verdict = iota // it is replayed
 	OtherProduct                // it is a product's that is not asked for
 	OtherReason                 // it is a dead letter of a reason that is not asked for
+	NotChosen                   // it is none of the records that were chosen one by one
 	Covered                     // what it was made of is within reach, and stands for it
 	TooLarge                    // no record of the ingest topic can be so large: a message that was refused for its size
 
@@ -30,6 +31,7 @@ type choice struct {
 	ingest, dead      string // topics
 	reach             map[Partition]Span
 	passed            map[Position]struct{} // dead letters of other reasons, which stand for nothing
+	only              map[Position]struct{} // the records that were chosen one by one; nil if all are
 }
 
 func newChoice(config *ReplayConfig, topics Topics, spans []Span) choice {
@@ -38,11 +40,19 @@ func newChoice(config *ReplayConfig, topics Topics, spans []Span) choice {
 	for _, s := range spans {
 		c.reach[s.Partition] = s
 	}
+	if len(config.Only) > 0 {
+		c.only = make(map[Position]struct{}, len(config.Only))
+		for _, p := range config.Only {
+			c.only[p] = struct{}{}
+		}
+	}
 	return c
 }
 
 func (c *choice) of(r *kgo.Record, e *Entry) Verdict {
 	switch {
+	case !c.isChosen(positionOf(r)):
+		return NotChosen
 	case len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):
 		return OtherProduct
 	case c.covers(e.Replayed) || c.covers(e.Origin):
@@ -56,14 +66,20 @@ func (c *choice) of(r *kgo.Record, e *Entry) Verdict {
 	return Wanted
 }
 
+func (c *choice) isChosen(p Position) bool {
+	_, chosen := c.only[p]
+	return c.only == nil || chosen
+}
+
 // covers tells whether the record at coordinates is replayed itself.
 func (c *choice) covers(coordinates []byte) bool {
-	p, ok := parseCoordinates(coordinates)
+	p, ok := ParseCoordinates(coordinates)
 	if !ok {
 		return false
 	}
 	span, within := c.reach[p.Partition]
 	_, passed := c.passed[p]
+	passed = passed || !c.isChosen(p)
 	return within && p.Offset >= span.From && p.Offset < span.Until && !passed
 }
 
@@ -118,15 +134,15 @@ func positionOf(r *kgo.Record) Position {
 	return Position{Partition{r.Topic, r.Partition}, r.Offset}
 }
 
-// Coordinates are topic/partition/offset. A topic's name has no slash.
-
+// appendCoordinates writes topic/partition/offset. A topic's name has no slash.
 func appendCoordinates(b []byte, r *kgo.Record) []byte {
 	b = append(append(b, r.Topic...), '/')
 	b = append(strconv.AppendInt(b, int64(r.Partition), 10), '/')
 	return strconv.AppendInt(b, r.Offset, 10)
 }
 
-func parseCoordinates(b []byte) (p Position, ok bool) {
+// ParseCoordinates reads topic/partition/offset.
+func ParseCoordinates(b []byte) (p Position, ok bool) {
 	topic, rest, _ := bytes.Cut(b, []byte{'/'})
 	partition, offset, _ := bytes.Cut(rest, []byte{'/'})
 	id, err := strconv.ParseInt(string(partition), 10, 32)

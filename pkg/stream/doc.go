@@ -19,6 +19,7 @@
 //	spans.go         which offsets a time and a place in the log stand for
 //	replay.go        records that are in the log are written to it once more
 //	again.go         which of them, and what their copies look like
+//	tail.go          the end of some partitions, for people to look at
 //	log.go           a compacted topic followed from its start: the registry of connections
 //	checkup.go       what the doctor asks of brokers and topics
 //	checkup_group.go and of the loaders' group

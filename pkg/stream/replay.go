@@ -16,10 +16,11 @@ import (
 
 // ReplayConfig says what is replayed of the records within reach.
 type ReplayConfig struct {
-	Products []string // only theirs; empty is everybody's
-	Reasons  []string // only dead letters of these; empty is of all reasons
-	Rate     int      // records a second; 0 is as fast as it goes
-	DryRun   bool     // count, and write nothing
+	Products []string   // only theirs; empty is everybody's
+	Reasons  []string   // only dead letters of these; empty is of all reasons
+	Only     []Position // only these records, if there are any; the spans are those of SpansOf
+	Rate     int        // records a second; 0 is as fast as it goes
+	DryRun   bool       // count, and write nothing
 }
 
 // Replay writes records of the log to the ingest topic once more, for the loader to map anew. Key, value, headers and

@@ -133,6 +133,29 @@ func TestReplaysDoNotGrow(t *testing.T) {
 	}
 }
 
+func TestRecordsThatAreChosenOneByOne(t *testing.T) {
+	_, c := started(t)
+	p := producerOf(t, c, nil)
+	send(t, p, func(o *Outgoing) {
+		for n := range 6 {
+			o.DeadLetter(&source, int64(n), []byte{'0' + byte(n)}, nil, &Letter{Of: KindEvent, Reason: "r"})
+		}
+	})
+	letters := fetch(t, c, c.Topics().DeadLetters, 6)
+	chosen := []Position{positionOf(letters[4]), positionOf(letters[1]), {positionOf(letters[0]).Partition, 1000}}
+	spans, err := c.SpansOf(t.Context(), chosen)
+	require.NoError(t, err)
+	require.Equal(t, []Span{{chosen[0].Partition, 1, 5}}, spans, "what is not there is left out")
+	progress := replay(t, c, ReplayConfig{Only: chosen}, spans)
+	require.EqualValues(t, 2, progress.Verdicts[Wanted])
+	require.EqualValues(t, 2, progress.Verdicts[NotChosen])
+	copies := fetch(t, c, c.Topics().Ingest, 2)
+	require.Equal(t, "14", string(copies[0].Value)+string(copies[1].Value))
+	none, err := c.SpansOf(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
+}
+
 func TestWhatIsOutOfReachStandsForNothing(t *testing.T) {
 	_, c := started(t)
 	send(t, producerOf(t, c, nil), func(o *Outgoing) { o.Message(KindEvent, &source, 1, []byte("{}"), nil) })
@@ -266,11 +289,11 @@ func TestPace(t *testing.T) {
 }
 
 func TestCoordinates(t *testing.T) {
-	p, ok := parseCoordinates([]byte("millrace.ingest/12/1234567890123"))
+	p, ok := ParseCoordinates([]byte("millrace.ingest/12/1234567890123"))
 	require.True(t, ok)
 	require.Equal(t, Position{Partition{"millrace.ingest", 12}, 1234567890123}, p)
 	for _, text := range []string{"", "t", "t/1", "t/1/", "t//1", "t/1/1/1", "t/x/1", "t/1/x", "t/4294967296/1"} {
-		_, ok := parseCoordinates([]byte(text))
+		_, ok := ParseCoordinates([]byte(text))
 		require.False(t, ok, text)
 	}
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -108,6 +109,36 @@ func spansFrom(r *Reach, first, ends kadm.ListedOffsets) (spans []Span, err erro
 		}
 		spans = appendSpan(spans, Span{p.Partition, p.Offset, end})
 	}
+	sortSpans(spans)
+	return spans, nil
+}
+
+// SpansOf are runs that have all of the positions which the log still has, one of each partition.
+func (c *Client) SpansOf(ctx context.Context, positions []Position) ([]Span, error) {
+	if len(positions) == 0 {
+		return nil, nil
+	}
+	topics := (&Reach{Offsets: positions}).topics()
+	first, err := c.edgeOf(ctx, time.Time{}, c.admin.ListStartOffsets, topics)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.edgeOf(ctx, time.Time{}, c.admin.ListEndOffsets, topics)
+	if err != nil {
+		return nil, err
+	}
+	byPartition := map[Partition]Span{}
+	for _, p := range positions {
+		if p.Offset < offsetIn(first, p.Partition) || p.Offset >= offsetIn(ends, p.Partition) {
+			continue // deleted with age
+		}
+		s, known := byPartition[p.Partition]
+		if !known {
+			s = Span{p.Partition, p.Offset, p.Offset + 1}
+		}
+		byPartition[p.Partition] = Span{p.Partition, min(s.From, p.Offset), max(s.Until, p.Offset+1)}
+	}
+	spans := slices.Collect(maps.Values(byPartition))
 	sortSpans(spans)
 	return spans, nil
 }

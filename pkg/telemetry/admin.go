@@ -35,8 +35,14 @@ type Admin struct {
 	log      *slog.Logger
 }
 
+// Mount is what is served besides, under a path.
+type Mount struct {
+	Path    string
+	Handler http.Handler
+}
+
 // NewAdmin listens; Run serves.
-func NewAdmin(config AdminConfig, health *Health, registry *prometheus.Registry, log *slog.Logger) (*Admin, error) {
+func NewAdmin(config AdminConfig, health *Health, registry *prometheus.Registry, log *slog.Logger, mounts ...Mount) (*Admin, error) {
 	listener, err := net.Listen("tcp", config.Admin)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the admin address: %w (choose another with --admin)", err)
@@ -50,6 +56,10 @@ func NewAdmin(config AdminConfig, health *Health, registry *prometheus.Registry,
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	for _, m := range mounts {
+		mux.Handle(m.Path, m.Handler)
+		mux.Handle(m.Path+"/", m.Handler)
+	}
 	return &Admin{listener: listener, log: log, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}}, nil
 }
 

@@ -1,0 +1,106 @@
+// What pages cannot do by themselves: copy, hold a stream still, keep a list short, and draw. Everything else is HTML.
+(function () {
+  'use strict';
+
+  document.addEventListener('click', function (event) {
+    var button = event.target.closest('button');
+    if (!button) return;
+    if (button.dataset.copies) copy(button);
+    if (button.dataset.pauses) hold(button);
+  });
+
+  function copy(button) {
+    var source = document.getElementById(button.dataset.copies);
+    var done = function (text) {
+      button.textContent = text;
+      setTimeout(function () { button.textContent = 'Copy'; }, 2000);
+    };
+    if (navigator.clipboard) {
+      navigator.clipboard.writeText(source.textContent).then(function () { done('Copied'); }, function () { select(source); done('Press Ctrl-C'); });
+      return;
+    }
+    select(source); // without TLS browsers give no clipboard, but on localhost
+    done(document.execCommand('copy') ? 'Copied' : 'Press Ctrl-C');
+  }
+
+  function select(element) {
+    getSelection().selectAllChildren(element);
+  }
+
+  function hold(button) {
+    var held = button.getAttribute('aria-pressed') !== 'true';
+    button.setAttribute('aria-pressed', held);
+    document.getElementById(button.dataset.pauses).dataset.held = held;
+  }
+
+  // A stream that is held still is not shown; what comes meanwhile is left out.
+  document.addEventListener('htmx:sseBeforeMessage', function (event) {
+    var live = event.target.closest('[data-held="true"]');
+    if (live && event.target.dataset.keeps) event.preventDefault();
+  });
+
+  document.addEventListener('htmx:sseMessage', function (event) {
+    var list = event.target;
+    var most = Number(list.dataset.keeps);
+    if (!most) return;
+    while (list.children.length > most) list.lastElementChild.remove();
+  });
+
+  function color(role) {
+    var name = /^\d+$/.test(role) ? '--series-' + role : '--' + role + '-line';
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  // Bars stand on each other: each is drawn as high as all up to it, from behind.
+  function stack(series) {
+    var sum = series[0].points.map(function () { return 0; });
+    return series.map(function (s) {
+      sum = sum.map(function (below, n) { return below + s.points[n]; });
+      return sum;
+    });
+  }
+
+  function options(figure, data, sums) {
+    var text = getComputedStyle(document.body);
+    var axis = { stroke: text.color, grid: { stroke: text.getPropertyValue('--line'), width: 1 }, ticks: { stroke: text.getPropertyValue('--line'), width: 1 } };
+    var series = data.series.map(function (s, n) {
+      var look = { label: s.label, stroke: color(s.role), value: function (plot, drawn, at, point) { return point === null || point === undefined ? '' : s.points[point].toLocaleString('en'); } };
+      if (data.kind === 'bars') {
+        look.fill = color(s.role);
+        look.paths = uPlot.paths.bars({ size: [0.9, 40] });
+        look.points = { show: false };
+      } else {
+        look.width = 2;
+      }
+      return look;
+    });
+    return {
+      width: figure.clientWidth - 16, height: 240, tzDate: function (t) { return uPlot.tzDate(new Date(t * 1000), 'UTC'); },
+      series: [{ value: '{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}' }].concat(sums ? series.reverse() : series),
+      axes: [axis, Object.assign({ size: 70 }, axis)], scales: { y: { range: function (plot, low, high) { return [Math.min(0, low), Math.max(high * 1.05, 1)]; } } },
+    };
+  }
+
+  function draw(figure) {
+    var data = JSON.parse(document.getElementById('data-' + figure.dataset.chart).textContent);
+    figure.textContent = '';
+    if (!data.series || !data.series.length) {
+      figure.textContent = 'Nothing to draw.';
+      return;
+    }
+    var sums = data.kind === 'bars' ? stack(data.series) : null;
+    var points = sums ? sums.slice().reverse() : data.series.map(function (s) { return s.points; });
+    figure.plot = new uPlot(options(figure, data, sums), [data.times].concat(points), figure);
+  }
+
+  function drawAll() {
+    document.querySelectorAll('figure[data-chart]').forEach(draw);
+  }
+
+  document.addEventListener('DOMContentLoaded', function () {
+    drawAll();
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll);
+    var waiting;
+    addEventListener('resize', function () { clearTimeout(waiting); waiting = setTimeout(drawAll, 150); });
+  });
+})();

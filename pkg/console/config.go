@@ -1,0 +1,19 @@
+package console
+
+import (
+	"github.com/millrace/millrace/pkg/console/guard"
+)
+
+// Base is the path under which the console is.
+const Base = guard.Path
+
+// Config is the console's flags.
+type Config struct {
+	Group string       `name:"console-group" help:"The loaders' consumer group, whose lag the console shows." default:"millrace-loader"`
+	Guard guard.Config `embed:""`
+}
+
+// Validate checks everything that can be checked before anybody comes. listen is the address at which the console is.
+func (c *Config) Validate(listen string) error {
+	return c.Guard.Validate(listen)
+}

@@ -1,0 +1,217 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/live"
+)
+
+// connectionBody is the page of one connection.
+type connectionBody struct {
+	Connection listed
+	Filter     live.Filter
+	Query      string // of the stream, with the filter in it
+	Test       string // the message of a test
+	KnowsURL   bool   // a test needs no URL to be pasted
+}
+
+func filterOf(r *http.Request) live.Filter {
+	q := r.URL.Query()
+	return live.Filter{EventType: q.Get("type"), Influence: q.Get("influence"), User: q.Get("user")}
+}
+
+func (c *Console) connection(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := bounded(r)
+	defer cancel()
+	found, err := c.find(ctx, r.PathValue("id"))
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	f := filterOf(r)
+	c.show(w, r, http.StatusOK, "connection", "connections", nameOf(&found.Connection), connectionBody{
+		Connection: found, Filter: f, Test: testMessage(), KnowsURL: !c.fresh.get(found.ID).IsZero(),
+		Query: url.Values{"type": {f.EventType}, "influence": {f.Influence}, "user": {f.User}}.Encode(),
+	})
+}
+
+func nameOf(c *connection.Connection) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ProductID
+}
+
+// connectionMessages sends the connection's messages as they arrive, a sample of them if there are many.
+func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
+	found, err := c.deps.Connections.Get(r.Context(), r.PathValue("id"))
+	if err != nil || found == nil {
+		http.Error(w, "there is no such connection", http.StatusNotFound)
+		return
+	}
+	stream, ctx, stop := c.stream(w, r)
+	defer stop()
+	watch, err := live.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Spread, filterOf(r))
+	if err != nil {
+		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may be gone
+		return
+	}
+	defer watch.Close()
+	show := &liveShow{console: c, stream: stream}
+	for ctx.Err() == nil {
+		sample, err := watch.Next(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			sample = live.Sample{}
+		}
+		if show.sample(ctx, &sample, err) != nil {
+			return
+		}
+	}
+}
+
+// liveShow is what one browser sees of a watch.
+type liveShow struct {
+	console *Console
+	stream  *eventStream
+	shown   int
+	waiting []shown // events that are not all they can be yet, the oldest first
+	asked   time.Time
+	summary string
+}
+
+// shown is a message on a page.
+type shown struct {
+	live.Message
+	Element string
+	Stage   stage
+	since   time.Time
+}
+
+// stage is how far a message has come.
+type stage struct {
+	Stored, Attributed               bool
+	User, Organization, Conversation string
+}
+
+const (
+	// watchedMost and watchedFor bound which messages' way is followed.
+	watchedMost = 100
+	watchedFor  = time.Minute
+	// askEvery is how often ClickHouse is asked how far they have come.
+	askEvery = time.Second
+)
+
+func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error) error {
+	if err := s.messages(sample); err != nil {
+		return err
+	}
+	if err := s.say(sample, failed); err != nil {
+		return err
+	}
+	if time.Since(s.asked) < askEvery || len(s.waiting) == 0 {
+		return nil
+	}
+	s.asked = time.Now()
+	return s.stages(ctx)
+}
+
+// messages sends what has come, the newest first: so it stands at the top.
+func (s *liveShow) messages(sample *live.Sample) error {
+	var b strings.Builder
+	for _, m := range slices.Backward(sample.Messages) {
+		s.shown++
+		row := shown{Message: m, Element: "m" + strconv.Itoa(s.shown), since: time.Now()}
+		html, err := s.console.fragment("connection", "live-message", row)
+		if err != nil {
+			return err
+		}
+		b.WriteString(html)
+		if m.IsEvent() {
+			s.waiting = append(s.waiting, row)
+		}
+	}
+	s.waiting = s.waiting[max(0, len(s.waiting)-watchedMost):]
+	if b.Len() == 0 {
+		return nil
+	}
+	return s.stream.send("messages", b.String())
+}
+
+// say tells whether all is shown, when that changes.
+func (s *liveShow) say(sample *live.Sample, failed error) error {
+	text := "Everything that comes in is shown."
+	switch {
+	case failed != nil:
+		text = "Kafka cannot be read at the moment. Trying again …"
+	case sample.Sampled():
+		perSecond := float64(int64(sample.Read)+sample.Left) / sample.Took.Seconds()
+		text = "This is a sample: " + count(int64(perSecond)/100*100) + " messages a second or so come into the partitions of this product, more than can be read."
+	case sample.First || s.summary == "":
+	case len(sample.Messages) == 0 && s.summary != "":
+		return nil
+	}
+	if text == s.summary {
+		return nil
+	}
+	s.summary = text
+	return s.stream.send("summary", text)
+}
+
+// stages asks ClickHouse how far the messages have come, and sends what has changed.
+func (s *liveShow) stages(ctx context.Context) error {
+	keys := make([]insight.Key, len(s.waiting))
+	for i := range s.waiting {
+		keys[i] = keyOf(&s.waiting[i].Message)
+	}
+	ctx, cancel := context.WithTimeout(ctx, asked)
+	defer cancel()
+	rows, err := s.console.deps.Insight.Stored(ctx, keys)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second, and until then nothing is known to be stored
+	}
+	var b strings.Builder
+	kept := s.waiting[:0]
+	for i := range s.waiting {
+		w := s.waiting[i]
+		now := w.Stage
+		if row, stored := rows[keys[i]]; stored {
+			now = stageOf(&row)
+		}
+		if now != w.Stage {
+			w.Stage = now
+			html, err := s.console.fragment("connection", "live-stage", w)
+			if err != nil {
+				return err
+			}
+			b.WriteString(strings.Replace(html, "<span ", `<span hx-swap-oob="true" `, 1))
+		}
+		if time.Since(w.since) < watchedFor && !(now.Attributed && now.Conversation != "") {
+			kept = append(kept, w)
+		}
+	}
+	s.waiting = kept
+	if b.Len() == 0 {
+		return nil
+	}
+	return s.stream.send("cells", b.String())
+}
+
+func keyOf(m *live.Message) insight.Key {
+	return insight.Key{Product: m.Product, KeyAt: m.KeyAt, InsertID: m.InsertID}
+}
+
+func stageOf(row *insight.Stored) stage {
+	return stage{Stored: true, Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
+		User: row.UserID, Organization: row.OrganizationID, Conversation: row.ConversationID}
+}

@@ -1,0 +1,90 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/token"
+)
+
+// newBody is the form of a new connection.
+type newBody struct {
+	Product, Workspace, Name, Note string
+	Problem                        string
+	Products                       []string // those that have connections, to choose from
+}
+
+func (c *Console) newConnection(w http.ResponseWriter, r *http.Request) {
+	c.form(w, r, http.StatusOK, newBody{Workspace: connection.DefaultWorkspace})
+}
+
+func (c *Console) form(w http.ResponseWriter, r *http.Request, status int, body newBody) {
+	ctx, cancel := bounded(r)
+	defer cancel()
+	if all, err := c.deps.Connections.List(ctx); err == nil {
+		body.Products = productsOf(all)
+	}
+	c.show(w, r, status, "new", "connections", "Connect a source", body)
+}
+
+// productsOf are the products that have connections.
+func productsOf(all []connection.Listed) (products []string) {
+	for i := range all {
+		products = append(products, all[i].ProductID)
+	}
+	slices.Sort(products)
+	return slices.Compact(products)
+}
+
+// urlBody is the one page that has a URL, at the moment when it is made.
+type urlBody struct {
+	Connection connection.Connection
+	URL        string
+	Curl       string
+	Rotated    bool
+	HasSecret  bool
+}
+
+func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
+	field := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	params := connection.CreateParams{ProductID: field("product"), WorkspaceID: field("workspace"), Name: field("name"), Note: field("note")}
+	if secret := r.PostFormValue("secret"); secret != "" {
+		params.Secret = token.NewSecret(secret)
+	}
+	ctx, cancel := bounded(r)
+	defer cancel()
+	made, err := c.deps.Connections.Create(ctx, params)
+	if err != nil {
+		if problem, is := inputProblem(err); is {
+			c.form(w, r, http.StatusBadRequest, newBody{Product: params.ProductID, Workspace: params.WorkspaceID, Name: params.Name, Note: params.Note, Problem: problem})
+			return
+		}
+		c.fail(w, r, err)
+		return
+	}
+	c.showURL(w, r, made, false)
+}
+
+// showURL shows the URL of a connection. Nothing else ever does.
+func (c *Console) showURL(w http.ResponseWriter, r *http.Request, made connection.Created, rotated bool) {
+	c.fresh.remember(made.Connection.ID, made.Token)
+	url := c.deps.EdgeURL + "/v1/segment/" + made.Token.Reveal()
+	c.show(w, r, http.StatusOK, "created", "connections", "Copy the URL now", urlBody{
+		Connection: made.Connection, URL: url, Curl: curl(url, !made.Connection.SecretHash.IsZero()), Rotated: rotated,
+		HasSecret: !made.Connection.SecretHash.IsZero(),
+	})
+}
+
+// curl is a command that sends the event that Segment's own page about webhooks has.
+func curl(url string, secret bool) string {
+	header := ""
+	if secret {
+		header = "  -H \"x-greenflash-secret: YOUR SHARED SECRET\" \\\n"
+	}
+	return fmt.Sprintf("curl -X POST \"%s\" \\\n  -H \"Content-Type: application/json\" \\\n%s  -d '%s'", url, header, exampleMessage)
+}
+
+const exampleMessage = `{"type":"track","event":"Order Completed","userId":"user_test_123","messageId":"msg_test_001","timestamp":"2026-05-18T12:00:00Z","properties":{"revenue":49.0,"plan":"pro"}}`

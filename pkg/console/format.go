@@ -1,0 +1,61 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// count writes a whole number with thin groups: 1 234 567.
+func count(n any) string {
+	text := fmt.Sprint(n)
+	digits, sign := strings.TrimPrefix(text, "-"), ""
+	if digits != text {
+		sign = "-"
+	}
+	var groups []string
+	for len(digits) > 3 {
+		groups = append([]string{digits[len(digits)-3:]}, groups...)
+		digits = digits[:len(digits)-3]
+	}
+	return sign + strings.Join(append([]string{digits}, groups...), "\u202F")
+}
+
+// ago is how long something is past, in words.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	past := time.Since(t)
+	switch {
+	case past < 2*time.Second:
+		return "just now"
+	case past < 2*time.Minute:
+		return strconv.Itoa(int(past.Seconds())) + " s ago"
+	case past < 2*time.Hour:
+		return strconv.Itoa(int(past.Minutes())) + " min ago"
+	case past < 48*time.Hour:
+		return strconv.Itoa(int(past.Hours())) + " h ago"
+	}
+	return strconv.Itoa(int(past.Hours()/24)) + " days ago"
+}
+
+// moment is a time in full, in UTC.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000 UTC")
+}
+
+// clock is a time of the day.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// jsonText is for data that our script reads out of a page.
+func jsonText(v any) (template.JS, error) {
+	b, err := json.Marshal(v) // escapes <, > and &
+	return template.JS(b), err
+}

@@ -1,0 +1,146 @@
+package console
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/millrace/millrace/pkg/console/insight"
+)
+
+// rangeOf is the time that a page is about: one of the presets, or from … until.
+func rangeOf(q url.Values, usual string) (insight.Range, string, error) {
+	from, until := q.Get("from"), q.Get("until")
+	if from == "" && until == "" {
+		preset := q.Get("range")
+		if preset == "" {
+			preset = usual
+		}
+		r, err := insight.Last(preset, time.Now())
+		return r, preset, err
+	}
+	begin, err := parseMoment(from)
+	if err != nil {
+		return insight.Range{}, "", err
+	}
+	end, err := parseMoment(until)
+	if err != nil {
+		return insight.Range{}, "", err
+	}
+	r, err := insight.Between(begin, end)
+	return r, "", err
+}
+
+// parseMoment reads what a datetime-local field has, as UTC; nothing is now.
+func parseMoment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Now(), nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, inputError("a time is written 2026-05-18T12:00, in UTC")
+}
+
+// lettersBody is the page of dead letters.
+type lettersBody struct {
+	span
+	Filter  insight.LetterFilter
+	Reasons insight.Reasons
+	Letters insight.Letters
+	Help    string
+	Next    string // the query of the next page
+}
+
+const lettersOnPage = 25
+
+func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	within, preset, err := rangeOf(q, "24h")
+	if err != nil {
+		c.fail(w, r, inputError(err.Error()))
+		return
+	}
+	body := lettersBody{span: newSpan(Base+"/letters", q, within, preset),
+		Filter: insight.LetterFilter{Filter: insight.Filter{Range: within, Product: q.Get("product")}, Connection: q.Get("connection"), Reason: q.Get("reason")}}
+	ctx, cancel := bounded(r)
+	defer cancel()
+	if err := c.readLetters(ctx, &body, q); err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.show(w, r, http.StatusOK, "letters", "letters", "Dead letters", &body)
+}
+
+func (c *Console) readLetters(ctx context.Context, body *lettersBody, q url.Values) (err error) {
+	every := body.Filter
+	every.Reason = ""
+	if body.Reasons, err = c.deps.Insight.Reasons(ctx, every); err != nil {
+		return err
+	}
+	if body.Filter.Reason == "" {
+		return nil
+	}
+	body.Help = helpFor(body.Filter.Reason)
+	after, err := afterOf(q)
+	if err != nil {
+		return err
+	}
+	if body.Letters, err = c.deps.Insight.Letters(ctx, body.Filter, after, lettersOnPage); err != nil {
+		return err
+	}
+	if next := body.Letters.Next; next != nil {
+		q = maps.Clone(q)
+		q.Set("after", next.ReceivedAt.UTC().Format(time.RFC3339Nano))
+		q.Set("topic", next.Topic)
+		q.Set("partition", strconv.Itoa(int(next.Partition)))
+		q.Set("offset", strconv.FormatInt(next.Offset, 10))
+		body.Next = q.Encode()
+	}
+	return nil
+}
+
+func afterOf(q url.Values) (*insight.Coordinates, error) {
+	if q.Get("after") == "" {
+		return nil, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, q.Get("after"))
+	if err != nil {
+		return nil, inputError("the address of this page is broken")
+	}
+	partition, err := strconv.ParseInt(q.Get("partition"), 10, 32)
+	if err != nil {
+		return nil, inputError("the address of this page is broken")
+	}
+	offset, err := strconv.ParseInt(q.Get("offset"), 10, 64)
+	if err != nil {
+		return nil, inputError("the address of this page is broken")
+	}
+	return &insight.Coordinates{ReceivedAt: at, Topic: q.Get("topic"), Partition: int32(partition), Offset: offset}, nil
+}
+
+// helps say what to do about dead letters of a reason; the reasons of our own API name the field, so they share one.
+var helps = map[string]string{
+	"missing_event":         "A track message needs the name of what happened as its event, or a gf_event_type among its properties. Mend it where it is sent, and send it again.",
+	"invalid_properties":    "The properties have to be an object. Mend it where it is sent, and send it again.",
+	"not_a_message":         "Segment's messages are objects with a type. Something else posts to this URL, or a function in Segment builds the batch wrongly.",
+	"message_too_large":     "It is larger than the edge's limit for one message (--max-message-bytes). Send less in properties, or raise the limit and send it again.",
+	"mapper_bug":            "The mapping could not cope with it: that is a bug of Millrace. Report it with the message, and replay this reason after the fix.",
+	"unknown_kind":          "Another program writes to the topic, or a newer edge than this loader: bring the loaders up to date, and replay this reason.",
+	"invalid_json":          "It is no JSON. Another program than the edge must have written it to the topic.",
+	"invalid_utf8":          "It is no UTF-8. Another program than the edge must have written it to the topic.",
+	"nested_too_deeply":     "It is nested too deeply. Another program than the edge must have written it to the topic.",
+	"refused_by_clickhouse": "ClickHouse refuses the row that comes of it: the detail has its words. Replay this reason when the cause is mended.",
+}
+
+func helpFor(reason string) string {
+	if help := helps[reason]; help != "" || reason == "" {
+		return help
+	}
+	return "The detail says which field is not what it has to be. Mend it where it is sent, and send it again."
+}

@@ -1,0 +1,79 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/live"
+	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// messageBody is the page of one message.
+type messageBody struct {
+	live.Message
+	Text    string // all of it
+	Context string // what stood beside the batch
+	Fields  []outcome.Explained
+	Stage   stage
+	Help    string // what to do about a dead letter
+	Origin  string // where a dead letter's message lay before
+}
+
+// message shows a record of the log: the message's own bytes, and what became of it.
+func (c *Console) message(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := bounded(r)
+	defer cancel()
+	body, err := c.readMessage(ctx, r.URL.Query().Get("at"))
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	title := body.EventType
+	if title == "" {
+		title = "Message"
+	}
+	c.show(w, r, http.StatusOK, "message", "connections", title, body)
+}
+
+func (c *Console) readMessage(ctx context.Context, at string) (body messageBody, err error) {
+	position, ok := stream.ParseCoordinates([]byte(at))
+	topics := c.deps.Stream.Topics()
+	if !ok || position.Offset < 0 || position.Topic != topics.Ingest && position.Topic != topics.DeadLetters {
+		return body, inputError(fmt.Sprintf("coordinates are topic/partition/offset, of %s or %s", topics.Ingest, topics.DeadLetters))
+	}
+	entry, err := c.deps.Stream.Read(ctx, position.Partition, position.Offset)
+	if errors.Is(err, stream.ErrGone) {
+		return body, inputError("Kafka does not keep " + at + " any more")
+	}
+	if err != nil {
+		return body, err
+	}
+	body.Message = live.Read(position.Partition, &entry)
+	body.Text, body.Context, body.Origin = live.Indent(entry.Value), live.Indent(entry.Context), string(entry.Origin)
+	body.Help = helpFor(body.Reason)
+	if !body.IsEvent() {
+		return body, nil
+	}
+	if body.Fields, err = explain(&outcome.Message{Raw: entry.Value, Context: entry.Context, ReceivedAt: entry.ReceivedAt}, string(entry.Provider)); err != nil {
+		return body, err
+	}
+	rows, err := c.deps.Insight.Stored(ctx, []insight.Key{keyOf(&body.Message)})
+	if row, stored := rows[keyOf(&body.Message)]; err == nil && stored {
+		body.Stage = stageOf(&row)
+	}
+	return body, nil
+}
+
+// explain says which rule decided each field.
+func explain(m *outcome.Message, provider string) ([]outcome.Explained, error) {
+	var mapper outcome.Mapper
+	var event outcome.Event
+	if provider == stream.ProviderSegment {
+		return mapper.Explain(m, &event)
+	}
+	return mapper.ExplainNative(m, &event)
+}

@@ -1,0 +1,142 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/console/assets"
+	"github.com/millrace/millrace/pkg/console/guard"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// pages are the templates: each page's own, with the frame around all of them and what several have in common.
+type pages struct{ byName map[string]*template.Template }
+
+var pageNames = []string{
+	"connections", "new", "created", "connection", "ask", "message", "letters", "replay", "outcomes", "whatif", "login", "trouble",
+}
+
+func newPages() *pages {
+	p := &pages{byName: map[string]*template.Template{}}
+	for _, name := range pageNames {
+		t := template.New(name).Funcs(functions)
+		p.byName[name] = template.Must(t.ParseFS(templates, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
+	}
+	return p
+}
+
+var functions = template.FuncMap{
+	"asset":      func(name string) string { return assets.Path(assetsBase, name) },
+	"item":       menuItem,
+	"influences": func() []string { return []string{"positive", "neutral", "negative"} },
+	"sql":        func(id, text string) sqlShown { return sqlShown{id, text} },
+	"base":       func() string { return Base },
+	"count":      count,
+	"ago":        ago,
+	"moment":     moment,
+	"clock":      clock,
+	"json":       jsonText,
+	"seconds":    func(s *float64) string { return (time.Duration(*s * float64(time.Second))).Round(time.Second).String() },
+}
+
+// view is what a frame shows around a page.
+type view struct {
+	Title   string
+	Section string // of the menu
+	Visitor guard.Visitor
+	Body    any
+}
+
+// show renders a page.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page, section, title string, body any) {
+	v := view{Title: title, Section: section, Body: body, Visitor: guard.VisitorOf(r.Context())}
+	var b bytes.Buffer
+	if err := c.pages.byName[page].ExecuteTemplate(&b, "frame", v); err != nil {
+		c.deps.Log.Error("BUG: a page of the console could not be rendered", "page", page, "error", err)
+		http.Error(w, "this page could not be made: the log says why", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the browser may be gone
+}
+
+// fragment renders a named part of a page.
+func (c *Console) fragment(page, part string, body any) (string, error) {
+	var b bytes.Buffer
+	if err := c.pages.byName[page].ExecuteTemplate(&b, part, body); err != nil {
+		return "", fmt.Errorf("BUG: render %s of %s: %w", part, page, err)
+	}
+	return b.String(), nil
+}
+
+// trouble is what went wrong, and what to do.
+type trouble struct{ What, Do string }
+
+// fail shows an error.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, t := http.StatusBadGateway, trouble{err.Error(), "Check that Kafka and ClickHouse run and can be reached from here: \"millrace doctor\" looks at all of them."}
+	var input *connection.InputError
+	switch {
+	case errors.Is(err, connection.ErrNotFound):
+		status, t = http.StatusNotFound, trouble{"There is no such connection.", "It may have been deleted: the list shows those there are."}
+	case errors.As(err, &input):
+		status, t = http.StatusBadRequest, trouble{err.Error(), "Go back, and mend it."}
+	case errors.Is(err, errInput):
+		status, t = http.StatusBadRequest, trouble{err.Error(), "Go back, and mend it."}
+	case errors.Is(err, context.Canceled):
+		return // the browser is gone
+	}
+	if status == http.StatusBadGateway {
+		c.deps.Log.Warn("a page of the console failed", "error", err)
+	}
+	c.show(w, r, status, "trouble", "", "Something is amiss", t)
+}
+
+// errInput is something in a request that will not do.
+var errInput = errors.New("that will not do")
+
+func inputError(problem string) error { return fmt.Errorf("%w: %s", errInput, problem) }
+
+// item is an entry of the menu.
+type item struct {
+	Section, Text string
+	Here          bool
+}
+
+func menuItem(v view, section, text string) item { return item{section, text, v.Section == section} }
+
+// sqlShown is the question behind something, in an element of that id.
+type sqlShown struct{ ID, Text string }
+
+func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
+	c.show(w, r, http.StatusNotFound, "trouble", "", "Not found", trouble{"There is no such page.", "The menu above has all there are."})
+}
+
+// loginBody is the page for who has to sign in.
+type loginBody struct {
+	guard.LoginView
+	Sentence string
+}
+
+func (c *Console) loginPage(w http.ResponseWriter, r *http.Request, v guard.LoginView) {
+	body := loginBody{LoginView: v}
+	switch v.Problem {
+	case guard.WrongPassword:
+		body.Sentence = "That is not the password."
+	case guard.TooManyFailures:
+		body.Sentence = "There were too many wrong passwords. Try again in " + v.Wait.String() + "."
+	case guard.CannotCheck:
+		body.Sentence = "No password can be checked at the moment: the console's log says why."
+	}
+	c.show(w, r, v.Status, "login", "", "Sign in", body)
+}

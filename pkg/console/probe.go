@@ -1,0 +1,112 @@
+package console
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/pkg/token"
+)
+
+const (
+	probeTimeout = 15 * time.Second
+	// maxTestMessage bounds a test message; what the edge takes at most is more than anybody types.
+	maxTestMessage = 64 << 10
+)
+
+// testMessage is what a test sends if nobody changes it: the example of Segment's page, now and with an id of its own.
+func testMessage() string {
+	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	return fmt.Sprintf(`{
+  "type": "track",
+  "event": "Order Completed",
+  "userId": "user_test_123",
+  "messageId": "console-test-%s",
+  "timestamp": "%s",
+  "properties": {"revenue": 49.0, "plan": "pro"}
+}`, strings.ToLower(rand.Text()[:10]), now)
+}
+
+// testBody is what came of a test.
+type testBody struct {
+	Problem string
+	Status  int
+	Text    string // the edge's own answer
+	Meaning string
+	Took    string
+}
+
+// sendTest posts a message to the connection's own URL, as Segment would. The host is always our own edge's: of what is pasted the token
+// alone counts.
+func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
+	result := c.test(r)
+	html, err := c.fragment("connection", "test-result", result)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, html) // the browser may be gone
+}
+
+func (c *Console) test(r *http.Request) testBody {
+	secret, message := r.PostFormValue("secret"), r.PostFormValue("message")
+	secretURL := token.NewSecret(strings.TrimSpace(r.PostFormValue("url")))
+	used := c.fresh.get(r.PathValue("id"))
+	if !secretURL.IsZero() {
+		_, after, found := strings.Cut(secretURL.Reveal(), "/v1/segment/")
+		if !found || after == "" || strings.ContainsAny(after, "/?# ") {
+			return testBody{Problem: "That is not the URL of a connection: it ends in /v1/segment/ and the token."}
+		}
+		if !strings.Contains(after, r.PathValue("id")) { // a token has its connection's id in it
+			return testBody{Problem: "That is the URL of another connection."}
+		}
+		used = token.NewSecret(after)
+	}
+	switch {
+	case used.IsZero():
+		return testBody{Problem: "Paste the connection's URL: nobody keeps it, so it is not known here."}
+	case len(message) > maxTestMessage:
+		return testBody{Problem: fmt.Sprintf("The message is longer than %d bytes.", maxTestMessage)}
+	}
+	return c.post(r, used, token.NewSecret(secret), message)
+}
+
+func (c *Console) post(r *http.Request, used, secret token.Secret, message string) testBody {
+	request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, c.deps.EdgeURL+"/v1/segment/"+used.Reveal(), strings.NewReader(message))
+	if err != nil {
+		return testBody{Problem: "The URL cannot be used."} // its error would quote it
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if !secret.IsZero() {
+		request.Header.Set("x-greenflash-secret", secret.Reveal())
+	}
+	began := time.Now()
+	response, err := c.probe.Do(request)
+	if err != nil {
+		return testBody{Problem: "The edge at " + c.deps.EdgeURL + " does not answer: is it running, and is that where senders reach it (--public-url)?"}
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what was read is shown
+	if indented := (&bytes.Buffer{}); json.Indent(indented, text, "", "  ") == nil {
+		text = indented.Bytes()
+	}
+	return testBody{Status: response.StatusCode, Text: string(text), Meaning: meanings[response.StatusCode], Took: time.Since(began).Round(100 * time.Microsecond).String()}
+}
+
+// meanings say what an answer of the edge is about.
+var meanings = map[int]string{
+	http.StatusOK:                    "It is safe in Kafka. In a moment it is below, and a second later in ClickHouse.",
+	http.StatusNoContent:             "The connection is paused or disconnected: the message was dropped.",
+	http.StatusBadRequest:            "This is no message of Segment's, or no JSON: nothing was taken.",
+	http.StatusUnauthorized:          "The URL is not this connection's any more, or the shared secret is missing or wrong.",
+	http.StatusRequestEntityTooLarge: "It is too large: nothing was taken.",
+	http.StatusTooManyRequests:       "The edge has too much to do at once. Try again.",
+	http.StatusInternalServerError:   "The edge cannot look the connection up at the moment. Try again.",
+	http.StatusServiceUnavailable:    "The brokers did not acknowledge it in time. Try again.",
+}

@@ -1,0 +1,213 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/pkg/stream"
+)
+
+// replays are those that this process has begun. They end with it; what they have written by then stays, and to write it again changes
+// nothing.
+type replays struct {
+	ctx    context.Context
+	client *stream.Client
+
+	mu  sync.Mutex
+	all map[string]*running
+	ids int
+}
+
+const (
+	// replaysAtOnce bounds those that run, replaysKept those that can be looked at.
+	replaysAtOnce = 2
+	replaysKept   = 100
+	// replayMost bounds the letters that are chosen one by one.
+	replayMost = 1000
+)
+
+type running struct {
+	ID     string
+	What   string
+	replay *stream.Replay
+	began  time.Time
+	done   chan struct{}
+	took   time.Duration
+	err    error
+}
+
+func newReplays(ctx context.Context, client *stream.Client) *replays {
+	return &replays{ctx: ctx, client: client, all: map[string]*running{}}
+}
+
+// start begins one in the background.
+func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.Span) (*running, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	busy := 0
+	for id, r := range s.all {
+		select {
+		case <-r.done:
+			if len(s.all) >= replaysKept {
+				delete(s.all, id)
+			}
+		default:
+			busy++
+		}
+	}
+	if busy >= replaysAtOnce {
+		return nil, inputError(fmt.Sprintf("%d replays are running, and no more may at once: wait for one to end", busy))
+	}
+	replay, err := s.client.NewReplay(config, spans)
+	if err != nil {
+		return nil, err
+	}
+	s.ids++
+	r := &running{ID: strconv.Itoa(s.ids), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
+	s.all[r.ID] = r
+	go func() {
+		defer close(r.done)
+		defer replay.Close()
+		r.err = replay.Run(s.ctx)
+		r.took = time.Since(r.began)
+	}()
+	return r, nil
+}
+
+func (s *replays) get(id string) *running {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[id]
+}
+
+// startReplay replays the letters that were chosen, or all of a reason.
+func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := bounded(r)
+	defer cancel()
+	what, config, spans, err := c.selection(ctx, r)
+	if err == nil && len(spans) == 0 {
+		err = inputError("nothing is chosen that Kafka still has")
+	}
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	started, err := c.replays.start(what, config, spans)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, Base+"/replays/"+started.ID, http.StatusSeeOther)
+}
+
+func (c *Console) selection(ctx context.Context, r *http.Request) (what string, config stream.ReplayConfig, spans []stream.Span, err error) {
+	if err := r.ParseForm(); err != nil {
+		return "", config, nil, inputError("the form cannot be read")
+	}
+	letters := c.deps.Stream.Topics().DeadLetters
+	if chosen := r.PostForm["letter"]; r.PostForm.Get("which") == "chosen" {
+		if len(chosen) > replayMost {
+			return "", config, nil, inputError(fmt.Sprintf("%d letters are chosen, and %d can be at once", len(chosen), replayMost))
+		}
+		for _, at := range chosen {
+			p, ok := stream.ParseCoordinates([]byte(at))
+			if !ok || p.Topic != letters {
+				return "", config, nil, inputError("a letter that is chosen is none")
+			}
+			config.Only = append(config.Only, p)
+		}
+		spans, err = c.deps.Stream.SpansOf(ctx, config.Only)
+		return plural(len(chosen), "chosen dead letter"), config, spans, err
+	}
+	within, _, err := rangeOf(r.PostForm, "24h")
+	if err != nil {
+		return "", config, nil, inputError(err.Error())
+	}
+	reason := r.PostForm.Get("reason")
+	config.Reasons = []string{reason}
+	what = "dead letters because of " + reason
+	if product := r.PostForm.Get("product"); product != "" {
+		config.Products = []string{product}
+		what += " of product " + product
+	}
+	spans, err = c.deps.Stream.Spans(ctx, &stream.Reach{Topics: []string{letters}, From: within.From})
+	return what, config, spans, err
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return count(n) + " " + what + "s"
+}
+
+// replayBody is how far a replay is.
+type replayBody struct {
+	ID, What                string
+	Done                    bool
+	Problem                 string
+	Total, Read             int64
+	Written, Covered, Large int64
+	Took                    string
+}
+
+func (r *running) body() replayBody {
+	p := r.replay.Progress()
+	b := replayBody{ID: r.ID, What: r.What, Total: p.Total, Read: p.Read, Written: p.Verdicts[stream.Wanted],
+		Covered: p.Verdicts[stream.Covered], Large: p.Verdicts[stream.TooLarge], Took: time.Since(r.began).Round(time.Second).String()}
+	select {
+	case <-r.done:
+		b.Done, b.Took = true, r.took.Round(10*time.Millisecond).String()
+		if r.err != nil {
+			b.Problem = r.err.Error()
+		}
+	default:
+	}
+	return b
+}
+
+func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
+	running := c.replays.get(r.PathValue("id"))
+	if running == nil {
+		c.notFound(w, r)
+		return
+	}
+	c.show(w, r, http.StatusOK, "replay", "letters", "Replay", running.body())
+}
+
+// replayProgress sends how far it is until it is done.
+func (c *Console) replayProgress(w http.ResponseWriter, r *http.Request) {
+	running := c.replays.get(r.PathValue("id"))
+	if running == nil {
+		http.Error(w, "there is no such replay", http.StatusNotFound)
+		return
+	}
+	stream, ctx, stop := c.stream(w, r)
+	defer stop()
+	ticker := time.NewTicker(replayEvery)
+	defer ticker.Stop()
+	for {
+		body := running.body()
+		html, err := c.fragment("replay", "progress", body)
+		if err != nil || stream.send("progress", html) != nil {
+			return
+		}
+		if body.Done {
+			_ = stream.send("done", "") // the browser may be gone
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-running.done:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// replayEvery is how often progress is sent.
+const replayEvery = 300 * time.Millisecond

@@ -1,0 +1,147 @@
+package console
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/millrace/millrace/pkg/console/insight"
+)
+
+// span is the part of a page that says which time and which product it is about.
+type span struct {
+	path     string
+	Preset   string // empty for a range of somebody's own
+	Presets  []insight.Preset
+	Products []string // to choose from
+	chosen   url.Values
+	within   insight.Range
+}
+
+func newSpan(path string, chosen url.Values, within insight.Range, preset string) span {
+	return span{path: path, Preset: preset, Presets: insight.Presets, chosen: chosen, within: within}
+}
+
+// From is the begin, as a datetime-local field has it.
+func (s *span) From() string { return s.within.From.Format("2006-01-02T15:04") }
+
+// Until is the end.
+func (s *span) Until() string { return s.within.Until.Format("2006-01-02T15:04") }
+
+// Link leads to the same page with one choice changed. Where pages of a list are gone through, it leads to the first.
+func (s *span) Link(name, value string) string {
+	q := maps.Clone(s.chosen)
+	if q == nil {
+		q = url.Values{}
+	}
+	for _, gone := range []string{"after", "topic", "partition", "offset"} {
+		q.Del(gone)
+	}
+	if name == "range" {
+		q.Del("from")
+		q.Del("until")
+	}
+	if q.Set(name, value); value == "" {
+		q.Del(name)
+	}
+	return s.path + "?" + q.Encode()
+}
+
+// chart is a plot: what our script draws, the same as a table, and the question behind it.
+type chart struct {
+	ID, Title, Says, SQL string
+	Data                 plot
+}
+
+// plot is what our script reads. Missing is nowhere: each series has a point for each time.
+type plot struct {
+	Times  []int64  `json:"times"` // Unix seconds
+	Kind   string   `json:"kind"`  // bars, or line
+	Series []series `json:"series"`
+}
+
+type series struct {
+	Label  string    `json:"label"`
+	Role   string    `json:"role"` // which color it has: positive, neutral, negative, or a number
+	Points []float64 `json:"points"`
+	exact  []string  // for the table, if points are not
+}
+
+// Row is a line of the table.
+type row struct {
+	At    string
+	Cells []string
+}
+
+// Rows are the times at which there is anything.
+func (c chart) Rows() (rows []row) {
+	for n, t := range c.Data.Times {
+		r, any := row{At: time.Unix(t, 0).UTC().Format("2006-01-02 15:04:05")}, false
+		for _, s := range c.Data.Series {
+			any = any || s.Points[n] != 0
+			text := strconv.FormatFloat(s.Points[n], 'f', -1, 64)
+			if s.exact != nil {
+				text = s.exact[n]
+			}
+			r.Cells = append(r.Cells, text)
+		}
+		if any {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func floats(counts []uint64) []float64 {
+	points := make([]float64, len(counts))
+	for n, count := range counts {
+		points[n] = float64(count)
+	}
+	return points
+}
+
+// charts are a page's, by name.
+func chartsOf(e *insight.Events, v *insight.Values, f *insight.Freshness) map[string]chart {
+	events := chart{ID: "events", Title: "Events by influence", SQL: e.SQL, Data: plot{Times: e.Times, Kind: "bars", Series: []series{
+		{Label: "positive", Role: "positive", Points: floats(e.Positive)},
+		{Label: "neutral", Role: "neutral", Points: floats(e.Neutral)},
+		{Label: "negative", Role: "negative", Points: floats(e.Negative)},
+	}}}
+	events.Says = "Events by when they happened: " + count(sum(e.Positive)) + " positive, " + count(sum(e.Neutral)) + " neutral, " + count(sum(e.Negative)) + " negative."
+	value := chart{ID: "value", Title: "Value by currency", SQL: v.SQL, Data: plot{Times: v.Times, Kind: "line"}}
+	value.Says = "Amounts by when they happened. Currencies are never added up together."
+	for n, c := range v.Currencies {
+		label := c.Code
+		if label == "" {
+			label = "no currency"
+		}
+		s := series{Label: label, Role: strconv.Itoa(n), Points: c.Points}
+		for _, sum := range c.Sums {
+			s.exact = append(s.exact, sum.String())
+		}
+		value.Data.Series = append(value.Data.Series, s)
+		value.Says += " " + label + ": " + c.Total.String() + "."
+	}
+	if v.Others > 0 {
+		value.Says += " And " + plural(int(v.Others), "more currency") + ", not shown."
+	}
+	if len(v.Currencies) == 0 {
+		value.Says = "There were no amounts in this time."
+	}
+	received := chart{ID: "received", Title: "Received, minute by minute", SQL: f.SQL, Says: "Events that were received in the last hour: " + count(sum(f.Events)) + ".",
+		Data: plot{Times: f.Times, Kind: "bars", Series: []series{{Label: "events", Role: "0", Points: floats(f.Events)}}}}
+	all := map[string]chart{}
+	for _, c := range slices.Values([]chart{events, value, received}) {
+		all[c.ID] = c
+	}
+	return all
+}
+
+func sum(counts []uint64) (all uint64) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
+}

@@ -1,0 +1,78 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/segment"
+)
+
+// maxPasted bounds what is pasted into the what-if box: the most that the edge takes of one message.
+const maxPasted = 512 << 10
+
+// whatifBody is the page that says what a message would become.
+type whatifBody struct {
+	Text     string
+	Problem  string
+	Messages []wouldBe
+	More     int // messages beyond those that are shown
+}
+
+// wouldBe is one message of what was pasted.
+type wouldBe struct {
+	Number  int
+	Verdict string // why it would be no event; empty if it would
+	Code    string
+	Fields  []outcome.Explained
+}
+
+// shownAtOnce bounds the messages that are explained together.
+const shownAtOnce = 10
+
+// whatif takes a pasted payload, one message or a batch, through the edge's checks and the loader's mapping. Nothing is stored.
+func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
+	body := whatifBody{Text: exampleMessage}
+	status := http.StatusOK
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, 3*maxPasted+4096) // a form's escapes triple it at most
+		body = whatifBody{Text: r.PostFormValue("message")}
+		if len(body.Text) > maxPasted {
+			body = whatifBody{Problem: fmt.Sprintf("It is larger than %d bytes, the most that one message may have.", maxPasted)}
+		} else if err := body.judge([]byte(body.Text)); err != nil {
+			body.Problem = err.Error()
+		}
+		if body.Problem != "" {
+			status = http.StatusBadRequest
+		}
+	}
+	c.show(w, r, status, "whatif", "whatif", "What if", body)
+}
+
+func (b *whatifBody) judge(text []byte) error {
+	p := payload.New(&segment.Format)
+	if err := p.Parse(text, payload.DefaultLimits); err != nil {
+		return fmt.Errorf("the edge would refuse all of it: %w", err)
+	}
+	now := time.Now()
+	var mapper outcome.Mapper
+	var event outcome.Event
+	for i, m := range p.Messages {
+		if i >= shownAtOnce {
+			b.More = len(p.Messages) - shownAtOnce
+			break
+		}
+		would := wouldBe{Number: i + 1}
+		if m.Reason != payload.Accepted {
+			would.Code, would.Verdict = m.Reason.Code(), m.Reason.Sentence()
+		} else if fields, err := mapper.Explain(&outcome.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &event); err != nil {
+			would.Verdict = err.Error()
+		} else {
+			would.Fields = fields
+		}
+		b.Messages = append(b.Messages, would)
+	}
+	return nil
+}

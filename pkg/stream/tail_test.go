@@ -1,0 +1,104 @@
+package stream
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// looks reads until so many records have been accounted for: seen or left out.
+func looks(t testing.TB, tail *Tail, n int64) (all Look) {
+	t.Helper()
+	eventually(t, func() bool {
+		look, err := tail.Next(t.Context(), 50*time.Millisecond)
+		require.NoError(t, err)
+		all.Entries, all.Left, all.Came = append(all.Entries, look.Entries...), all.Left+look.Left, all.Came+look.Came
+		return int64(len(all.Entries))+all.Left >= n
+	}, "the tail to see what was written")
+	return all
+}
+
+func sendMany(t testing.TB, p *Producer, n int) {
+	t.Helper()
+	for ; n > 0; n -= 100 {
+		send(t, p, func(o *Outgoing) {
+			for range min(n, 100) {
+				o.Message(KindEvent, &source, 1, []byte(`{"n":"a record of a hundred bytes or so, so that a fetch does not take in all of them at once"}`), nil)
+			}
+		})
+	}
+}
+
+func TestATailShowsWhatComesAndALittleOfWhatWas(t *testing.T) {
+	_, c := started(t)
+	p := producerOf(t, c, nil)
+	sendMany(t, p, 300)
+	partitions, err := c.PartitionsOf(t.Context(), source.Product, 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{c.Topics().Ingest, c.Topics().DeadLetters}, []string{partitions[0].Topic, partitions[1].Topic})
+	tail, err := c.NewTail(TailConfig{Partitions: partitions, Back: 5, Most: 100})
+	require.NoError(t, err)
+	defer tail.Close()
+	require.Len(t, looks(t, tail, 5).Entries, 5, "those before the end")
+	send(t, p, func(o *Outgoing) {
+		o.Message(KindEvent, &source, 7, []byte(`{"new":1}`), nil)
+		o.DeadLetter(&source, 8, []byte(`bad`), nil, &Letter{Of: KindEvent, Reason: "r"})
+	})
+	look := looks(t, tail, 2)
+	require.Len(t, look.Entries, 2)
+	require.Zero(t, look.Left)
+	for _, e := range look.Entries {
+		if e.Topic == c.Topics().Ingest {
+			require.Equal(t, `{"new":1}`, string(e.Value))
+			require.EqualValues(t, 300, e.Offset)
+		} else {
+			require.Equal(t, "r", string(e.Reason))
+		}
+	}
+}
+
+func TestATailLeavesOutWhatNobodyCanRead(t *testing.T) {
+	_, c := started(t)
+	partitions, err := c.PartitionsOf(t.Context(), source.Product, 1)
+	require.NoError(t, err)
+	tail, err := c.NewTail(TailConfig{Partitions: partitions, Most: 50})
+	require.NoError(t, err)
+	defer tail.Close()
+	p := producerOf(t, c, nil)
+	sendMany(t, p, 1)
+	require.Len(t, looks(t, tail, 1).Entries, 1)
+	const many = 5000
+	sendMany(t, p, many)
+	look := looks(t, tail, many)
+	require.Positive(t, look.Left)
+	require.Less(t, len(look.Entries), many/2, "it is a sample")
+	require.EqualValues(t, many, int64(len(look.Entries))+look.Left, "and everything is accounted for")
+	require.EqualValues(t, many, look.Came)
+	require.EqualValues(t, many, look.Entries[len(look.Entries)-1].Offset, "to the end")
+}
+
+func TestPartitionsOfASpreadProduct(t *testing.T) {
+	_, c := started(t)
+	one, err := c.PartitionsOf(t.Context(), "p", 1)
+	require.NoError(t, err)
+	require.Len(t, one, 2)
+	three, err := c.PartitionsOf(t.Context(), "p", 3)
+	require.NoError(t, err)
+	require.Len(t, three, 6)
+	require.Equal(t, (one[0].ID+2)%4, three[2].ID)
+	all, err := c.PartitionsOf(t.Context(), "p", MaxSpread)
+	require.NoError(t, err)
+	require.Len(t, all, 8, "no more than there are")
+}
+
+func TestTheLagOfAGroup(t *testing.T) {
+	_, c := started(t)
+	_, err := c.Lag(t.Context(), "nobody")
+	require.Error(t, err, "a group that there never was")
+	l := newLedger(t)
+	m := join(t, c, l, "a")
+	produce(t, c, 10, 0, 1)
+	eventually(t, func() bool { return m.total() == 20 }, "everything to be read")
+	eventually(t, func() bool { lag, err := c.Lag(t.Context(), "millrace-loader"); return err == nil && lag == 0 }, "the lag to be gone")
+}
