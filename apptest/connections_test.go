@@ -23,6 +23,9 @@ type shown struct {
 	LastEventAt  *string `json:"last_event_at"`
 	URL          string  `json:"url"`
 	Token        string  `json:"token"`
+	Totals       struct {
+		Accepted uint64 `json:"accepted"`
+	} `json:"totals"`
 }
 
 func (u *up) connections(args ...string) shown {
@@ -51,6 +54,7 @@ func TestTheLifeOfAConnection(t *testing.T) {
 	answers(url, 200)
 	require.Eventually(t, func() bool { return u.connections("show", id).Status == "active" }, patience, poll)
 	require.NotNil(t, u.connections("show", id).LastEventAt)
+	require.Positive(t, u.connections("show", id).Totals.Accepted)
 
 	require.Equal(t, "paused", u.connections("pause", id).Status)
 	answers(url, 204)

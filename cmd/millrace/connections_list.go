@@ -27,6 +27,8 @@ type listed struct {
 	CreatedAt    time.Time  `json:"created_at"`
 	FirstEventAt *time.Time `json:"first_event_at"`
 	LastEventAt  *time.Time `json:"last_event_at"`
+
+	Totals connection.Counts `json:"totals"`
 }
 
 // Run lists the connections.
@@ -49,7 +51,7 @@ func (*listCommand) Run(ctx context.Context, on *connectionsCommand) error {
 
 func listedOf(l *connection.Listed) listed {
 	return listed{l.ID, l.ProductID, l.WorkspaceID, l.Name, l.Note, string(l.Status), l.Spread, !l.SecretHash.IsZero(),
-		l.CreatedAt, optional(l.FirstEventAt), optional(l.LastEventAt)}
+		l.CreatedAt, optional(l.FirstEventAt), optional(l.LastEventAt), l.Totals}
 }
 
 func optional(t time.Time) *time.Time {
@@ -102,6 +104,8 @@ func printOne(w io.Writer, output string, l listed) error {
 		{"Connection", l.ConnectionID}, {"Product", l.ProductID}, {"Workspace", l.WorkspaceID}, {"Name", l.Name}, {"Note", l.Note}, {"Status", l.Status},
 		{"Spread", partitions(l.Spread)},
 		{"Shared secret", secret}, {"Created", l.CreatedAt.Format(time.DateTime)}, {"First event", moment(l.FirstEventAt)}, {"Last event", moment(l.LastEventAt)},
+		{"Messages", fmt.Sprintf("%d accepted, %d dropped for their type, %d dead letters", l.Totals.Accepted, l.Totals.Ignored, l.Totals.Dead)},
+		{"While paused", fmt.Sprintf("%d requests dropped", l.Totals.Paused)},
 	} {
 		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
 	}

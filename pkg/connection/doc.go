@@ -17,7 +17,8 @@
 //	change.go         the rest of a connection's life: pause, rotate, delete and so on
 //	params.go         what a new connection may look like
 //	record.go         the record of a connection and its key
-//	activity.go       the record of when a connection was used
+//	activity.go       the record of when a connection was used, and of what came of it
+//	counts.go         what edges count in it, each for itself
 //	log.go            what this package needs of the log
 //	registry.go       the edge's side: the log in memory
 //	index.go          the map in it, read without a lock

@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"crypto/rand"
 	"sync/atomic"
 	"time"
 
@@ -18,8 +19,9 @@ const (
 	activityFirsts   = 1024            // first events waiting for their record; more wait for the interval
 )
 
-// Recorder notes when connections are used, and writes that to the log.
+// Recorder notes when connections are used, counts what came of it, and writes that to the log.
 type Recorder struct {
+	edge     string // what its tallies are under: another for each process
 	registry *Registry
 	log      Log
 	metrics  *Metrics
@@ -28,18 +30,23 @@ type Recorder struct {
 
 // NewRecorder returns a Recorder; without Run it writes nothing.
 func NewRecorder(registry *Registry, log Log, metrics *Metrics) *Recorder {
-	return &Recorder{registry, log, metrics, make(chan *entry, activityFirsts)}
+	return &Recorder{rand.Text()[:edgeIDLength], registry, log, metrics, make(chan *entry, activityFirsts)}
 }
 
-// Seen notes that an event was accepted. It never blocks and allocates nothing.
-func (r *Recorder) Seen(connectionID string, at time.Time) {
+// Seen notes what came of a request that was answered. It never blocks and allocates nothing.
+func (r *Recorder) Seen(connectionID string, at time.Time, counts Counts) {
 	e := get(&r.registry.index, connectionID)
-	if e == nil {
+	if e == nil || counts == (Counts{}) {
 		return
 	}
+	e.counter.add(counts) // before the times, so that the record of the first event has it
 	ms := at.UnixMilli()
+	if counts.Accepted == 0 {
+		raise(&e.counter.droppedAt, ms)
+		return
+	}
 	raise(&e.lastSeen, ms) // before firstSeen, so that who sees that one sees this one
-	if lower(&e.firstSeen, ms) && e.activity.Load() == nil {
+	if lower(&e.firstSeen, ms) && e.waiting() {
 		select {
 		case r.firsts <- e:
 		default:
@@ -90,7 +97,7 @@ func (r *Recorder) flush(ctx context.Context) {
 	var group errgroup.Group
 	group.SetLimit(activityParallel)
 	r.registry.index.each(func(e *entry) {
-		if _, ok := e.unwritten(); ok {
+		if _, ok := r.unwritten(e); ok {
 			group.Go(func() error { r.write(ctx, e); return nil })
 		}
 		if e.overtaken.Load() {
@@ -101,7 +108,7 @@ func (r *Recorder) flush(ctx context.Context) {
 }
 
 func (r *Recorder) write(ctx context.Context, e *entry) {
-	activity, ok := e.unwritten()
+	activity, ok := r.unwritten(e)
 	if !ok {
 		return
 	}
@@ -116,9 +123,10 @@ func (r *Recorder) write(ctx context.Context, e *entry) {
 	}
 }
 
-// unwritten is the activity that the log's last record should have been. Of a deleted connection
-// nothing is written: it would bring the record back.
-func (e *entry) unwritten() (a Activity, ok bool) {
+// unwritten is the activity that the log's last record should have been. It is the log's already if that record says
+// all of it: a tally that has become old is no reason to write, or two edges whose clocks differ would write in turns. Of a
+// deleted connection nothing is written: it would bring the record back.
+func (r *Recorder) unwritten(e *entry) (a Activity, ok bool) {
 	if e.state.Load() == nil {
 		return a, false
 	}
@@ -128,6 +136,10 @@ func (e *entry) unwritten() (a Activity, ok bool) {
 	if first := e.firstSeen.Load(); first != 0 {
 		a = a.merge(activityBetween(first, e.lastSeen.Load()))
 	}
-	written := e.written.Load()
-	return a, !a.IsZero() && (written == nil || *written != a)
+	a = a.merge(Activity{edges: e.counter.tallies(r.edge, e.lastSeen.Load())}).kept(time.Now())
+	var written Activity
+	if last := e.written.Load(); last != nil {
+		written = *last
+	}
+	return a, !written.covers(a)
 }

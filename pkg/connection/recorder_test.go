@@ -20,13 +20,20 @@ func (p *process) record(t *testing.T) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// written are the records of a connection's activity.
+var one = Counts{Accepted: 1}
+
+func between(first, last time.Time) Activity {
+	return activityBetween(first.UnixMilli(), last.UnixMilli())
+}
+
+// written are the records of a connection's activity, without what was counted.
 func (p *process) written(t *testing.T, id string) (all []Activity) {
 	t.Helper()
 	synctest.Wait()
 	for _, value := range p.log.topic.values(activityKey(id)) {
 		a, err := decodeActivity(value)
 		require.NoError(t, err)
+		a.edges = nil
 		all = append(all, a)
 	}
 	return all
@@ -39,22 +46,22 @@ func TestRecorderWritesTheFirstEventAtOnceAndThenAtIntervals(t *testing.T) {
 		stop := p.record(t)
 		defer stop()
 		at := time.UnixMilli(1779105600000).UTC()
-		p.recorder.Seen(id, at)
-		require.Equal(t, []Activity{{at, at}}, p.written(t, id))
+		p.recorder.Seen(id, at, one)
+		require.Equal(t, []Activity{between(at, at)}, p.written(t, id))
 
 		for i := range 1000 {
-			p.recorder.Seen(id, at.Add(time.Duration(i)*time.Second))
+			p.recorder.Seen(id, at.Add(time.Duration(i)*time.Second), one)
 		}
 		last := at.Add(999 * time.Second)
 		require.Len(t, p.written(t, id), 1)
 		time.Sleep(ActivityInterval)
-		require.Equal(t, []Activity{{at, at}, {at, last}}, p.written(t, id))
+		require.Equal(t, []Activity{between(at, at), between(at, last)}, p.written(t, id))
 
-		p.recorder.Seen(id, at.Add(-time.Second)) // clocks step back
+		p.recorder.Seen(id, at.Add(-time.Second), one) // clocks step back
 		time.Sleep(ActivityInterval)
-		require.Equal(t, Activity{at.Add(-time.Second), last}, p.written(t, id)[2])
+		require.Equal(t, between(at.Add(-time.Second), last), p.written(t, id)[2])
 
-		p.recorder.Seen(id, at)
+		p.recorder.Seen(id, at, Counts{}) // an empty batch
 		time.Sleep(10 * ActivityInterval)
 		require.Len(t, p.written(t, id), 3, "nothing new, nothing written")
 	})
@@ -67,19 +74,19 @@ func TestRecorderFlushesAtTheEnd(t *testing.T) {
 		id := p.create(t, CreateParams{}).Connection.ID
 		stop := p.record(t)
 		at := time.UnixMilli(1779105600000).UTC()
-		p.recorder.Seen(id, at)
+		p.recorder.Seen(id, at, one)
 		require.Len(t, p.written(t, id), 1)
-		p.recorder.Seen(id, at.Add(time.Second))
+		p.recorder.Seen(id, at.Add(time.Second), one)
 		stop()
-		require.Equal(t, Activity{at, at.Add(time.Second)}, p.written(t, id)[1])
+		require.Equal(t, between(at, at.Add(time.Second)), p.written(t, id)[1])
 
 		again := start(t, topic, key, nil) // a restart: the first event ever was long ago
 		stop = again.record(t)
 		defer stop()
-		again.recorder.Seen(id, at.Add(time.Minute))
+		again.recorder.Seen(id, at.Add(time.Minute), one)
 		require.Len(t, again.written(t, id), 2)
 		time.Sleep(ActivityInterval)
-		require.Equal(t, Activity{at, at.Add(time.Minute)}, again.written(t, id)[2])
+		require.Equal(t, between(at, at.Add(time.Minute)), again.written(t, id)[2])
 	})
 }
 
@@ -91,13 +98,13 @@ func TestRecorderTriesAgain(t *testing.T) {
 		defer stop()
 		p.log.broken.Store(true)
 		at := time.UnixMilli(1779105600000).UTC()
-		p.recorder.Seen(id, at)
+		p.recorder.Seen(id, at, one)
 		time.Sleep(ActivityInterval)
 		require.Empty(t, p.written(t, id))
 		require.Equal(t, 2, count(t, p.metrics.activityFailures))
 		p.log.broken.Store(false)
 		time.Sleep(ActivityInterval)
-		require.Equal(t, []Activity{{at, at}}, p.written(t, id))
+		require.Equal(t, []Activity{between(at, at)}, p.written(t, id))
 	})
 }
 
@@ -110,9 +117,9 @@ func TestRecordersAgree(t *testing.T) {
 		b.catchUp(t)
 		defer a.record(t)()
 		defer b.record(t)()
-		a.recorder.Seen(id, time.UnixMilli(1000))
-		b.recorder.Seen(id, time.UnixMilli(2000)) // before it can know of the other's
-		a.recorder.Seen(id, time.UnixMilli(3000))
+		a.recorder.Seen(id, time.UnixMilli(1000), one)
+		b.recorder.Seen(id, time.UnixMilli(2000), one) // before it can know of the other's
+		a.recorder.Seen(id, time.UnixMilli(3000), one)
 		time.Sleep(3 * ActivityInterval)
 		written := a.written(t, id)
 		require.Equal(t, activityBetween(1000, 3000), written[len(written)-1])
@@ -127,13 +134,13 @@ func TestRecorderWritesNothingForTheDeleted(t *testing.T) {
 		p := start(t, newTopic(), token.NewKey(), nil)
 		id := p.create(t, CreateParams{}).Connection.ID
 		stop := p.record(t)
-		p.recorder.Seen(id, time.UnixMilli(1000))
+		p.recorder.Seen(id, time.UnixMilli(1000), one)
 		require.Len(t, p.written(t, id), 1)
-		p.recorder.Seen(id, time.UnixMilli(2000))
+		p.recorder.Seen(id, time.UnixMilli(2000), one)
 		p.log.topic.append(connectionKey(id), nil)
 		p.catchUp(t)
-		p.recorder.Seen(id, time.UnixMilli(3000))
-		p.recorder.Seen(token.NewConnectionID(), time.UnixMilli(3000))
+		p.recorder.Seen(id, time.UnixMilli(3000), one)
+		p.recorder.Seen(token.NewConnectionID(), time.UnixMilli(3000), one)
 		stop()
 		require.Len(t, p.written(t, id), 1)
 	})
@@ -152,7 +159,7 @@ func TestRecorderBeyondItsQueue(t *testing.T) {
 		}
 		p.catchUp(t)
 		for _, id := range ids {
-			p.recorder.Seen(id, time.UnixMilli(1000))
+			p.recorder.Seen(id, time.UnixMilli(1000), one)
 		}
 		require.Len(t, p.recorder.firsts, activityFirsts)
 		defer p.record(t)()
@@ -169,7 +176,8 @@ func TestSeenAllocatesNothing(t *testing.T) {
 	at := time.UnixMilli(1779105600000)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		at = at.Add(time.Millisecond)
-		p.recorder.Seen(id, at)
+		p.recorder.Seen(id, at, one)
+		p.recorder.Seen(id, at, Counts{Ignored: 2, Dead: 1, Paused: 1})
 	}))
 }
 
@@ -179,7 +187,7 @@ func BenchmarkSeen(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			p.recorder.Seen(id, time.Now())
+			p.recorder.Seen(id, time.Now(), one)
 		}
 	})
 }

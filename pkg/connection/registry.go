@@ -136,6 +136,7 @@ func (r *Registry) applyActivity(id string, value []byte) error {
 	if known := e.activity.Load(); known != nil {
 		merged = a.merge(*known)
 	}
+	merged = merged.kept(time.Now())
 	e.written.Store(&a)
 	e.activity.Store(&merged)
 	return nil

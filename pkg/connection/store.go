@@ -113,6 +113,7 @@ type Listed struct {
 	Connection
 	Status Status `json:"status"`
 	Activity
+	Totals Counts `json:"totals"` // the activity's, as of when it was listed
 }
 
 // List returns all connections as of now, the oldest first.
@@ -120,6 +121,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	if err := s.config.Registry.Await(ctx, time.Now()); err != nil {
 		return nil, err
 	}
+	now := time.Now()
 	var all []Listed
 	s.config.Registry.index.each(func(e *entry) {
 		state := e.state.Load()
@@ -130,6 +132,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 		if a := e.activity.Load(); a != nil {
 			listed.Activity = *a
 		}
+		listed.Totals = listed.Activity.Totals(now)
 		listed.Status = listed.Connection.Status(listed.Activity)
 		all = append(all, listed)
 	})

@@ -119,6 +119,7 @@ func (h *handler) open(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 		h.refuse(ctx, registryStale)
 	case c.State != connection.Enabled:
 		h.metrics.paused.Inc()
+		h.activity.Seen(c.ID, time.Now(), connection.Counts{Paused: 1})
 		h.discard(ctx)
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	default:
@@ -154,7 +155,9 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 	// The brokers may have taken their time, and the connection may have been rotated or paused meanwhile:
 	// who did that was told that no edge answers by the old state any more.
 	if c, err := h.verifier.Confirm(c); h.open(ctx, e, c, err) {
-		h.metrics.stored(p, time.Since(start))
+		now := time.Now()
+		h.metrics.stored(p, now.Sub(start))
+		h.activity.Seen(c.ID, now, connection.Counts{Accepted: uint64(p.Accepted), Ignored: uint64(p.Ignored), Dead: uint64(p.Invalid)})
 		accept(ctx, p)
 	}
 }
@@ -207,9 +210,6 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 		return err
 	}
 	h.metrics.acknowledge.Observe(time.Since(start).Seconds())
-	if p.Accepted > 0 {
-		h.activity.Seen(c.ID, start)
-	}
 	return nil
 }
 
