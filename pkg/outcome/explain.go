@@ -99,7 +99,7 @@ func (m *Mapper) propertiesRule(e *Event) rule {
 		return rule{says: noProperties}
 	}
 	r := by("properties")
-	r.says = ownProperties
+	r.says = veryBytes
 	if len(e.Properties) > len(p.raw) {
 		r.says += ", and the original name after them as segment_event"
 		r.from = append(r.from, m.name(e).path)
@@ -110,6 +110,6 @@ func (m *Mapper) propertiesRule(e *Event) rule {
 }
 
 const (
-	ownProperties = "the very bytes of properties"
-	noProperties  = "there are no properties"
+	veryBytes    = "the very bytes of properties"
+	noProperties = "there are no properties"
 )

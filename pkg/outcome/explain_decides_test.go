@@ -24,99 +24,6 @@ var (
 	ofOurs    = explainer{(*Mapper).ExplainNative, (*Mapper).MapNative, map[string]string{"eventType": `"x"`}}
 )
 
-// tree is a JSON object whose values are raw, or trees themselves: it is written again byte for byte.
-type tree map[string]any
-
-func (o tree) String() string {
-	var members []string
-	for _, name := range slices.Sorted(maps.Keys(o)) {
-		quoted, _ := json.Marshal(name)
-		switch value := o[name].(type) {
-		case tree:
-			members = append(members, string(quoted)+":"+value.String())
-		case json.RawMessage:
-			members = append(members, string(quoted)+":"+string(value))
-		}
-	}
-	return "{" + strings.Join(members, ",") + "}"
-}
-
-// whole is a message and the context beside it, as one object.
-func whole(m *Message) tree {
-	o := tree{"message": json.RawMessage(m.Raw)}
-	if m.Context != nil {
-		o["batch"] = tree{"context": json.RawMessage(m.Context)}
-	}
-	return o
-}
-
-func (o tree) message() *Message {
-	m := &Message{ReceivedAt: receivedAt, Raw: []byte("{}")}
-	switch inside := o["message"].(type) {
-	case tree:
-		m.Raw = []byte(inside.String())
-	case json.RawMessage:
-		m.Raw = inside
-	}
-	if batch, ok := o["batch"].(tree); ok {
-		if context, ok := batch["context"].(tree); ok {
-			m.Context = []byte(context.String())
-		} else {
-			m.Context = batch["context"].(json.RawMessage)
-		}
-	}
-	return m
-}
-
-// steps is a path of From's in a whole.
-func steps(path string) []string {
-	if inBatch, ok := strings.CutPrefix(path, InTheBatch); ok {
-		return strings.Split("batch."+inBatch, ".")
-	}
-	return strings.Split("message."+path, ".")
-}
-
-// inside makes a tree of the member, if it is none yet.
-func (o tree) inside(name string) tree {
-	switch value := o[name].(type) {
-	case tree:
-		return value
-	case json.RawMessage:
-		t := tree{}
-		for name, raw := range objectOf(value) {
-			t[name] = raw
-		}
-		o[name] = t
-		return t
-	}
-	o[name] = tree{}
-	return o[name].(tree)
-}
-
-func (o tree) at(path string) (tree, string) {
-	names := steps(path)
-	for _, name := range names[:len(names)-1] {
-		o = o.inside(name)
-	}
-	return o, names[len(names)-1]
-}
-
-func (o tree) get(path string) json.RawMessage {
-	o, name := o.at(path)
-	raw, _ := o[name].(json.RawMessage)
-	return raw
-}
-
-func (o tree) set(path string, raw json.RawMessage) {
-	o, name := o.at(path)
-	o[name] = raw
-}
-
-func (o tree) remove(path string) {
-	o, name := o.at(path)
-	delete(o, name)
-}
-
 // requireDecisive holds each field to the members that are said to have decided it: alone they decide the same, without
 // them another rule does, and with other values in them the field has another value. So it does for the whole event.
 func (x *explainer) requireDecisive(t require.TestingT, message *Message) {
@@ -177,14 +84,14 @@ func (x *explainer) requireNeeded(t require.TestingT, message *Message, f Explai
 }
 
 func (x *explainer) requireChanging(t require.TestingT, message *Message, f Explained) {
-	changed, any := whole(message), false
+	changed, other := whole(message), false
 	for _, path := range f.From {
-		if other := otherValue(f, path, changed.get(path)); other != "" && other != string(changed.get(path)) {
-			changed.set(path, json.RawMessage(other))
-			any = true
+		if value := otherValue(f, path, changed.get(path)); value != "" && value != string(changed.get(path)) {
+			changed.set(path, json.RawMessage(value))
+			other = true
 		}
 	}
-	if !any {
+	if !other {
 		return
 	}
 	if got, ok := x.field(t, changed.message(), f.Field); ok {

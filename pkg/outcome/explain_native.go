@@ -33,7 +33,7 @@ func (m *Mapper) ExplainNative(msg *Message, e *Event) ([]Explained, error) {
 		r.eventAt = rule{says: whenReceived}
 	}
 	if n.Properties != nil {
-		r.properties = rule{says: ownProperties, from: []string{"properties"}}
+		r.properties = rule{says: veryBytes, from: []string{"properties"}}
 	}
 	if n.Value != nil && !e.HasValue {
 		r.value = noNumber(e)
@@ -55,7 +55,7 @@ func orNone(there bool, path string) rule {
 func (m *Mapper) nativeTypeRule(e *Event, typed bool) (r rule) {
 	switch {
 	case m.native.Value == nil:
-		r.says = noValue
+		r.says = valueless
 		if typed {
 			r.ignore("valueType", "has no value to be the type of")
 		}

@@ -46,7 +46,7 @@ func noNumber(e *Event) rule {
 func (m *Mapper) valueTypeRule(e *Event, asked ValueType, overridden bool, amount *rule) (r rule) {
 	switch {
 	case e.ValueType == NoValue:
-		r.says = noValue
+		r.says = valueless
 		if asked != NoValue {
 			r.ignore(pathValueType, "has no value to be the type of")
 		}
@@ -66,7 +66,7 @@ func (m *Mapper) valueTypeRule(e *Event, asked ValueType, overridden bool, amoun
 	return r
 }
 
-const noValue = "there is no value"
+const valueless = "there is no value"
 
 // amountRule says where the value comes from that a message has by default.
 func (m *Mapper) amountRule() (r rule) {
