@@ -16,12 +16,12 @@ import (
 type explainer struct {
 	explain func(*Mapper, *Message, *Event) ([]Explained, error)
 	mapping func(*Mapper, *Message, *Event) error
-	needed  map[string]string // members without which nothing is a message, where they are not there anyway
+	name    string // the member without which there may be no event
 }
 
 var (
-	ofSegment = explainer{(*Mapper).Explain, (*Mapper).Map, map[string]string{"event": `"x"`}}
-	ofOurs    = explainer{(*Mapper).ExplainNative, (*Mapper).MapNative, map[string]string{"eventType": `"x"`}}
+	ofSegment = explainer{(*Mapper).Explain, (*Mapper).Map, "event"}
+	ofOurs    = explainer{(*Mapper).ExplainNative, (*Mapper).MapNative, "eventType"}
 )
 
 // requireDecisive holds each field to the members that are said to have decided it: alone they decide the same, without
@@ -48,7 +48,7 @@ func (x *explainer) requireDecisive(t require.TestingT, message *Message) {
 	}
 }
 
-func (x *explainer) field(t require.TestingT, message *Message, name string) (Explained, bool) {
+func (x *explainer) field(message *Message, name string) (Explained, bool) {
 	list, err := x.explain(new(Mapper), message, new(Event))
 	return byField(list)[name], err == nil
 }
@@ -58,15 +58,16 @@ func (x *explainer) requireEnough(t require.TestingT, message *Message, f Explai
 	if kind := all.get("type"); kind != nil {
 		alone.set("type", kind)
 	}
-	for name, value := range x.needed {
-		alone.set(name, json.RawMessage(value))
-	}
 	for _, path := range f.From {
 		raw := all.get(path)
 		require.NotNil(t, raw, "%s: there is no %s in %s", f.Field, path, message.Raw)
 		alone.set(path, raw)
 	}
-	got, ok := x.field(t, alone.message(), f.Field)
+	got, ok := x.field(alone.message(), f.Field)
+	if !ok {
+		alone.set(x.name, json.RawMessage(`"x"`))
+		got, ok = x.field(alone.message(), f.Field)
+	}
 	require.True(t, ok, "%+v of %s", f, message.Raw)
 	require.Equal(t, f.Value, got.Value, "%s of %s alone: %s", f.Field, f.From, message.Raw)
 	require.Equal(t, f.Given, got.Given)
@@ -77,7 +78,7 @@ func (x *explainer) requireNeeded(t require.TestingT, message *Message, f Explai
 	for _, path := range f.From {
 		without := whole(message)
 		without.remove(path)
-		if got, ok := x.field(t, without.message(), f.Field); ok {
+		if got, ok := x.field(without.message(), f.Field); ok {
 			require.False(t, got.Value == f.Value && slices.Equal(got.From, f.From) && got.Rule == f.Rule, "%+v without %s of %s", f, path, message.Raw)
 		}
 	}
@@ -94,7 +95,7 @@ func (x *explainer) requireChanging(t require.TestingT, message *Message, f Expl
 	if !other {
 		return
 	}
-	if got, ok := x.field(t, changed.message(), f.Field); ok {
+	if got, ok := x.field(changed.message(), f.Field); ok {
 		require.NotEqual(t, f.Value, got.Value, "%s of %s; before: %s", f.Field, changed.message().Raw, message.Raw)
 	}
 }
