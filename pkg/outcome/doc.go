@@ -24,4 +24,14 @@
 //	native.go     MapNative: an event of our own API
 //	identify.go   MapIdentify: who a user is
 //	activity.go   MapConversation: one activity of a conversation
+//
+// and beside its way, for people who ask why an event is as it is:
+//
+//	explain.go            Explain: the rule that decided each field of an event of Segment's
+//	explain_native.go     ExplainNative: the same of our own API
+//	explain_people.go     whose it was, and how users, organizations and conversations will be found
+//	explain_value.go      value and type
+//	explain_influence.go  InfluenceRule: the override, the sign or the words that decided
+//	explain_rule.go       how a rule is put together: the first member that can be read, and those passed over
+//	explained.go          what comes out: a field, its value, its rule
 package outcome

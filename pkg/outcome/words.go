@@ -2,8 +2,8 @@ package outcome
 
 import "strings"
 
-// The keywords in all their forms, one keyword a line: a short list that can be read beats rules of
-// grammar that make "subscription" of "subscribe".
+// The keywords in all their forms, one keyword a line, the keyword itself first: a short list that can be
+// read beats rules of grammar that make "subscription" of "subscribe".
 const (
 	positiveWords = `
 		signup signups signedup signsup signingup
@@ -13,7 +13,7 @@ const (
 		convert converts converted converting conversion conversions
 		activate activates activated activating activation activations
 		complete completes completed completing completion completions
-		ordercomplete ordercompletes ordercompleted orderscompleted ordercompleting ordercompletion ordercompletions`
+		ordercompleted ordercomplete ordercompletes orderscompleted ordercompleting ordercompletion ordercompletions`
 	negativeWords = `
 		churn churns churned churning
 		cancel cancels canceled cancelled canceling cancelling cancelation cancelations cancellation cancellations
@@ -21,7 +21,7 @@ const (
 		refund refunds refunded refunding
 		downgrade downgrades downgraded downgrading
 		delete deletes deleted deleting deletion deletions
-		fail fails failed failing failure failures
+		failed fail fails failing failure failures
 		error errors errored erroring`
 )
 
