@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +33,7 @@ var hostile = []string{
 type asked struct {
 	Text  string `ch:"text"`
 	Item  string `ch:"item"`
-	Known bool   `ch:"known"`
+	Known uint8  `ch:"known"`
 }
 
 const askedQuery = `SELECT hex({value:String}) AS text, hex({list:Array(Tuple(String, DateTime64(3, 'UTC')))}[2].1) AS item,
@@ -49,10 +48,10 @@ func TestAParameterIsNothingButAValue(t *testing.T) {
 		rows, err := Select[asked](t.Context(), r, askedQuery, p)
 		require.NoError(t, err, "%q", value)
 		hex := fmt.Sprintf("%X", value)
-		require.Equal(t, []asked{{hex, hex, true}}, rows, "%q", value)
+		require.Equal(t, []asked{{hex, hex, 1}}, rows, "%q", value)
 
 		filled := Filled(askedQuery, p)
-		require.Equal(t, hex+"\t"+hex+"\ttrue", db.Exec(t, strings.Replace(filled, "AS known", "::Bool AS known", 1)), filled)
+		require.Equal(t, hex+"\t"+hex+"\t1", db.Exec(t, filled), filled)
 		said, err := exec.CommandContext(t.Context(), "sh", "-c", `printf %s "`+filled+`"`).Output()
 		require.NoError(t, err)
 		require.Equal(t, filled, string(said), "a shell has nothing to do in it")
