@@ -12,6 +12,7 @@
 //	freshness.go      how fresh is what can be seen
 //	connections.go    what each connection has sent of late
 //	stored.go         what a message that was just seen has become
+//	names.go          and whom and what that is about, by name
 //	letters.go        dead letters by reason, and one by one
 //
 // Time is event_at, when something happened by the message's own word: that is what the views and docs/analytics.md count days

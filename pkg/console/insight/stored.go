@@ -32,18 +32,29 @@ type Stored struct {
 
 	UserID, OrganizationID, ConversationID                         string
 	ExternalUserID, ExternalOrganizationID, ExternalConversationID string
-	UserName, UserEmail, OrganizationName                          string // as the message had them
+	UserName, UserEmail, OrganizationName                          string // as they are known, or else as the message had them
 
 	Revised bool // given to somebody, or somebody else, after it was stored
 }
 
 type storedRow struct {
-	Product  string    `ch:"product_id"`
-	KeyAt    time.Time `ch:"event_key_at"`
-	InsertID string    `ch:"insert_id"`
-	Version  uint64    `ch:"version"`
-	Subjects []string  `ch:"subjects"`
+	Workspace string    `ch:"workspace_id"`
+	Product   string    `ch:"product_id"`
+	KeyAt     time.Time `ch:"event_key_at"`
+	InsertID  string    `ch:"insert_id"`
+	EventAt   time.Time `ch:"event_at"`
+	Version   uint64    `ch:"version"`
+	Subjects  []string  `ch:"subjects"`
 	Stored
+}
+
+// spread puts the subjects where they belong. They come as a list because any of them may be missing.
+func (r *storedRow) spread() {
+	for n, to := range []*string{&r.UserID, &r.OrganizationID, &r.ConversationID,
+		&r.ExternalUserID, &r.ExternalOrganizationID, &r.ExternalConversationID, &r.UserName, &r.UserEmail, &r.OrganizationName} {
+		*to = r.Subjects[n]
+	}
+	r.Revised = warehouse.Revised(r.Version)
 }
 
 // Stored finds those of the messages that have been stored, each once, MaxKeys at most.
@@ -55,28 +66,41 @@ func (i *Insight) Stored(ctx context.Context, keys []Key) (map[Key]Stored, error
 	case len(keys) > MaxKeys:
 		return nil, fmt.Errorf("BUG: %d messages are looked for at once, and %d may be", len(keys), MaxKeys)
 	}
-	rows, _, err := ask[storedRow](ctx, i, `SELECT product_id, event_key_at, insert_id, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
+	rows, _, err := ask[storedRow](ctx, i, `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
     arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
         external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS subjects
 FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, `+moment+`, String))}
 SETTINGS do_not_merge_across_partitions_select_final = 1`, parameters{"keys": list(keys)})
-	for _, row := range rows {
-		s := row.Stored
-		for n, to := range []*string{&s.UserID, &s.OrganizationID, &s.ConversationID,
-			&s.ExternalUserID, &s.ExternalOrganizationID, &s.ExternalConversationID, &s.UserName, &s.UserEmail, &s.OrganizationName} {
-			*to = row.Subjects[n]
-		}
-		s.Revised = warehouse.Revised(row.Version)
-		found[Key{row.Product, row.KeyAt.UnixMilli(), row.InsertID}] = s
+	if err != nil {
+		return nil, err
 	}
-	return found, err
+	for n := range rows {
+		rows[n].spread()
+	}
+	if err := i.name(ctx, rows); err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		found[Key{row.Product, row.KeyAt.UnixMilli(), row.InsertID}] = row.Stored
+	}
+	return found, nil
 }
 
 // list is keys in the text of an array.
 func list(keys []Key) string {
 	tuples := make([]string, len(keys))
 	for n, k := range keys {
-		tuples[n] = fmt.Sprintf("(%s,'%s',%s)", warehouse.Quote(k.Product), text(time.UnixMilli(k.KeyAt)), warehouse.Quote(k.InsertID))
+		tuples[n] = tuple(k.Product, text(time.UnixMilli(k.KeyAt)), k.InsertID)
 	}
-	return "[" + strings.Join(tuples, ",") + "]"
+	return array(tuples)
 }
+
+func tuple(parts ...string) string {
+	quoted := make([]string, len(parts))
+	for n, part := range parts {
+		quoted[n] = warehouse.Quote(part)
+	}
+	return "(" + strings.Join(quoted, ",") + ")"
+}
+
+func array(elements []string) string { return "[" + strings.Join(elements, ",") + "]" }
