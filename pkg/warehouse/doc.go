@@ -37,6 +37,5 @@
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice
 // and looks each LowCardinality value up in a map[any]int. See BenchmarkInsert. Look-ups go the same way, since
-// what is asked for is sent along as a table. Migrations, and the few rows
-// that people ask for, go through clickhouse-go.
+// what is asked for is sent along as a table. Migrations, and what people ask, go through clickhouse-go.
 package warehouse

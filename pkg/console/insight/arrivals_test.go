@@ -117,8 +117,9 @@ func TestStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[Key]Stored{
 		kb: {ReceivedAt: noon.Add(-time.Hour + time.Second), Topic: "ingest", Partition: 3, Offset: 1, EventType: "Order Completed", Influence: "positive",
-			UserID: "00000000-0000-0000-0000-00000000000a", ConversationID: "00000000-0000-0000-0000-0000000000c1", ExternalUserID: "a", UserName: "Ada"},
-		ke:  {ReceivedAt: noon.Add(-2 * time.Minute), Topic: "ingest", Partition: 3, Offset: 4, EventType: "Page Viewed", Influence: "neutral", ConversationID: "00000000-0000-0000-0000-0000000000c2"},
+			UserID: "00000000-0000-0000-0000-00000000000a", ConversationID: "00000000-0000-0000-0000-0000000000c1", ExternalConversationID: "chat 1", ExternalUserID: "a", UserName: "Ada Lovelace",
+			OrganizationID: "00000000-0000-0000-0000-00000000000e", ExternalOrganizationID: "o", OrganizationName: "Ohm"},
+		ke:  {ReceivedAt: noon.Add(-2 * time.Minute), Topic: "ingest", Partition: 3, Offset: 4, EventType: "Page Viewed", Influence: "neutral", ConversationID: "00000000-0000-0000-0000-0000000000c2", ExternalConversationID: "chat 2"},
 		its: {ReceivedAt: noon.Add(-30 * time.Minute), Topic: "ingest", Offset: 7, EventType: odd, Influence: "neutral", Revised: true},
 	}, found)
 

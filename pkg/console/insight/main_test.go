@@ -26,9 +26,9 @@ var asking = noon.Add(-1500 * time.Millisecond)
 // The known data. Of the events, ka to kf are of the last 24 hours before noon.
 var known = []string{
 	`INSERT INTO events (workspace_id, product_id, connection_id, insert_id, message_type, event_type, influence, event_at, event_key_at, received_at,
-		user_id, external_user_id, user_name, conversation_id, value, value_type, currency, kafka_topic, kafka_partition, kafka_offset, version)
+		user_id, external_user_id, user_name, organization_id, external_organization_id, conversation_id, value, value_type, currency, kafka_topic, kafka_partition, kafka_offset, version)
 	SELECT 'w', product, connection, id, 'track', type, influence, at, if(id = 'ke', toDateTime64(0, 3, 'UTC'), at), received,
-		if(user = '', NULL, toUUID('00000000-0000-0000-0000-00000000000' || user)), nullIf(user, ''), if(user = 'a', 'Ada', NULL), if(chat = '', NULL, toUUID('00000000-0000-0000-0000-0000000000' || chat)),
+		if(user = '', NULL, toUUID('00000000-0000-0000-0000-00000000000' || user)), nullIf(user, ''), if(user = 'a', 'Ada', NULL), if(user = 'a', toUUID('00000000-0000-0000-0000-00000000000e'), NULL), if(user = 'a', 'o', NULL), if(chat = '', NULL, toUUID('00000000-0000-0000-0000-0000000000' || chat)),
 		toDecimal128OrNull(value, 18), value_type, currency, 'ingest', 3, rowNumberInAllBlocks(), 5
 	FROM VALUES('product String, connection String, id String, type String, influence String, at DateTime64(3, ''UTC''), received DateTime64(3, ''UTC''), user String, chat String, value Nullable(String), value_type Nullable(String), currency String',
 		('shop', 'one', 'ka', 'Page Viewed',     'neutral',  '2026-05-17 12:00:00.000', '2026-05-17 12:00:00.000', 'a', '',   NULL, NULL, ''),
@@ -53,6 +53,10 @@ var known = []string{
 		('w', 'shop', 'chat 3', '00000000-0000-0000-0000-0000000000c3', '2026-05-18 11:06:00.000', '', NULL, 5),
 		('w', 'shop', 'chat 4', '00000000-0000-0000-0000-0000000000c4', '2026-05-17 11:59:59.999', '', NULL, 5),
 		('w', 'shop', 'chat 5', '00000000-0000-0000-0000-0000000000c5', '2026-05-18 12:00:00.000', '', NULL, 5)`,
+	`INSERT INTO user_claims (workspace_id, external_user_id, email, user_id, explicit_first, event_first, name_first, name_last) VALUES
+		('w', 'a', 'ada@example.com', '00000000-0000-0000-0000-00000000000a', (1, 'api'), (9223372036854775807, ''), (9223372036854775807, ''), (1, 'Ada Lovelace'))`,
+	`INSERT INTO organization_claims (workspace_id, external_organization_id, organization_id, explicit_first, event_first, name_first, name_last) VALUES
+		('w', 'o', '00000000-0000-0000-0000-00000000000e', (9223372036854775807, ''), (1, 'segment'), (1, 'Ohm'), (0, ''))`,
 	`INSERT INTO dead_letters (workspace_id, product_id, connection_id, source, received_at, reason, detail, message, context, origin, kafka_topic, kafka_partition, kafka_offset)
 	SELECT 'w', if(number = 9, 'app', 'shop'), if(number % 2, 'one', 'two'), 'segment', toDateTime64('2026-05-18 11:00:00', 3, 'UTC') + toIntervalSecond(intDiv(number, 3)), if(number < 7, 'missing_event', 'bad_type'), 'why',
 		repeat('é', 1500) || unhex('FF'), '{}', 'ingest/3/9', 'dead', 1, number FROM numbers(10)`,

@@ -44,7 +44,7 @@ func (s set) text() string {
 // name fills in names, where they are known and cheap to find.
 func (i *Insight) name(ctx context.Context, rows []storedRow) error {
 	products, conversations, users, userIDs, organizations := set{}, set{}, set{}, set{}, set{}
-	var newest time.Time
+	newest := time.Unix(0, 0)
 	for _, r := range rows {
 		if r.ConversationID != "" && r.ExternalConversationID == "" {
 			products.add(warehouse.Quote(r.Product))
