@@ -94,7 +94,9 @@ func opened(t *testing.T) (*Insight, embeddedtest.Database) {
 	for _, statement := range oddEvents {
 		db.Exec(t, fmt.Sprintf(statement, warehouse.Quote(odd)))
 	}
-	require.NotEqual(t, db.Exec(t, "SELECT count() FROM events"), db.Exec(t, "SELECT count() FROM events FINAL"), "the control: what was delivered again is there")
+	for _, table := range []string{"events", "dead_letters"} {
+		require.NotEqual(t, db.Exec(t, "SELECT count() FROM "+table), db.Exec(t, "SELECT count() FROM "+table+" FINAL"), "the control: what was delivered again is there")
+	}
 	reader, err := warehouse.OpenReader(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, reader.Close()) })

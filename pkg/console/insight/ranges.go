@@ -58,7 +58,7 @@ func Between(from, until time.Time) (Range, error) {
 		return Range{}, errors.New("a range must be 15 years at most")
 	}
 	step := stepOf(until.Sub(from))
-	return Range{floor(from.Unix(), step), ceil(until.Unix(), step), step}, nil
+	return Range{floor(from.Unix(), step), ceil(until.Add(time.Second-1).Unix(), step), step}, nil
 }
 
 // stepOf is the least step in which there are maxPoints at most. Two steps are left for the bounds.

@@ -27,7 +27,7 @@ func TestPresets(t *testing.T) {
 func TestARangeOfOnesOwnHasPointsEnough(t *testing.T) {
 	for range 10_000 {
 		from := time.Unix(rand.Int64N(1<<31), 0)
-		span := time.Duration(rand.Int64N(int64(minSpan) << rand.N(17)))
+		span := time.Duration(rand.Int64N(int64(minSpan) << rand.N(23)))
 		r, err := Between(from, from.Add(minSpan+span))
 		require.NoError(t, err)
 		times := r.times()
