@@ -129,6 +129,15 @@ func TestUsersWithTooFewRights(t *testing.T) {
 	checkuptest.Require(t, as("readonly"), "clickhouse settings", checkup.Fail, "", "let the profile of readonly change the settings")
 	checkuptest.Require(t, as("bound"), "clickhouse settings", checkup.Fail, "optimize_on_insert", "let the profile of bound change the settings")
 	checkuptest.Require(t, as("hurried"), "clickhouse limits", checkup.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
+
+	reads := func(user string) error {
+		config.User = user
+		_, err := Select[asked](t.Context(), reading(t, config), "SELECT event_type AS text FROM outcomes", nil)
+		return err
+	}
+	require.NoError(t, reads("reader"))
+	require.ErrorContains(t, reads("nobody"), "GRANT SELECT ON millrace.* TO nobody")
+	require.ErrorContains(t, reads("readonly"), "let the profile of readonly set readonly to 2")
 }
 
 func countOK(r checkup.Report) int { return r.Count(checkup.OK) }
@@ -146,7 +155,18 @@ func TestClickHouseBehindTLS(t *testing.T) {
 	insert(t, config, b, "t")
 	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.OK, "spoken to with TLS as loader", "")
 
+	ask := func(r *Reader) error {
+		_, err := Select[asked](t.Context(), r, "SELECT event_type AS text FROM outcomes", nil)
+		return err
+	}
+	reader := reading(t, config)
+	require.NoError(t, os.WriteFile(file, []byte("old\n"), 0o600))
+	require.ErrorContains(t, ask(reader), "check --clickhouse-user and --clickhouse-password")
+	require.NoError(t, os.WriteFile(file, []byte("let me in\n"), 0o600))
+	require.NoError(t, ask(reader), "the file is read for each connection")
+
 	config.TLS = credential.TLS{On: true}
+	require.ErrorContains(t, ask(reading(t, config)), "--clickhouse-tls-ca")
 	inserter, err := NewInserter(config)
 	require.NoError(t, err)
 	defer inserter.Close()

@@ -28,6 +28,8 @@
 //	learnt.go         what other loaders have learnt, and how far that has been worked in
 //	reattribute.go    stored rows that may be about somebody else by now
 //	revise.go         and those that are, written once more
+//	reader.go         what people ask
+//	parameters.go     and the same question to be copied
 //	checkup.go        what the doctor asks of the server
 //	checkup_tables.go and of our tables in it
 //	checkup_cluster.go  on every server of a cluster
@@ -35,5 +37,5 @@
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice
 // and looks each LowCardinality value up in a map[any]int. See BenchmarkInsert. Look-ups go the same way, since
-// what is asked for is sent along as a table. Migrations go through clickhouse-go.
+// what is asked for is sent along as a table. Migrations, and what people ask, go through clickhouse-go.
 package warehouse

@@ -102,7 +102,7 @@ func (b *Events) Append(e *outcome.Event, o *Origin) {
 	b.sourceEvent.put(e.SourceEvent)
 	b.eventAt.put64(uint64(e.EventAt))
 	b.eventAtSource.put8(uint8(e.EventAtSource))
-	b.eventKeyAt.put64(uint64(keyTime(e)))
+	b.eventKeyAt.put64(uint64(KeyTime(e)))
 	b.receivedAt.put64(uint64(o.ReceivedAt / 1000))
 	putText(b.externalUserID, e.ExternalUserID)
 	putText(b.userEmail, e.UserEmail)
@@ -140,9 +140,9 @@ func (b *Events) appendValue(e *outcome.Event) {
 	b.currency.put(e.Currency)
 }
 
-// keyTime is the time in the sorting key: one that a resend has too. When a message was sent and received
+// KeyTime is the time in the sorting key: one that a resend has too. When a message was sent and received
 // changes with each attempt.
-func keyTime(e *outcome.Event) int64 {
+func KeyTime(e *outcome.Event) int64 {
 	switch e.EventAtSource {
 	case outcome.FromTimestamp, outcome.FromOriginalTimestamp, outcome.FromEventAt:
 		return e.EventAt

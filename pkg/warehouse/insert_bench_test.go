@@ -117,7 +117,7 @@ func goColumns() []goColumn {
 		collectNullable("source_event", func(e *outcome.Event) []byte { return e.SourceEvent }),
 		collect("event_at", func(e *outcome.Event, _ *Origin) time.Time { return time.UnixMilli(e.EventAt) }),
 		collect("event_at_source", func(e *outcome.Event, _ *Origin) string { return e.EventAtSource.String() }),
-		collect("event_key_at", func(e *outcome.Event, _ *Origin) time.Time { return time.UnixMilli(keyTime(e)) }),
+		collect("event_key_at", func(e *outcome.Event, _ *Origin) time.Time { return time.UnixMilli(KeyTime(e)) }),
 		collect("received_at", func(_ *outcome.Event, o *Origin) time.Time { return time.UnixMicro(o.ReceivedAt) }),
 		collectNullable("external_user_id", func(e *outcome.Event) []byte { return e.ExternalUserID }),
 		collectNullable("user_email", func(e *outcome.Event) []byte { return e.UserEmail }),

@@ -147,7 +147,7 @@ func offsets(p *part) (list []int64) {
 
 // The answers are those of one server, before and after merges: FINAL and the views' joins see each row once.
 func TestAnswersOverShards(t *testing.T) {
-	shards, _ := sharded(t, embeddedtest.TwoShards)
+	shards, config := sharded(t, embeddedtest.TwoShards)
 	tables := []string{"events", "conversation_activity", "user_claims", "organization_claims"}
 	for _, table := range tables {
 		local(t, shards, "SYSTEM STOP MERGES "+table)
@@ -168,6 +168,9 @@ func TestAnswersOverShards(t *testing.T) {
 		}
 	}
 	ask("before merges")
+	rows, err := Select[asked](t.Context(), reading(t, config), "SELECT toString(count()) AS text FROM outcomes", nil)
+	require.NoError(t, err)
+	require.Equal(t, []asked{{Text: "10"}}, rows, "a reader asks all shards")
 	for _, table := range tables {
 		local(t, shards, "SYSTEM START MERGES "+table)
 		local(t, shards, "OPTIMIZE TABLE "+table+" FINAL")

@@ -232,6 +232,6 @@ func TestTheKeyHasATimeThatAResendHasToo(t *testing.T) {
 		outcome.FromTimestamp: true, outcome.FromOriginalTimestamp: true, outcome.FromEventAt: true,
 		outcome.FromSentAt: false, outcome.FromReceivedAt: false, outcome.FromEdge: false,
 	} {
-		require.Equal(t, inKey, keyTime(&outcome.Event{EventAt: 5, EventAtSource: source}) == 5, source)
+		require.Equal(t, inKey, KeyTime(&outcome.Event{EventAt: 5, EventAtSource: source}) == 5, source)
 	}
 }

@@ -1,0 +1,147 @@
+package insight
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWhatArrives(t *testing.T) {
+	i, db := opened(t)
+
+	t.Run("freshness", func(t *testing.T) {
+		fresh, err := i.Freshness(t.Context(), "shop", asking)
+		require.NoError(t, err)
+		require.Len(t, fresh.Times, 60)
+		require.Equal(t, noon.Unix()-60, fresh.Times[59])
+		require.Equal(t, map[int]uint64{0: 1, 58: 1, 59: 3}, at(fresh.Events))
+		require.Equal(t, noon.Add(-57*time.Second), fresh.Newest)
+		require.Equal(t, 60, copied(t, db, fresh.SQL))
+
+		fresh, err = i.Freshness(t.Context(), "shop", noon.Add(2*day))
+		require.NoError(t, err)
+		require.Empty(t, at(fresh.Events))
+		require.WithinDuration(t, noon.Add(-57*time.Second), fresh.Newest, time.Second, "a resend counts here")
+		fresh, err = i.Freshness(t.Context(), "nobody's", noon)
+		require.NoError(t, err)
+		require.Zero(t, fresh.Newest)
+		require.Len(t, fresh.Events, 60)
+	})
+
+	t.Run("connections", func(t *testing.T) {
+		now := noon.Add(time.Second)
+		a, err := i.LastDay(t.Context(), now)
+		require.NoError(t, err)
+		require.Equal(t, ConnectionActivity{LastMinute: 2, LastDay: 3, DeadLetters: 5, LastEvent: noon.Add(-57 * time.Second)}, a.Connections["one"])
+		require.Equal(t, ConnectionActivity{LastMinute: 1, LastDay: 3, DeadLetters: 5, LastEvent: noon.Add(-58 * time.Second)}, a.Connections["two"])
+		require.Equal(t, ConnectionActivity{DeadLetters: 1}, a.Connections[odd])
+		require.NotContains(t, a.Connections, "four", "its deliveries came second")
+		require.Equal(t, len(a.Connections), copied(t, db, a.SQL))
+
+		a, err = i.LastMinute(t.Context(), now)
+		require.NoError(t, err)
+		require.Equal(t, map[string]ConnectionActivity{"one": {LastMinute: 2, LastEvent: noon.Add(-57 * time.Second)}, "two": {LastMinute: 1, LastEvent: noon.Add(-58 * time.Second)}}, a.Connections)
+		a, err = i.LastDay(t.Context(), noon.Add(3*day))
+		require.NoError(t, err)
+		require.Empty(t, a.Connections)
+	})
+}
+
+func TestDeadLetters(t *testing.T) {
+	i, db := opened(t)
+	shop := LetterFilter{Filter: lastDay(t, "shop")}
+
+	reasons, err := i.Reasons(t.Context(), LetterFilter{Filter: lastDay(t, "")})
+	require.NoError(t, err)
+	require.Equal(t, []Reason{{"missing_event", 7, noon.Add(-time.Hour + 2*time.Second)}, {"bad_type", 3, noon.Add(-time.Hour + 3*time.Second)}, {odd, 1, noon.Add(-30 * time.Minute)}}, reasons.Reasons)
+	require.Equal(t, 3, copied(t, db, reasons.SQL))
+	reasons, err = i.Reasons(t.Context(), LetterFilter{Filter: lastDay(t, "shop"), Connection: "two"})
+	require.NoError(t, err)
+	require.Equal(t, []Reason{{"missing_event", 4, noon.Add(-time.Hour + 2*time.Second)}, {"bad_type", 1, noon.Add(-time.Hour + 2*time.Second)}}, reasons.Reasons)
+
+	var offsets []int64
+	var pages int
+	for after := (*Coordinates)(nil); ; pages++ {
+		page, err := i.Letters(t.Context(), shop, after, 4)
+		require.NoError(t, err)
+		for _, l := range page.Letters {
+			offsets = append(offsets, l.Offset)
+			require.Len(t, []rune(l.Message), maxExcerpt)
+			require.Equal(t, uint64(3001), l.Bytes)
+			require.Empty(t, l.Context)
+		}
+		require.Positive(t, copied(t, db, page.SQL))
+		if after = page.Next; after == nil {
+			break
+		}
+	}
+	require.Equal(t, []int64{8, 7, 6, 5, 4, 3, 2, 1, 0}, offsets)
+	require.Equal(t, 2, pages)
+
+	shop.Reason, shop.Connection = "missing_event", "one"
+	page, err := i.Letters(t.Context(), shop, nil, 0)
+	require.NoError(t, err)
+	require.Len(t, page.Letters, 1)
+	l, sql, found, err := i.Letter(t.Context(), page.Letters[0].Coordinates)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, Coordinates{"shop", noon.Add(-time.Hour + time.Second), "dead", 1, 5}, l.Coordinates)
+	require.Len(t, l.Message, 3001)
+	require.Equal(t, []string{"{}", "ingest/3/9", "segment", "w", "why"}, []string{l.Context, l.Origin, l.Source, l.Workspace, l.Detail})
+	require.Equal(t, 1, copied(t, db, sql))
+
+	hostile := LetterFilter{lastDay(t, odd), odd, odd}
+	page, err = i.Letters(t.Context(), hostile, nil, MaxLetters+1)
+	require.NoError(t, err)
+	require.Len(t, page.Letters, 1)
+	l, sql, found, err = i.Letter(t.Context(), page.Letters[0].Coordinates)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, odd, l.Message)
+	require.Equal(t, 1, copied(t, db, sql))
+	l.Offset++
+	_, _, found, err = i.Letter(t.Context(), l.Coordinates)
+	require.NoError(t, err)
+	require.False(t, found)
+}
+
+func TestStored(t *testing.T) {
+	i, db := opened(t)
+	kb := Key{"shop", noon.Add(-time.Hour).UnixMilli(), "kb"}
+	ke := Key{"shop", 0, "ke"}
+	its := Key{odd, noon.Add(-30 * time.Minute).UnixMilli(), odd}
+	found, err := i.Stored(t.Context(), []Key{kb, ke, its, {"shop", 1, "kb"}, {"app", kb.KeyAt, "kb"}, {"shop", kb.KeyAt, "x"}})
+	require.NoError(t, err)
+	require.Equal(t, map[Key]Stored{
+		kb: {ReceivedAt: noon.Add(-time.Hour + time.Second), Topic: "ingest", Partition: 3, Offset: 1, EventType: "Order Completed", Influence: "positive",
+			UserID: "00000000-0000-0000-0000-00000000000a", ConversationID: "00000000-0000-0000-0000-0000000000c1", ExternalConversationID: "chat 1", ExternalUserID: "a", UserName: "Ada Lovelace",
+			OrganizationID: "00000000-0000-0000-0000-00000000000e", ExternalOrganizationID: "o", OrganizationName: "Ohm"},
+		ke:  {ReceivedAt: noon.Add(-2 * time.Minute), Topic: "ingest", Partition: 3, Offset: 4, EventType: "Page Viewed", Influence: "neutral", ConversationID: "00000000-0000-0000-0000-0000000000c2", ExternalConversationID: "chat 2"},
+		its: {ReceivedAt: noon.Add(-30 * time.Minute), Topic: "ingest", Offset: 7, EventType: odd, Influence: "neutral", Revised: true},
+	}, found)
+
+	none, err := i.Stored(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	_, err = i.Stored(t.Context(), make([]Key, MaxKeys+1))
+	require.ErrorContains(t, err, "BUG")
+
+	// A million rows of a year; the keys are of 200 that follow each other, as those are that have just arrived.
+	db.Exec(t, `INSERT INTO events (workspace_id, product_id, insert_id, message_type, event_type, influence, event_at, event_key_at, version)
+		SELECT 'w', 'large', toString(number), 'track', 'Sold', 'positive', toDateTime64('2025-05-18 00:00:00', 3, 'UTC') + toIntervalSecond(number * 31) AS at, at, 1 FROM numbers(1000000) SETTINGS max_partitions_per_insert_block = 0`)
+	var keys []Key
+	for n := 900_000; n < 900_000+MaxKeys; n++ {
+		keys = append(keys, Key{"large", time.Date(2025, 5, 18, 0, 0, n*31, 0, time.UTC).UnixMilli(), strconv.Itoa(n)})
+	}
+	found, err = i.Stored(t.Context(), keys)
+	require.NoError(t, err)
+	require.Len(t, found, MaxKeys)
+	db.Exec(t, "SYSTEM FLUSH LOGS query_log")
+	read, err := strconv.Atoi(db.Exec(t, fmt.Sprintf("SELECT max(read_rows) FROM system.query_log WHERE current_database = '%s' AND type = 'QueryFinish' AND query LIKE 'SELECT product_id, event_key_at%%'", db.Name)))
+	require.NoError(t, err)
+	require.Positive(t, read)
+	require.LessOrEqual(t, read, 4*8192)
+}
