@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/token"
@@ -128,8 +128,16 @@ func logIn(t *testing.T, client *http.Client, base, password, next string) (*htt
 	return ask(t, client, http.MethodPost, base+LoginPath, url.Values{passwordField: {password}, nextField: {next}}, "Origin: "+base)
 }
 
-func refusals(g *Guard, reason string) int {
-	return int(testutil.ToFloat64(g.metrics.refused.WithLabelValues(reason)))
+func refusals(t *testing.T, g *Guard, reason string) int {
+	t.Helper()
+	return int(valueOf(t, g.metrics.refused.WithLabelValues(reason)))
+}
+
+func valueOf(t *testing.T, metric prometheus.Metric) float64 {
+	t.Helper()
+	var m dto.Metric
+	require.NoError(t, metric.Write(&m))
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 }
 
 func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
@@ -158,7 +166,7 @@ func TestAnOpenConsoleIsNotForwarded(t *testing.T) {
 		response, body := ask(t, client, http.MethodGet, server.URL+Path, nil, header)
 		require.Equal(t, http.StatusForbidden, response.StatusCode, header)
 		require.Contains(t, body, "--console-password-file")
-		require.Equal(t, i+1, refusals(g, reasonForwarded))
+		require.Equal(t, i+1, refusals(t, g, reasonForwarded))
 	}
 }
 
@@ -185,13 +193,13 @@ func TestWithoutASessionNobodyComesIn(t *testing.T) {
 		"a proxy's word":      {http.MethodGet, []string{"Accept: text/html", "X-Forwarded-User: root"}, http.StatusSeeOther, back, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := refusals(g, reasonNoSession)
+			before := refusals(t, g, reasonNoSession)
 			response, body := ask(t, client, c.method, live, nil, c.headers...)
 			require.Equal(t, c.status, response.StatusCode)
 			require.Equal(t, c.location, response.Header.Get("Location"))
 			require.Equal(t, c.htmx, response.Header.Get("HX-Redirect"))
 			require.NotContains(t, body, "streaming")
-			require.Equal(t, before+1, refusals(g, reasonNoSession))
+			require.Equal(t, before+1, refusals(t, g, reasonNoSession))
 		})
 	}
 	response, body := ask(t, client, http.MethodGet, server.URL+AssetsPath+"a.css", nil)

@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,13 +28,13 @@ func TestLoggingInAndOut(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 		require.Equal(t, `login problem="wrong password" wait=0s next=/console/live`, body)
 		require.Empty(t, response.Cookies())
-		require.EqualValues(t, i+1, testutil.ToFloat64(g.metrics.failed))
+		require.EqualValues(t, i+1, valueOf(t, g.metrics.failed))
 	}
 	response, _ = logIn(t, client, server.URL, right, "/console/live?filter=x")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	require.Equal(t, "/console/live?filter=x", response.Header.Get("Location"))
-	require.EqualValues(t, 1, testutil.ToFloat64(g.metrics.loggedIn))
-	require.EqualValues(t, 1, testutil.ToFloat64(g.metrics.sessions))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.loggedIn))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
 	_, body = ask(t, client, http.MethodGet, server.URL+Path, nil)
 	require.Equal(t, `page name="" session=true`, body)
 	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
@@ -46,7 +45,7 @@ func TestLoggingInAndOut(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	require.Equal(t, LoginPath, response.Header.Get("Location"))
 	require.Negative(t, response.Cookies()[0].MaxAge)
-	require.Zero(t, testutil.ToFloat64(g.metrics.sessions))
+	require.Zero(t, valueOf(t, g.metrics.sessions))
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil, "Cookie: "+shown.Name+"="+shown.Value)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "the id is worth nothing any more, whoever kept it")
 }
@@ -61,7 +60,7 @@ func TestALoginGivesANewID(t *testing.T) {
 	response, _ = logIn(t, client, server.URL, right, "")
 	second := id(response)
 	require.NotEqual(t, first, second)
-	require.EqualValues(t, 1, testutil.ToFloat64(g.metrics.sessions))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
 	for cookie, want := range map[string]int{first: http.StatusUnauthorized, second: http.StatusOK} {
 		response, _ = ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+plainCookie+"="+cookie)
 		require.Equal(t, want, response.StatusCode)
@@ -193,8 +192,8 @@ func TestTooManyFailures(t *testing.T) {
 			require.Equal(t, `login problem="too many failures" wait=30s next=/console/live`, answer.Body.String())
 			require.Empty(t, answer.Result().Cookies())
 		}
-		require.EqualValues(t, 10, testutil.ToFloat64(g.metrics.limited))
-		require.EqualValues(t, rateOfEach.burst, testutil.ToFloat64(g.metrics.failed))
+		require.EqualValues(t, 10, valueOf(t, g.metrics.limited))
+		require.EqualValues(t, rateOfEach.burst, valueOf(t, g.metrics.failed))
 		wait, err := strconv.Atoi(try(right).Header().Get("Retry-After"))
 		require.NoError(t, err)
 		time.Sleep(time.Duration(wait) * time.Second)
@@ -230,16 +229,16 @@ func TestANewPasswordEndsTheSessionsOfTheOld(t *testing.T) {
 	server, client := serve(t, g)
 	logIn(t, client, server.URL, right, "")
 	logIn(t, browser(t, server), server.URL, right, "")
-	require.EqualValues(t, 2, testutil.ToFloat64(g.metrics.sessions), "the same password ends nothing")
+	require.EqualValues(t, 2, valueOf(t, g.metrics.sessions), "the same password ends nothing")
 	setPassword(t, config.PasswordFile, "another good password")
 	response, _ := logIn(t, browser(t, server), server.URL, right, "")
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
-	require.Zero(t, testutil.ToFloat64(g.metrics.sessions))
+	require.Zero(t, valueOf(t, g.metrics.sessions))
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 	response, _ = logIn(t, client, server.URL, "another good password", "")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
-	require.EqualValues(t, 1, testutil.ToFloat64(g.metrics.sessions))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
 }
 
 func TestAFileThatIsAwayKeepsOutAndPunishesNobody(t *testing.T) {
@@ -332,7 +331,7 @@ func TestTheLogHoldsNothingThatWasSent(t *testing.T) {
 	require.Contains(t, log.String(), "nobody can log in")
 	require.NotContains(t, log.String(), "canary")
 	require.NotContains(t, log.String(), right)
-	require.EqualValues(t, 1, testutil.ToFloat64(g.metrics.loggedIn))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.loggedIn))
 	for _, cookie := range client.Jar.Cookies(&url.URL{Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), Path: Path}) {
 		require.NotContains(t, log.String(), cookie.Value)
 	}

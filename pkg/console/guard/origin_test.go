@@ -55,7 +55,7 @@ func TestAnotherNameIsRefusedEverywhere(t *testing.T) {
 		require.Equal(t, http.StatusMisdirectedRequest, response.StatusCode)
 		require.Contains(t, body, "--console-host")
 		require.NotContains(t, body, "evil")
-		require.Equal(t, i+1, refusals(g, reasonHost))
+		require.Equal(t, i+1, refusals(t, g, reasonHost))
 	}
 }
 
@@ -93,7 +93,7 @@ func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 		"a stream on another port":           {http.MethodGet, []string{"Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"}, reasonCrossOrigin},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := map[string]int{reasonCrossOrigin: refusals(g, reasonCrossOrigin), reasonNoOrigin: refusals(g, reasonNoOrigin)}
+			before := map[string]int{reasonCrossOrigin: refusals(t, g, reasonCrossOrigin), reasonNoOrigin: refusals(t, g, reasonNoOrigin)}
 			response, body := ask(t, client, c.method, server.URL+Path+"/pause", url.Values{}, append(c.headers, cookie)...)
 			if c.refused == "" {
 				require.Equal(t, http.StatusOK, response.StatusCode)
@@ -102,7 +102,7 @@ func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 			}
 			require.Equal(t, http.StatusForbidden, response.StatusCode)
 			require.NotContains(t, body, "page name")
-			require.Equal(t, before[c.refused]+1, refusals(g, c.refused))
+			require.Equal(t, before[c.refused]+1, refusals(t, g, c.refused))
 		})
 	}
 }
@@ -134,5 +134,5 @@ func TestAnotherSiteDoesNothingToAnOpenConsole(t *testing.T) {
 		response, _ := ask(t, client, http.MethodPost, server.URL+Path+"/pause", url.Values{}, headers...)
 		require.Equal(t, http.StatusForbidden, response.StatusCode)
 	}
-	require.Equal(t, 3, refusals(g, reasonCrossOrigin))
+	require.Equal(t, 3, refusals(t, g, reasonCrossOrigin))
 }

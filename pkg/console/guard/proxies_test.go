@@ -66,7 +66,7 @@ func TestWhoseWordCounts(t *testing.T) {
 		require.Contains(t, answer.Body.String(), "--console-proxy-from")
 		require.NotContains(t, answer.Body.String(), "Grace")
 	}
-	require.Equal(t, 13, refusals(g, reasonNotVouched))
+	require.Equal(t, 13, refusals(t, g, reasonNotVouched))
 }
 
 // With a password as well, who comes by the proxy needs none.

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 )
 
@@ -44,7 +42,7 @@ func TestAnIdleSessionEnds(t *testing.T) {
 		_, ok := s.use(id)
 		require.False(t, ok)
 		require.Empty(t, s.byHash)
-		require.Zero(t, testutil.ToFloat64(s.gauge))
+		require.Zero(t, valueOf(t, s.gauge))
 	})
 }
 
@@ -123,11 +121,11 @@ func TestSessionsAreBounded(t *testing.T) {
 		_, ok = s.use(ids[0])
 		require.False(t, ok, "the one that was used least lately has ended")
 		require.NoError(t, second.Err())
-		require.EqualValues(t, maxSessions, testutil.ToFloat64(s.gauge))
+		require.EqualValues(t, maxSessions, valueOf(t, s.gauge))
 		s.finishAll()
 		requireEnded(t, second)
 		require.Empty(t, s.byHash)
-		require.Zero(t, testutil.ToFloat64(s.gauge))
+		require.Zero(t, valueOf(t, s.gauge))
 	})
 }
 
@@ -142,7 +140,7 @@ func TestAnIDIsRandomAndNotKept(t *testing.T) {
 		require.LessOrEqual(t, len(id), maxIDLength)
 		require.False(t, seen[id])
 		seen[id] = true
-		require.NotContains(t, fmt.Sprintf("%x", s.byHash), fmt.Sprintf("%x", raw))
+		require.NotContains(t, s.byHash, [32]byte(raw))
 	}
 	for hash := range s.byHash {
 		_, ok := s.use(string(hash[:]))
