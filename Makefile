@@ -26,7 +26,7 @@ SEED     ?= 0
 DURATION ?= 2m
 ARGS     ?=
 
-.PHONY: help build run bench test test-kafka test-kafka-nodes test-kafka-pipeline test-deploy chaos chaos-ci chaos-controls race lint fuzz redis clean
+.PHONY: help build run bench test test-kafka test-kafka-nodes test-kafka-pipeline test-deploy test-console assets chaos chaos-ci chaos-controls race lint fuzz redis chromium clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,15 @@ bench: build $(if $(findstring kfake,$(ARGS)),,$(KAFKA)/fetched) ## measure Mill
 test-deploy: build ## check docker-compose.yml, the Helm chart, alerts and dashboards; no container is started
 	cd deploy && $(GO) test -vet=off -timeout 5m ./...
 
+# A module of its own as well. What it tries is not of its module, so no result is kept.
+CONSOLE := cd consoletest && $(GO) test -count=1 -vet=off -timeout 5m
+
+test-console: build chromium ## use the console of bin/millrace in a real browser, and compare its scripts with npm's
+	$(CONSOLE) ./...
+
+assets: ## fetch the console's scripts that are npm's, by pkg/console/assets/package-lock.json
+	$(CONSOLE) -run '^TestAssetsAreWhatNpmGives$$' . -update
+
 # The detector sees nothing of apptest, which drives binaries that are built without it, nor of packages whose tests do one thing
 # after the other.
 NO_RACE := apptest|bench/skewsim|cmd/[a-z]*|pkg/(rawjson|scalar|payload|segment|native|outcome|recent|token|checkup)
@@ -91,6 +100,7 @@ lint: ## check style, and that imports point one way
 	GOBIN=$(CURDIR)/bin/lint $(GO) install $(LINT)
 	bin/lint/golangci-lint run ./...
 	cd deploy && ../bin/lint/golangci-lint run ./...
+	cd consoletest && ../bin/lint/golangci-lint run ./...
 
 fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' pkg); do \
@@ -106,6 +116,16 @@ redis:
 			[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
 			$$sudo apt-get update -qq && $$sudo apt-get install -y -qq redis-server >/dev/null; \
 		else echo "The tests need redis-server on PATH: install it with your package manager." >&2; exit 1; fi; }
+
+# The console's tests want a real browser, and npm's packages.
+chromium:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable; } >/dev/null && \
+		command -v npm >/dev/null || { \
+		if command -v apt-get >/dev/null; then \
+			[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
+			command -v npm >/dev/null && npm= || npm=npm; \
+			$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium $$npm >/dev/null; \
+		else echo "The console's tests need chromium and npm on PATH: install them with your package manager." >&2; exit 1; fi; }
 
 # Apache Kafka wants a Java, and comes by Maven.
 $(KAFKA)/fetched: pkg/embedded/kafkatest/pom.xml

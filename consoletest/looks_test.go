@@ -1,0 +1,93 @@
+package consoletest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// look is how somebody sees a page: the window's size in CSS pixels, and the scheme that they prefer.
+type look struct {
+	name          string
+	width, height int64
+	phone         bool // the page's own word on its width counts
+	scheme        string
+}
+
+var (
+	wideLight   = look{"wide-light", 1280, 800, false, "light"}
+	wideDark    = look{"wide-dark", 1280, 800, false, "dark"}
+	narrowLight = look{"narrow-light", 390, 844, true, "light"}
+	narrowDark  = look{"narrow-dark", 390, 844, true, "dark"}
+
+	looks = []look{wideLight, wideDark, narrowLight, narrowDark}
+)
+
+// as shows the page so from now on. Nothing moves: a picture or a contrast taken halfway means nothing.
+func (p *page) as(l look) {
+	p.t.Helper()
+	require.NoError(p.t, p.try(
+		emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.phone),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
+		emulation.SetFocusEmulationEnabled(true)))
+}
+
+// inspect looks at the page in every way. With -update it writes docs/images/NAME-wide-light.png and so on.
+func (p *page) inspect(name string) {
+	p.t.Helper()
+	for _, l := range looks {
+		for _, fault := range p.faults(l) {
+			p.t.Errorf("%s, %s: %s", name, l.name, fault)
+		}
+		if *update {
+			p.picture(filepath.Join("..", "docs", "images", fmt.Sprintf("%s-%s.png", name, l.name)), l)
+		}
+	}
+	p.as(wideLight)
+}
+
+// faults are what keeps somebody with that look from using the page: barriers, and what is wider than the window.
+func (p *page) faults(l look) (found []string) {
+	p.t.Helper()
+	p.as(l)
+	for _, barrier := range p.barriers() {
+		found = append(found, barrier.String())
+	}
+	if width := p.width(); width > l.width {
+		found = append(found, fmt.Sprintf("it is %d pixels wide in a window of %d", width, l.width))
+	}
+	return found
+}
+
+// width is that of all that the page has: more than the window's is scrolled sideways.
+func (p *page) width() (pixels int64) {
+	p.t.Helper()
+	p.evaluate(`document.documentElement.scrollWidth`, &pixels)
+	return pixels
+}
+
+// screens is how many windows long a picture may be; what comes below is cut off.
+const screens = 3
+
+// picture writes what is seen of the page as a PNG.
+func (p *page) picture(file string, l look) {
+	p.t.Helper()
+	var height int64
+	p.evaluate(`document.documentElement.scrollHeight`, &height)
+	height = min(max(height, l.height), screens*l.height)
+	var png []byte
+	require.NoError(p.t, p.try(chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		png, err = cdppage.CaptureScreenshot().WithCaptureBeyondViewport(true).
+			WithClip(&cdppage.Viewport{Width: float64(l.width), Height: float64(height), Scale: 1}).Do(ctx)
+		return err
+	})))
+	require.NoError(p.t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(p.t, os.WriteFile(file, png, 0o644))
+}
