@@ -97,15 +97,16 @@ func (p *phrase) says() string {
 // phrases finds the first of each kind in the order in which influence looks for them. nil is none.
 func (w *words) phrases(name []byte) (positive, negative *phrase) {
 	w.split(name)
-	found := map[Influence]*phrase{}
+	var found [len(influences)]*phrase
 	start := 0
 	for first, end := range w.ends {
 		for _, last := range w.ends[first:] {
 			if last-start > reaches[w.letters[start]].longest {
 				break
 			}
-			form := string(w.letters[start:last])
-			if influence, ok := keywords[form]; ok && found[influence] == nil {
+			influence := keywords[string(w.letters[start:last])]
+			if influence != 0 && found[influence] == nil {
+				form := string(w.letters[start:last])
 				found[influence] = &phrase{text: excerpt(name, start, last), several: last > end, form: form, keyword: keywordOf(form)}
 			}
 		}

@@ -1,7 +1,6 @@
 package outcome
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/millrace/millrace/pkg/rawjson"
@@ -87,6 +86,3 @@ func (m *Mapper) first(how reading, tried ...member) (r rule) {
 	}
 	return r
 }
-
-// isBlank tells whether a text has nothing in it but white space.
-func isBlank(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }

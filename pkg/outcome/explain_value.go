@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/millrace/millrace/pkg/rawjson"
@@ -132,7 +133,7 @@ func (m *Mapper) valueFault(raw []byte, asked ValueType) string {
 	switch {
 	case !ok && asked != Boolean:
 		return "is neither a number nor text"
-	case ok && isBlank(text):
+	case ok && len(bytes.TrimSpace(text)) == 0:
 		return "is blank"
 	case asked == Boolean:
 		return "is not one of true, false, 1 and 0"

@@ -72,6 +72,7 @@ func FuzzMap(f *testing.F) {
 		var e Event
 		given := bytes.Clone(raw)
 		err := m.Map(&message, &e)
+		requireExplained(t, (*Mapper).Explain, &message, &e, err)
 		require.Equal(t, given, raw)
 		o := objectOf(raw)
 		require.Equal(t, unmappableByReference(o, raw), err != nil)
@@ -87,6 +88,17 @@ func FuzzMap(f *testing.F) {
 		require.NoError(t, other.Map(&message, &again))
 		require.Equal(t, e, again)
 	})
+}
+
+// requireExplained holds an explanation to what was mapped.
+func requireExplained(t *testing.T, explain func(*Mapper, *Message, *Event) ([]Explained, error), message *Message, mapped *Event, mapping error) {
+	var e Event
+	list, err := explain(new(Mapper), message, &e)
+	require.Equal(t, mapping, err)
+	require.Equal(t, err == nil, list != nil)
+	if err == nil {
+		require.Equal(t, mapped, &e)
+	}
 }
 
 func unmappableByReference(o object, raw []byte) bool {

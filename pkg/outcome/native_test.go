@@ -143,6 +143,7 @@ func FuzzMapNative(f *testing.F) {
 		var e Event
 		err := m.MapNative(&Message{Raw: raw, ReceivedAt: receivedAt}, &e)
 		require.Equal(t, p.Messages[1].Reason == payload.Accepted, err == nil, "%q: %v", raw, err)
+		requireExplained(t, (*Mapper).ExplainNative, &Message{Raw: raw, ReceivedAt: receivedAt}, &e, err)
 		if err != nil {
 			return
 		}
