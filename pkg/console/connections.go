@@ -14,7 +14,6 @@ import (
 // listed is a connection as the list has it.
 type listed struct {
 	connection.Listed
-	Totals    connection.Totals
 	Traffic   insight.ConnectionActivity // of what is in ClickHouse
 	Known     bool                       // ClickHouse has answered
 	HasSecret bool
@@ -48,9 +47,8 @@ func (c *Console) list(ctx context.Context) (connectionsBody, error) {
 	if err != nil {
 		body.Unknown = err.Error()
 	}
-	now := time.Now()
 	for i := range all {
-		body.Connections = append(body.Connections, listed{Listed: all[i], Totals: all[i].Totals(now), Traffic: traffic.Connections[all[i].ID],
+		body.Connections = append(body.Connections, listed{Listed: all[i], Traffic: traffic.Connections[all[i].ID],
 			Known: err == nil, HasSecret: !all[i].SecretHash.IsZero()})
 	}
 	return body, nil

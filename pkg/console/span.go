@@ -3,7 +3,6 @@ package console
 import (
 	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -133,7 +132,7 @@ func chartsOf(e *insight.Events, v *insight.Values, f *insight.Freshness) map[st
 	received := chart{ID: "received", Title: "Received, minute by minute", SQL: f.SQL, Says: "Events that were received in the last hour: " + count(sum(f.Events)) + ".",
 		Data: plot{Times: f.Times, Kind: "bars", Series: []series{{Label: "events", Role: "0", Points: floats(f.Events)}}}}
 	all := map[string]chart{}
-	for _, c := range slices.Values([]chart{events, value, received}) {
+	for _, c := range []chart{events, value, received} {
 		all[c.ID] = c
 	}
 	return all
