@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 	topics := c.deps.Stream.Topics()
 	if !ok || position.Offset < 0 || position.Topic != topics.Ingest && position.Topic != topics.DeadLetters {
 		return body, inputError(fmt.Sprintf("coordinates are topic/partition/offset, of %s or %s", topics.Ingest, topics.DeadLetters))
+	}
+	if there, err := c.deps.Stream.SpansOf(ctx, []stream.Position{position}); err != nil || len(there) == 0 {
+		return body, cmp.Or(err, inputError("Kafka does not keep "+at+" any more, or not yet"))
 	}
 	entry, err := c.deps.Stream.Read(ctx, position.Partition, position.Offset)
 	if errors.Is(err, stream.ErrGone) {

@@ -74,6 +74,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page,
 func (c *Console) fragment(page, part string, body any) (string, error) {
 	var b bytes.Buffer
 	if err := c.pages.byName[page].ExecuteTemplate(&b, part, body); err != nil {
+		c.deps.Log.Error("BUG: a part of a page of the console could not be rendered", "page", page, "part", part, "error", err)
 		return "", fmt.Errorf("BUG: render %s of %s: %w", part, page, err)
 	}
 	return b.String(), nil

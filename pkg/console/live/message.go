@@ -35,7 +35,7 @@ type Message struct {
 }
 
 // IsEvent tells whether a row of events comes of it.
-func (m *Message) IsEvent() bool { return m.InsertID != "" }
+func (m Message) IsEvent() bool { return m.InsertID != "" }
 
 // reader maps records. It serves one goroutine.
 type reader struct {
