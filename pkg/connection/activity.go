@@ -51,7 +51,7 @@ func (a Activity) kept(now time.Time) Activity {
 }
 
 func (a Activity) equal(b Activity) bool {
-	return a.FirstEventAt == b.FirstEventAt && a.LastEventAt == b.LastEventAt && slices.Equal(a.edges, b.edges)
+	return a.FirstEventAt.Equal(b.FirstEventAt) && a.LastEventAt.Equal(b.LastEventAt) && slices.Equal(a.edges, b.edges)
 }
 
 // covers tells whether b says nothing that a does not say.

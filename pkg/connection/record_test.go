@@ -161,7 +161,8 @@ func FuzzDecode(f *testing.F) {
 	c := sampleConnection(f)
 	b, err := encodeConnection(&c)
 	require.NoError(f, err)
-	for _, seed := range [][]byte{b, nil, []byte("{}"), []byte(`{"first_event_at":"2026-05-18T12:00:00Z","last_event_at":"2026-05-18T12:00:00Z"}`)} {
+	for _, seed := range [][]byte{b, nil, []byte("{}"), []byte(`{"first_event_at":"2026-05-18T12:00:00Z","last_event_at":"2026-05-18T12:00:00Z"}`),
+		[]byte(`{"edges":[{"edge":"B","at":1,"ignored":5},{"edge":"A","at":2,"paused":1}]}`)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -176,6 +177,8 @@ func FuzzDecode(f *testing.F) {
 		}
 		if a, err := decodeActivity(b); err == nil {
 			require.False(t, a.LastEventAt.Before(a.FirstEventAt))
+			require.LessOrEqual(t, len(a.edges), maxTallies)
+			require.True(t, a.covers(a.merge(a)))
 		}
 	})
 }
