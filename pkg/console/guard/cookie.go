@@ -7,7 +7,6 @@ import "net/http"
 const (
 	secureCookie = "__Host-millrace-console"
 	plainCookie  = "millrace-console"
-	maxIDLength  = 64
 )
 
 // isSecure tells whether what is answered travels by TLS to the browser.
@@ -39,9 +38,7 @@ func (g *Guard) clearCookie(w http.ResponseWriter, r *http.Request) {
 // shown are the ids that a request shows. A browser sends two cookies of one name if they were set for different paths.
 func (g *Guard) shown(r *http.Request) (ids []string) {
 	for _, c := range r.CookiesNamed(g.cookie(r).Name) {
-		if c.Value != "" && len(c.Value) <= maxIDLength {
-			ids = append(ids, c.Value)
-		}
+		ids = append(ids, c.Value)
 	}
 	return ids
 }

@@ -99,8 +99,16 @@ func serve(t *testing.T, g *Guard) (*httptest.Server, *http.Client) {
 	return server, browser(t, server)
 }
 
+// answer is what came back, and has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	URL        *url.URL
+	Cookies    []*http.Cookie
+}
+
 // ask makes a request with headers given as "Name: value".
-func ask(t *testing.T, client *http.Client, method, address string, form url.Values, headers ...string) (*http.Response, string) {
+func ask(t *testing.T, client *http.Client, method, address string, form url.Values, headers ...string) (answer, string) {
 	t.Helper()
 	request, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
@@ -120,10 +128,10 @@ func ask(t *testing.T, client *http.Client, method, address string, form url.Val
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return response, string(body)
+	return answer{response.StatusCode, response.Header, response.Request.URL, response.Cookies()}, string(body)
 }
 
-func logIn(t *testing.T, client *http.Client, base, password, next string) (*http.Response, string) {
+func logIn(t *testing.T, client *http.Client, base, password, next string) (answer, string) {
 	t.Helper()
 	return ask(t, client, http.MethodPost, base+LoginPath, url.Values{passwordField: {password}, nextField: {next}}, "Origin: "+base)
 }
@@ -155,7 +163,7 @@ func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
 	require.Equal(t, Path, response.Header.Get("Location"), "there is nothing to log in to")
 	response, _ = logIn(t, client, server.URL, right, "")
 	require.Equal(t, Path, response.Header.Get("Location"))
-	require.Empty(t, response.Cookies())
+	require.Empty(t, response.Cookies)
 }
 
 // A proxy on this machine has strangers reach a console that asks nobody who he is.

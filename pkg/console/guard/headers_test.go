@@ -11,7 +11,7 @@ import (
 func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	g := guardOf(t, withPassword(t), anywhere)
 	server, client := serve(t, g)
-	check := func(what string, response *http.Response, status int) {
+	check := func(what string, response answer, status int) {
 		t.Helper()
 		require.Equal(t, status, response.StatusCode, what)
 		for name, value := range headers {
@@ -21,7 +21,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 		}
 		require.Empty(t, response.Header.Get("Strict-Transport-Security"), what)
 	}
-	noStore := func(what string, response *http.Response, status int) {
+	noStore := func(what string, response answer, status int) {
 		t.Helper()
 		check(what, response, status)
 		require.Equal(t, "no-store", response.Header.Get("Cache-Control"), what)

@@ -27,7 +27,7 @@ func TestLoggingInAndOut(t *testing.T) {
 		response, body = logIn(t, client, server.URL, wrong, "/console/live")
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 		require.Equal(t, `login problem="wrong password" wait=0s next=/console/live`, body)
-		require.Empty(t, response.Cookies())
+		require.Empty(t, response.Cookies)
 		require.EqualValues(t, i+1, valueOf(t, g.metrics.failed))
 	}
 	response, _ = logIn(t, client, server.URL, right, "/console/live?filter=x")
@@ -40,11 +40,11 @@ func TestLoggingInAndOut(t *testing.T) {
 	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
 	require.Equal(t, "/console/live", response.Header.Get("Location"), "who is in need not log in")
 
-	shown := client.Jar.Cookies(response.Request.URL)[0]
+	shown := client.Jar.Cookies(response.URL)[0]
 	response, _ = ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	require.Equal(t, LoginPath, response.Header.Get("Location"))
-	require.Negative(t, response.Cookies()[0].MaxAge)
+	require.Negative(t, response.Cookies[0].MaxAge)
 	require.Zero(t, valueOf(t, g.metrics.sessions))
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil, "Cookie: "+shown.Name+"="+shown.Value)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "the id is worth nothing any more, whoever kept it")
@@ -54,7 +54,7 @@ func TestLoggingInAndOut(t *testing.T) {
 func TestALoginGivesANewID(t *testing.T) {
 	g := guardOf(t, withPassword(t), anywhere)
 	server, client := serve(t, g)
-	id := func(response *http.Response) string { return response.Cookies()[0].Value }
+	id := func(response answer) string { return response.Cookies[0].Value }
 	response, _ := logIn(t, client, server.URL, right, "")
 	first := id(response)
 	response, _ = logIn(t, client, server.URL, right, "")
@@ -90,9 +90,9 @@ func TestTheCookie(t *testing.T) {
 		in, _ := logIn(t, client, server.URL, right, "")
 		out, _ := ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
 		server.Close()
-		for _, response := range []*http.Response{in, out} {
-			require.Len(t, response.Cookies(), 1)
-			cookie := response.Cookies()[0]
+		for _, response := range []answer{in, out} {
+			require.Len(t, response.Cookies, 1)
+			cookie := response.Cookies[0]
 			require.Equal(t, c.name, cookie.Name)
 			require.Equal(t, c.path, cookie.Path)
 			require.Equal(t, c.name == secureCookie, cookie.Secure)
@@ -219,7 +219,7 @@ func TestAFormThatCannotBeRead(t *testing.T) {
 	response, _ := logIn(t, client, server.URL, right, "")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	query := server.URL + LoginPath + "?password=" + url.QueryEscape(right)
-	response, _ = ask(t, server.Client(), http.MethodPost, query, url.Values{}, "Origin: "+server.URL)
+	response, _ = ask(t, browser(t, server), http.MethodPost, query, url.Values{}, "Origin: "+server.URL)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "an address is no place for a password")
 }
 

@@ -65,7 +65,7 @@ func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 	g := guardOf(t, config, anywhere)
 	server, client := serve(t, g)
 	response, _ := logIn(t, client, server.URL, right, "")
-	cookie := "Cookie: " + response.Cookies()[0].Name + "=" + response.Cookies()[0].Value // as if SameSite were not there
+	cookie := "Cookie: " + response.Cookies[0].Name + "=" + response.Cookies[0].Value // as if SameSite were not there
 	host := strings.TrimPrefix(server.URL, "http://")
 	for name, c := range map[string]struct {
 		method  string
@@ -114,7 +114,7 @@ func TestAnotherSiteLogsNobodyInOrOut(t *testing.T) {
 	form := url.Values{passwordField: {right}}
 	response, _ := ask(t, client, http.MethodPost, server.URL+LoginPath, form, "Origin: https://evil.example")
 	require.Equal(t, http.StatusForbidden, response.StatusCode)
-	require.Empty(t, response.Cookies())
+	require.Empty(t, response.Cookies)
 	logIn(t, client, server.URL, right, "")
 	for _, headers := range [][]string{{"Sec-Fetch-Site: cross-site"}, {}} {
 		response, _ = ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, headers...)

@@ -32,6 +32,7 @@ func TestWhoseWordCounts(t *testing.T) {
 	}{
 		{"10.1.2.3:99", []string{grace}, "Grace Hopper"},
 		{"192.0.2.1:99", []string{grace}, "Grace Hopper"},
+		{"192.0.2.1:99", []string{grace, "X-Forwarded-For: 198.51.100.1"}, "Grace Hopper"},
 		{"[::ffff:10.1.2.3]:99", []string{grace}, "Grace Hopper"},
 		{"[fe80::1%eth0]:99", []string{grace}, "Grace Hopper"},
 		{"10.1.2.3:99", []string{"X-Forwarded-User:  zoë@example.com "}, "zoë@example.com"},

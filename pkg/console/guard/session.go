@@ -83,12 +83,11 @@ func (s *sessions) use(id string) (context.Context, bool) {
 		s.remove(hash)
 		return nil, false
 	}
-	found.used = now
-	found.timer.Reset(found.left(now))
+	found.used = now // its timer finds out
 	return found.context, true
 }
 
-// lookAt ends a session whose time is over. It may have been used while its timer waited for the lock, or the clock been put back.
+// lookAt ends a session whose time is over. One that has been used has its timer wait on.
 func (s *sessions) lookAt(hash [sha256.Size]byte) {
 	now := wallClock()
 	s.mu.Lock()
