@@ -74,7 +74,7 @@ func TestAReaderIsBounded(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of which clickhouse-go would make 65 seconds
 	defer cancel()
-	rows, err := Select[settings](ctx, r, "SELECT getSetting('readonly') AS readonly, toFloat64(getSetting('max_execution_time')) AS seconds, getSetting('max_result_rows') AS rows", nil)
+	rows, err := Select[settings](ctx, r, "SELECT toUInt64(getSetting('readonly')) AS readonly, toFloat64(getSetting('max_execution_time')) AS seconds, toUInt64(getSetting('max_result_rows')) AS rows", nil)
 	require.NoError(t, err)
 	require.Equal(t, []settings{{2, readSeconds, readRows}}, rows)
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 )
 
 // at are the numbers of the steps that are not 0.
@@ -20,10 +22,17 @@ func at[T comparable](steps []T) map[int]T {
 	return found
 }
 
-// The 144 steps of ten minutes begin at noon the day before: 11:00 is step 138.
-func TestWhatHappened(t *testing.T) {
+// All tests ask of the same rows, and none changes what another finds.
+func TestInsight(t *testing.T) {
 	i, db := opened(t)
+	t.Run("what happened", func(t *testing.T) { testHappened(t, i, db) })
+	t.Run("what arrives", func(t *testing.T) { testArrivals(t, i, db) })
+	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, i, db) })
+	t.Run("stored", func(t *testing.T) { testStored(t, i, db) })
+}
 
+// The 144 steps of ten minutes begin at noon the day before: 11:00 is step 138.
+func testHappened(t *testing.T, i *Insight, db embeddedtest.Database) {
 	t.Run("events by influence", func(t *testing.T) {
 		e, err := i.Events(t.Context(), lastDay(t, "shop"))
 		require.NoError(t, err)

@@ -57,6 +57,12 @@ func (r *storedRow) spread() {
 	r.Revised = warehouse.Revised(r.Version)
 }
 
+const storedQuery = `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
+    arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
+        external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS subjects
+FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, ` + moment + `, String))}
+SETTINGS do_not_merge_across_partitions_select_final = 1`
+
 // Stored finds those of the messages that have been stored, each once, MaxKeys at most.
 func (i *Insight) Stored(ctx context.Context, keys []Key) (map[Key]Stored, error) {
 	found := make(map[Key]Stored, len(keys))
@@ -66,11 +72,7 @@ func (i *Insight) Stored(ctx context.Context, keys []Key) (map[Key]Stored, error
 	case len(keys) > MaxKeys:
 		return nil, fmt.Errorf("BUG: %d messages are looked for at once, and %d may be", len(keys), MaxKeys)
 	}
-	rows, _, err := ask[storedRow](ctx, i, `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
-    arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
-        external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS subjects
-FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, `+moment+`, String))}
-SETTINGS do_not_merge_across_partitions_select_final = 1`, parameters{"keys": list(keys)})
+	rows, _, err := ask[storedRow](ctx, i, storedQuery, parameters{"keys": list(keys)})
 	if err != nil {
 		return nil, err
 	}
