@@ -143,11 +143,10 @@ func TestPagesShareNoCookies(t *testing.T) {
 
 func TestPictures(t *testing.T) {
 	p := show(t, `<style>:root { color-scheme: light dark } main { height: 5000px }</style>`)
+	p.images, p.drawn = filepath.Join(t.TempDir(), "images"), true
+	p.inspect("page")
 	for _, l := range looks {
-		p.as(l)
-		file := filepath.Join(t.TempDir(), "images", "page.png")
-		p.picture(file, l)
-		f, err := os.Open(file)
+		f, err := os.Open(filepath.Join(p.images, "page-"+l.name+".png"))
 		require.NoError(t, err)
 		defer f.Close()
 		image, err := png.Decode(f)

@@ -49,8 +49,8 @@ func (p *page) inspect(name string) {
 		for _, fault := range p.faults(l) {
 			p.t.Errorf("%s, %s: %s", name, l.name, fault)
 		}
-		if *update {
-			p.picture(filepath.Join("..", "docs", "images", fmt.Sprintf("%s-%s.png", name, l.name)), l)
+		if p.drawn {
+			p.picture(filepath.Join(p.images, fmt.Sprintf("%s-%s.png", name, l.name)), l)
 		}
 	}
 	p.as(wideLight)
