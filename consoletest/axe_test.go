@@ -26,16 +26,17 @@ func (f finding) String() string {
 }
 
 // barriers are what axe-core finds serious or critical on the page as it is now.
-func (p *page) barriers() (found []finding) {
+func (p *page) barriers() []finding {
 	p.t.Helper()
-	packages, err := npmPackages()
-	require.NoError(p.t, err)
-	script, err := os.ReadFile(filepath.Join(packages, "axe-core", "axe.min.js"))
-	require.NoError(p.t, err)
-	require.NoError(p.t, p.try(chromedp.Evaluate(string(script)+";0", nil)))
+	if evaluate[string](p, `typeof axe`) == "undefined" {
+		packages, err := npmPackages()
+		require.NoError(p.t, err)
+		script, err := os.ReadFile(filepath.Join(packages, "axe-core", "axe.min.js"))
+		require.NoError(p.t, err)
+		evaluate[chromedp.Void](p, string(script)+";0")
+	}
 	// Nothing is preloaded: it would be fetched by scripts, and a page's policy may forbid that.
-	p.evaluate(`axe.run(document, {resultTypes: ["violations"], preload: false}).then(r => r.violations.filter(v =>
+	return evaluate[[]finding](p, `axe.run(document, {resultTypes: ["violations"], preload: false}).then(r => r.violations.filter(v =>
 		v.impact === "serious" || v.impact === "critical").map(v => ({id: v.id, impact: v.impact, help: v.help,
-			nodes: v.nodes.map(n => ({html: n.html, failureSummary: n.failureSummary}))})))`, &found)
-	return found
+			nodes: v.nodes.map(n => ({html: n.html, failureSummary: n.failureSummary}))})))`)
 }

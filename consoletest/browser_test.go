@@ -25,7 +25,7 @@ var theBrowser = sync.OnceValues(func() (context.Context, error) {
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), browserOptions(path)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	closeBrowser = func() { cancel(); cancelAllocator() }
-	if err := chromedp.Run(ctx); err != nil {
+	if err := chromedp.Do(ctx); err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 	return ctx, nil

@@ -43,12 +43,12 @@ func (g target) find(ctx context.Context) (runtime.RemoteObjectID, error) {
 	if err != nil {
 		return "", err
 	}
-	nodes, err := accessibility.QueryAXTree().WithObjectID(document).WithRole(g.role).WithAccessibleName(g.name).Do(ctx)
+	tree, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: document, Role: g.role, AccessibleName: g.name})
 	if err != nil {
 		return "", err
 	}
 	var found []*accessibility.Node
-	for _, node := range nodes {
+	for _, node := range tree.Nodes {
 		if !node.Ignored { // it is there, and nobody is told of it
 			found = append(found, node)
 		}
@@ -56,23 +56,23 @@ func (g target) find(ctx context.Context) (runtime.RemoteObjectID, error) {
 	if len(found) != 1 {
 		return "", fmt.Errorf("%d elements", len(found))
 	}
-	resolved, err := dom.ResolveNode().WithBackendNodeID(found[0].BackendDOMNodeID).Do(ctx)
+	resolved, err := chromedp.Call(ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: found[0].BackendDOMNodeID})
 	if err != nil {
 		return "", err
 	}
-	return resolved.ObjectID, nil
+	return resolved.Object.ObjectID, nil
 }
 
 // object evaluates an expression that is an object of the page's.
 func object(ctx context.Context, expression string) (runtime.RemoteObjectID, error) {
-	result, exception, err := runtime.Evaluate(expression).Do(ctx)
+	answer, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: expression})
 	if err != nil {
 		return "", err
 	}
-	if exception != nil {
-		return "", exception
+	if answer.ExceptionDetails != nil {
+		return "", errors.New(thrown(answer.ExceptionDetails))
 	}
-	return result.ObjectID, nil
+	return answer.Result.ObjectID, nil
 }
 
 // inJSON is a text as JSON, which is also how JavaScript writes it. A text always has one.
@@ -89,18 +89,18 @@ func (p *page) click(g target) {
 		if err != nil {
 			return err
 		}
-		if err := dom.ScrollIntoViewIfNeeded().WithObjectID(id).Do(ctx); err != nil {
+		if _, err := chromedp.Call(ctx, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{ObjectID: id}); err != nil {
 			return err
 		}
-		quads, err := dom.GetContentQuads().WithObjectID(id).Do(ctx)
+		shape, err := chromedp.Call(ctx, dom.GetContentQuads, dom.GetContentQuadsParams{ObjectID: id})
 		if err != nil {
 			return err
 		}
-		if len(quads) == 0 {
+		if len(shape.Quads) == 0 {
 			return errors.New("it takes no room")
 		}
-		q := quads[0]
-		return chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2).Do(ctx)
+		q := shape.Quads[0] // its corners, clockwise
+		return chromedp.Do(ctx, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2))
 	})
 }
 
@@ -109,7 +109,11 @@ func (p *page) fill(g target, text string) {
 	p.t.Helper()
 	p.click(g)
 	p.on(g, `function() { this.select() }`)
-	require.NoError(p.t, p.try(chromedp.KeyEvent(kb.Backspace), input.InsertText(text)))
+	p.press(kb.Backspace)
+	require.NoError(p.t, p.try(func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	}))
 }
 
 // choose takes an option of a select by what it says.
@@ -132,13 +136,13 @@ func (p *page) on(g target, function string, args ...string) {
 		if err != nil {
 			return err
 		}
-		call := runtime.CallFunctionOn(function).WithObjectID(id)
+		call := runtime.CallFunctionOnParams{FunctionDeclaration: function, ObjectID: id}
 		for _, arg := range args {
 			call.Arguments = append(call.Arguments, &runtime.CallArgument{Value: inJSON(arg)})
 		}
-		_, exception, err := call.Do(ctx)
-		if err == nil && exception != nil {
-			err = exception
+		answer, err := chromedp.Call(ctx, runtime.CallFunctionOn, call)
+		if err == nil && answer.ExceptionDetails != nil {
+			err = errors.New(thrown(answer.ExceptionDetails))
 		}
 		return err
 	})
@@ -147,14 +151,13 @@ func (p *page) on(g target, function string, args ...string) {
 // press types keys into whatever has the focus: text, or constants of package kb.
 func (p *page) press(keys string) {
 	p.t.Helper()
-	require.NoError(p.t, p.try(chromedp.KeyEvent(keys)))
+	require.NoError(p.t, p.try(func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.KeyEvent(keys)) }))
 }
 
 // text is all that can be read on the page now.
-func (p *page) text() (text string) {
+func (p *page) text() string {
 	p.t.Helper()
-	p.evaluate(`document.body.innerText`, &text)
-	return text
+	return evaluate[string](p, `document.body.innerText`)
 }
 
 // sees waits until the text can be read on the page.
@@ -166,8 +169,8 @@ func (p *page) seesNo(text string) { p.t.Helper(); p.looksFor(text, false) }
 func (p *page) looksFor(text string, there bool) {
 	p.t.Helper()
 	p.until(fmt.Sprintf("wait until %q is there: %t", text, there), func(ctx context.Context) error {
-		var all string
-		if err := chromedp.Evaluate(`document.body?.innerText ?? ""`, &all).Do(ctx); err != nil {
+		all, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body?.innerText ?? ""`))
+		if err != nil {
 			return err
 		}
 		if strings.Contains(all, text) != there {
@@ -180,14 +183,16 @@ func (p *page) looksFor(text string, there bool) {
 // has waits until there is exactly one such element.
 func (p *page) has(g target) { p.t.Helper(); p.on(g, `function() {}`) }
 
-// clipboard is what was copied last.
-func (p *page) clipboard() (text string) {
+// clipboard is what was copied last. A page that reads it asks first, which is answered here.
+func (p *page) clipboard() string {
 	p.t.Helper()
-	grant := browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite}).
-		WithBrowserContextID(chromedp.FromContext(p.ctx).BrowserContextID)
-	require.NoError(p.t, p.try(chromedp.ActionFunc(func(ctx context.Context) error {
-		return grant.Do(ctx)
-	})))
-	p.evaluate(`navigator.clipboard.readText()`, &text)
-	return text
+	require.NoError(p.t, p.try(func(ctx context.Context) error {
+		_, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
+			Permission:       &browser.PermissionDescriptor{Name: "clipboard-read"},
+			Setting:          browser.PermissionSettingGranted,
+			BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
+		})
+		return err
+	}))
+	return evaluate[string](p, `navigator.clipboard.readText()`)
 }

@@ -2,6 +2,7 @@ package consoletest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,11 +33,13 @@ var (
 // as shows the page so from now on. Nothing moves: a picture or a contrast taken halfway means nothing.
 func (p *page) as(l look) {
 	p.t.Helper()
-	require.NoError(p.t, p.try(
-		emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.phone),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
-		emulation.SetFocusEmulationEnabled(true)))
+	require.NoError(p.t, p.try(func(ctx context.Context) error {
+		_, sized := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.phone})
+		_, liked := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		return errors.Join(sized, liked)
+	}))
 }
 
 // inspect looks at the page in every way. With -update it writes docs/images/NAME-wide-light.png and so on.
@@ -46,8 +49,8 @@ func (p *page) inspect(name string) {
 		for _, fault := range p.faults(l) {
 			p.t.Errorf("%s, %s: %s", name, l.name, fault)
 		}
-		if *update {
-			p.picture(filepath.Join("..", "docs", "images", fmt.Sprintf("%s-%s.png", name, l.name)), l)
+		if p.drawn {
+			p.picture(filepath.Join(p.images, fmt.Sprintf("%s-%s.png", name, l.name)), l)
 		}
 	}
 	p.as(wideLight)
@@ -67,10 +70,9 @@ func (p *page) faults(l look) (found []string) {
 }
 
 // width is that of all that the page has: more than the window's is scrolled sideways.
-func (p *page) width() (pixels int64) {
+func (p *page) width() int64 {
 	p.t.Helper()
-	p.evaluate(`document.documentElement.scrollWidth`, &pixels)
-	return pixels
+	return evaluate[int64](p, `document.documentElement.scrollWidth`)
 }
 
 // screens is how many windows long a picture may be; what comes below is cut off.
@@ -79,15 +81,15 @@ const screens = 3
 // picture writes what is seen of the page as a PNG.
 func (p *page) picture(file string, l look) {
 	p.t.Helper()
-	var height int64
-	p.evaluate(`document.documentElement.scrollHeight`, &height)
+	height := evaluate[int64](p, `document.documentElement.scrollHeight`)
 	height = min(max(height, l.height), screens*l.height)
-	var png []byte
-	require.NoError(p.t, p.try(chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		png, err = cdppage.CaptureScreenshot().WithCaptureBeyondViewport(true).
-			WithClip(&cdppage.Viewport{Width: float64(l.width), Height: float64(height), Scale: 1}).Do(ctx)
-		return err
-	})))
-	require.NoError(p.t, os.MkdirAll(filepath.Dir(file), 0o755))
-	require.NoError(p.t, os.WriteFile(file, png, 0o644))
+	beyond := true
+	require.NoError(p.t, p.try(func(ctx context.Context) error {
+		taken, err := chromedp.Call(ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{CaptureBeyondViewport: &beyond,
+			Clip: &cdppage.Viewport{Width: float64(l.width), Height: float64(height), Scale: 1}})
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, taken.Data, 0o644))
+	}))
 }

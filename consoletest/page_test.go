@@ -2,13 +2,11 @@ package consoletest
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -17,6 +15,9 @@ import (
 type page struct {
 	t   testing.TB
 	ctx context.Context
+
+	images string // where its pictures go
+	drawn  bool   // whether any are made
 
 	mu         sync.Mutex
 	complaints []string // what was wrong and nobody has expected
@@ -29,10 +30,10 @@ func open(t testing.TB, url string) *page {
 	t.Helper()
 	browser, err := theBrowser()
 	require.NoError(t, err)
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	p := &page{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, p.notice)
-	require.NoError(t, chromedp.Run(ctx, watch...)) // the first run opens the tab, and its context is the tab's
+	p := &page{t: t, images: filepath.Join("..", "docs", "images"), drawn: *update}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.notice))
+	p.ctx = ctx
+	require.NoError(t, watch(ctx)) // it opens the tab, which lasts as long as this context
 	t.Cleanup(func() {
 		for _, complaint := range p.take("") {
 			t.Errorf("the page complains of %s", complaint)
@@ -50,21 +51,21 @@ func open(t testing.TB, url string) *page {
 // visit goes to another URL, as typing it would.
 func (p *page) visit(url string) {
 	p.t.Helper()
-	require.NoError(p.t, p.try(chromedp.Navigate(url)), url)
+	require.NoError(p.t, p.try(func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.Navigate(url)) }), url)
 }
 
 // try does something within our patience.
-func (p *page) try(actions ...chromedp.Action) error {
+func (p *page) try(something func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	return chromedp.Run(ctx, actions...)
+	return something(ctx)
 }
 
 // until tries again and again, for pages change under one's hands.
 func (p *page) until(what string, attempt func(ctx context.Context) error) {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(glance) {
-		err := p.try(chromedp.ActionFunc(attempt))
+		err := p.try(attempt)
 		if err == nil {
 			return
 		}
@@ -72,22 +73,22 @@ func (p *page) until(what string, attempt func(ctx context.Context) error) {
 	}
 }
 
-// evaluate has the page work out a JavaScript expression, be it a promise, into a value. No policy of the page's keeps it from that.
-func (p *page) evaluate(expression string, into any) {
+// evaluate has the page work out a JavaScript expression, be it a promise. No policy of the page's keeps it from that.
+func evaluate[T any](p *page, expression string) (value T) {
 	p.t.Helper()
-	require.NoError(p.t, p.try(chromedp.Evaluate(expression, into, awaitPromise)), expression)
-}
-
-func awaitPromise(params *runtime.EvaluateParams) *runtime.EvaluateParams {
-	return params.WithAwaitPromise(true)
+	require.NoError(p.t, p.try(func(ctx context.Context) (err error) {
+		value, err = chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+		return err
+	}))
+	return value
 }
 
 // describe is where the page is and what can be read there, for a failure's message.
 func (p *page) describe() string {
-	var said struct{ URL, Text string }
-	err := p.try(chromedp.Evaluate(`({URL: location.href, Text: document.body?.innerText ?? ""})`, &said))
-	if err != nil {
-		return fmt.Sprintf("a place that does not answer: %v", err)
-	}
-	return said.URL + ", and said:\n" + strings.TrimSpace(said.Text)
+	said := "a place that does not answer"
+	_ = p.try(func(ctx context.Context) (err error) {
+		said, err = chromedp.Run(ctx, chromedp.Evaluate[string]("`${location.href}, and said:\\n${document.body?.innerText}`"))
+		return err
+	})
+	return said
 }

@@ -18,28 +18,30 @@ import (
 const violated = "policyViolated"
 
 // watch is what a tab does before its first page. Chromium also logs violations, but as prose; the event says them by their parts.
-var watch = []chromedp.Action{
-	runtime.AddBinding(violated),
-	chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := cdppage.AddScriptToEvaluateOnNewDocument(`document.addEventListener("securitypolicyviolation", e => ` + violated +
-			`(e.violatedDirective + " forbids " + e.blockedURI + " at " + e.sourceFile + ":" + e.lineNumber + " " + e.sample))`).Do(ctx)
+func watch(ctx context.Context) error {
+	if _, err := chromedp.Call(ctx, runtime.AddBinding, runtime.AddBindingParams{Name: violated}); err != nil {
 		return err
-	}),
+	}
+	_, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `document.addEventListener("securitypolicyviolation", e => ` + violated +
+			`(e.violatedDirective + " forbids " + e.blockedURI + " at " + e.sourceFile + ":" + e.lineNumber + " " + e.sample))`})
+	return err
 }
 
 // notice takes down what is wrong. It is called between events, and must not wait for the page.
 func (p *page) notice(event any) {
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
-		if e.Entry.Level == log.LevelError {
+		// The icon is Chromium's own wish, of pages that name none; whether it asks in time is chance.
+		if e.Entry.Level == log.EntryLevelError && !strings.HasSuffix(e.Entry.URL, "/favicon.ico") {
 			p.complain("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeAssert {
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeAssert {
 			p.complain("console.%s: %s", e.Type, arguments(e.Args))
 		}
 	case *runtime.EventExceptionThrown:
-		p.complain("an exception: %s", e.ExceptionDetails.Error())
+		p.complain("an exception: %s", thrown(e.ExceptionDetails))
 	case *runtime.EventBindingCalled:
 		if e.Name == violated {
 			p.complain("a violated policy: %s", e.Payload)
@@ -47,6 +49,15 @@ func (p *page) notice(event any) {
 	case *cdppage.EventJavascriptDialogOpening:
 		p.answer(e)
 	}
+}
+
+// thrown is what an exception says of itself, and where it was thrown.
+func thrown(e *runtime.ExceptionDetails) string {
+	text := fmt.Sprintf("%s at %s:%d", e.Text, e.URL, e.LineNumber+1)
+	if e.Exception != nil {
+		text += ": " + e.Exception.Description + string(e.Exception.Value)
+	}
+	return text
 }
 
 // arguments are what console.error was given, as far as it can be shown.
@@ -105,7 +116,9 @@ func (p *page) answer(e *cdppage.EventJavascriptDialogOpening) {
 	if !yes {
 		p.complain("a dialog that nobody expected: %s: %s", e.Type, e.Message)
 	}
-	go func() { _ = chromedp.Run(p.ctx, cdppage.HandleJavaScriptDialog(yes)) }()
+	go func() {
+		_, _ = chromedp.Call(p.ctx, cdppage.HandleJavaScriptDialog, cdppage.HandleJavaScriptDialogParams{Accept: yes})
+	}()
 }
 
 // confirming does something upon which the page asks, says yes, and returns the question.
