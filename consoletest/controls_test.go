@@ -98,7 +98,8 @@ func TestHands(t *testing.T) {
 			<label>Colour <select><option>red</option><option>green</option></select></label>
 			<button>Go</button>
 		</form>
-		<button id="copy">Copy</button>
+		<p><button>Copy</button></p>
+		<p id="row"><button id="copy">Copy</button></p>
 		<output></output>
 		<script>
 			const said = document.querySelector("output"), form = document.querySelector("form")
@@ -121,7 +122,7 @@ func TestHands(t *testing.T) {
 	require.Equal(t, "Really?", p.confirming(func() { p.press(kb.Enter) }))
 	p.sees("typed in green")
 
-	p.click(named("button", "Copy"))
+	p.click(named("button", "Copy").within("#row"))
 	p.sees("done")
 	require.Equal(t, "copied", p.clipboard())
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // target is the one element that is meant: by what a screen reader says of it, or by a selector where it says nothing.
-type target struct{ role, name, selector string }
+type target struct{ role, name, selector, inside string }
 
 // named is an element by its role and its accessible name, such as "button", "Pause".
 func named(role, name string) target { return target{role: role, name: name} }
@@ -26,24 +26,30 @@ func named(role, name string) target { return target{role: role, name: name} }
 // css is an element by a CSS selector.
 func css(selector string) target { return target{selector: selector} }
 
+// within is the one of that name in an element by its selector: of many rows' buttons, that of one row.
+func (g target) within(selector string) target { g.inside = selector; return g }
+
 func (g target) String() string {
 	if g.selector != "" {
 		return g.selector
 	}
-	return fmt.Sprintf("the %s %q", g.role, g.name)
+	return strings.TrimSpace(fmt.Sprintf("the %s %q %s", g.role, g.name, g.inside))
 }
 
 // find returns the element, if there is exactly one: who clicks on one of several has not said which.
 func (g target) find(ctx context.Context) (runtime.RemoteObjectID, error) {
 	if g.selector != "" {
-		return object(ctx, `(all => { if (all.length !== 1) throw all.length + " elements"; return all[0] })(document.querySelectorAll(`+
-			string(inJSON(g.selector))+`))`)
+		return object(ctx, selected(g.selector))
 	}
-	document, err := object(ctx, "document")
+	where := "document"
+	if g.inside != "" {
+		where = selected(g.inside)
+	}
+	root, err := object(ctx, where)
 	if err != nil {
 		return "", err
 	}
-	tree, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: document, Role: g.role, AccessibleName: g.name})
+	tree, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: root, Role: g.role, AccessibleName: g.name})
 	if err != nil {
 		return "", err
 	}
@@ -61,6 +67,11 @@ func (g target) find(ctx context.Context) (runtime.RemoteObjectID, error) {
 		return "", err
 	}
 	return resolved.Object.ObjectID, nil
+}
+
+// selected is JavaScript for the one element that a selector selects.
+func selected(selector string) string {
+	return `(all => { if (all.length !== 1) throw all.length + " elements"; return all[0] })(document.querySelectorAll(` + string(inJSON(selector)) + `))`
 }
 
 // object evaluates an expression that is an object of the page's.

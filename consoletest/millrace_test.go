@@ -3,9 +3,11 @@ package consoletest
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -85,6 +87,15 @@ func stop(t testing.TB, command *exec.Cmd, ended <-chan error) {
 		_ = command.Process.Kill()
 		t.Errorf("millrace up does not end")
 	}
+}
+
+// post sends a message, and returns the status of the answer.
+func post(t testing.TB, url, message string) int {
+	t.Helper()
+	response, err := http.Post(url, "application/json", strings.NewReader(message))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 // output may be read while a process writes to it.

@@ -97,10 +97,12 @@ func (p *page) take(text string) (taken []string) {
 func (p *page) complains(text string) {
 	p.t.Helper()
 	p.until("no complaint of "+text, func(context.Context) error {
-		if len(p.take(text)) == 0 {
-			return fmt.Errorf("there are only %q", p.complaints)
+		if len(p.take(text)) > 0 {
+			return nil
 		}
-		return nil
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return fmt.Errorf("there are only %q", p.complaints)
 	})
 }
 
