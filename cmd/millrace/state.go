@@ -19,6 +19,7 @@ type state struct {
 	ClickHouse    string `json:"clickhouse"`
 	ClickHouseURL string `json:"clickhouse_url"`
 	Database      string `json:"database"`
+	Console       string `json:"console_url,omitempty"`
 	Redis         string `json:"redis,omitempty"` // only the one that "up" started itself
 }
 

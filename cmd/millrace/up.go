@@ -78,7 +78,9 @@ func (p *parts) run(ctx context.Context) error {
 		}
 	}
 	group.Go(fail(func() error { return p.admin.Run(adminCtx) }))
-	group.Go(fail(func() error { return p.console.Run(adminCtx) }))
+	if p.console != nil {
+		group.Go(fail(func() error { return p.console.Run(adminCtx) }))
+	}
 	group.Go(fail(func() error {
 		defer stopAdmin()
 		return p.loader.Run(loaderCtx)
@@ -119,7 +121,10 @@ func (p *parts) announce(ctx context.Context) error {
 		return err
 	}
 	url := segmentURL(s.URL, demo.Token)
-	p.console.Remember(demo.ID, demo.Token)
+	if p.console != nil {
+		p.console.Remember(demo.ID, demo.Token)
+		s.Console = s.Admin + console.Base
+	}
 	if err := p.writeReadyFile(s, demo, url); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console"
+	"github.com/millrace/millrace/pkg/console/guard"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/loader"
@@ -69,7 +70,15 @@ func (p *parts) checkConfig(context.Context) error {
 		return errors.New("--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own")
 	}
 	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate(),
-		p.command.Console.Validate(p.command.Admin.Admin))
+		p.command.checkConsole())
+}
+
+// checkConsole lets pass that the console would be open to others than this machine: it is left out then, and everything else is not.
+func (c *upCommand) checkConsole() error {
+	if err := c.Console.Validate(c.Admin.Admin); !errors.Is(err, guard.ErrExposed) {
+		return err
+	}
+	return nil
 }
 
 func (p *parts) openKey(context.Context) (err error) {
@@ -163,17 +172,25 @@ func (p *parts) trace(service string) (*tracing.Tracer, error) {
 
 // startConsole makes the console, which is on the admin address. It ends with its context, before everything else.
 func (p *parts) startConsole(ctx context.Context) (err error) {
+	ctx, p.stopConsole = context.WithCancel(context.WithoutCancel(ctx))
+	if err := p.command.Console.Validate(p.command.Admin.Admin); err != nil {
+		p.log.Warn("there is no console", "reason", err)
+		return nil
+	}
 	if p.reader, err = warehouse.OpenReader(p.command.Loader.Warehouse); err != nil {
 		return err
 	}
-	ctx, p.stopConsole = context.WithCancel(context.WithoutCancel(ctx))
 	p.console, err = newConsolePart(ctx, p.command.Console, p.command.Admin.Admin, consoleDeps{Client: p.stream, Key: p.key, Reader: p.reader,
 		EdgeURL: p.edge.URL(), Log: p.log, Metrics: p.registry})
 	return err
 }
 
 func (p *parts) startAdmin(context.Context) (err error) {
-	p.admin, err = telemetry.NewAdmin(p.command.Admin, p.health, p.registry, p.log, telemetry.Mount{Path: console.Base, Handler: p.console.Handler()})
+	var mounts []telemetry.Mount
+	if p.console != nil {
+		mounts = append(mounts, telemetry.Mount{Path: console.Base, Handler: p.console.Handler()})
+	}
+	p.admin, err = telemetry.NewAdmin(p.command.Admin, p.health, p.registry, p.log, mounts...)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -74,7 +75,7 @@ func (r *report) stopping() {
 const welcome = `
 Millrace is up; it keeps its data in %[1]s.
 
-  Console       %[3]s/console
+  Console       %[8]s
   Webhook URL   %[2]s
   Metrics       %[3]s/metrics
   Kafka         %[4]s
@@ -95,7 +96,7 @@ Ctrl-C stops it; nothing is lost.
 `
 
 func (r *report) welcome(data, url string, s state) {
-	fmt.Fprintf(r, welcome, data, url, s.Admin, s.Kafka, s.ClickHouse, s.ClickHouseURL, os.Args[0])
+	fmt.Fprintf(r, welcome, data, url, s.Admin, s.Kafka, s.ClickHouse, s.ClickHouseURL, os.Args[0], cmp.Or(s.Console, "none: see the log"))
 }
 
 // liveEvery is how often the live line is refreshed on a terminal; elsewhere it is written when it has

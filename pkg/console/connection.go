@@ -37,9 +37,13 @@ func (c *Console) connection(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := filterOf(r)
+	query := ""
+	if f != (live.Filter{}) {
+		query = url.Values{"type": {f.EventType}, "influence": {f.Influence}, "user": {f.User}}.Encode()
+	}
 	c.show(w, r, http.StatusOK, "connection", "connections", nameOf(&found.Connection), connectionBody{
 		Connection: found, Filter: f, Test: testMessage(), KnowsURL: !c.fresh.get(found.ID).IsZero(),
-		Query: url.Values{"type": {f.EventType}, "influence": {f.Influence}, "user": {f.User}}.Encode(),
+		Query: query,
 	})
 }
 

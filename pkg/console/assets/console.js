@@ -60,6 +60,16 @@
     });
   }
 
+  // Hours of the day where a step is less than one, and the date where a day begins: all in UTC, as everywhere.
+  function moments(plot, times, axis, space, step) {
+    return times.map(function (t, n) {
+      var iso = new Date(t * 1000).toISOString();
+      if (step >= 86400) return iso.slice(0, 10);
+      var time = iso.slice(11, step < 60 ? 19 : 16);
+      return n === 0 || t % 86400 === 0 ? time + '\n' + iso.slice(0, 10) : time;
+    });
+  }
+
   function options(figure, data, sums) {
     var text = getComputedStyle(document.body);
     var axis = { stroke: text.color, grid: { stroke: text.getPropertyValue('--line'), width: 1 }, ticks: { stroke: text.getPropertyValue('--line'), width: 1 } };
@@ -76,8 +86,8 @@
     });
     return {
       width: figure.clientWidth - 16, height: 240, tzDate: function (t) { return uPlot.tzDate(new Date(t * 1000), 'UTC'); },
-      series: [{ value: '{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}' }].concat(sums ? series.reverse() : series),
-      axes: [axis, Object.assign({ size: 70 }, axis)], scales: { y: { range: function (plot, low, high) { return [Math.min(0, low), Math.max(high * 1.05, 1)]; } } },
+      series: [{ label: 'UTC', value: '{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}' }].concat(sums ? series.reverse() : series),
+      axes: [Object.assign({ values: moments }, axis), Object.assign({ size: 70 }, axis)], scales: { y: { range: function (plot, low, high) { return [Math.min(0, low), Math.max(high * 1.05, 1)]; } } },
     };
   }
 

@@ -62,6 +62,9 @@ func (c *Config) rules(listen string) (rules, error) {
 	return r, err
 }
 
+// ErrExposed is a console for everybody where others than this machine may reach it.
+var ErrExposed = errors.New("anybody could reach the console")
+
 // together checks what must be set with what.
 func (c *Config) together(listen string) error {
 	switch {
@@ -72,8 +75,8 @@ func (c *Config) together(listen string) error {
 	case len(c.ProxyFrom) > 0 && c.ProxyHeader == "" && c.PasswordFile == "":
 		return errors.New("--console-proxy-from is of no use without --console-proxy-header or --console-password-file: set one of them too")
 	case !listensOnLoopback(listen) && c.ProxyHeader == "" && c.PasswordFile == "":
-		return fmt.Errorf("the console would listen on %q, where others than this machine may reach it: demand a password (write what millrace console hash-password says "+
-			"into a file, and name that in --console-password-file) or a proxy's word (--console-proxy-header), or listen on 127.0.0.1", listen)
+		return fmt.Errorf("%w, on %q: demand a password (write what millrace console hash-password says "+
+			"into a file, and name that in --console-password-file) or a proxy's word (--console-proxy-header), or listen on 127.0.0.1", ErrExposed, listen)
 	}
 	return nil
 }
