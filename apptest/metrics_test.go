@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/pkg/console"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/loader"
 	"github.com/millrace/millrace/pkg/stream"
@@ -46,7 +47,7 @@ type exported struct {
 }
 
 func TestMetricsPage(t *testing.T) {
-	page := metricsIntro + section("The edge", edgeMetrics(t)) + section("The loader", loaderMetrics(t))
+	page := metricsIntro + section("The edge", edgeMetrics(t)) + section("The loader", loaderMetrics(t)) + section("The console", consoleMetrics(t))
 	if *update {
 		require.NoError(t, os.WriteFile(metricsPage, []byte(page), 0o644))
 	}
@@ -123,6 +124,14 @@ func loaderMetrics(t *testing.T) []exported {
 	consumer, err := client.NewConsumer(config.Consumer, nobody{}, client.Topics().Ingest)
 	require.NoError(t, err)
 	consumer.Close(t.Context())
+	return show(t, registry)
+}
+
+func consoleMetrics(t *testing.T) []exported {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	_, err := console.New(t.Context(), console.Config{}, "127.0.0.1:0", console.Deps{Log: slog.New(slog.DiscardHandler), Metrics: registry})
+	require.NoError(t, err)
 	return show(t, registry)
 }
 

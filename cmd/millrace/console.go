@@ -47,7 +47,7 @@ type consoleFlags struct {
 	Key       credential.TokenKey   `embed:"" group:"Kafka:"`
 	Stream    stream.Config         `embed:"" group:"Kafka:"`
 	Warehouse warehouse.Config      `embed:"" group:"ClickHouse:"`
-	Admin     telemetry.AdminConfig `embed:"" group:"Operation:" prefix:"console-"`
+	Admin     telemetry.AdminConfig `embed:"" group:"Operation:" set:"admin=127.0.0.1:8091"`
 	Log       telemetry.LogConfig   `embed:"" group:"Operation:"`
 }
 

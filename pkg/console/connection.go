@@ -78,6 +78,8 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			sample = live.Sample{}
 		}
+		c.metrics.shown.Add(float64(len(sample.Messages)))
+		c.metrics.leftOut.Add(float64(sample.Left + int64(sample.Wanted-len(sample.Messages))))
 		if show.sample(ctx, &sample, err) != nil {
 			return
 		}

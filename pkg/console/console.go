@@ -34,6 +34,7 @@ type Console struct {
 	pages   *pages
 	guard   *guard.Guard
 	traffic *traffic
+	metrics *metrics
 	fresh   *fresh
 	probe   *http.Client
 	replays *replays
@@ -47,8 +48,8 @@ func New(ctx context.Context, config Config, listen string, deps Deps) (*Console
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	c.deps.EdgeURL = strings.TrimSuffix(deps.EdgeURL, "/")
-	c.pages = newPages()
-	c.replays = newReplays(ctx, deps.Stream)
+	c.pages, c.metrics = newPages(), newMetrics(deps.Metrics)
+	c.replays = newReplays(ctx, deps.Stream, c.metrics.replays)
 	var err error
 	c.guard, err = guard.New(config.Guard, listen, c.loginPage, deps.Metrics, deps.Log)
 	return c, err

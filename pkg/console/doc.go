@@ -8,15 +8,19 @@
 //	page.go         templates, errors, fragments
 //	format.go       how times and numbers are written
 //	events.go       server-sent events
+//	metrics.go      what operators see
 //	connections.go  the list of connections, as it changes
 //	create.go       a new connection; the one time that its URL is shown
 //	change.go       pause, rotate and so on: asked first, then done
+//	fresh.go        tokens that were made here lately
 //	probe.go        a test event through the real edge
 //	connection.go   one connection, and its messages as they arrive
 //	message.go      one message, and what became of it
+//	traffic.go      what ClickHouse knows of connections
 //	letters.go      dead letters by reason
 //	replay.go       the replay of some of them
 //	outcomes.go     the plots
+//	span.go         which time and which product such pages are about
 //	whatif.go       what a pasted message would become
 //
 // Packages below: guard says who may come in, assets are what browsers load, live reads the end of the log, insight asks ClickHouse.

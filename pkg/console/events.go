@@ -32,7 +32,8 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) (*eventStream, 
 	s := &eventStream{w, http.NewResponseController(w)}
 	fmt.Fprintf(w, "retry: %d\n\n", retryMs)
 	_ = s.controller.Flush() // who does not listen is found out at the next event
-	return s, ctx, func() { stop(); cancel() }
+	c.metrics.streams.Inc()
+	return s, ctx, func() { c.metrics.streams.Dec(); stop(); cancel() }
 }
 
 // lineEnds makes one of the three ends of a line that server-sent events know: a carriage return in a message must not begin a field.

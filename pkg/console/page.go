@@ -98,6 +98,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // the browser is gone
 	}
 	if status == http.StatusBadGateway {
+		c.metrics.failed.Inc()
 		c.deps.Log.Warn("a page of the console failed", "error", err)
 	}
 	c.show(w, r, status, "trouble", "", "Something is amiss", t)

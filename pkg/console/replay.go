@@ -8,14 +8,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/pkg/stream"
 )
 
 // replays are those that this process has begun. They end with it; what they have written by then stays, and to write it again changes
 // nothing.
 type replays struct {
-	ctx    context.Context
-	client *stream.Client
+	ctx     context.Context
+	client  *stream.Client
+	running prometheus.Gauge
 
 	mu  sync.Mutex
 	all map[string]*running
@@ -40,8 +43,8 @@ type running struct {
 	err    error
 }
 
-func newReplays(ctx context.Context, client *stream.Client) *replays {
-	return &replays{ctx: ctx, client: client, all: map[string]*running{}}
+func newReplays(ctx context.Context, client *stream.Client, gauge prometheus.Gauge) *replays {
+	return &replays{ctx: ctx, client: client, running: gauge, all: map[string]*running{}}
 }
 
 // start begins one in the background.
@@ -69,8 +72,10 @@ func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.
 	s.ids++
 	r := &running{ID: strconv.Itoa(s.ids), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
 	s.all[r.ID] = r
+	s.running.Inc()
 	go func() {
 		defer close(r.done)
+		defer s.running.Dec()
 		defer replay.Close()
 		r.err = replay.Run(s.ctx)
 		r.took = time.Since(r.began)

@@ -18,7 +18,7 @@ import (
 
 // AdminConfig says where operators look.
 type AdminConfig struct {
-	Admin string `help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it away from strangers." default:"127.0.0.1:8081" placeholder:"ADDR"`
+	Admin string `help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it away from strangers." default:"${admin=127.0.0.1:8081}" placeholder:"ADDR"`
 }
 
 // NewRegistry makes a metrics registry with the Go runtime's, the build's and the process's own.

@@ -1,0 +1,24 @@
+package console
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics of the console itself. Those of who comes in are guard's.
+type metrics struct {
+	streams prometheus.Gauge
+	shown   prometheus.Counter
+	leftOut prometheus.Counter
+	failed  prometheus.Counter
+	replays prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "console", Name: "streams", Help: "Pages that are being sent what changes."}),
+		shown:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "messages_shown_total", Help: "Messages that were sent to pages as they arrived."}),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "messages_left_out_total", Help: "Messages and records of watched partitions that were not shown, because more came than anybody can read."}),
+		failed:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "failures_total", Help: "Pages that could not be made because Kafka or ClickHouse did not answer."}),
+		replays: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "console", Name: "replays_running", Help: "Replays that were begun in the console and go on."}),
+	}
+	reg.MustRegister(m.streams, m.shown, m.leftOut, m.failed, m.replays)
+	return m
+}
