@@ -11,7 +11,7 @@ type Activity struct {
 	SQL         string
 }
 
-// ConnectionActivity is one connection's. Events count once, by when they were first received.
+// ConnectionActivity is one connection's.
 type ConnectionActivity struct {
 	LastMinute  uint64    `ch:"last_minute"` // events
 	LastDay     uint64    `ch:"last_day"`    // events
@@ -24,12 +24,12 @@ type connectionRow struct {
 	ConnectionActivity
 }
 
-// LastDay is the activity of the last 24 hours. It reads as many rows as that had events.
+// LastDay is the activity of the last 24 hours. It reads what came in them, and is to be asked once a minute or so.
 func (i *Insight) LastDay(ctx context.Context, now time.Time) (Activity, error) {
 	rows, sql, err := ask[connectionRow](ctx, i, `SELECT connection_id, sum(in_minute) AS last_minute, sum(in_day) AS last_day, sum(letters) AS dead, max(newest) AS last_event
 FROM (
-    SELECT connection_id, countIf(received_at >= {minute:`+moment+`}) AS in_minute, count() AS in_day, 0 AS letters, max(received_at) AS newest
-    FROM outcomes WHERE received_at >= {day:`+moment+`} GROUP BY connection_id
+    SELECT connection_id, uniqCombined64If(20)(product_id, event_key_at, insert_id, received_at >= {minute:`+moment+`}) AS in_minute, `+arrived+` AS in_day, 0 AS letters, max(received_at) AS newest
+    FROM events WHERE received_at >= {day:`+moment+`} GROUP BY connection_id
     UNION ALL
     SELECT connection_id, 0, 0, count(), toDateTime64(0, 3, 'UTC')
     FROM dead_letters FINAL WHERE received_at >= {day:`+moment+`} GROUP BY connection_id
@@ -40,8 +40,8 @@ GROUP BY connection_id ORDER BY connection_id`, parameters{"minute": text(now.Ad
 
 // LastMinute has the events of the last minute only, and is cheap enough to be asked every few seconds.
 func (i *Insight) LastMinute(ctx context.Context, now time.Time) (Activity, error) {
-	rows, sql, err := ask[connectionRow](ctx, i, `SELECT connection_id, count() AS last_minute, max(received_at) AS last_event
-FROM outcomes WHERE received_at >= {minute:`+moment+`} GROUP BY connection_id ORDER BY connection_id`, parameters{"minute": text(now.Add(-time.Minute))})
+	rows, sql, err := ask[connectionRow](ctx, i, `SELECT connection_id, `+arrived+` AS last_minute, max(received_at) AS last_event
+FROM events WHERE received_at >= {minute:`+moment+`} GROUP BY connection_id ORDER BY connection_id`, parameters{"minute": text(now.Add(-time.Minute))})
 	return activity(rows, sql, err)
 }
 

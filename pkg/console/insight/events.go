@@ -17,7 +17,9 @@ func (i *Insight) Events(ctx context.Context, f Filter) (Events, error) {
 	rows, sql, err := ask[struct {
 		At time.Time `ch:"at"`
 		Counts
-	}](ctx, i, `SELECT `+ofStep+`, `+byInfluence+` FROM outcomes WHERE `+f.within("event_at")+` GROUP BY at `+inSteps, f.parameters())
+	}](ctx, i, `SELECT `+ofStep+`, `+byInfluence+`
+FROM `+f.happened()+`
+GROUP BY at `+inSteps+once, f.parameters())
 	e := Events{Times: f.times(), SQL: sql}
 	e.Negative, e.Neutral, e.Positive = make([]uint64, len(e.Times)), make([]uint64, len(e.Times)), make([]uint64, len(e.Times))
 	for _, row := range rows {

@@ -13,7 +13,7 @@ type Freshness struct {
 	SQL    string
 }
 
-// Freshness is that of a product, or of all. An event counts in the minute of its first delivery.
+// Freshness is that of a product, or of all.
 func (i *Insight) Freshness(ctx context.Context, product string, now time.Time) (Freshness, error) {
 	until := ceil(now.Unix()+1, 60)
 	f := Filter{Range{until.Add(-time.Hour), until, 60}, product}
@@ -21,8 +21,8 @@ func (i *Insight) Freshness(ctx context.Context, product string, now time.Time) 
 		At     time.Time `ch:"at"`
 		Events uint64    `ch:"events"`
 		Newest time.Time `ch:"newest"`
-	}](ctx, i, `SELECT toStartOfMinute(received_at) AS at, count() AS events, max(received_at) AS newest
-FROM outcomes WHERE `+f.within("received_at")+` GROUP BY at `+inSteps, f.parameters())
+	}](ctx, i, `SELECT toStartOfMinute(received_at) AS at, `+arrived+` AS events, max(received_at) AS newest
+FROM events WHERE `+f.within("received_at")+` GROUP BY at `+inSteps, f.parameters())
 	fresh := Freshness{Times: f.times(), SQL: sql}
 	fresh.Events = make([]uint64, len(fresh.Times))
 	for _, row := range rows {
@@ -36,7 +36,7 @@ FROM outcomes WHERE `+f.within("received_at")+` GROUP BY at `+inSteps, f.paramet
 	return fresh, err
 }
 
-// newest looks at all rows. That is only asked where nothing has come for an hour.
+// newest looks at all rows, which is only asked where nothing has come for an hour.
 func (i *Insight) newest(ctx context.Context, product string) (time.Time, error) {
 	query := "SELECT maxOrNull(received_at) AS newest FROM events"
 	if product != "" {

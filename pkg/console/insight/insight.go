@@ -45,6 +45,21 @@ func (f Filter) within(column string) string {
 	return condition
 }
 
+// happened is where the events of the range come from. It is what the view outcomes reads, but for what it says of the sorting key, so
+// that only the range is read: event_key_at is event_at, or 1970 where the message did not say when it happened.
+func (f Filter) happened() string {
+	return fmt.Sprintf(`events FINAL WHERE %s
+    AND (event_key_at >= {from:%s} AND event_key_at < {until:%[2]s} OR event_key_at = toDateTime64(0, 3, 'UTC'))`, f.within("event_at"), moment)
+}
+
+// once keeps FINAL from comparing across partitions: rows that replace each other are in one.
+const once = " SETTINGS do_not_merge_across_partitions_select_final = 1"
+
+// arrived counts events as they arrive, each once however often it came. FINAL would read far more than what arrived, for received_at has
+// no part in the sorting key. It is exact up to many thousands, and then within a thousandth or so. An event whose first
+// delivery was earlier counts until ClickHouse has merged its rows.
+const arrived = "uniqCombined64(20)(product_id, event_key_at, insert_id)"
+
 func (f Filter) parameters() parameters {
 	return parameters{"from": text(f.From), "until": text(f.Until), "product": f.Product, "step": strconv.FormatInt(f.Step, 10)}
 }

@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -47,6 +48,18 @@ func testHappened(t *testing.T, i *Insight, db embeddedtest.Database) {
 		all, err := i.Events(t.Context(), lastDay(t, ""))
 		require.NoError(t, err)
 		require.Equal(t, map[int]uint64{72: 46, 138: 2, 140: 1}, at(all.Positive), "46 of the product with many currencies")
+	})
+
+	t.Run("as many as in the view", func(t *testing.T) {
+		for _, product := range []string{"", "shop", "app", "many", "types", "late"} {
+			e, err := i.Events(t.Context(), lastDay(t, product))
+			require.NoError(t, err)
+			view := "SELECT count() FROM outcomes WHERE event_at >= '2026-05-17 12:00:00' AND event_at < '2026-05-18 12:00:00'"
+			if product != "" {
+				view += " AND product_id = '" + product + "'"
+			}
+			require.Equal(t, db.Exec(t, view), strconv.FormatUint(sum(e.Negative)+sum(e.Neutral)+sum(e.Positive), 10), product)
+		}
 	})
 
 	t.Run("in steps of any width", func(t *testing.T) {
@@ -182,6 +195,13 @@ func testHappened(t *testing.T, i *Insight, db embeddedtest.Database) {
 			require.Empty(t, c.Conversations)
 		}
 	})
+}
+
+func sum(steps []uint64) (sum uint64) {
+	for _, n := range steps {
+		sum += n
+	}
+	return sum
 }
 
 func names(types []UnclassifiedType) (names []string) {

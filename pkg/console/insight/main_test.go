@@ -68,6 +68,9 @@ var again = []string{
 	`INSERT INTO events (workspace_id, product_id, connection_id, insert_id, message_type, event_type, influence, event_at, event_key_at, received_at, value, value_type, currency, version)
 		SELECT workspace_id, product_id, 'four', insert_id, message_type, event_type, 'negative', event_at, event_key_at, received_at + 1, '1000', 'currency', 'USD', 4 FROM events`,
 	`INSERT INTO events SELECT * FROM events WHERE version = 5`,
+	// Its message does not say when it happened. The delivery that counts was sent before the range.
+	`INSERT INTO events (workspace_id, product_id, connection_id, insert_id, message_type, event_type, influence, event_at, event_key_at, received_at, version) VALUES
+		('w', 'late', 'five', 'first', 'track', 'Sold', 'positive', '2026-05-17 11:00:00', 0, '2026-05-16 11:00:00', 5), ('w', 'late', 'five', 'first', 'track', 'Sold', 'positive', '2026-05-18 11:00:00', 0, '2026-05-16 11:00:00', 4)`,
 	`INSERT INTO dead_letters SELECT * FROM dead_letters`,
 }
 

@@ -30,8 +30,8 @@ type Type struct {
 func (i *Insight) Types(ctx context.Context, f Filter) (Types, error) {
 	rows, sql, err := ask[Type](ctx, i, `SELECT event_type, count() AS events, `+byInfluence+`,
     `+byCurrency+`, count() OVER () AS types
-FROM outcomes WHERE `+f.within("event_at")+`
-GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt8}`, f.with("limit", maxTypes))
+FROM `+f.happened()+`
+GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+once, f.with("limit", maxTypes))
 	t := Types{Types: rows, SQL: sql}
 	if len(rows) > 0 {
 		t.Others = rows[0].All - uint64(len(rows))
@@ -60,9 +60,9 @@ type UnclassifiedType struct {
 func (i *Insight) Unclassified(ctx context.Context, f Filter) (Unclassified, error) {
 	rows, sql, err := ask[UnclassifiedType](ctx, i, `SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
     argMax(insert_id, (event_at, insert_id)) AS example_insert_id, count() OVER () AS types
-FROM outcomes WHERE `+f.within("event_at")+`
+FROM `+f.happened()+`
 GROUP BY event_type HAVING countIf(influence != 'neutral') = 0
-ORDER BY events DESC, event_type LIMIT {limit:UInt8}`, f.with("limit", maxTypes))
+ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+once, f.with("limit", maxTypes))
 	u := Unclassified{Types: rows, SQL: sql}
 	if len(rows) > 0 {
 		u.Others = rows[0].All - uint64(len(rows))

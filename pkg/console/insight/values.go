@@ -40,10 +40,10 @@ func (i *Insight) Values(ctx context.Context, f Filter) (Values, error) {
 	}](ctx, i, `SELECT currency, sum(n) AS amounts, sum(amount) AS total, groupArray(at) AS times, groupArray(amount) AS sums, count() OVER () AS currencies
 FROM (
     SELECT currency, `+ofStep+`, count() AS n, sum(toDecimal256(assumeNotNull(value), 18)) AS amount
-    FROM outcomes WHERE `+f.within("event_at")+` AND value_type = 'currency' AND value IS NOT NULL
+    FROM `+f.happened()+` AND value_type = 'currency' AND value IS NOT NULL
     GROUP BY currency, at ORDER BY currency, at
 )
-GROUP BY currency ORDER BY amounts DESC, currency LIMIT {currencies:UInt8}`, f.with("currencies", maxCurrencies))
+GROUP BY currency ORDER BY amounts DESC, currency LIMIT {currencies:UInt8}`+once, f.with("currencies", maxCurrencies))
 	v := Values{Times: f.times(), SQL: sql}
 	for _, row := range rows {
 		c := Currency{row.Code, row.Amounts, row.Total, make([]decimal.Decimal, len(v.Times)), make([]float64, len(v.Times))}
