@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -94,6 +95,7 @@ type liveShow struct {
 	waiting []shown // events that are not all they can be yet, the oldest first
 	asked   time.Time
 	summary string
+	rate    float64 // that the summary names
 }
 
 // shown is a message on a page.
@@ -107,13 +109,18 @@ type shown struct {
 // stage is how far a message has come.
 type stage struct {
 	Stored, Attributed               bool
-	User, Organization, Conversation string
+	User, Organization, Conversation subject
 }
+
+// subject is somebody or something that an event is about; empty if that is not known.
+type subject struct{ ID, Name string }
 
 const (
 	// watchedMost and watchedFor bound which messages' way is followed.
 	watchedMost = 100
-	watchedFor  = time.Minute
+	watchedFor  = 30 * time.Second
+	// rateFactor is how far the rate has to be from the one that is said before another is said: it is read out to who listens.
+	rateFactor = 1.5
 	// askEvery is how often ClickHouse is asked how far they have come.
 	askEvery = time.Second
 )
@@ -161,8 +168,10 @@ func (s *liveShow) say(sample *live.Sample, failed error) error {
 	case failed != nil:
 		text = "Kafka cannot be read at the moment. Trying again …"
 	case sample.Sampled():
-		perSecond := float64(int64(sample.Read)+sample.Left) / sample.Took.Seconds()
-		text = "This is a sample: " + count(int64(perSecond)/100*100) + " messages a second or so come into the partitions of this product, more than can be read."
+		if perSecond := float64(int64(sample.Read)+sample.Left) / sample.Took.Seconds(); s.rate < perSecond/rateFactor || s.rate > perSecond*rateFactor {
+			s.rate = perSecond
+		}
+		text = "This is a sample: " + count(int64(s.rate)/100*100) + " messages a second or so come into the partitions of this product, more than can be read."
 	case sample.First || s.summary == "":
 	case len(sample.Messages) == 0 && s.summary != "":
 		return nil
@@ -202,7 +211,7 @@ func (s *liveShow) stages(ctx context.Context) error {
 			}
 			b.WriteString(strings.Replace(html, "<span ", `<span hx-swap-oob="true" `, 1))
 		}
-		if time.Since(w.since) < watchedFor && !(now.Attributed && now.Conversation != "") {
+		if time.Since(w.since) < watchedFor && !(now.Attributed && now.Conversation.ID != "") {
 			kept = append(kept, w)
 		}
 	}
@@ -219,5 +228,7 @@ func keyOf(m *live.Message) insight.Key {
 
 func stageOf(row *insight.Stored) stage {
 	return stage{Stored: true, Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
-		User: row.UserID, Organization: row.OrganizationID, Conversation: row.ConversationID}
+		User:         subject{row.UserID, cmp.Or(row.UserName, row.UserEmail, row.ExternalUserID, row.UserID)},
+		Organization: subject{row.OrganizationID, cmp.Or(row.OrganizationName, row.ExternalOrganizationID, row.OrganizationID)},
+		Conversation: subject{row.ConversationID, cmp.Or(row.ExternalConversationID, row.ConversationID)}}
 }

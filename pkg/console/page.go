@@ -38,6 +38,7 @@ var functions = template.FuncMap{
 	"asset":      func(name string) string { return assets.Path(assetsBase, name) },
 	"item":       menuItem,
 	"influences": func() []string { return []string{"positive", "neutral", "negative"} },
+	"subject":    func(what string, s subject) subjectShown { return subjectShown{s, what} },
 	"sql":        func(id, text string) sqlShown { return sqlShown{id, text} },
 	"base":       func() string { return Base },
 	"count":      count,
@@ -116,6 +117,12 @@ type item struct {
 }
 
 func menuItem(v view, section, text string) item { return item{section, text, v.Section == section} }
+
+// subjectShown is a subject and what it is.
+type subjectShown struct {
+	subject
+	What string
+}
 
 // sqlShown is the question behind something, in an element of that id.
 type sqlShown struct{ ID, Text string }
