@@ -207,3 +207,41 @@ func (p *page) clipboard() string {
 	}))
 	return evaluate[string](p, `navigator.clipboard.readText()`)
 }
+
+// textOf is what can be read in an element, with one space between words.
+func (p *page) textOf(g target) (text string) {
+	p.t.Helper()
+	p.until(g.String(), func(ctx context.Context) (err error) {
+		text, err = g.text(ctx)
+		return err
+	})
+	return text
+}
+
+func (g target) text(ctx context.Context) (string, error) {
+	id, err := g.find(ctx)
+	if err != nil {
+		return "", err
+	}
+	byValue := true
+	answer, err := chromedp.Call(ctx, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
+		FunctionDeclaration: `function() { return this.innerText }`, ObjectID: id, ReturnByValue: &byValue})
+	if err != nil {
+		return "", err
+	}
+	var text string
+	err = json.Unmarshal(answer.Result.Value, &text)
+	return strings.Join(strings.Fields(text), " "), err
+}
+
+// seesIn waits until the text can be read in that element.
+func (p *page) seesIn(g target, want string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("wait for %q in %s", want, g), func(ctx context.Context) error {
+		text, err := g.text(ctx)
+		if err == nil && !strings.Contains(text, want) {
+			err = fmt.Errorf("there is %q", text)
+		}
+		return err
+	})
+}

@@ -2,6 +2,7 @@ package consoletest
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -20,5 +21,9 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	closeBrowser()
 	removePackages()
+	if err := stopMillrace(); err != nil {
+		fmt.Fprintln(os.Stderr, "millrace up:", err)
+		code = 1
+	}
 	os.Exit(code)
 }

@@ -3,11 +3,11 @@ package consoletest
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,81 +21,89 @@ const binaryEnv = "MILLRACE_TEST_BINARY"
 
 // millrace is a running "millrace up". What its ready file says has the addresses.
 type millrace struct {
-	SegmentURL   string `json:"segment_url"`
-	ConnectionID string `json:"connection_id"`
-	ProductID    string `json:"product_id"`
-	Admin        string `json:"admin_url"`
+	SegmentURL    string `json:"segment_url"`
+	ConnectionID  string `json:"connection_id"`
+	ProductID     string `json:"product_id"`
+	Admin         string `json:"admin_url"`
+	ClickHouseURL string `json:"clickhouse_url"`
+	Database      string `json:"database"`
+
+	data string // its folder
+	said *output
 }
 
-// startMillrace starts it with an empty data folder, and stops it when the test ends.
-func startMillrace(t testing.TB, flags ...string) *millrace {
-	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "ready.json")
-	args := append([]string{"up", "--data", filepath.Join(dir, "data"), "--ready-file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-		"--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0"}, flags...)
-	command := exec.Command(binary(t), args...)
-	said := &output{}
-	command.Stdout, command.Stderr = said, said
-	require.NoError(t, command.Start())
+// theMillrace is the one that all tests share, since its start takes longer than most of them. Each has a product of its own in it.
+var theMillrace = sync.OnceValues(func() (*millrace, error) {
+	dir, err := os.MkdirTemp("", "millrace-console-*")
+	if err != nil {
+		return nil, err
+	}
+	command := exec.Command(binary(), "up", "--data", filepath.Join(dir, "data"), "--ready-file", filepath.Join(dir, "ready.json"), "--http", "127.0.0.1:0",
+		"--admin", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0")
+	m := &millrace{data: filepath.Join(dir, "data"), said: &output{}}
+	command.Stdout, command.Stderr = m.said, m.said
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf(`start %s, which "make build" makes: %w`, binary(), err)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
+	stopMillrace = func() error {
+		defer os.RemoveAll(dir) // nothing writes there any more
+		return stop(command, ended)
+	}
+	return m, m.awaitReady(filepath.Join(dir, "ready.json"), ended)
+})
+
+// stopMillrace ends it if a test has started it.
+var stopMillrace = func() error { return nil }
+
+// up is that one, in the hands of a test.
+func up(t testing.TB) *millrace {
+	t.Helper()
+	m, err := theMillrace()
+	require.NoError(t, err)
+	from := len(m.said.String())
 	t.Cleanup(func() {
-		stop(t, command, ended)
 		if t.Failed() {
-			t.Logf("millrace up said:\n%s", said)
+			t.Logf("millrace up has said meanwhile:\n%s", m.said.String()[from:])
 		}
 	})
-	return awaitReady(t, file, said, ended)
+	return m
 }
 
-func binary(t testing.TB) string {
-	t.Helper()
-	path := os.Getenv(binaryEnv)
-	if path == "" {
-		path = filepath.Join("..", "bin", "millrace")
+func binary() string {
+	if path := os.Getenv(binaryEnv); path != "" {
+		return path
 	}
-	require.FileExists(t, path, `"make build" makes it`)
-	return path
+	return filepath.Join("..", "bin", "millrace")
 }
 
 // awaitReady takes longer than a page may: the first start on a machine fetches ClickHouse.
-func awaitReady(t testing.TB, file string, said *output, ended chan error) *millrace {
-	t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); ; {
+func (m *millrace) awaitReady(file string, ended chan error) error {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); {
 		if content, err := os.ReadFile(file); err == nil {
-			m := &millrace{}
-			require.NoError(t, json.Unmarshal(content, m))
-			return m
+			return json.Unmarshal(content, m)
 		}
-		require.True(t, time.Now().Before(deadline), "millrace up is not ready:\n%s", said)
 		select {
 		case err := <-ended:
-			ended <- err // the clean-up waits for it as well
-			require.FailNow(t, "millrace up ended before it was ready", "%v\n%s", err, said)
+			ended <- err // the end waits for it as well
+			return fmt.Errorf("millrace up ended before it was ready: %w\n%s", err, m.said)
 		case <-time.After(glance):
 		}
 	}
+	return fmt.Errorf("millrace up is not ready:\n%s", m.said)
 }
 
-// stop waits for the end: what still wrote would keep the test from removing its folder.
-func stop(t testing.TB, command *exec.Cmd, ended <-chan error) {
+// stop waits for the end: what still wrote would keep us from removing its folder.
+func stop(command *exec.Cmd, ended <-chan error) error {
 	_ = command.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-ended:
+	case err := <-ended:
+		return err
 	case <-time.After(time.Minute):
 		_ = command.Process.Kill()
-		t.Errorf("millrace up does not end")
+		return errors.New("it does not end")
 	}
-}
-
-// post sends a message, and returns the status of the answer.
-func post(t testing.TB, url, message string) int {
-	t.Helper()
-	response, err := http.Post(url, "application/json", strings.NewReader(message))
-	require.NoError(t, err)
-	defer response.Body.Close()
-	return response.StatusCode
 }
 
 // output may be read while a process writes to it.

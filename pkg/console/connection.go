@@ -209,7 +209,7 @@ func (s *liveShow) stages(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			b.WriteString(strings.Replace(html, "<span ", `<span hx-swap-oob="true" `, 1))
+			b.WriteString(html)
 		}
 		if time.Since(w.since) < watchedFor && !(now.Attributed && now.Conversation.ID != "") {
 			kept = append(kept, w)

@@ -129,8 +129,7 @@ func changedCells(known, cells map[string]string) string {
 	var b strings.Builder
 	for id, html := range cells {
 		if known[id] != html {
-			// What this is swapped for has the same id: the swap is out of band.
-			b.WriteString(strings.Replace(html, "<span ", `<span hx-swap-oob="true" `, 1))
+			b.WriteString(html) // it takes the place of the element of its id
 		}
 	}
 	return b.String()

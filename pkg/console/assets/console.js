@@ -1,4 +1,4 @@
-// What pages cannot do by themselves: copy, hold a stream still, keep a list short, and draw. Everything else is HTML.
+// What pages cannot do by themselves: copy, put cells in their places, hold a stream still, keep a list short, and draw. Everything else is HTML.
 (function () {
   'use strict';
 
@@ -32,6 +32,19 @@
     button.setAttribute('aria-pressed', held);
     document.getElementById(button.dataset.pauses).dataset.held = held;
   }
+
+  // Cells take the places of those with their ids. A page need not have all: a list keeps so many only, and htmx's own swap by id takes
+  // what is not there for an error.
+  document.addEventListener('htmx:sseBeforeMessage', function (event) {
+    if (event.target.getAttribute('sse-swap') !== 'cells') return;
+    event.preventDefault();
+    var cells = document.createElement('template');
+    cells.innerHTML = event.detail.data;
+    Array.from(cells.content.children).forEach(function (cell) {
+      var now = document.getElementById(cell.id);
+      if (now) now.replaceWith(cell);
+    });
+  });
 
   // A stream that is held still is not shown; what comes meanwhile is left out.
   document.addEventListener('htmx:sseBeforeMessage', function (event) {
