@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -77,4 +78,16 @@ func (m *millrace) ask(t testing.TB, sql string) string {
 	status, answer := send(t, m.ClickHouseURL+"/?"+url.Values{"database": {m.Database}}.Encode(), sql)
 	require.Equal(t, http.StatusOK, status, answer)
 	return strings.TrimSpace(answer)
+}
+
+// await asks until the answer is that one.
+func (m *millrace) await(t testing.TB, want, sql string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * glance) {
+		answer := m.ask(t, sql)
+		if answer == want {
+			return
+		}
+		require.True(t, time.Now().Before(deadline), "%s is %s and not %s", sql, answer, want)
+	}
 }
