@@ -35,7 +35,7 @@ func TestDeadLettersAndTheirReplay(t *testing.T) {
 		p.sees(one)
 	}
 	chosen := p.textOf(css(".messages > li:first-child pre"))
-	p.click(css(".messages > li:first-child a"))
+	p.click(css(".messages > li:first-child a:not(.id)"))
 	p.seesIn(css("#raw"), `"type": "track"`)
 	p.visit(m.Admin + "/console/letters?" + url.Values{"product": {"letters"}, "reason": {"missing_event"}}.Encode())
 	p.click(css(".messages > li:nth-child(1) input"))
