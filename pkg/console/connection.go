@@ -70,7 +70,7 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer watch.Close()
-	show := &liveShow{console: c, stream: stream}
+	show := &liveShow{console: c, stream: stream, connection: found.ID}
 	for ctx.Err() == nil {
 		sample, err := watch.Next(ctx)
 		if ctx.Err() != nil {
@@ -89,8 +89,11 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 
 // liveShow is what one browser sees of a watch.
 type liveShow struct {
-	console *Console
-	stream  *eventStream
+	console    *Console
+	stream     *eventStream
+	connection string
+	counted    *connection.Counts // what edges had counted when it was last looked
+
 	shown   int
 	waiting []shown // events that are not all they can be yet, the oldest first
 	asked   time.Time
@@ -132,11 +135,65 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 	if err := s.say(sample, failed); err != nil {
 		return err
 	}
-	if time.Since(s.asked) < askEvery || len(s.waiting) == 0 {
+	if time.Since(s.asked) < askEvery {
 		return nil
 	}
 	s.asked = time.Now()
+	if err := s.dropped(ctx); err != nil {
+		return err
+	}
+	if len(s.waiting) == 0 {
+		return nil
+	}
 	return s.stages(ctx)
+}
+
+// dropped says of messages that are stored nowhere that they came: who wires a source may wait for an identify. Edges tell of them every
+// ten seconds.
+func (s *liveShow) dropped(ctx context.Context) error {
+	all, err := s.console.deps.Connections.List(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second
+	}
+	for i := range all {
+		if all[i].ID != s.connection {
+			continue
+		}
+		before, now := s.counted, all[i].Totals
+		if s.counted = &now; before == nil {
+			return nil
+		}
+		gone := goneSince(before, &now)
+		if gone == (dropped{}) {
+			return nil
+		}
+		html, err := s.console.fragment("connection", "live-dropped", gone)
+		if err != nil {
+			return err
+		}
+		return s.stream.send("messages", html)
+	}
+	return nil
+}
+
+// dropped is what came and is stored nowhere.
+type dropped struct {
+	At              time.Time
+	Ignored, Paused uint64
+}
+
+// goneSince tells how much more it is. Counts go down when an edge's that has ended are left out.
+func goneSince(before, now *connection.Counts) (d dropped) {
+	if now.Ignored > before.Ignored {
+		d.Ignored = now.Ignored - before.Ignored
+	}
+	if now.Paused > before.Paused {
+		d.Paused = now.Paused - before.Paused
+	}
+	if d != (dropped{}) {
+		d.At = time.Now().UTC()
+	}
+	return d
 }
 
 // messages sends what has come, the newest first: so it stands at the top.
