@@ -96,7 +96,7 @@ func letters(t *testing.T, m *millrace, s source) {
 // harmless is a page on which nothing ran, nothing became an element, and nothing sticks out.
 func harmless(p *page) {
 	p.t.Helper()
-	p.has(css("main"))
+	p.has(css("#main > h1"))
 	require.Zero(p.t, evaluate[int64](p, `window.ran | 0`))
 	require.Empty(p.t, evaluate[[]string](p, `[...document.querySelectorAll(
 		'body script:not([type="application/json"]), svg, img, iframe, [onerror], [onload], [onfocus], main [hx-trigger], a[href^="javascript:" i]')].map(e => e.outerHTML)`))

@@ -40,6 +40,8 @@ func (p *page) as(l look) {
 			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
 		return errors.Join(sized, liked)
 	}))
+	// What is drawn to fit is drawn anew in the next frame.
+	evaluate[bool](p, `new Promise(done => { requestAnimationFrame(() => requestAnimationFrame(() => done(true))); setTimeout(done, 1000, true) })`)
 }
 
 // inspect looks at the page in every way. With -update it writes docs/images/NAME-wide-light.png and so on.

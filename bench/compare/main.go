@@ -26,6 +26,7 @@ type cli struct {
 	Freshness freshnessCommand `cmd:"" help:"Everything at once: the highest rate at which outcomes are fresh."`
 	Growth    growthCommand    `cmd:"" help:"How cost grows with partitions, products, users, the size of messages and the table."`
 	Skew      skewCommand      `cmd:"" help:"One product with nearly all of the traffic, spread over partitions or not, beside an even load."`
+	Console   watchedCommand   `cmd:"" help:"The edge while somebody watches what comes in, and while nobody does."`
 	All       allCommand       `cmd:"" help:"All of them, one after the other, and the report."`
 	Load      loadCommand      `cmd:"" help:"Post Segment messages to a URL and time the answers."`
 	Report    reportCommand    `cmd:"" help:"Put all that was measured into REPORT.md, with plots."`
@@ -65,7 +66,7 @@ func (*allCommand) Run(ctx context.Context, c *common, whole *cli) error {
 	for _, one := range []struct {
 		name string
 		run  func(context.Context, *common) error
-	}{{"edge", whole.Edge.Run}, {"loader", whole.Loader.Run}, {"freshness", whole.Freshness.Run}, {"growth", whole.Growth.Run}, {"skew", whole.Skew.Run}} {
+	}{{"edge", whole.Edge.Run}, {"loader", whole.Loader.Run}, {"freshness", whole.Freshness.Run}, {"growth", whole.Growth.Run}, {"skew", whole.Skew.Run}, {"console", whole.Console.Run}} {
 		if err := one.run(ctx, c); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", one.name, err))
 		}

@@ -33,6 +33,7 @@ func TestDefaults(t *testing.T) {
 	require.Positive(t, all.Loader.Events)
 	require.Positive(t, all.Freshness.For)
 	require.Equal(t, parse("skew").Skew, all.Skew)
+	require.Equal(t, parse("console").Console, all.Console)
 	require.Positive(t, all.Skew.For)
 }
 

@@ -5,7 +5,7 @@ package main
 import "github.com/millrace/millrace/bench/measure"
 
 // sections are the comparisons in the order of the report.
-var sections = []string{"edge", "edge-kfake", "loader", "loader-kfake", "freshness", "growth", "skew"}
+var sections = []string{"edge", "edge-kfake", "loader", "loader-kfake", "freshness", "growth", "skew", "console"}
 
 type reportCommand struct {
 	To string `help:"Folder for REPORT.md and its plots; default: where the measurements are."`

@@ -1,17 +1,10 @@
 package console
 
 import (
-	"cmp"
-	"context"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/console/insight"
 	"github.com/millrace/millrace/pkg/console/live"
 )
 
@@ -70,7 +63,7 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer watch.Close()
-	show := &liveShow{console: c, stream: stream}
+	show := &liveShow{console: c, stream: stream, connection: found.ID}
 	for ctx.Err() == nil {
 		sample, err := watch.Next(ctx)
 		if ctx.Err() != nil {
@@ -85,150 +78,4 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-}
-
-// liveShow is what one browser sees of a watch.
-type liveShow struct {
-	console *Console
-	stream  *eventStream
-	shown   int
-	waiting []shown // events that are not all they can be yet, the oldest first
-	asked   time.Time
-	summary string
-	rate    float64 // that the summary names
-}
-
-// shown is a message on a page.
-type shown struct {
-	live.Message
-	Element string
-	Stage   stage
-	since   time.Time
-}
-
-// stage is how far a message has come.
-type stage struct {
-	Stored, Attributed               bool
-	User, Organization, Conversation subject
-}
-
-// subject is somebody or something that an event is about; empty if that is not known.
-type subject struct{ ID, Name string }
-
-const (
-	// watchedMost and watchedFor bound which messages' way is followed.
-	watchedMost = 100
-	watchedFor  = 30 * time.Second
-	// rateFactor is how far the rate has to be from the one that is said before another is said: it is read out to who listens.
-	rateFactor = 1.5
-	// askEvery is how often ClickHouse is asked how far they have come.
-	askEvery = time.Second
-)
-
-func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error) error {
-	if err := s.messages(sample); err != nil {
-		return err
-	}
-	if err := s.say(sample, failed); err != nil {
-		return err
-	}
-	if time.Since(s.asked) < askEvery || len(s.waiting) == 0 {
-		return nil
-	}
-	s.asked = time.Now()
-	return s.stages(ctx)
-}
-
-// messages sends what has come, the newest first: so it stands at the top.
-func (s *liveShow) messages(sample *live.Sample) error {
-	var b strings.Builder
-	for _, m := range slices.Backward(sample.Messages) {
-		s.shown++
-		row := shown{Message: m, Element: "m" + strconv.Itoa(s.shown), since: time.Now()}
-		html, err := s.console.fragment("connection", "live-message", row)
-		if err != nil {
-			return err
-		}
-		b.WriteString(html)
-		if m.IsEvent() {
-			s.waiting = append(s.waiting, row)
-		}
-	}
-	s.waiting = s.waiting[max(0, len(s.waiting)-watchedMost):]
-	if b.Len() == 0 {
-		return nil
-	}
-	return s.stream.send("messages", b.String())
-}
-
-// say tells whether all is shown, when that changes.
-func (s *liveShow) say(sample *live.Sample, failed error) error {
-	text := "Everything that comes in is shown."
-	switch {
-	case failed != nil:
-		text = "Kafka cannot be read at the moment. Trying again …"
-	case sample.Sampled():
-		if perSecond := float64(int64(sample.Read)+sample.Left) / sample.Took.Seconds(); s.rate < perSecond/rateFactor || s.rate > perSecond*rateFactor {
-			s.rate = perSecond
-		}
-		text = "This is a sample: " + count(int64(s.rate)/100*100) + " messages a second or so come into the partitions of this product, more than can be read."
-	case sample.First || s.summary == "":
-	case len(sample.Messages) == 0 && s.summary != "":
-		return nil
-	}
-	if text == s.summary {
-		return nil
-	}
-	s.summary = text
-	return s.stream.send("summary", text)
-}
-
-// stages asks ClickHouse how far the messages have come, and sends what has changed.
-func (s *liveShow) stages(ctx context.Context) error {
-	keys := make([]insight.Key, len(s.waiting))
-	for i := range s.waiting {
-		keys[i] = keyOf(&s.waiting[i].Message)
-	}
-	ctx, cancel := context.WithTimeout(ctx, asked)
-	defer cancel()
-	rows, err := s.console.deps.Insight.Stored(ctx, keys)
-	if err != nil {
-		return nil //nolint:nilerr // it is asked again in a second, and until then nothing is known to be stored
-	}
-	var b strings.Builder
-	kept := s.waiting[:0]
-	for i := range s.waiting {
-		w := s.waiting[i]
-		now := w.Stage
-		if row, stored := rows[keys[i]]; stored {
-			now = stageOf(&row)
-		}
-		if now != w.Stage {
-			w.Stage = now
-			html, err := s.console.fragment("connection", "live-stage", w)
-			if err != nil {
-				return err
-			}
-			b.WriteString(html)
-		}
-		if time.Since(w.since) < watchedFor && !(now.Attributed && now.Conversation.ID != "") {
-			kept = append(kept, w)
-		}
-	}
-	s.waiting = kept
-	if b.Len() == 0 {
-		return nil
-	}
-	return s.stream.send("cells", b.String())
-}
-
-func keyOf(m *live.Message) insight.Key {
-	return insight.Key{Product: m.Product, KeyAt: m.KeyAt, InsertID: m.InsertID}
-}
-
-func stageOf(row *insight.Stored) stage {
-	return stage{Stored: true, Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
-		User:         subject{row.UserID, cmp.Or(row.UserName, row.UserEmail, row.ExternalUserID, row.UserID)},
-		Organization: subject{row.OrganizationID, cmp.Or(row.OrganizationName, row.ExternalOrganizationID, row.OrganizationID)},
-		Conversation: subject{row.ConversationID, cmp.Or(row.ExternalConversationID, row.ConversationID)}}
 }

@@ -48,7 +48,7 @@ func (c *Console) list(ctx context.Context) (connectionsBody, error) {
 		body.Unknown = err.Error()
 	}
 	for i := range all {
-		body.Connections = append(body.Connections, listed{Listed: all[i], Traffic: traffic.Connections[all[i].ID],
+		body.Connections = append(body.Connections, listed{Listed: all[i], Traffic: traffic[all[i].ID],
 			Known: err == nil, HasSecret: !all[i].SecretHash.IsZero()})
 	}
 	return body, nil

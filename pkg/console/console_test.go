@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console/insight"
 	"github.com/millrace/millrace/pkg/token"
 )
@@ -100,4 +101,12 @@ func TestWhatAMessageWouldBecome(t *testing.T) {
 	require.NoError(t, body.judge([]byte("["+strings.Repeat(`{"type":"page"},`, 11)+`{"type":"page"}]`)))
 	require.Len(t, body.Messages, shownAtOnce)
 	require.Equal(t, 2, body.More)
+}
+
+func TestWhatIsStoredNowhereIsCounted(t *testing.T) {
+	before := connection.Counts{Accepted: 1, Ignored: 5, Paused: 2}
+	require.Zero(t, goneSince(&before, &connection.Counts{Accepted: 9, Ignored: 5, Paused: 2}))
+	require.Zero(t, goneSince(&before, &connection.Counts{Ignored: 1}), "an edge's counts were left out")
+	gone := goneSince(&before, &connection.Counts{Ignored: 8, Paused: 3})
+	require.Equal(t, []uint64{3, 1}, []uint64{gone.Ignored, gone.Paused})
 }

@@ -14,7 +14,8 @@
 //	change.go       pause, rotate and so on: asked first, then done
 //	fresh.go        tokens that were made here lately
 //	probe.go        a test event through the real edge
-//	connection.go   one connection, and its messages as they arrive
+//	connection.go   one connection
+//	liveshow.go     its messages as they arrive, and how far each has come
 //	message.go      one message, and what became of it
 //	traffic.go      what ClickHouse knows of connections
 //	letters.go      dead letters by reason

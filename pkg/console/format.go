@@ -24,6 +24,17 @@ func count(n any) string {
 	return sign + strings.Join(append([]string{digits}, groups...), "\u202F")
 }
 
+// shortMost is how much is shown of a text where many stand together: a sender may put half a megabyte into a name.
+const shortMost = 200
+
+// short is a text's beginning, on whole characters.
+func short(text string) string {
+	if len(text) <= shortMost {
+		return text
+	}
+	return strings.ToValidUTF8(text[:shortMost], "") + " …"
+}
+
 // ago is how long something is past, in words.
 func ago(t time.Time) string {
 	if t.IsZero() {

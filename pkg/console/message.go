@@ -33,7 +33,7 @@ func (c *Console) message(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	title := body.EventType
+	title := short(body.EventType)
 	if title == "" {
 		title = "Message"
 	}

@@ -42,6 +42,7 @@ var functions = template.FuncMap{
 	"sql":        func(id, text string) sqlShown { return sqlShown{id, text} },
 	"base":       func() string { return Base },
 	"count":      count,
+	"short":      short,
 	"ago":        ago,
 	"moment":     moment,
 	"clock":      clock,

@@ -120,10 +120,17 @@
     document.querySelectorAll('figure[data-chart]').forEach(draw);
   }
 
+  // fit gives plots the width that there is now.
+  function fit() {
+    document.querySelectorAll('figure[data-chart]').forEach(function (figure) {
+      if (figure.plot) figure.plot.setSize({ width: figure.clientWidth - 16, height: 240 });
+    });
+  }
+
   document.addEventListener('DOMContentLoaded', function () {
+    var soon;
     drawAll();
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll);
-    var waiting;
-    addEventListener('resize', function () { clearTimeout(waiting); waiting = setTimeout(drawAll, 150); });
+    addEventListener('resize', function () { cancelAnimationFrame(soon); soon = requestAnimationFrame(fit); });
   });
 })();

@@ -56,7 +56,7 @@ func (f Filter) happened() string {
 const once = " SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 // arrived counts events as they arrive, each once however often it came. FINAL would read far more than what arrived, for received_at has
-// no part in the sorting key. It is exact up to many thousands, and then within a thousandth or so. An event whose first
+// no part in the sorting key. It is exact for thousands of events, and nearly so for more. An event whose first
 // delivery was earlier counts until ClickHouse has merged its rows.
 const arrived = "uniqCombined64(20)(product_id, event_key_at, insert_id)"
 

@@ -29,7 +29,17 @@ func TestInsight(t *testing.T) {
 	t.Run("what happened", func(t *testing.T) { testHappened(t, i, db) })
 	t.Run("what arrives", func(t *testing.T) { testArrivals(t, i, db) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, i, db) })
-	t.Run("stored", func(t *testing.T) { testStored(t, i, db) })
+	t.Run("stored", func(t *testing.T) { testStored(t, i) })
+	t.Run("little is read for it", func(t *testing.T) { testStoredCheaply(t, i, db) })
+}
+
+// The answers of two servers are those of one, and what is copied can be asked of either.
+func TestInsightIntoShards(t *testing.T) {
+	i, db := sharded(t)
+	t.Run("what happened", func(t *testing.T) { testHappened(t, i, db) })
+	t.Run("what arrives", func(t *testing.T) { testArrivals(t, i, db) })
+	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, i, db) })
+	t.Run("stored", func(t *testing.T) { testStored(t, i) })
 }
 
 // The 144 steps of ten minutes begin at noon the day before: 11:00 is step 138.

@@ -2,6 +2,7 @@ package insight
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,25 +86,63 @@ var oddEvents = []string{
 func opened(t *testing.T) (*Insight, embeddedtest.Database) {
 	t.Helper()
 	db := embeddedtest.ClickHouse(t)
-	config := warehouse.Config{ClickHouse: db.Addr(), Database: db.Name, User: "default", Compression: "none", Timeout: time.Minute, Inserts: 1}
+	config := migrated(t, db, "")
+	fill(t, db, db)
+	return into(t, config), db
+}
+
+// sharded is the same in a cluster of two servers.
+func sharded(t *testing.T) (*Insight, embeddedtest.Database) {
+	t.Helper()
+	shards := embeddedtest.Shards(t)
+	config := migrated(t, shards[0], embeddedtest.TwoShards)
+	local := shards
+	local[0].Name, local[1].Name = shards[0].Name+"_local", shards[0].Name+"_local"
+	fill(t, shards[0], local[:]...)
+	for _, db := range local {
+		require.NotEqual(t, "0", db.Exec(t, "SELECT count() FROM events"), "the control: both have some")
+	}
+	return into(t, config), shards[1]
+}
+
+func migrated(t *testing.T, db embeddedtest.Database, cluster string) warehouse.Config {
+	t.Helper()
+	config := warehouse.Config{ClickHouse: db.Addr(), Database: db.Name, Cluster: cluster, User: "default", Compression: "none", Timeout: time.Minute, Inserts: 1}
 	_, err := warehouse.Migrate(t.Context(), config)
 	require.NoError(t, err)
-	for _, table := range []string{"events", "dead_letters"} {
-		db.Exec(t, "SYSTEM STOP MERGES "+table)
+	return config
+}
+
+// fill inserts the known data, and again. holders have the rows.
+func fill(t *testing.T, db embeddedtest.Database, holders ...embeddedtest.Database) {
+	t.Helper()
+	for _, holder := range holders {
+		holder.Exec(t, "SYSTEM STOP MERGES events")
+		holder.Exec(t, "SYSTEM STOP MERGES dead_letters")
 	}
-	for _, statement := range append(known, again...) {
-		db.Exec(t, statement)
-	}
+	statements := append(slices.Clone(known), again...)
 	for _, statement := range oddEvents {
-		db.Exec(t, fmt.Sprintf(statement, warehouse.Quote(odd)))
+		statements = append(statements, fmt.Sprintf(statement, warehouse.Quote(odd)))
+	}
+	for _, statement := range statements {
+		db.Exec(t, statement)
+		if len(holders) > 1 {
+			for _, table := range []string{"events", "dead_letters", "conversation_activity", "user_claims", "organization_claims"} {
+				db.Exec(t, "SYSTEM FLUSH DISTRIBUTED "+table)
+			}
+		}
 	}
 	for _, table := range []string{"events", "dead_letters"} {
 		require.NotEqual(t, db.Exec(t, "SELECT count() FROM "+table), db.Exec(t, "SELECT count() FROM "+table+" FINAL"), "the control: what was delivered again is there")
 	}
+}
+
+func into(t *testing.T, config warehouse.Config) *Insight {
+	t.Helper()
 	reader, err := warehouse.OpenReader(config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, reader.Close()) })
-	return New(reader), db
+	return New(reader)
 }
 
 // lastDay is the day up to noon.

@@ -62,7 +62,7 @@ func (w *Watch) Close() { w.tail.Close() }
 func (w *Watch) Next(ctx context.Context) (s Sample, err error) {
 	began := time.Now()
 	var own []Message
-	for s.Took < Every {
+	for s.Took < Every && s.Read < readAtOnce {
 		look, err := w.tail.Next(ctx, Every-s.Took)
 		if err != nil {
 			return s, err
@@ -75,6 +75,14 @@ func (w *Watch) Next(ctx context.Context) (s Sample, err error) {
 		w.begun, s.First = true, true // what was there before is shown at once
 		break
 	}
+	if wait := Every - s.Took; s.Read >= readAtOnce && wait > 0 { // to read all the time is what looking must not cost
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return s, ctx.Err()
+		}
+	}
+	s.Took = time.Since(began)
 	if s.First {
 		s.Messages = own[max(0, len(own)-ShownFirst):]
 		return s, nil
