@@ -64,7 +64,7 @@ func startConsole(t *testing.T, m *millrace) string {
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, hashed, 0o600))
 
-	command := exec.Command(binary(), "console", "--data", m.data, "--listen", "127.0.0.1:0", "--console-admin", "127.0.0.1:0", "--console-password-file", file)
+	command := exec.Command(binary(), "console", "--data", m.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--console-password-file", file)
 	said := &output{}
 	command.Stdout, command.Stderr = said, said
 	require.NoError(t, command.Start())

@@ -145,6 +145,7 @@ func TestPagesShareNoCookies(t *testing.T) {
 func TestPictures(t *testing.T) {
 	p := show(t, `<style>:root { color-scheme: light dark } main { height: 5000px }</style>`)
 	p.images, p.drawn = filepath.Join(t.TempDir(), "images"), true
+	p.wanted = []string{"page-wide-light", "page-wide-dark", "page-narrow-light", "page-narrow-dark"}
 	p.inspect("page")
 	for _, l := range looks {
 		f, err := os.Open(filepath.Join(p.images, "page-"+l.name+".png"))

@@ -16,8 +16,9 @@ type page struct {
 	t   testing.TB
 	ctx context.Context
 
-	images string // where its pictures go
-	drawn  bool   // whether any are made
+	images string   // where its pictures go
+	wanted []string // which are made
+	drawn  bool     // whether any are made
 
 	mu         sync.Mutex
 	complaints []string // what was wrong and nobody has expected
@@ -30,7 +31,7 @@ func open(t testing.TB, url string) *page {
 	t.Helper()
 	browser, err := theBrowser()
 	require.NoError(t, err)
-	p := &page{t: t, images: filepath.Join("..", "docs", "images"), drawn: *update}
+	p := &page{t: t, images: filepath.Join("..", "docs", "images"), wanted: pictured, drawn: *update}
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.notice))
 	p.ctx = ctx
 	require.NoError(t, watch(ctx)) // it opens the tab, which lasts as long as this context

@@ -1,7 +1,6 @@
 package consoletest
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,5 +59,5 @@ func replayAll(p *page, m *millrace) {
 	p.sees("3 replayed")
 	p.sees("Done.")
 	m.await(p.t, "8\t3", "SELECT count(), uniqExact(message) FROM dead_letters FINAL WHERE product_id = 'letters' AND reason = 'missing_event'")
-	p.sees(fmt.Sprint("5 of 5"))
+	p.sees("2 left out because another copy of them is replayed")
 }
