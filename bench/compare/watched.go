@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -130,9 +131,12 @@ func openLive(ctx context.Context, page string, viewers int) (stop func() int, e
 				return nil, err
 			}
 			response, err := http.DefaultClient.Do(request)
-			if err != nil || response.StatusCode != http.StatusOK {
+			if err == nil && response.StatusCode != http.StatusOK {
+				err = errors.New(response.Status)
+			}
+			if err != nil {
 				cancel()
-				return nil, fmt.Errorf("the console does not show %s: %v", stream, err)
+				return nil, fmt.Errorf("the console does not show %s: %w", stream, err)
 			}
 			reading.Go(func() {
 				defer response.Body.Close()

@@ -194,7 +194,7 @@ func (s *liveShow) stages(ctx context.Context) error {
 			}
 			b.WriteString(html)
 		}
-		if time.Since(w.since) < watchedFor && !(now.Attributed && now.Conversation.ID != "") {
+		if time.Since(w.since) < watchedFor && (!now.Attributed || now.Conversation.ID == "") {
 			kept = append(kept, w)
 		}
 	}
