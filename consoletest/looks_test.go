@@ -53,14 +53,18 @@ func (p *page) as(l look) {
 // pictured are the pictures that the docs show: the others are made by nobody.
 var pictured = []string{"connections-wide-light", "connection-wide-dark", "connection-narrow-light", "outcomes-wide-light", "outcomes-wide-dark"}
 
-// inspect looks at the page in every way. With -update it writes docs/images/NAME-wide-light.png and so on, those that the docs show.
+// inspect looks at the page wide and narrow, light and dark, each once with the other. With -update it writes docs/images/NAME-wide-light.png and
+// so on, those that the docs show.
 func (p *page) inspect(name string) {
 	p.t.Helper()
-	for _, l := range looks {
+	for _, l := range []look{wideLight, narrowDark} {
 		for _, fault := range p.faults(l) {
 			p.t.Errorf("%s, %s: %s", name, l.name, fault)
 		}
+	}
+	for _, l := range looks {
 		if picture := name + "-" + l.name; p.drawn && slices.Contains(p.wanted, picture) {
+			p.as(l)
 			p.picture(filepath.Join(p.images, picture+".png"), l)
 		}
 	}
