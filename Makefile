@@ -81,7 +81,7 @@ test-deploy: build ## check docker-compose.yml, the Helm chart, alerts and dashb
 	cd deploy && $(GO) test -vet=off -timeout 5m ./...
 
 # A module of its own as well. What it tries is not of its module, so no result is kept.
-CONSOLE := cd consoletest && $(GO) test -count=1 -vet=off -timeout 5m
+CONSOLE := cd consoletest && $(GO) test -count=1 -vet=off -parallel 8 -timeout 5m
 
 test-console: build chromium ## use the console of bin/millrace in a real browser, and compare its scripts with npm's
 	$(CONSOLE) ./...

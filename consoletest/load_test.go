@@ -13,10 +13,11 @@ import (
 )
 
 // More comes than anybody can read: the page shows a sample and says so, keeps its list short, and can be held still.
+// Products that share a partition with this one are sampled as well: none of those that other tests watch does.
 func TestMoreThanAnybodyCanRead(t *testing.T) {
 	t.Parallel()
 	m := up(t)
-	s := m.connect(t, "flood", "", "")
+	s := m.connect(t, "deluge", "", "")
 	p := open(t, m.Admin+"/console/connections/"+s.id)
 	p.sees("Waiting for messages")
 	stop := flood(s)
