@@ -27,6 +27,7 @@ func TestThePassword(t *testing.T) {
 	console := startConsole(t, m)
 	p := open(t, console+"/letters")
 	p.sees("Sign in")
+	p.inspect("login")
 	p.fill(css("#password"), "a guess of mine")
 	p.click(named("button", "Sign in"))
 	p.sees("That is not the password.")

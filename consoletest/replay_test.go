@@ -59,5 +59,6 @@ func replayAll(p *page, m *millrace) {
 	p.sees("3 replayed")
 	p.sees("Done.")
 	m.await(p.t, "8\t3", "SELECT count(), uniqExact(message) FROM dead_letters FINAL WHERE product_id = 'letters' AND reason = 'missing_event'")
+	p.inspect("replay")
 	p.sees("2 left out because another copy of them is replayed")
 }

@@ -2,12 +2,14 @@ package consoletest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,6 +22,8 @@ func TestFromASourceToItsOutcomesAndBack(t *testing.T) {
 	firstEvent(p)
 	p.click(named("link", "I have copied it: watch events arrive"))
 	seeItArrive(p, s)
+	goBack(p, s)
+	p.visit(m.Admin + "/console/connections/" + s.id)
 	outcome(p, m, s)
 
 	all := []source{s}
@@ -96,4 +100,19 @@ func seeItArrive(p *page, s source) {
 	seen := evaluate[[]string](p, `window.stages`)
 	require.Contains(p.t, seen, "accepted not stored yet")
 	require.Contains(p.t, seen, "accepted stored nobody's yet")
+}
+
+// goBack goes back to where the URL was, and does not find it.
+func goBack(p *page, s source) {
+	p.t.Helper()
+	evaluate[bool](p, `history.back(), true`)
+	p.until("another page is there", func(ctx context.Context) error {
+		page, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.title + document.documentElement.outerHTML`))
+		if err == nil && strings.HasPrefix(page, "The shop") {
+			err = errors.New("it is not")
+		}
+		require.NotContains(p.t, page, s.token())
+		return err
+	})
+	p.take("ERR_CACHE_MISS") // the browser would have to send the form again, and asks first
 }
