@@ -31,3 +31,4 @@ ca2336742ad320fb 00007_new_parts.sql
 ad5c080415ea2d78 00008_spread.sql
 `, got)
 }
+b392c42948826490 00009_fewer_merges.sql
