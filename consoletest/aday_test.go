@@ -40,6 +40,8 @@ const (
 func aDay(t *testing.T, m *millrace) (shop, desk source) {
 	t.Helper()
 	desk = m.connect(t, "helpdesk", "Help desk", "")
+	app := m.connect(t, "shop", "Mobile app", "")
+	require.Equal(t, http.StatusOK, app.post(signedUp))
 	shop = m.connect(t, "shop", "Web shop", "The source \"Web, production\" in Segment")
 	random := rand.New(rand.NewPCG(1, 2))
 	now := time.Now().UTC().Truncate(time.Second)
@@ -58,8 +60,10 @@ func aDay(t *testing.T, m *millrace) (shop, desk source) {
 	require.Equal(t, http.StatusOK, shop.post(inJSONOf(all)))
 	require.Equal(t, http.StatusOK, shop.post(`[{"type":"track","userId":"user_7"},{"type":"track","userId":"user_8","properties":{"plan":"pro"}},
 		{"type":"identify","userId":"user_7"},{"type":"page","name":"Pricing","userId":"user_7"}]`))
-	m.await(t, fmt.Sprint(happened+1), "SELECT count() FROM outcomes WHERE product_id = 'shop'")
+	m.await(t, fmt.Sprint(happened+2), "SELECT count() FROM outcomes WHERE product_id = 'shop'")
 	m.await(t, "2", "SELECT count() FROM dead_letters WHERE product_id = 'shop'")
+	status, _ := send(t, m.Admin+"/console/connections/"+app.id+"/pause", "") // the console asks for dead letters now, and next in a minute
+	require.Equal(t, http.StatusOK, status)
 	return shop, desk
 }
 

@@ -1,9 +1,14 @@
 package consoletest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,7 +87,7 @@ func (p *page) width() int64 {
 }
 
 // screens is how many windows long a picture may be; what comes below is cut off.
-const screens = 3
+const screens = 2
 
 // picture writes what is seen of the page as a PNG.
 func (p *page) picture(file string, l look) {
@@ -96,6 +101,35 @@ func (p *page) picture(file string, l look) {
 		if err != nil {
 			return err
 		}
-		return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, taken.Data, 0o644))
+		small, err := inFewColors(taken.Data)
+		return errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, small, 0o644))
 	}))
+}
+
+// inFewColors is a PNG with its 256 most frequent colors, and the nearest of them in place of others: a third of the bytes, and nobody sees it.
+func inFewColors(data []byte) ([]byte, error) {
+	decoded, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	seen, bounds := map[color.Color]int{}, decoded.Bounds()
+	for y := range bounds.Dy() {
+		for x := range bounds.Dx() {
+			seen[decoded.At(x, y)]++
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(seen), func(a, b color.Color) int { return seen[b] - seen[a] })
+	palette, nearest := color.Palette(all[:min(256, len(all))]), map[color.Color]uint8{}
+	for _, c := range all {
+		nearest[c] = uint8(palette.Index(c))
+	}
+	small := image.NewPaletted(bounds, palette)
+	for y := range bounds.Dy() {
+		for x := range bounds.Dx() {
+			small.SetColorIndex(x, y, nearest[decoded.At(x, y)])
+		}
+	}
+	var b bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, small)
+	return b.Bytes(), err
 }
