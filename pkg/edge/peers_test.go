@@ -2,7 +2,6 @@ package edge
 
 import (
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -60,4 +59,3 @@ func TestAPeerHasItsShareOfTheConnections(t *testing.T) {
 		})
 	}
 }
-
