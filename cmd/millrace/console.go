@@ -51,6 +51,9 @@ type consoleFlags struct {
 	Log       telemetry.LogConfig   `embed:"" group:"Operation:"`
 }
 
+// Help is what stands above the commands.
+func (*consoleCommand) Help() string { return (*consoleServe)(nil).Help() }
+
 // Help is what stands above the flags.
 func (*consoleServe) Help() string {
 	return `The console is Millrace in a browser: connect a source, watch its messages arrive, see what came of them. "millrace up" has it already,
@@ -67,6 +70,7 @@ Who can reach it can read all messages and write new URLs. On other addresses th
 
 // Run serves the console.
 func (c *consoleServe) Run(ctx context.Context) error {
+	apart := len(c.Stream.Brokers) > 0 // else the topics are those of an "up"
 	key, err := c.resolve()
 	if err != nil {
 		return err
@@ -81,8 +85,10 @@ func (c *consoleServe) Run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	if err := client.AwaitTopics(ctx); err != nil {
-		return err
+	if apart {
+		if err := client.AwaitTopics(ctx); err != nil {
+			return err
+		}
 	}
 	reader, err := warehouse.OpenReader(c.Warehouse)
 	if err != nil {

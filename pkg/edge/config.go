@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/peer"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -78,7 +79,7 @@ func (c *Config) Validate() error {
 	case c.MaxInFlightBytes < 2*int64(c.MaxBodyBytes):
 		return errors.New("--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body is held together with what it decompresses to")
 	}
-	if _, err := parseProxies(c.TrustedProxies); err != nil {
+	if _, err := c.trusted(); err != nil {
 		return err
 	}
 	return c.Producer.Validate()
@@ -86,4 +87,13 @@ func (c *Config) Validate() error {
 
 func (c *Config) payloadLimits() payload.Limits {
 	return payload.Limits{Messages: c.MaxMessages, MessageBytes: c.MaxMessageBytes, ContextBytes: c.MaxContextBytes, Depth: c.MaxDepth}
+}
+
+// trusted are the load balancers whose word is believed.
+func (c *Config) trusted() (peer.Proxies, error) {
+	list, err := peer.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("--trusted-proxies: %w", err)
+	}
+	return list, nil
 }

@@ -4,7 +4,7 @@
 // A request's way, file by file:
 //
 //	service.go   what the edge is made of, how it starts and drains
-//	peers.go     who is at the other end, and how many connections are its share
+//	peers.go     how many connections are the share of who is at the other end
 //	linger.go    the end of a connection whose sender is still sending
 //	deadline.go  time-outs of a connection, armed where they are waited for
 //	tls.go       the certificate, kept up to date

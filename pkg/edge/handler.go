@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/payload"
+	"github.com/millrace/millrace/pkg/peer"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/tracing"
@@ -31,7 +33,7 @@ type handler struct {
 	clock      clock
 	metrics    *metrics
 	log        *slog.Logger
-	trusted    proxies
+	trusted    peer.Proxies
 	tracer     *tracing.Tracer // nil if it is off
 	retryAfter string
 
@@ -283,7 +285,7 @@ func bodyRefusal(err error) *refusal {
 func (h *handler) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
 	h.metrics.refused(r)
 	if h.log.Enabled(ctx, slog.LevelDebug) {
-		client := h.trusted.client(addressOf(ctx.RemoteAddr()), ctx.Request.Header.Peek(fasthttp.HeaderXForwardedFor))
+		client := h.trusted.Client(addressOf(ctx.RemoteAddr()), string(bytes.Join(ctx.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor), []byte{','})))
 		h.log.Debug("a request was refused", "status", r.status, "code", r.code, "client", client)
 	}
 	h.discard(ctx)

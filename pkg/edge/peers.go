@@ -1,60 +1,18 @@
 package edge
 
 import (
-	"bytes"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/millrace/millrace/pkg/peer"
 )
-
-// proxies are the addresses whose X-Forwarded-For is believed.
-type proxies []netip.Prefix
-
-// parseProxies reads addresses and prefixes such as 10.0.0.0/8.
-func parseProxies(texts []string) (proxies, error) {
-	var list proxies
-	for _, text := range texts {
-		prefix, err := netip.ParsePrefix(text)
-		if addr, addrErr := netip.ParseAddr(text); err != nil && addrErr == nil {
-			prefix, err = addr.Prefix(addr.BitLen())
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--trusted-proxies: %q is neither an address nor a prefix such as 10.0.0.0/8", text)
-		}
-		list = append(list, prefix.Masked())
-	}
-	return list, nil
-}
-
-func (p proxies) trust(addr netip.Addr) bool {
-	for _, prefix := range p {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
-// client is who sent a request: the peer, or, where that is a trusted proxy, the last address in
-// X-Forwarded-For that no trusted proxy has.
-func (p proxies) client(peer netip.Addr, forwardedFor []byte) netip.Addr {
-	for p.trust(peer) && len(forwardedFor) > 0 {
-		i := bytes.LastIndexByte(forwardedFor, ',')
-		addr, err := netip.ParseAddr(string(bytes.TrimSpace(forwardedFor[i+1:])))
-		if err != nil {
-			break
-		}
-		peer, forwardedFor = addr.Unmap(), forwardedFor[:max(i, 0)]
-	}
-	return peer
-}
 
 func addressOf(a net.Addr) netip.Addr {
 	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
+		return peer.Plain(tcp.AddrPort().Addr())
 	}
 	return netip.Addr{}
 }
@@ -64,14 +22,14 @@ func addressOf(a net.Addr) netip.Addr {
 type peerLimit struct {
 	net.Listener
 	most    int
-	trusted proxies
+	trusted peer.Proxies
 
 	mu       sync.Mutex
 	open     map[netip.Addr]int
 	rejected atomic.Int64
 }
 
-func newPeerLimit(l net.Listener, most int, trusted proxies) *peerLimit {
+func newPeerLimit(l net.Listener, most int, trusted peer.Proxies) *peerLimit {
 	return &peerLimit{Listener: l, most: most, trusted: trusted, open: map[netip.Addr]int{}}
 }
 
@@ -83,8 +41,8 @@ func (l *peerLimit) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		share := shareOf(addressOf(conn.RemoteAddr()))
-		if l.trusted.trust(addressOf(conn.RemoteAddr())) {
+		share := peer.ShareOf(addressOf(conn.RemoteAddr()))
+		if l.trusted.Trust(addressOf(conn.RemoteAddr())) {
 			return &caller{lazyConn: lazyConn{Conn: conn}, leave: func() {}}, nil
 		}
 		if l.enter(share) {
@@ -93,15 +51,6 @@ func (l *peerLimit) Accept() (net.Conn, error) {
 		l.rejected.Add(1)
 		_ = conn.Close() // it was never ours
 	}
-}
-
-// shareOf makes the usual allocation of one IPv6 site, a /64, count as one address.
-func shareOf(addr netip.Addr) netip.Addr {
-	if addr.Is6() {
-		prefix, _ := addr.Prefix(64) // no error for 64 bits of an IPv6 address
-		return prefix.Addr()
-	}
-	return addr
 }
 
 func (l *peerLimit) enter(share netip.Addr) bool {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/peer"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
@@ -52,7 +53,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	trusted, err := parseProxies(config.TrustedProxies)
+	trusted, err := config.trusted()
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-func (s *Service) listen(trusted proxies) error {
+func (s *Service) listen(trusted peer.Proxies) error {
 	tcp, err := net.Listen("tcp", s.config.HTTP)
 	if err != nil {
 		return fmt.Errorf("listen for events: %w (choose another address with --http)", err)

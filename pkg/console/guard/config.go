@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/millrace/millrace/pkg/peer"
 )
 
 // Config says who may come in. Its fields are flags.
@@ -23,7 +25,7 @@ type Config struct {
 type rules struct {
 	passwordFile string
 	header       string // canonical
-	proxies      proxies
+	proxies      peer.Proxies
 	hosts        map[string]bool // nil is all
 	origin       string          // of the public URL
 	https        bool            // the public URL is

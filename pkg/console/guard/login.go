@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/millrace/millrace/pkg/peer"
 )
 
 const (
@@ -66,8 +68,8 @@ func (g *Guard) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := LoginView{Next: local(r.PostForm.Get(nextField))}
-	who := g.proxies.client(r)
-	if wait := g.limiter.take(shareOf(who)); wait > 0 {
+	who := clientOf(g.proxies, r)
+	if wait := g.limiter.take(peer.ShareOf(who)); wait > 0 {
 		g.metrics.limited.Inc()
 		view.Status, view.Problem, view.Wait = http.StatusTooManyRequests, TooManyFailures, (wait + time.Second - 1).Truncate(time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(int(view.Wait/time.Second)))
@@ -79,7 +81,7 @@ func (g *Guard) logIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Context().Err() != nil && !ok: // the browser has gone; what it took counts as a failure
 	case err != nil:
-		g.limiter.give(shareOf(who))
+		g.limiter.give(peer.ShareOf(who))
 		g.log.Error("the console cannot check passwords: nobody can log in", "err", err)
 		view.Status, view.Problem = http.StatusServiceUnavailable, CannotCheck
 		g.page(w, r, view)
@@ -89,7 +91,7 @@ func (g *Guard) logIn(w http.ResponseWriter, r *http.Request) {
 		view.Status, view.Problem = http.StatusUnauthorized, WrongPassword
 		g.page(w, r, view)
 	default:
-		g.limiter.give(shareOf(who))
+		g.limiter.give(peer.ShareOf(who))
 		g.welcome(w, r, id)
 		g.log.Info("console: a login", "address", who.String())
 		http.Redirect(w, r, view.Next, http.StatusSeeOther)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/peer"
 )
 
 // from is a request that comes from an address, with headers given as "Name: value".
@@ -114,11 +116,11 @@ func TestWhoTries(t *testing.T) {
 		{"10.0.0.1:1", "fe80::1%a text of the sender's", "fe80::1", "fe80::"},
 		{"10.0.0.1:1", "::ffff:198.51.100.1", "198.51.100.1", "198.51.100.1"},
 	} {
-		client := list.client(from(c.remote, "X-Forwarded-For: "+c.forwarded))
+		client := clientOf(list, from(c.remote, "X-Forwarded-For: "+c.forwarded))
 		require.Equal(t, c.client, client.String(), "%+v", c)
-		require.Equal(t, c.share, shareOf(client).String(), "%+v", c)
+		require.Equal(t, c.share, peer.ShareOf(client).String(), "%+v", c)
 	}
 	split := from("10.0.0.1:1", "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 198.51.100.1")
-	require.Equal(t, netip.MustParseAddr("198.51.100.1"), list.client(split), "the last of several headers is the last proxy's")
-	require.Equal(t, netip.Addr{}, list.client(from("@")))
+	require.Equal(t, netip.MustParseAddr("198.51.100.1"), clientOf(list, split), "the last of several headers is the last proxy's")
+	require.Equal(t, netip.Addr{}, clientOf(list, from("@")))
 }

@@ -589,3 +589,6 @@ ALTER TABLE conversation_activity ON CLUSTER analytics
 ALTER TABLE products ON CLUSTER analytics
     (ADD COLUMN `seen_in` Int32),
     (MODIFY ORDER BY (workspace_id, product_id, seen_in));
+-- 00009_fewer_merges.sql
+ALTER TABLE events ON CLUSTER analytics
+    (MODIFY SETTING merge_selector_base = 20);
