@@ -131,11 +131,11 @@ func streamOf(t *testing.T, p *page, console string) (ended chan struct{}) {
 	}))
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
+	t.Cleanup(func() { response.Body.Close() })
 	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
 	ended = make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer response.Body.Close()
 		_, _ = bytes.NewBuffer(nil).ReadFrom(response.Body)
 	}()
 	return ended
