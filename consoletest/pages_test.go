@@ -27,7 +27,10 @@ func TestEveryPageForEverybody(t *testing.T) {
 	p.inspect("message")
 
 	p.visit(console + "/outcomes?product=shop")
-	p.sees("First outcome after")
+	p.seesIn(css("section:has(#h-conversations)"), "chat-4711 shop")
+	p.seesIn(css("section:has(#h-unclassified)"), "Search Used")
+	p.seesIn(css("section:has(#h-types)"), "Order Completed")
+	p.seesIn(css("dl.facts"), "Waiting for the loaders 0 messages")
 	p.inspect("outcomes")
 	p.visit(console + "/letters?product=shop&reason=missing_event")
 	p.sees("Replay the chosen ones")

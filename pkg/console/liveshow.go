@@ -19,6 +19,7 @@ type liveShow struct {
 	stream     *eventStream
 	connection string
 	counted    *connection.Counts // what edges had counted when it was last looked
+	cells      map[string]string  // what stands above the messages
 
 	shown   int
 	waiting []shown // events that are not all they can be yet, the oldest first
@@ -65,6 +66,9 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 		return nil
 	}
 	s.asked = time.Now()
+	if err := s.facts(ctx); err != nil {
+		return err
+	}
 	if err := s.dropped(ctx); err != nil {
 		return err
 	}
@@ -72,6 +76,19 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 		return nil
 	}
 	return s.stages(ctx)
+}
+
+// facts sends what has changed above the messages. A stream of its own would be one more of the six that a browser has of a host at once.
+func (s *liveShow) facts(ctx context.Context) error {
+	cells, err := s.console.cells(ctx, s.connection)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second
+	}
+	changed := changedCells(s.cells, cells)
+	if s.cells = cells; changed == "" {
+		return nil
+	}
+	return s.stream.send("cells", changed)
 }
 
 // dropped says of messages that are stored nowhere that they came: who wires a source may wait for an identify. Edges tell of them every
