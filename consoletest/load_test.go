@@ -20,8 +20,10 @@ func TestMoreThanAnybodyCanRead(t *testing.T) {
 	s := m.connect(t, "deluge", "", "")
 	p := open(t, m.Admin+"/console/connections/"+s.id)
 	p.sees("Waiting for messages")
+	p.has(css(".status.waiting"))
 	stop := flood(s, 300) // thousands a second
 	p.sees("This is a sample:")
+	p.has(css(".status.active"))
 	require.NoError(t, stop())
 	stop = flood(s, 20) // still more than are shown
 	p.until("the list is full", func(context.Context) error {

@@ -8,8 +8,11 @@ import (
 )
 
 // Every page can be used by everybody: light and dark, wide and narrow, with the keyboard or a screen reader. The pictures in the docs are
-// of these. No other test runs meanwhile: there is nothing in them that another has made.
+// of these. No other test runs while they are taken: there is nothing in them that another has made.
 func TestEveryPageForEverybody(t *testing.T) {
+	if !*update {
+		t.Parallel()
+	}
 	m := up(t)
 	shop, desk := aDay(t, m)
 	console := m.Admin + "/console"
