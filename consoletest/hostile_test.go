@@ -3,6 +3,7 @@ package consoletest
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -97,13 +98,30 @@ func letters(t *testing.T, m *millrace, s source) {
 func harmless(p *page) {
 	p.t.Helper()
 	p.has(css("#main > h1"))
-	require.Zero(p.t, evaluate[int64](p, `window.ran | 0`))
-	require.Empty(p.t, evaluate[[]string](p, `[...document.querySelectorAll(
-		'body script:not([type="application/json"]), svg, img, iframe, [onerror], [onload], [onfocus], main [hx-trigger], a[href^="javascript:" i]')].map(e => e.outerHTML)`))
+	require.Empty(p.t, harm(p), evaluate[string](p, `location.href`))
+}
+
+// harm is what a message has done to a page.
+func harm(p *page) []string {
+	p.t.Helper()
+	found := evaluate[[]string](p, `(window.ran ? ["it ran"] : []).concat([...document.querySelectorAll(
+		'body script:not([type="application/json"]), svg, img, iframe, [onerror], [onload], [onfocus], main [hx-trigger], a[href^="javascript:" i]')].map(e => e.outerHTML))`)
 	for _, l := range []look{narrowDark, wideLight} {
 		p.as(l)
-		require.LessOrEqual(p.t, p.width(), l.width, "%s as %s", evaluate[string](p, `location.href`), l.name)
+		if width := p.width(); width > l.width {
+			found = append(found, fmt.Sprintf("as %s it is %d pixels wide", l.name, width))
+		}
 	}
+	return found
+}
+
+// What a page would look like that takes messages for more than text is known.
+func TestHarmIsNoticed(t *testing.T) {
+	require.Empty(t, harm(show(t, html.EscapeString(hostile[0]+hostile[1]+hostile[5]))))
+	found := harm(show(t, hostile[0]+`<a href="JavaScript:alert(1)">`+strings.Repeat("W", 300)+`</a>`))
+	require.Len(t, found, 5)
+	require.Equal(t, "it ran", found[0])
+	require.Contains(t, found[3], "as narrow-dark")
 }
 
 func inJSONOf(value any) string {
