@@ -104,11 +104,12 @@ func TestAFilterFindsItsOwn(t *testing.T) {
 	}{{Filter{EventType: "signed"}, 15}, {Filter{Influence: "neutral"}, 15}, {Filter{User: "USER-7"}, 1}, {Filter{EventType: "page", User: "user-7"}, 0}} {
 		w, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, c.filter)
 		require.NoError(t, err)
-		found := 0
-		for range 3 {
+		found, read := 0, 0
+		for deadline := time.Now().Add(20 * time.Second); read < 30; {
 			s, err := w.Next(t.Context())
 			require.NoError(t, err)
-			found += s.Wanted
+			found, read = found+s.Wanted, read+s.Read
+			require.True(t, time.Now().Before(deadline), "%d of 30 records were read", read)
 		}
 		w.Close()
 		require.Equal(t, c.want, found, "%+v", c.filter)
