@@ -1,6 +1,7 @@
 package consoletest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,12 +109,18 @@ func filter(p *page, s source) {
 	only := func(there string, gone ...string) {
 		p.t.Helper()
 		p.click(named("button", "Filter"))
+		p.has(named("link", "Clear")) // the page is the filtered one
 		p.seesIn(css(".messages"), there)
 		for _, text := range gone {
 			require.NotContains(p.t, p.textOf(css(".messages")), text)
 		}
 		p.click(named("link", "Clear"))
-		p.sees("Waiting for messages") // the page is another
+		p.until("it is not filtered", func(ctx context.Context) error {
+			if there, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.search`)); err != nil || there != "" {
+				return cmp.Or(err, errors.New(there))
+			}
+			return nil
+		})
 	}
 	p.fill(css("#f-type"), "cart")
 	only("Cart Opened", "Payment Failed", "Order Completed", "Item Viewed")
