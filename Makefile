@@ -91,7 +91,7 @@ assets: ## fetch the console's scripts that are npm's, by pkg/console/assets/pac
 
 # The detector sees nothing of apptest, which drives binaries that are built without it, nor of packages whose tests do one thing
 # after the other.
-NO_RACE := apptest|bench/skewsim|cmd/[a-z]*|pkg/(rawjson|scalar|payload|segment|native|outcome|recent|token|checkup)
+NO_RACE := apptest|bench/skewsim|cmd/[a-z]*|pkg/(console/insight|console/assets|peer|rawjson|scalar|payload|segment|native|outcome|recent|token|checkup)
 
 race: redis ## run all tests under the race detector, in a random order
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -vE '/($(NO_RACE))$$')

@@ -38,6 +38,20 @@ func TestMoreThanAnybodyCanRead(t *testing.T) {
 	require.Equal(t, int64(100), listed(p))
 	require.NoError(t, stop())
 	filter(p, s)
+	needle(p, m, s)
+}
+
+// needle is found among more than is read: ClickHouse has it.
+func needle(p *page, m *millrace, s source) {
+	p.t.Helper()
+	stop := flood(s, 300)
+	time.Sleep(time.Second)
+	require.Equal(p.t, http.StatusOK, s.post(`{"type":"track","event":"Needle Found","userId":"needle-42"}`))
+	time.Sleep(time.Second) // by then it is not among the last any more
+	p.visit(m.Admin + "/console/connections/" + s.id + "?user=needle-42")
+	p.seesIn(css(".messages"), "Needle Found")
+	require.NotContains(p.t, p.textOf(css(".messages")), "Item Viewed")
+	require.NoError(p.t, stop())
 }
 
 func listed(p *page) int64 {

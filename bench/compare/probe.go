@@ -23,9 +23,9 @@ import (
 
 const (
 	probeEvery   = 200 * time.Millisecond
-	probePoll    = 100 * time.Millisecond
-	probesAt     = 4               // partitions whose freshness is watched
-	probeLookFor = 2 * time.Minute // how far back outcomes are asked for
+	probePoll    = 250 * time.Millisecond // ten a second would take a tenth of two cores, in a table of millions
+	probesAt     = 4                      // partitions whose freshness is watched
+	probeLookFor = 2 * time.Minute        // how far back outcomes are asked for
 )
 
 // prober sends a message now and then and looks for it in outcomes. How long it takes from the 200 until a query that

@@ -63,7 +63,7 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer watch.Close()
-	show := &liveShow{console: c, stream: stream, connection: found.ID}
+	show := &liveShow{console: c, stream: stream, connection: found.ID, product: found.ProductID, filter: filterOf(r), seen: map[string]struct{}{}}
 	for ctx.Err() == nil {
 		sample, err := watch.Next(ctx)
 		if ctx.Err() != nil {

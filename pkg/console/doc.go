@@ -16,6 +16,7 @@
 //	probe.go        a test event through the real edge
 //	connection.go   one connection
 //	liveshow.go     its messages as they arrive, and how far each has come
+//	dropped.go      what came of it and is stored nowhere
 //	message.go      one message, and what became of it
 //	traffic.go      what ClickHouse knows of connections
 //	letters.go      dead letters by reason

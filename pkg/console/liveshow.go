@@ -21,6 +21,12 @@ type liveShow struct {
 	counted    *connection.Counts // what edges had counted when it was last looked
 	cells      map[string]string  // what stands above the messages
 
+	product   string
+	filter    live.Filter
+	sampledAt time.Time           // when more came last than could be read
+	wanted    int                 // messages of it among those that were read since ClickHouse was asked
+	seen      map[string]struct{} // coordinates of what is shown
+
 	shown   int
 	waiting []shown // events that are not all they can be yet, the oldest first
 	asked   time.Time
@@ -51,11 +57,18 @@ const (
 	watchedFor  = 30 * time.Second
 	// rateFactor is how far the rate has to be from the one that is said before another is said: it is read out to who listens.
 	rateFactor = 1.5
+	// seenMost bounds what is remembered of what was shown.
+	seenMost = 1000
+	// storedBack is how far back it is looked for what could not be read: longer than a loader takes.
+	storedBack = 10 * time.Second
 	// askEvery is how often ClickHouse is asked how far they have come.
 	askEvery = time.Second
 )
 
 func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error) error {
+	if s.wanted += sample.Wanted; sample.Left > 0 {
+		s.sampledAt = time.Now()
+	}
 	if err := s.messages(sample); err != nil {
 		return err
 	}
@@ -70,6 +83,9 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 		return err
 	}
 	if err := s.dropped(ctx); err != nil {
+		return err
+	}
+	if err := s.stored(ctx); err != nil {
 		return err
 	}
 	if len(s.waiting) == 0 {
@@ -91,58 +107,45 @@ func (s *liveShow) facts(ctx context.Context) error {
 	return s.stream.send("cells", changed)
 }
 
-// dropped says of messages that are stored nowhere that they came: who wires a source may wait for an identify. Edges tell of them every
-// ten seconds.
-func (s *liveShow) dropped(ctx context.Context) error {
-	all, err := s.console.deps.Connections.List(ctx)
+// stored shows what ClickHouse has of the connection where the end of the log could only be sampled: of a quiet product in a busy
+// partition that may be everything, and of a filter all that it asks for.
+func (s *liveShow) stored(ctx context.Context) error {
+	enough := s.wanted > 0 && s.filter == live.Filter{}
+	if s.wanted = 0; enough || time.Since(s.sampledAt) > storedBack {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, asked)
+	defer cancel()
+	rows, err := s.console.deps.Insight.Recent(ctx, insight.RecentFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedBack),
+		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, live.ShownAtOnce)
 	if err != nil {
 		return nil //nolint:nilerr // it is asked again in a second
 	}
-	for i := range all {
-		if all[i].ID != s.connection {
-			continue
-		}
-		before, now := s.counted, all[i].Totals
-		if s.counted = &now; before == nil {
-			return nil
-		}
-		gone := goneSince(before, &now)
-		if gone == (dropped{}) {
-			return nil
-		}
-		html, err := s.console.fragment("connection", "live-dropped", gone)
-		if err != nil {
-			return err
-		}
-		return s.stream.send("messages", html)
+	var messages []live.Message
+	for _, r := range slices.Backward(rows) {
+		messages = append(messages, live.Message{At: r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10), ReceivedAt: r.ReceivedAt,
+			Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt, Value: r.Value, Currency: r.Currency,
+			ExternalUser: r.ExternalUserID, Email: r.Email, ExternalOrganization: r.ExternalOrganizationID, ExternalConversation: r.ExternalConversationID})
 	}
-	return nil
-}
-
-// dropped is what came and is stored nowhere.
-type dropped struct {
-	At              time.Time
-	Ignored, Paused uint64
-}
-
-// goneSince tells how much more it is. Counts go down when an edge's that has ended are left out.
-func goneSince(before, now *connection.Counts) (d dropped) {
-	if now.Ignored > before.Ignored {
-		d.Ignored = now.Ignored - before.Ignored
-	}
-	if now.Paused > before.Paused {
-		d.Paused = now.Paused - before.Paused
-	}
-	if d != (dropped{}) {
-		d.At = time.Now().UTC()
-	}
-	return d
+	return s.show(messages)
 }
 
 // messages sends what has come, the newest first: so it stands at the top.
 func (s *liveShow) messages(sample *live.Sample) error {
+	return s.show(sample.Messages)
+}
+
+// show sends messages, but for those that have been sent before.
+func (s *liveShow) show(messages []live.Message) error {
 	var b strings.Builder
-	for _, m := range slices.Backward(sample.Messages) {
+	for _, m := range slices.Backward(messages) {
+		if _, before := s.seen[m.At]; before {
+			continue
+		}
+		if len(s.seen) >= seenMost {
+			clear(s.seen)
+		}
+		s.seen[m.At] = struct{}{}
 		s.shown++
 		row := shown{Message: m, Element: "m" + strconv.Itoa(s.shown), since: time.Now()}
 		html, err := s.console.fragment("connection", "live-message", row)

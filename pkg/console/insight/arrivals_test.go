@@ -52,6 +52,38 @@ func testArrivals(t *testing.T, i *Insight, db embeddedtest.Database) {
 	})
 }
 
+func testRecent(t *testing.T, i *Insight, db embeddedtest.Database) {
+	db.Exec(t, `INSERT INTO events (workspace_id, product_id, connection_id, insert_id, message_type, event_type, influence, event_at, event_key_at, received_at, external_user_id, user_email, value_text, currency, kafka_topic, kafka_partition, kafka_offset, version)
+		SELECT 'w', 'late', if(number % 2 = 0, 'mine', 'theirs'), toString(number), 'track', if(number % 4 = 0, 'Sold', 'Seen'), if(number % 4 = 0, 'positive', 'neutral'), at, at, at,
+			'User-' || toString(number), 'Mail' || toString(number) || '@b.c', '5', 'USD', 'in', 3, number, 1
+		FROM (SELECT number, toDateTime64('2025-05-18 00:00:00', 3, 'UTC') + number AS at FROM numbers(100))`)
+	since := time.Date(2025, 5, 18, 0, 0, 80, 0, time.UTC)
+	find := func(f RecentFilter, limit int) (offsets []int64) {
+		f.Product, f.Connection = "late", "mine"
+		if f.Since.IsZero() {
+			f.Since = since
+		}
+		found, err := i.Recent(t.Context(), f, limit)
+		require.NoError(t, err)
+		for _, r := range found {
+			offsets = append(offsets, r.Offset)
+		}
+		return offsets
+	}
+	require.Equal(t, []int64{98, 96, 94}, find(RecentFilter{}, 3), "the newest of its own")
+	require.Len(t, find(RecentFilter{}, 100), 10, "since then")
+	require.Equal(t, []int64{96, 92}, find(RecentFilter{EventType: "sOL"}, 2))
+	require.Equal(t, []int64{98, 94}, find(RecentFilter{Influence: "neutral"}, 2))
+	require.Equal(t, []int64{88}, find(RecentFilter{User: "uSER-88"}, 2))
+	require.Equal(t, []int64{88}, find(RecentFilter{User: "mail88@"}, 2))
+	require.Empty(t, find(RecentFilter{User: odd, EventType: odd, Influence: odd}, 2))
+	found, err := i.Recent(t.Context(), RecentFilter{Product: "late", Connection: "mine", Since: since, User: "User-96"}, 2)
+	require.NoError(t, err)
+	at := time.Date(2025, 5, 18, 0, 1, 36, 0, time.UTC)
+	require.Equal(t, []Recent{{Product: "late", EventType: "Sold", Influence: "positive", InsertID: "96", KeyAt: at.UnixMilli(), ReceivedAt: at,
+		Value: "5", Currency: "USD", ExternalUserID: "User-96", Email: "Mail96@b.c", Topic: "in", Partition: 3, Offset: 96}}, found)
+}
+
 func testDeadLetters(t *testing.T, i *Insight, db embeddedtest.Database) {
 	shop := LetterFilter{Filter: lastDay(t, "shop")}
 

@@ -12,6 +12,7 @@
 //	freshness.go      how fresh is what can be seen
 //	connections.go    what each connection has sent of late
 //	stored.go         what a message that was just seen has become
+//	recent.go         what was stored of a connection of late
 //	names.go          and whom and what that is about, by name
 //	letters.go        dead letters by reason, and one by one
 //

@@ -30,6 +30,7 @@ func TestInsight(t *testing.T) {
 	t.Run("what arrives", func(t *testing.T) { testArrivals(t, i, db) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, i, db) })
 	t.Run("stored", func(t *testing.T) { testStored(t, i) })
+	t.Run("recent", func(t *testing.T) { testRecent(t, i, db) })
 	t.Run("little is read for it", func(t *testing.T) { testStoredCheaply(t, i, db) })
 }
 

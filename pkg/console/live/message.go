@@ -30,7 +30,7 @@ type Message struct {
 	// Of what became none.
 	Reason, Detail string
 
-	Body string // the message's own text, perhaps not all of it
+	Body string // the message's own text, perhaps not all of it; empty if it was not read
 	Cut  bool   // it is not all of it
 }
 

@@ -1,0 +1,56 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace/millrace/pkg/connection"
+)
+
+// dropped says of messages that are stored nowhere that they came: who wires a source may wait for an identify. Edges tell of them every
+// ten seconds.
+func (s *liveShow) dropped(ctx context.Context) error {
+	all, err := s.console.deps.Connections.List(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second
+	}
+	for i := range all {
+		if all[i].ID != s.connection {
+			continue
+		}
+		before, now := s.counted, all[i].Totals
+		if s.counted = &now; before == nil {
+			return nil
+		}
+		gone := goneSince(before, &now)
+		if gone == (dropped{}) {
+			return nil
+		}
+		html, err := s.console.fragment("connection", "live-dropped", gone)
+		if err != nil {
+			return err
+		}
+		return s.stream.send("messages", html)
+	}
+	return nil
+}
+
+// dropped is what came and is stored nowhere.
+type dropped struct {
+	At              time.Time
+	Ignored, Paused uint64
+}
+
+// goneSince tells how much more it is. Counts go down when an edge's that has ended are left out.
+func goneSince(before, now *connection.Counts) (d dropped) {
+	if now.Ignored > before.Ignored {
+		d.Ignored = now.Ignored - before.Ignored
+	}
+	if now.Paused > before.Paused {
+		d.Paused = now.Paused - before.Paused
+	}
+	if d != (dropped{}) {
+		d.At = time.Now().UTC()
+	}
+	return d
+}
