@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -75,7 +78,7 @@ func (c *consoleServe) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.Console.Validate(c.Listen), c.Warehouse.Validate()); err != nil {
+	if err := errors.Join(c.Console.Validate(c.Listen), c.Warehouse.Validate(), c.checkPublicURL()); err != nil {
 		return err
 	}
 	log, metrics := c.Log.Logger(os.Stderr), telemetry.NewRegistry()
@@ -111,7 +114,7 @@ func (c *consoleServe) serve(ctx context.Context, part *consolePart, metrics *pr
 	mux.Handle(console.Base, part.Handler())
 	mux.Handle(console.Base+"/", part.Handler())
 	mux.Handle("GET /{$}", http.RedirectHandler(console.Base, http.StatusSeeOther))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	admin, err := telemetry.NewAdmin(c.Admin, &telemetry.Health{}, metrics, log)
 	if err != nil {
 		return err
@@ -130,6 +133,14 @@ func (c *consoleServe) serve(ctx context.Context, part *consolePart, metrics *pr
 		})
 		return group.Wait()
 	})
+}
+
+func (c *consoleServe) checkPublicURL() error {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("--public-url must be where senders reach the edge, of the form https://in.example.com")
+	}
+	return nil
 }
 
 // resolve fills in what a running "up" says.
@@ -193,13 +204,11 @@ func (*consoleHashPassword) Run() error {
 func readPassword() (token.Secret, error) {
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
-		var line [4096]byte
-		n, err := os.Stdin.Read(line[:])
-		if err != nil {
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
 			return token.Secret{}, fmt.Errorf("read the password from standard input: %w", err)
 		}
-		text, _, _ := strings.Cut(string(line[:n]), "\n")
-		return token.NewSecret(strings.TrimSuffix(text, "\r")), nil
+		return token.NewSecret(strings.TrimRight(line, "\r\n")), nil
 	}
 	var texts [2]string
 	for n, prompt := range []string{"Password: ", "Again: "} {

@@ -180,6 +180,7 @@ func (p *parts) startConsole(ctx context.Context) (err error) {
 	if p.reader, err = warehouse.OpenReader(p.command.Loader.Warehouse); err != nil {
 		return err
 	}
+	p.command.Console.Group = p.command.Loader.Consumer.Group
 	p.console, err = newConsolePart(ctx, p.command.Console, p.command.Admin.Admin, consoleDeps{Client: p.stream, Key: p.key, Reader: p.reader,
 		EdgeURL: p.edge.URL(), Log: p.log, Metrics: p.registry})
 	return err

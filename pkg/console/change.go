@@ -78,7 +78,7 @@ var changes = map[string]change{
 			"In Segment: Webhook destination, Headers. Set the header there at the same time.",
 		},
 		perform: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
-			secret := r.PostFormValue("secret")
+			secret := r.PostForm.Get("secret")
 			return back(w, r, id, func() (*connection.Connection, error) {
 				return c.deps.Connections.SetSecret(ctx, id, token.NewSecret(secret))
 			})

@@ -74,7 +74,7 @@ func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
 		}
 		c.metrics.shown.Add(float64(len(sample.Messages)))
 		c.metrics.leftOut.Add(float64(sample.Left + int64(sample.Wanted-len(sample.Messages))))
-		if show.sample(ctx, &sample, err) != nil {
+		if show.sample(ctx, &sample, err) != nil || stream.alive() != nil {
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -8,14 +9,12 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/console/insight"
 )
 
 // listed is a connection as the list has it.
 type listed struct {
 	connection.Listed
-	Traffic   insight.ConnectionActivity // of what is in ClickHouse
-	Known     bool                       // ClickHouse has answered
+	Traffic   Traffic
 	HasSecret bool
 }
 
@@ -42,14 +41,14 @@ func (c *Console) list(ctx context.Context) (connectionsBody, error) {
 	if err != nil {
 		return connectionsBody{}, err
 	}
-	traffic, err := c.traffic.get(ctx)
+	minute, err := c.traffic.minute.get(ctx)
+	day, dayErr := c.traffic.day.get(ctx)
 	body := connectionsBody{}
-	if err != nil {
+	if err := cmp.Or(err, dayErr); err != nil {
 		body.Unknown = err.Error()
 	}
 	for i := range all {
-		body.Connections = append(body.Connections, listed{Listed: all[i], Traffic: traffic[all[i].ID],
-			Known: err == nil, HasSecret: !all[i].SecretHash.IsZero()})
+		body.Connections = append(body.Connections, listed{Listed: all[i], Traffic: trafficOf(minute, day, all[i].ID), HasSecret: !all[i].SecretHash.IsZero()})
 	}
 	return body, nil
 }
@@ -90,6 +89,9 @@ func (c *Console) connectionsChanges(w http.ResponseWriter, r *http.Request) {
 			}
 			known = cells
 		}
+		if stream.alive() != nil {
+			return
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -111,12 +113,8 @@ func (c *Console) cells(ctx context.Context, only string) (map[string]string, er
 		if only != "" && l.ID != only {
 			continue
 		}
-		for _, part := range [...]string{"status", "last", "rate", "dropped", "dead"} {
-			html, err := c.fragment("connections", "cell-"+part, l)
-			if err != nil {
-				return nil, err
-			}
-			cells[part+"-"+l.ID] = html
+		if err := c.cellsOf(&l, cells); err != nil {
+			return nil, err
 		}
 	}
 	return cells, nil
@@ -133,4 +131,16 @@ func changedCells(known, cells map[string]string) string {
 		}
 	}
 	return b.String()
+}
+
+// cellsOf adds those of one connection.
+func (c *Console) cellsOf(l *listed, cells map[string]string) error {
+	for _, part := range [...]string{"status", "last", "rate", "dropped", "dead"} {
+		html, err := c.fragment("connections", "cell-"+part, *l)
+		if err != nil {
+			return err
+		}
+		cells[part+"-"+l.ID] = html
+	}
+	return nil
 }

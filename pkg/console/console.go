@@ -2,9 +2,12 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +38,7 @@ type Console struct {
 	guard   *guard.Guard
 	traffic *traffic
 	metrics *metrics
+	streams atomic.Int64 // pages that are sent what changes
 	fresh   *fresh
 	probe   *http.Client
 	replays *replays
@@ -43,8 +47,9 @@ type Console struct {
 
 // New makes a console that is found at the address listen. ctx ends when the program stops.
 func New(ctx context.Context, config Config, listen string, deps Deps) (*Console, error) {
-	c := &Console{config: config, deps: deps, ctx: ctx, fresh: newFresh(), traffic: &traffic{insight: deps.Insight}, probe: &http.Client{
+	c := &Console{config: config, deps: deps, ctx: ctx, fresh: newFresh(), traffic: newTraffic(ctx, deps.Insight), probe: &http.Client{
 		Timeout:       probeTimeout,
+		Transport:     &http.Transport{}, // no proxy: the URL is a secret
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	c.deps.EdgeURL = strings.TrimSuffix(deps.EdgeURL, "/")
@@ -84,13 +89,45 @@ func (c *Console) Handler() http.Handler {
 	get("/replays/{id}/progress", c.replayProgress)
 	get("/whatif", c.whatif)
 	post("/whatif", c.whatif)
+	get("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, Base+"/connections", http.StatusSeeOther)
+	})
 	mux.HandleFunc(Base+"/", c.notFound)
 
-	return c.guard.Handler(mux, assets.Handler(assetsBase))
+	return c.guard.Handler(c.bounds(mux), assets.Handler(assetsBase))
 }
 
 // assetsBase is where the assets are.
 var assetsBase = strings.TrimSuffix(guard.AssetsPath, "/")
+
+const (
+	// maxForm bounds what is posted: a message that is pasted is the largest, and a form's escapes triple most of it.
+	maxForm = 3*maxPasted + 64<<10
+	// formTimeout is how long it may take to come.
+	formTimeout = 30 * time.Second
+)
+
+// bounds keeps what is posted within its bounds, and a fault of ours from going unnoticed.
+func (c *Console) bounds(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if panicked := recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
+				c.metrics.bugs.Inc()
+				c.deps.Log.Error("BUG: a page of the console panicked", "route", r.Pattern, "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+				http.Error(w, "this page could not be made: the log says why", http.StatusInternalServerError)
+			}
+		}()
+		if r.Method == http.MethodPost {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a reader without deadlines has none
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			if err := r.ParseForm(); err != nil { // nothing here is multipart
+				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; it may have %d bytes", maxForm)))
+				return
+			}
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
 
 // asked bounds the questions of one page.
 const asked = 15 * time.Second

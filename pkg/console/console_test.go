@@ -18,7 +18,7 @@ import (
 
 func TestNothingInAMessageBeginsAField(t *testing.T) {
 	w := httptest.NewRecorder()
-	s := &eventStream{w, http.NewResponseController(w)}
+	s := &eventStream{w: w, controller: http.NewResponseController(w)}
 	require.NoError(t, s.send("cells", "<b>a\rdata: x\nid: 1\r\n\revent: evil\n\nretry: 1</b>"))
 	for _, line := range strings.FieldsFunc(w.Body.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
 		require.True(t, strings.HasPrefix(line, "data: ") || line == "event: cells", "%q", line)
@@ -74,6 +74,7 @@ func TestATestGoesToOurEdgeOnly(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.SetPathValue("id", "c1")
+		require.NoError(t, r.ParseForm())
 		return c.test(r)
 	}
 	for _, bad := range []string{"", "https://elsewhere/x", "https://elsewhere/v1/segment/", "https://elsewhere/v1/segment/mr1_c1_a/../../b", "x/v1/segment/mr1_c1_a?b", "x/v1/segment/mr1_other_a"} {

@@ -49,9 +49,9 @@ type urlBody struct {
 }
 
 func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
-	field := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	field := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	params := connection.CreateParams{ProductID: field("product"), WorkspaceID: field("workspace"), Name: field("name"), Note: field("note")}
-	if secret := r.PostFormValue("secret"); secret != "" {
+	if secret := r.PostForm.Get("secret"); secret != "" {
 		params.Secret = token.NewSecret(secret)
 	}
 	ctx, cancel := bounded(r)

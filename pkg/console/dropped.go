@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"time"
 
 	"github.com/millrace/millrace/pkg/connection"
@@ -9,31 +8,24 @@ import (
 
 // dropped says of messages that are stored nowhere that they came: who wires a source may wait for an identify. Edges tell of them every
 // ten seconds.
-func (s *liveShow) dropped(ctx context.Context) error {
-	all, err := s.console.deps.Connections.List(ctx)
+func (s *liveShow) dropped(found *listed) error {
+	before, now := s.counted, found.Totals
+	if s.counted = &now; before == nil {
+		return nil
+	}
+	gone := goneSince(before, &now)
+	if gone == (dropped{}) || *before == (connection.Counts{}) && time.Since(found.CreatedAt) > idle {
+		return nil // of one that was idle for a day, edges come back with all that they have counted before
+	}
+	html, err := s.console.fragment("connection", "live-dropped", gone)
 	if err != nil {
-		return nil //nolint:nilerr // it is asked again in a second
+		return err
 	}
-	for i := range all {
-		if all[i].ID != s.connection {
-			continue
-		}
-		before, now := s.counted, all[i].Totals
-		if s.counted = &now; before == nil {
-			return nil
-		}
-		gone := goneSince(before, &now)
-		if gone == (dropped{}) {
-			return nil
-		}
-		html, err := s.console.fragment("connection", "live-dropped", gone)
-		if err != nil {
-			return err
-		}
-		return s.stream.send("messages", html)
-	}
-	return nil
+	return s.stream.send("messages", html)
 }
+
+// idle is after how long counts of edges are left out until they count again.
+const idle = 24 * time.Hour
 
 // dropped is what came and is stored nowhere.
 type dropped struct {

@@ -13,27 +13,37 @@ import (
 type eventStream struct {
 	w          http.ResponseWriter
 	controller *http.ResponseController
+	sent       time.Time
 }
 
 // sendTimeout is how long a browser may take nothing of what is sent.
 const sendTimeout = 30 * time.Second
+
+// maxStreams bounds the pages that are sent what changes: each that shows messages reads Kafka.
+const maxStreams = 200
 
 // retryMs is after how long a browser comes back when a stream has ended.
 const retryMs = 2000
 
 // stream begins to send. The context ends with the browser's connection, with its session, or with the program.
 func (c *Console) stream(w http.ResponseWriter, r *http.Request) (*eventStream, context.Context, func()) {
+	ctx, cancel := context.WithCancel(r.Context())
+	if c.streams.Add(1) > maxStreams {
+		c.streams.Add(-1)
+		cancel()
+		http.Error(w, "too many pages are open at once: close some", http.StatusServiceUnavailable)
+		return &eventStream{w: w, controller: http.NewResponseController(w)}, ctx, func() {}
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep it back
-	ctx, cancel := context.WithCancel(r.Context())
 	stop := context.AfterFunc(c.ctx, cancel)
-	s := &eventStream{w, http.NewResponseController(w)}
+	s := &eventStream{w, http.NewResponseController(w), time.Now()}
 	fmt.Fprintf(w, "retry: %d\n\n", retryMs)
 	_ = s.controller.Flush() // who does not listen is found out at the next event
 	c.metrics.streams.Inc()
-	return s, ctx, func() { c.metrics.streams.Dec(); stop(); cancel() }
+	return s, ctx, func() { c.streams.Add(-1); c.metrics.streams.Dec(); stop(); cancel() }
 }
 
 // lineEnds makes one of the three ends of a line that server-sent events know: a carriage return in a message must not begin a field.
@@ -47,8 +57,24 @@ func (s *eventStream) send(event, html string) error {
 		b.WriteString("data: " + line + "\n")
 	}
 	b.WriteByte('\n')
+	return s.write(b.Bytes())
+}
+
+// alive sends a comment if nothing was sent for a while: proxies cut what is silent.
+func (s *eventStream) alive() error {
+	if time.Since(s.sent) < silence {
+		return nil
+	}
+	return s.write([]byte(": still here\n\n"))
+}
+
+// silence is how long a stream may be silent.
+const silence = 15 * time.Second
+
+func (s *eventStream) write(b []byte) error {
+	s.sent = time.Now()
 	_ = s.controller.SetWriteDeadline(time.Now().Add(sendTimeout)) // a writer without deadlines has none
-	if _, err := s.w.Write(b.Bytes()); err != nil {
+	if _, err := s.w.Write(b); err != nil {
 		return fmt.Errorf("send an event: %w", err)
 	}
 	if err := s.controller.Flush(); err != nil {

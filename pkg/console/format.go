@@ -11,6 +11,9 @@ import (
 
 // count writes a whole number with thin groups: 1 234 567.
 func count(n any) string {
+	if pointer, is := n.(*uint64); is {
+		n = *pointer
+	}
 	text := fmt.Sprint(n)
 	digits, sign := strings.TrimPrefix(text, "-"), ""
 	if digits != text {

@@ -50,6 +50,7 @@ func (f *fresh) get(connection string) token.Secret {
 	defer f.mu.Unlock()
 	kept, ok := f.all[connection]
 	if !ok || time.Now().After(kept.until) {
+		delete(f.all, connection)
 		return token.Secret{}
 	}
 	return kept.token

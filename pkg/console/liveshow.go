@@ -27,11 +27,11 @@ type liveShow struct {
 	wanted    int                 // messages of it among those that were read since ClickHouse was asked
 	seen      map[string]struct{} // coordinates of what is shown
 
-	shown   int
 	waiting []shown // events that are not all they can be yet, the oldest first
 	asked   time.Time
 	summary string
 	rate    float64 // that the summary names
+	calm    int     // samples since the last of which more came than is shown
 }
 
 // shown is a message on a page.
@@ -61,6 +61,12 @@ const (
 	seenMost = 1000
 	// storedBack is how far back it is looked for what could not be read: longer than a loader takes.
 	storedBack = 10 * time.Second
+	// calmAfter is how many samples have to show everything before that is said.
+	calmAfter = 6
+	// liveAsked bounds a question beside the messages, which wait for its answer.
+	liveAsked = 3 * time.Second
+	// maxInsertID bounds the insert ids that are looked for in ClickHouse: a question has all of them in it.
+	maxInsertID = 4 << 10
 	// askEvery is how often ClickHouse is asked how far they have come.
 	askEvery = time.Second
 )
@@ -82,9 +88,6 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 	if err := s.facts(ctx); err != nil {
 		return err
 	}
-	if err := s.dropped(ctx); err != nil {
-		return err
-	}
 	if err := s.stored(ctx); err != nil {
 		return err
 	}
@@ -94,17 +97,26 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 	return s.stages(ctx)
 }
 
-// facts sends what has changed above the messages. A stream of its own would be one more of the six that a browser has of a host at once.
+// facts sends what has changed above the messages, and says of messages that are stored nowhere that they came. A stream of its own would
+// be one more of the six that a browser has of a host at once.
 func (s *liveShow) facts(ctx context.Context) error {
-	cells, err := s.console.cells(ctx, s.connection)
+	ctx, cancel := context.WithTimeout(ctx, liveAsked)
+	defer cancel()
+	found, err := s.console.find(ctx, s.connection)
 	if err != nil {
 		return nil //nolint:nilerr // it is asked again in a second
 	}
-	changed := changedCells(s.cells, cells)
-	if s.cells = cells; changed == "" {
-		return nil
+	cells := map[string]string{}
+	if err := s.console.cellsOf(&found, cells); err != nil {
+		return err
 	}
-	return s.stream.send("cells", changed)
+	changed := changedCells(s.cells, cells)
+	if s.cells = cells; changed != "" {
+		if err := s.stream.send("cells", changed); err != nil {
+			return err
+		}
+	}
+	return s.dropped(&found)
 }
 
 // stored shows what ClickHouse has of the connection where the end of the log could only be sampled: of a quiet product in a busy
@@ -114,7 +126,7 @@ func (s *liveShow) stored(ctx context.Context) error {
 	if s.wanted = 0; enough || time.Since(s.sampledAt) > storedBack {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, asked)
+	ctx, cancel := context.WithTimeout(ctx, liveAsked)
 	defer cancel()
 	rows, err := s.console.deps.Insight.Recent(ctx, insight.RecentFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedBack),
 		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, live.ShownAtOnce)
@@ -146,14 +158,13 @@ func (s *liveShow) show(messages []live.Message) error {
 			clear(s.seen)
 		}
 		s.seen[m.At] = struct{}{}
-		s.shown++
-		row := shown{Message: m, Element: "m" + strconv.Itoa(s.shown), since: time.Now()}
+		row := shown{Message: m, Element: elementOf(m.At), since: time.Now()}
 		html, err := s.console.fragment("connection", "live-message", row)
 		if err != nil {
 			return err
 		}
 		b.WriteString(html)
-		if m.IsEvent() {
+		if m.IsEvent() && len(m.InsertID) <= maxInsertID {
 			s.waiting = append(s.waiting, row)
 		}
 	}
@@ -164,20 +175,26 @@ func (s *liveShow) show(messages []live.Message) error {
 	return s.stream.send("messages", b.String())
 }
 
+// elementOf is an element's id for coordinates: the same after a stream was lost.
+func elementOf(at string) string { return "m-" + notInIDs.Replace(at) }
+
+var notInIDs = strings.NewReplacer("/", "-", ".", "-")
+
 // say tells whether all is shown, when that changes.
 func (s *liveShow) say(sample *live.Sample, failed error) error {
 	text := "Everything that comes in is shown."
 	switch {
 	case failed != nil:
-		text = "Kafka cannot be read at the moment. Trying again …"
+		s.calm, text = 0, "Kafka cannot be read at the moment. Trying again …"
 	case sample.Sampled():
-		if perSecond := float64(int64(sample.Read)+sample.Left) / sample.Took.Seconds(); s.rate < perSecond/rateFactor || s.rate > perSecond*rateFactor {
+		if perSecond := float64(int64(sample.Read)+sample.Left) / sample.Took.Seconds(); s.calm > 0 || s.rate < perSecond/rateFactor || s.rate > perSecond*rateFactor {
 			s.rate = perSecond
 		}
-		text = "This is a sample: " + count(int64(s.rate)/100*100) + " messages a second or so come into the partitions of this product, more than can be read."
-	case sample.First || s.summary == "":
-	case len(sample.Messages) == 0 && s.summary != "":
-		return nil
+		s.calm, text = 0, "This is a sample: "+about(s.rate)+" messages a second or so come into the partitions of this product, and a few of them are shown."
+	default:
+		if s.calm++; s.summary != "" && s.calm < calmAfter {
+			return nil
+		}
 	}
 	if text == s.summary {
 		return nil
@@ -186,13 +203,22 @@ func (s *liveShow) say(sample *live.Sample, failed error) error {
 	return s.stream.send("summary", text)
 }
 
+// about leaves two digits of a number.
+func about(rate float64) string {
+	unit := int64(1)
+	for rate/float64(unit) >= 100 {
+		unit *= 10
+	}
+	return count(int64(rate/float64(unit)+.5) * unit)
+}
+
 // stages asks ClickHouse how far the messages have come, and sends what has changed.
 func (s *liveShow) stages(ctx context.Context) error {
 	keys := make([]insight.Key, len(s.waiting))
 	for i := range s.waiting {
 		keys[i] = keyOf(&s.waiting[i].Message)
 	}
-	ctx, cancel := context.WithTimeout(ctx, asked)
+	ctx, cancel := context.WithTimeout(ctx, liveAsked)
 	defer cancel()
 	rows, err := s.console.deps.Insight.Stored(ctx, keys)
 	if err != nil {

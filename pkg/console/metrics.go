@@ -8,6 +8,7 @@ type metrics struct {
 	shown   prometheus.Counter
 	leftOut prometheus.Counter
 	failed  prometheus.Counter
+	bugs    prometheus.Counter
 	replays prometheus.Gauge
 }
 
@@ -17,8 +18,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		shown:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "messages_shown_total", Help: "Messages that were sent to pages as they arrived."}),
 		leftOut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "messages_left_out_total", Help: "Messages and records of watched partitions that were not shown, because more came than anybody can read."}),
 		failed:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "failures_total", Help: "Pages that could not be made because Kafka or ClickHouse did not answer."}),
+		bugs:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "panics_total", Help: "Pages and replays that a bug of ours has ended."}),
 		replays: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "console", Name: "replays_running", Help: "Replays that were begun in the console and go on."}),
 	}
-	reg.MustRegister(m.streams, m.shown, m.leftOut, m.failed, m.replays)
+	reg.MustRegister(m.streams, m.shown, m.leftOut, m.failed, m.bugs, m.replays)
 	return m
 }

@@ -2,7 +2,10 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +26,7 @@ type outcomesBody struct {
 	Freshness     insight.Freshness
 	Lag           int64
 	LagUnknown    string
+	Problems      []string // questions that were not answered
 	charts        map[string]chart
 }
 
@@ -40,10 +44,7 @@ func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 		Filter: insight.Filter{Range: within, Product: q.Get("product")}}
 	ctx, cancel := bounded(r)
 	defer cancel()
-	if err := c.readOutcomes(ctx, body); err != nil {
-		c.fail(w, r, err)
-		return
-	}
+	c.readOutcomes(ctx, body)
 	body.charts = chartsOf(&body.Events, &body.Values, &body.Freshness)
 	c.show(w, r, http.StatusOK, "outcomes", "outcomes", "Outcomes", body)
 }
@@ -51,35 +52,55 @@ func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 // questionsAtOnce bounds how many of a page's questions ClickHouse has at once.
 const questionsAtOnce = 3
 
-// readOutcomes asks all of the page's questions.
-func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) error {
+// readOutcomes asks all of the page's questions. One that has no answer leaves its part of the page empty, and the others as they are.
+func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
 	i, now := c.deps.Insight, time.Now()
-	group, ctx := errgroup.WithContext(ctx)
+	var mu sync.Mutex
+	var group errgroup.Group
 	group.SetLimit(questionsAtOnce)
-	ask := func(question func() error) { group.Go(question) }
-	ask(func() (err error) { b.Events, err = i.Events(ctx, b.Filter); return err })
-	ask(func() (err error) { b.Values, err = i.Values(ctx, b.Filter); return err })
-	ask(func() (err error) { b.Types, err = i.Types(ctx, b.Filter); return err })
-	ask(func() (err error) { b.Unclassified, err = i.Unclassified(ctx, b.Filter); return err })
-	ask(func() (err error) {
+	ask := func(about string, question func() error) {
+		group.Go(func() error {
+			if err := answered(question); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				b.Problems = append(b.Problems, about+": "+err.Error())
+			}
+			return nil
+		})
+	}
+	ask("events", func() (err error) { b.Events, err = i.Events(ctx, b.Filter); return err })
+	ask("value", func() (err error) { b.Values, err = i.Values(ctx, b.Filter); return err })
+	ask("event types", func() (err error) { b.Types, err = i.Types(ctx, b.Filter); return err })
+	ask("unclassified types", func() (err error) { b.Unclassified, err = i.Unclassified(ctx, b.Filter); return err })
+	ask("conversations", func() (err error) {
 		b.Conversations, err = i.Conversations(ctx, b.Filter, insight.ConversationOrder(b.Order))
 		return err
 	})
-	ask(func() (err error) { b.Freshness, err = i.Freshness(ctx, b.Filter.Product, now); return err })
-	ask(func() error {
-		lag, err := c.deps.Stream.Lag(ctx, c.config.Group)
-		if b.Lag = lag; err != nil {
+	ask("freshness", func() (err error) { b.Freshness, err = i.Freshness(ctx, b.Filter.Product, now); return err })
+	ask("lag", func() (err error) {
+		if b.Lag, err = c.deps.Stream.Lag(ctx, c.config.Group); err != nil {
 			b.LagUnknown = err.Error()
 		}
 		return nil
 	})
-	ask(func() error {
+	ask("products", func() error {
 		all, err := c.deps.Connections.List(ctx)
-		if err != nil {
-			return err
-		}
 		b.Products = productsOf(all)
-		return nil
+		return err
 	})
-	return group.Wait()
+	_ = group.Wait() // errors are among the problems
+	slices.Sort(b.Problems)
+	if len(b.Problems) > 0 {
+		c.metrics.failed.Inc()
+	}
+}
+
+// answered asks, and makes an error of a fault of ours: in "up" it must not end edge and loader.
+func answered(question func() error) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("BUG: it panicked: %T", panicked)
+		}
+	}()
+	return question()
 }

@@ -55,8 +55,8 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) test(r *http.Request) testBody {
-	secret, message := r.PostFormValue("secret"), r.PostFormValue("message")
-	secretURL := token.NewSecret(strings.TrimSpace(r.PostFormValue("url")))
+	secret, message := r.PostForm.Get("secret"), r.PostForm.Get("message")
+	secretURL := token.NewSecret(strings.TrimSpace(r.PostForm.Get("url")))
 	used := c.fresh.get(r.PathValue("id"))
 	if !secretURL.IsZero() {
 		_, after, found := strings.Cut(secretURL.Reveal(), "/v1/segment/")

@@ -2,9 +2,10 @@ package console
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +23,6 @@ type replays struct {
 
 	mu  sync.Mutex
 	all map[string]*running
-	ids int
 }
 
 const (
@@ -69,14 +69,18 @@ func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.
 	if err != nil {
 		return nil, err
 	}
-	s.ids++
-	r := &running{ID: strconv.Itoa(s.ids), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
+	r := &running{ID: strings.ToLower(rand.Text()[:10]), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
 	s.all[r.ID] = r
 	s.running.Inc()
 	go func() {
 		defer close(r.done)
 		defer s.running.Dec()
 		defer replay.Close()
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				r.err = fmt.Errorf("BUG: it panicked: %T", panicked)
+			}
+		}()
 		r.err = replay.Run(s.ctx)
 		r.took = time.Since(r.began)
 	}()
@@ -110,9 +114,6 @@ func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) selection(ctx context.Context, r *http.Request) (what string, config stream.ReplayConfig, spans []stream.Span, err error) {
-	if err := r.ParseForm(); err != nil {
-		return "", config, nil, inputError("the form cannot be read")
-	}
 	letters := c.deps.Stream.Topics().DeadLetters
 	if chosen := r.PostForm["letter"]; r.PostForm.Get("which") == "chosen" {
 		if len(chosen) > replayMost {
@@ -161,16 +162,20 @@ type replayBody struct {
 }
 
 func (r *running) body() replayBody {
-	p := r.replay.Progress()
-	b := replayBody{ID: r.ID, What: r.What, Total: p.Total, Read: p.Read, Written: p.Verdicts[stream.Wanted],
-		Covered: p.Verdicts[stream.Covered], Large: p.Verdicts[stream.TooLarge], Took: time.Since(r.began).Round(time.Second).String()}
+	done := false
 	select {
 	case <-r.done:
-		b.Done, b.Took = true, r.took.Round(10*time.Millisecond).String()
+		done = true // before the counts are read, so that they are the last
+	default:
+	}
+	p := r.replay.Progress()
+	b := replayBody{ID: r.ID, What: r.What, Done: done, Total: p.Total, Read: p.Read, Written: p.Verdicts[stream.Wanted],
+		Covered: p.Verdicts[stream.Covered], Large: p.Verdicts[stream.TooLarge], Took: time.Since(r.began).Round(time.Second).String()}
+	if done {
+		b.Took = r.took.Round(10 * time.Millisecond).String()
 		if r.err != nil {
 			b.Problem = r.err.Error()
 		}
-	default:
 	}
 	return b
 }

@@ -48,6 +48,22 @@ func (s *span) Link(name, value string) string {
 	return s.path + "?" + q.Encode()
 }
 
+// choice is one that the form keeps though it has no field for it.
+type choice struct{ Name, Value string }
+
+// Kept are such choices.
+func (s *span) Kept() (kept []choice) {
+	if s.Preset != "" {
+		kept = append(kept, choice{"range", s.Preset})
+	}
+	for _, name := range []string{"reason", "connection", "order"} {
+		if value := s.chosen.Get(name); value != "" {
+			kept = append(kept, choice{name, value})
+		}
+	}
+	return kept
+}
+
 // chart is a plot: what our script draws, the same as a table, and the question behind it.
 type chart struct {
 	ID, Title, Says, SQL string

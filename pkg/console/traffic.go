@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,52 +10,81 @@ import (
 )
 
 // traffic is what ClickHouse knows of connections. All who look at it share one answer, so that a hundred open pages cost it no more
-// than one.
-type traffic struct {
-	insight *insight.Insight
+// than one, and nobody waits for it for long.
+type traffic struct{ minute, day answers }
 
-	mu          sync.Mutex
-	minute, day answer
-}
+// Traffic is one connection's. What is not known is nil.
+type Traffic struct{ LastMinute, DeadLetters *uint64 }
 
-// answer is one that is kept for a while.
-type answer struct {
-	asked time.Time
-	last  insight.Activity
-	err   error
-}
-
-// How old an answer may be: that about a day reads as many rows as there were in it.
 const (
+	// minuteEvery and dayEvery are how old an answer may be.
 	minuteEvery = 5 * time.Second
-	dayEvery    = time.Minute
+	dayEvery    = 30 * time.Second
+	// firstAnswer is how long a page waits for ClickHouse. What it does not say by then is missing on the page, and comes later.
+	firstAnswer = time.Second
 )
 
-// get is what connections have sent in the last minute, and their dead letters of the last day.
-func (t *traffic) get(ctx context.Context) (map[string]insight.ConnectionActivity, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.minute.renew(ctx, minuteEvery, t.insight.LastMinute)
-	t.day.renew(ctx, dayEvery, t.insight.LastDay)
-	if t.minute.err != nil {
-		return nil, t.minute.err
-	}
-	all := map[string]insight.ConnectionActivity{}
-	for id, a := range t.day.last.Connections { // without an answer there are none: to know the minute is better than nothing
-		all[id] = insight.ConnectionActivity{DeadLetters: a.DeadLetters}
-	}
-	for id, a := range t.minute.last.Connections {
-		all[id] = insight.ConnectionActivity{LastMinute: a.LastMinute, DeadLetters: all[id].DeadLetters}
-	}
-	return all, t.day.err
+func newTraffic(ctx context.Context, i *insight.Insight) *traffic {
+	return &traffic{answers{ctx: ctx, every: minuteEvery, ask: i.LastMinute}, answers{ctx: ctx, every: dayEvery, ask: i.LettersOfDay}}
 }
 
-func (a *answer) renew(ctx context.Context, every time.Duration, ask func(context.Context, time.Time) (insight.Activity, error)) {
-	now := time.Now()
-	if now.Sub(a.asked) < every {
-		return
+// trafficOf is one connection's traffic.
+func trafficOf(minute, day map[string]uint64, id string) (of Traffic) {
+	number := func(all map[string]uint64) *uint64 {
+		if all == nil {
+			return nil
+		}
+		n := all[id]
+		return &n
 	}
-	if a.last, a.err = ask(ctx, now); ctx.Err() == nil { // who asked may have gone: that says nothing about ClickHouse
-		a.asked = now
+	return Traffic{number(minute), number(day)}
+}
+
+// answers keeps the last answer to a question.
+type answers struct {
+	ctx   context.Context // of the program: an answer is for all, whoever has gone
+	every time.Duration
+	ask   func(context.Context, time.Time) (map[string]uint64, error)
+
+	mu     sync.Mutex
+	asked  time.Time     // when the last question began
+	coming chan struct{} // closed when its answer is there; nil if none is under way
+	last   map[string]uint64
+	err    error
+}
+
+// get is the last answer; nil, with an error, if ClickHouse has given none.
+func (a *answers) get(ctx context.Context) (map[string]uint64, error) {
+	a.mu.Lock()
+	if a.coming == nil && time.Since(a.asked) >= a.every {
+		a.asked, a.coming = time.Now(), make(chan struct{})
+		go a.renew(a.coming)
 	}
+	coming, known := a.coming, a.last != nil
+	a.mu.Unlock()
+	if coming != nil && !known {
+		select {
+		case <-coming:
+		case <-time.After(firstAnswer):
+		case <-ctx.Done():
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil && a.err == nil {
+		return nil, errors.New("it has not answered yet")
+	}
+	return a.last, a.err
+}
+
+func (a *answers) renew(done chan struct{}) {
+	ctx, cancel := context.WithTimeout(a.ctx, asked)
+	defer cancel()
+	last, err := a.ask(ctx, time.Now())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last, a.err, a.coming = last, err, nil; err != nil {
+		a.last = nil
+	}
+	close(done)
 }

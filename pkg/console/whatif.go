@@ -37,8 +37,7 @@ func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
 	body := whatifBody{Text: exampleMessage}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, 3*maxPasted+4096) // a form's escapes triple it at most
-		body = whatifBody{Text: r.PostFormValue("message")}
+		body = whatifBody{Text: r.PostForm.Get("message")}
 		if len(body.Text) > maxPasted {
 			body = whatifBody{Problem: fmt.Sprintf("It is larger than %d bytes, the most that one message may have.", maxPasted)}
 		} else if err := body.judge([]byte(body.Text)); err != nil {

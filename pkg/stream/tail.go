@@ -11,16 +11,15 @@ import (
 // Tail reads the end of some partitions for people to look at. What comes faster than it may read, it leaves out, so that
 // looking costs the same however much comes in.
 type Tail struct {
-	kafka *kgo.Client
-	most  int
-	ends  map[Partition]int64 // as last heard of
+	kafka  *kgo.Client
+	behind int64 // how far behind a partition may be read
 }
 
 // TailConfig says what is looked at.
 type TailConfig struct {
 	Partitions []Partition
 	Back       int64 // how many records before the end of each partition to begin with
-	Most       int   // records of one Look; a partition that is further behind is read on from its end
+	Behind     int64 // by how many records all of them may be read behind; what is further behind is read on from its end
 }
 
 // tailFetchBytes bounds what is fetched of a partition at once. A broker sends at least one batch.
@@ -45,7 +44,7 @@ func (c *Client) NewTail(config TailConfig) (*Tail, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure the reader of a tail: %w", err)
 	}
-	return &Tail{kafka: kafka, most: config.Most, ends: map[Partition]int64{}}, nil
+	return &Tail{kafka: kafka, behind: max(1, config.Behind/int64(max(1, len(config.Partitions))))}, nil
 }
 
 // Close ends the connections.
@@ -60,15 +59,14 @@ type Tailed struct {
 // Look is what a moment's reading brought.
 type Look struct {
 	Entries []Tailed
-	Came    int64 // records that were written to the partitions since the look before, also those that were left out
-	Left    int64 // those that were left out
+	Left    int64 // records that were left out
 }
 
-// Next waits for records, but no longer than wait. The error is ctx's, or the brokers'.
-func (t *Tail) Next(ctx context.Context, wait time.Duration) (look Look, err error) {
+// Next waits for records, but no longer than wait, and brings so many at most. The error is ctx's, or the brokers'.
+func (t *Tail) Next(ctx context.Context, wait time.Duration, most int) (look Look, err error) {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	fetches := t.kafka.PollRecords(waiting, t.most)
+	fetches := t.kafka.PollRecords(waiting, most)
 	if ctx.Err() != nil {
 		return look, ctx.Err()
 	}
@@ -97,16 +95,9 @@ func (t *Tail) take(f *kgo.FetchTopicPartition, look *Look, skip map[string]map[
 		tailed.decode(r)
 		look.Entries = append(look.Entries, tailed)
 	}
-	first, next := f.Records[0].Offset, f.Records[len(f.Records)-1].Offset+1
-	end := max(f.HighWatermark, next)
-	known, ok := t.ends[p]
-	if !ok {
-		known = first
-	}
-	look.Came += max(0, end-known)
-	t.ends[p] = max(end, known)
-	if behind := end - next; behind > int64(t.most) {
-		left := behind - int64(t.most)/2
+	next := f.Records[len(f.Records)-1].Offset + 1
+	if behind := f.HighWatermark - next; behind > t.behind {
+		left := behind - t.behind/2
 		look.Left += left
 		if skip[p.Topic] == nil {
 			skip[p.Topic] = map[int32]kgo.EpochOffset{}

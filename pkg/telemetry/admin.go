@@ -60,7 +60,7 @@ func NewAdmin(config AdminConfig, health *Health, registry *prometheus.Registry,
 		mux.Handle(m.Path, m.Handler)
 		mux.Handle(m.Path+"/", m.Handler)
 	}
-	return &Admin{listener: listener, log: log, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}}, nil
+	return &Admin{listener: listener, log: log, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}}, nil
 }
 
 // URL is the base URL of what is served.

@@ -46,6 +46,20 @@
     });
   });
 
+  // A stream that begins again brings what is there once more.
+  document.addEventListener('htmx:sseOpen', function (event) {
+    event.target.querySelectorAll('[data-keeps]').forEach(function (list) { list.textContent = ''; });
+  });
+
+  // One that is lost comes back by itself, unless the session is over.
+  document.addEventListener('htmx:sseError', function (event) {
+    var summary = event.target.querySelector('[sse-swap="summary"]');
+    if (summary) summary.textContent = 'The connection to the console is lost. Trying again …';
+    fetch(location.href, { method: 'HEAD', redirect: 'manual', headers: { Accept: 'text/html' } }).then(function (answer) {
+      if (answer.type === 'opaqueredirect') location.reload();
+    }, function () { /* the console is away */ });
+  });
+
   // A stream that is held still is not shown; what comes meanwhile is left out.
   document.addEventListener('htmx:sseBeforeMessage', function (event) {
     var live = event.target.closest('[data-held="true"]');

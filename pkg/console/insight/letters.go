@@ -82,7 +82,6 @@ type Letter struct {
 	Detail     string `ch:"detail"`
 	Message    string `ch:"excerpt"` // as it came: it need not even be UTF-8
 	Bytes      uint64 `ch:"bytes"`   // of all of the message
-	Context    string `ch:"said"`    // what the batch said beside it; on a page not there
 	Origin     string `ch:"origin"`  // topic/partition/offset where it lay before, if it had been accepted
 }
 
@@ -113,15 +112,4 @@ ORDER BY received_at DESC, kafka_topic DESC, kafka_partition DESC, kafka_offset 
 		page.Letters, page.Next = rows[:limit], &rows[limit-1].Coordinates
 	}
 	return page, err
-}
-
-// Letter is one dead letter with all of its message, if it is there.
-func (i *Insight) Letter(ctx context.Context, at Coordinates) (l Letter, sql string, found bool, err error) {
-	rows, sql, err := ask[Letter](ctx, i, `SELECT `+letterColumns+`, message AS excerpt, context AS said
-FROM dead_letters FINAL WHERE product_id = {at_product:String} AND received_at = {at:`+moment+`}
-    AND kafka_topic = {topic:String} AND kafka_partition = {partition:Int32} AND kafka_offset = {offset:Int64}`, at.into(parameters{}))
-	if err != nil || len(rows) == 0 {
-		return Letter{}, sql, false, err
-	}
-	return rows[0], sql, true, nil
 }

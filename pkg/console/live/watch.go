@@ -16,6 +16,8 @@ const (
 	ShownFirst = 20
 	// readAtOnce bounds the records that are read for one Sample; what is more is left out unread.
 	readAtOnce = 500
+	// settling is how long what comes may be of before: each partition begins with its own.
+	settling = time.Second
 	// Every is the time between two Samples at least.
 	Every = 500 * time.Millisecond
 )
@@ -26,6 +28,7 @@ type Watch struct {
 	connection string
 	filter     Filter
 	reader     reader
+	began      time.Time
 	begun      bool
 }
 
@@ -48,11 +51,11 @@ func Follow(ctx context.Context, client *stream.Client, connection, product stri
 	if err != nil {
 		return nil, err
 	}
-	tail, err := client.NewTail(stream.TailConfig{Partitions: partitions, Back: Back, Most: readAtOnce})
+	tail, err := client.NewTail(stream.TailConfig{Partitions: partitions, Back: Back, Behind: readAtOnce})
 	if err != nil {
 		return nil, err
 	}
-	return &Watch{tail: tail, connection: connection, filter: filter}, nil
+	return &Watch{tail: tail, connection: connection, filter: filter, began: time.Now()}, nil
 }
 
 // Close ends the watch.
@@ -63,7 +66,7 @@ func (w *Watch) Next(ctx context.Context) (s Sample, err error) {
 	began := time.Now()
 	var own []Message
 	for s.Took < Every && s.Read < readAtOnce {
-		look, err := w.tail.Next(ctx, Every-s.Took)
+		look, err := w.tail.Next(ctx, Every-s.Took, readAtOnce-s.Read)
 		if err != nil {
 			return s, err
 		}
@@ -72,7 +75,8 @@ func (w *Watch) Next(ctx context.Context) (s Sample, err error) {
 		if w.begun || s.Read == 0 {
 			continue
 		}
-		w.begun, s.First = true, true // what was there before is shown at once
+		s.First = true // what was there before is shown at once
+		w.begun = time.Since(w.began) > settling
 		break
 	}
 	if wait := Every - s.Took; s.Read >= readAtOnce && wait > 0 { // to read all the time is what looking must not cost
