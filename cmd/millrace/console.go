@@ -78,7 +78,7 @@ func (c *consoleServe) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.Console.Validate(c.Listen), c.Warehouse.Validate(), c.checkPublicURL()); err != nil {
+	if err := errors.Join(c.Console.Validate(c.Listen), c.Warehouse.Validate(), checkPublicURL(c.PublicURL)); err != nil {
 		return err
 	}
 	log, metrics := c.Log.Logger(os.Stderr), telemetry.NewRegistry()
@@ -135,8 +135,9 @@ func (c *consoleServe) serve(ctx context.Context, part *consolePart, metrics *pr
 	})
 }
 
-func (c *consoleServe) checkPublicURL() error {
-	u, err := url.Parse(c.PublicURL)
+// checkPublicURL refuses what no webhook's URL can begin with.
+func checkPublicURL(text string) error {
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("--public-url must be where senders reach the edge, of the form https://in.example.com")
 	}

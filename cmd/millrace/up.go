@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +25,7 @@ type upCommand struct {
 	Data           string `help:"Folder that keeps everything; a second start on it goes on." default:"./data" placeholder:"DIR"`
 	Kafka          string `help:"Address of the broker." default:"127.0.0.1:9092" placeholder:"ADDR"`
 	ClickHouseHTTP string `name:"clickhouse-http" help:"ClickHouse's HTTP address." default:"127.0.0.1:8123" placeholder:"ADDR"`
+	PublicURL      string `help:"Where senders reach the edge, if not at its own address: what URLs that are shown begin with." placeholder:"URL"`
 	SyncWrites     bool   `help:"Have the broker write through to the disk before it acknowledges: nothing answered with 200 is lost to a power cut either, at a price in speed."`
 	ReadyFile      string `help:"File to write when everything answers, as JSON, with the URL's token in it." placeholder:"FILE"`
 
@@ -112,7 +115,7 @@ func (p *parts) announce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := state{URL: p.edge.URL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
+	s := state{URL: p.publicURL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
 		ClickHouseURL: p.clickhouse.HTTPURL(), Database: p.command.Loader.Warehouse.Database}
 	if p.redis != nil {
 		s.Redis = "redis://" + p.redis.Addr()
@@ -131,6 +134,11 @@ func (p *parts) announce(ctx context.Context) error {
 	p.report.welcome(p.command.Data, url, s)
 	go p.report.live(ctx, p.registry)
 	return nil
+}
+
+// publicURL is where senders reach the edge.
+func (p *parts) publicURL() string {
+	return cmp.Or(strings.TrimSuffix(p.command.PublicURL, "/"), p.edge.URL())
 }
 
 // ready is what the ready file says.

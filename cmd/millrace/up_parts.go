@@ -70,7 +70,14 @@ func (p *parts) checkConfig(context.Context) error {
 		return errors.New("--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own")
 	}
 	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate(),
-		p.command.checkConsole())
+		p.command.checkConsole(), p.command.checkPublicURL())
+}
+
+func (c *upCommand) checkPublicURL() error {
+	if c.PublicURL == "" {
+		return nil
+	}
+	return checkPublicURL(c.PublicURL)
 }
 
 // checkConsole lets pass that the console would be open to others than this machine: it is left out then, and everything else is not.
@@ -182,7 +189,7 @@ func (p *parts) startConsole(ctx context.Context) (err error) {
 	}
 	p.command.Console.Group = p.command.Loader.Consumer.Group
 	p.console, err = newConsolePart(ctx, p.command.Console, p.command.Admin.Admin, consoleDeps{Client: p.stream, Key: p.key, Reader: p.reader,
-		EdgeURL: p.edge.URL(), Log: p.log, Metrics: p.registry})
+		EdgeURL: p.publicURL(), Log: p.log, Metrics: p.registry})
 	return err
 }
 
