@@ -45,6 +45,7 @@ type arena struct {
 	*edgeCommand
 	common   *common
 	dir      string
+	rate     float64 // events a second in an open loop; 0 is a closed one
 	broker   *parts.Broker
 	stream   *stream.Client
 	entrants []*entrant

@@ -69,7 +69,7 @@ func (a *arena) turn(ctx context.Context, s shape, e *entrant, requests []*load.
 	}
 	m := meter{processes: map[string]int{cpuPerEvent: e.process.Pid(), brokerPerEvent: a.broker.Pid()}}
 	measure.ResetPeak(e.process.Pid())
-	result, err := load.Run(ctx, load.Config{Addr: e.addr, Connections: s.connections, Requests: requests, Warm: warm, For: lasts, Begin: m.begin, End: m.end})
+	result, err := load.Run(ctx, load.Config{Addr: e.addr, Connections: s.connections, Requests: requests, Rate: a.rate / float64(s.batch), Warm: warm, For: lasts, Begin: m.begin, End: m.end})
 	if err == nil {
 		err = result.Err()
 	}

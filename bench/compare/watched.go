@@ -22,6 +22,7 @@ import (
 
 type watchedCommand struct {
 	Shape    string        `help:"The shape of traffic: see bench/README.md." default:"batch-100"`
+	Rate     float64       `help:"Events a second in an open loop; 0 is a closed one, as fast as they are answered."`
 	Viewers  int           `help:"Browsers that have the connection's live view open." default:"1"`
 	For      time.Duration `help:"How long a turn counts." default:"8s"`
 	Warm     time.Duration `help:"How long it is sent to before that." default:"2s"`
@@ -33,6 +34,7 @@ const (
 	watched     = "the live view is open"
 	watchedGoal = .97
 	consoleCPU  = "console's µs/event"
+	allCPU      = "edge's, broker's and console's µs/event"
 	consoleMost = "console's MiB"
 )
 
@@ -43,7 +45,7 @@ func (wc *watchedCommand) Run(ctx context.Context, c *common) error {
 		return err
 	}
 	defer clean()
-	a := &arena{edgeCommand: &edgeCommand{Rivals: []string{"none"}, For: wc.For, Warm: wc.Warm, Products: 1, EdgeArgs: wc.EdgeArgs}, common: c, dir: dir}
+	a := &arena{edgeCommand: &edgeCommand{Rivals: []string{"none"}, For: wc.For, Warm: wc.Warm, Products: 1, EdgeArgs: wc.EdgeArgs}, common: c, dir: dir, rate: wc.Rate}
 	defer a.close()
 	if err := a.open(ctx); err != nil {
 		return err
@@ -81,6 +83,7 @@ func (wc *watchedCommand) compare(ctx context.Context, a *arena, s shape, page s
 			}
 			if after, failed := process.Usage(); err == nil && failed == nil {
 				v[consoleCPU] = micros(after.CPU-before.CPU, int(v[eventsPerSecond]*(a.For+a.Warm).Seconds()))
+				v[allCPU] = v[cpuPerEvent] + v[brokerPerEvent] + v[consoleCPU]
 				v[consoleMost] = float64(after.PeakBytes) / (1 << 20)
 			}
 			return v, err
@@ -154,8 +157,11 @@ func (wc *watchedCommand) report(section *measure.Section, a *arena, s shape, se
 	section.Text = []string{fmt.Sprintf("%s of one product in a closed loop to the edge, on %s, while a console with ClickHouse runs beside it on the same machine: with nobody there, and with %d of its pages of the connection open.",
 		strings.ToUpper(s.title[:1])+s.title[1:], a.broker.Name, wc.Viewers)}
 	ratio := series[1].Ratio(series[0], eventsPerSecond)
+	if wc.Rate > 0 {
+		section.Text[0] = strings.Replace(section.Text[0], "in a closed loop", fmt.Sprintf("in an open loop of %s events/s", measure.Number(wc.Rate)), 1)
+	}
 	section.Goals = []measure.Goal{{What: "events/s with the live view open over those without", Want: "at least " + measure.Number(watchedGoal), Reached: ratio.String(), Met: ratio.Median >= watchedGoal}}
-	quantities := []string{eventsPerSecond, cpuPerEvent, p50, p99, consoleCPU, consoleMost}
+	quantities := []string{eventsPerSecond, cpuPerEvent, brokerPerEvent, consoleCPU, allCPU, p50, p99, consoleMost}
 	t := measure.Table{Columns: append([]string{""}, quantities...)}
 	for _, one := range series {
 		row := []string{one.Name}

@@ -86,16 +86,11 @@ func (o *one) change(ctx context.Context, on *connectionsCommand, do func(*conne
 }
 
 func (o *one) show(ctx context.Context, on *connectionsCommand, store *connection.Store) error {
-	all, err := store.List(ctx)
+	found, err := store.Find(ctx, o.ID)
 	if err != nil {
-		return err
+		return o.explain(err)
 	}
-	for i := range all {
-		if all[i].ID == o.ID {
-			return printOne(os.Stdout, on.Output, listedOf(&all[i]))
-		}
-	}
-	return o.explain(connection.ErrNotFound)
+	return printOne(os.Stdout, on.Output, listedOf(&found))
 }
 
 func (o *one) explain(err error) error {

@@ -111,8 +111,9 @@ func (c *consoleServe) serve(ctx context.Context, part *consolePart, metrics *pr
 		return fmt.Errorf("listen for browsers: %w (choose another address with --listen)", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(console.Base, part.Handler())
-	mux.Handle(console.Base+"/", part.Handler())
+	pages := part.Handler()
+	mux.Handle(console.Base, pages)
+	mux.Handle(console.Base+"/", pages)
 	mux.Handle("GET /{$}", http.RedirectHandler(console.Base, http.StatusSeeOther))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	admin, err := telemetry.NewAdmin(c.Admin, &telemetry.Health{}, metrics, log)

@@ -116,6 +116,34 @@ type Listed struct {
 	Totals Counts `json:"totals"` // the activity's, as of when it was listed
 }
 
+// Find returns one connection as of now, and how it fares, or ErrNotFound.
+func (s *Store) Find(ctx context.Context, id string) (Listed, error) {
+	if err := s.config.Registry.Await(ctx, time.Now()); err != nil {
+		return Listed{}, err
+	}
+	if e := get(&s.config.Registry.index, id); e != nil {
+		if listed, ok := e.listed(time.Now()); ok {
+			return listed, nil
+		}
+	}
+	return Listed{}, ErrNotFound
+}
+
+// listed is not there for a connection that was deleted.
+func (e *entry) listed(now time.Time) (l Listed, ok bool) {
+	state := e.state.Load()
+	if state == nil {
+		return l, false
+	}
+	l.Connection = *state.connection
+	if a := e.activity.Load(); a != nil {
+		l.Activity = *a
+	}
+	l.Totals = l.Activity.Totals(now)
+	l.Status = l.Connection.Status(l.Activity)
+	return l, true
+}
+
 // List returns all connections as of now, the oldest first.
 func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	if err := s.config.Registry.Await(ctx, time.Now()); err != nil {
@@ -124,17 +152,9 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	now := time.Now()
 	var all []Listed
 	s.config.Registry.index.each(func(e *entry) {
-		state := e.state.Load()
-		if state == nil {
-			return
+		if listed, ok := e.listed(now); ok {
+			all = append(all, listed)
 		}
-		listed := Listed{Connection: *state.connection}
-		if a := e.activity.Load(); a != nil {
-			listed.Activity = *a
-		}
-		listed.Totals = listed.Activity.Totals(now)
-		listed.Status = listed.Connection.Status(listed.Activity)
-		all = append(all, listed)
 	})
 	slices.SortFunc(all, func(a, b Listed) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))

@@ -170,7 +170,12 @@ func TestListSeesWhatOthersWrote(t *testing.T) {
 	}{{"1", StatusWaiting}, {"2", StatusPaused}, {"3", StatusActive}} {
 		require.Equal(t, want.name, list[i].Name)
 		require.Equal(t, want.status, list[i].Status)
+		found, err := p.store.Find(context.Background(), list[i].ID)
+		require.NoError(t, err)
+		require.Equal(t, list[i], found)
 	}
+	_, err = p.store.Find(context.Background(), deleted)
+	require.ErrorIs(t, err, ErrNotFound)
 	require.Equal(t, activityBetween(5, 6), list[2].Activity)
 	b, err := json.Marshal(list[2])
 	require.NoError(t, err)

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"html/template"
 	"net/http"
 	"net/url"
 
@@ -49,14 +51,12 @@ func nameOf(c *connection.Connection) string {
 }
 
 // connectionMessages sends the connection's messages as they arrive, a sample of them if there are many.
-func (c *Console) connectionMessages(w http.ResponseWriter, r *http.Request) {
-	found, err := c.deps.Connections.Get(r.Context(), r.PathValue("id"))
-	if err != nil || found == nil {
-		http.Error(w, "there is no such connection", http.StatusNotFound)
+func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r *http.Request) {
+	found, err := c.deps.Connections.Find(ctx, r.PathValue("id"))
+	if err != nil {
+		_ = stream.send("summary", "It cannot be found: "+template.HTMLEscapeString(err.Error())) // the browser may be gone
 		return
 	}
-	stream, ctx, stop := c.stream(w, r)
-	defer stop()
 	watch, err := live.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Spread, filterOf(r))
 	if err != nil {
 		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may be gone

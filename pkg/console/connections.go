@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -18,16 +17,21 @@ type listed struct {
 	HasSecret bool
 }
 
-// connectionsBody is the page of all connections.
+// connectionsBody is the page of connections.
 type connectionsBody struct {
 	Connections []listed
+	Find        string // what names, products and ids were searched for
+	More        int    // connections that are not shown
 	Unknown     string // why ClickHouse's counts are not there
 }
+
+// connectionsShown bounds the connections on a page, each of which is looked at every second while somebody sees it.
+const connectionsShown = 200
 
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bounded(r)
 	defer cancel()
-	body, err := c.list(ctx)
+	body, err := c.list(ctx, r.URL.Query().Get("find"))
 	if err != nil {
 		c.fail(w, r, err)
 		return
@@ -35,57 +39,54 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "connections", "connections", "Connections", body)
 }
 
-// list is all connections, with what ClickHouse knows of them if it answers.
-func (c *Console) list(ctx context.Context) (connectionsBody, error) {
+// list is the connections whose name, product or id has a text in it, with what ClickHouse knows of them if it answers.
+func (c *Console) list(ctx context.Context, find string) (connectionsBody, error) {
 	all, err := c.deps.Connections.List(ctx)
 	if err != nil {
 		return connectionsBody{}, err
 	}
-	minute, err := c.traffic.minute.get(ctx)
-	day, dayErr := c.traffic.day.get(ctx)
-	body := connectionsBody{}
-	if err := cmp.Or(err, dayErr); err != nil {
-		body.Unknown = err.Error()
+	body := connectionsBody{Find: find}
+	known, unknown := c.traffic.get(ctx)
+	if unknown != nil {
+		body.Unknown = unknown.Error()
 	}
+	find = strings.ToLower(find)
 	for i := range all {
-		body.Connections = append(body.Connections, listed{Listed: all[i], Traffic: trafficOf(minute, day, all[i].ID), HasSecret: !all[i].SecretHash.IsZero()})
+		if l := &all[i]; !strings.Contains(strings.ToLower(l.Name+"\n"+l.ProductID+"\n"+l.ID), find) {
+			continue
+		}
+		if len(body.Connections) == connectionsShown {
+			body.More++
+			continue
+		}
+		body.Connections = append(body.Connections, known.listed(&all[i]))
 	}
 	return body, nil
 }
 
 // find is one of them.
 func (c *Console) find(ctx context.Context, id string) (listed, error) {
-	body, err := c.list(ctx)
+	found, err := c.deps.Connections.Find(ctx, id)
 	if err != nil {
 		return listed{}, err
 	}
-	for _, l := range body.Connections {
-		if l.ID == id {
-			return l, nil
-		}
-	}
-	return listed{}, connection.ErrNotFound
+	known, _ := c.traffic.get(ctx) // what is not known is shown as such
+	return known.listed(&found), nil
 }
 
 // changesEvery is how often the list is looked at for changes while somebody sees it.
 const changesEvery = time.Second
 
 // connectionsChanges sends the cells of the list that are not what they were: nothing that somebody reads or is about to press moves.
-func (c *Console) connectionsChanges(w http.ResponseWriter, r *http.Request) {
-	stream, ctx, stop := c.stream(w, r)
-	defer stop()
-	only := r.URL.Query().Get("id") // of one connection, on its own page
+func (c *Console) connectionsChanges(ctx context.Context, stream *eventStream, r *http.Request) {
+	find, only := r.URL.Query().Get("find"), r.URL.Query().Get("id") // only: of one connection, on its own page
 	known := map[string]string{}
 	ticker := time.NewTicker(changesEvery)
 	defer ticker.Stop()
 	for {
-		cells, err := c.cells(ctx, only)
-		if err == nil {
-			if changed := changedCells(known, cells); changed != "" {
-				err = stream.send("cells", changed)
-				if err != nil {
-					return
-				}
+		if cells, err := c.cells(ctx, find, only); err == nil { // else it is asked again in a second
+			if changed := changedCells(known, cells); changed != "" && stream.send("cells", changed) != nil {
+				return
 			}
 			known = cells
 		}
@@ -101,23 +102,23 @@ func (c *Console) connectionsChanges(w http.ResponseWriter, r *http.Request) {
 }
 
 // cells are the changing parts of the list, by their element's id.
-func (c *Console) cells(ctx context.Context, only string) (map[string]string, error) {
+func (c *Console) cells(ctx context.Context, find, only string) (cells map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, asked)
 	defer cancel()
-	body, err := c.list(ctx)
-	if err != nil {
-		return nil, err
+	var body connectionsBody
+	if only != "" {
+		body.Connections = make([]listed, 1)
+		body.Connections[0], err = c.find(ctx, only)
+	} else {
+		body, err = c.list(ctx, find)
 	}
-	cells := map[string]string{}
-	for _, l := range body.Connections {
-		if only != "" && l.ID != only {
-			continue
-		}
-		if err := c.cellsOf(&l, cells); err != nil {
-			return nil, err
+	cells = map[string]string{}
+	for i := range body.Connections {
+		if err == nil {
+			err = c.cellsOf(&body.Connections[i], cells)
 		}
 	}
-	return cells, nil
+	return cells, err
 }
 
 func changedCells(known, cells map[string]string) string {

@@ -69,15 +69,15 @@ func (c *Console) Handler() http.Handler {
 	get := func(path string, page http.HandlerFunc) { mux.HandleFunc("GET "+Base+path, page) }
 	post := func(path string, page http.HandlerFunc) { mux.HandleFunc("POST "+Base+path, page) }
 
-	get("", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, Base+"/connections", http.StatusSeeOther)
-	})
+	first := http.RedirectHandler(Base+"/connections", http.StatusSeeOther).ServeHTTP
+	get("", first)
+	get("/{$}", first)
 	get("/connections", c.connections)
-	get("/connections/changes", c.connectionsChanges)
+	get("/connections/changes", c.streaming(c.connectionsChanges))
 	get("/connections/new", c.newConnection)
 	post("/connections", c.createConnection)
 	get("/connections/{id}", c.connection)
-	get("/connections/{id}/messages", c.connectionMessages)
+	get("/connections/{id}/messages", c.streaming(c.connectionMessages))
 	get("/connections/{id}/{action}", c.askChange)
 	post("/connections/{id}/{action}", c.doChange)
 	post("/connections/{id}/test", c.sendTest)
@@ -86,12 +86,9 @@ func (c *Console) Handler() http.Handler {
 	get("/letters", c.letters)
 	post("/replays", c.startReplay)
 	get("/replays/{id}", c.replay)
-	get("/replays/{id}/progress", c.replayProgress)
+	get("/replays/{id}/progress", c.streaming(c.replayProgress))
 	get("/whatif", c.whatif)
 	post("/whatif", c.whatif)
-	get("/{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, Base+"/connections", http.StatusSeeOther)
-	})
 	mux.HandleFunc(Base+"/", c.notFound)
 
 	return c.guard.Handler(c.bounds(mux), assets.Handler(assetsBase))

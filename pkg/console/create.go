@@ -30,13 +30,14 @@ func (c *Console) form(w http.ResponseWriter, r *http.Request, status int, body 
 	c.show(w, r, status, "new", "connections", "Connect a source", body)
 }
 
-// productsOf are the products that have connections.
+// productsOf are products that have connections, to choose from.
 func productsOf(all []connection.Listed) (products []string) {
 	for i := range all {
 		products = append(products, all[i].ProductID)
 	}
 	slices.Sort(products)
-	return slices.Compact(products)
+	products = slices.Compact(products)
+	return products[:min(len(products), connectionsShown)]
 }
 
 // urlBody is the one page that has a URL, at the moment when it is made.

@@ -25,25 +25,28 @@ const maxStreams = 200
 // retryMs is after how long a browser comes back when a stream has ended.
 const retryMs = 2000
 
-// stream begins to send. The context ends with the browser's connection, with its session, or with the program.
-func (c *Console) stream(w http.ResponseWriter, r *http.Request) (*eventStream, context.Context, func()) {
-	ctx, cancel := context.WithCancel(r.Context())
-	if c.streams.Add(1) > maxStreams {
-		c.streams.Add(-1)
-		cancel()
-		http.Error(w, "too many pages are open at once: close some", http.StatusServiceUnavailable)
-		return &eventStream{w: w, controller: http.NewResponseController(w)}, ctx, func() {}
+// streaming serves a stream of events. Its context ends with the browser's connection, with its session, or with the program.
+func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		defer c.streams.Add(-1)
+		if c.streams.Add(1) > maxStreams {
+			http.Error(w, "too many pages are open at once: close some", http.StatusServiceUnavailable)
+			return
+		}
+		c.metrics.streams.Inc()
+		defer c.metrics.streams.Dec()
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(c.ctx, cancel)()
+		h := w.Header()
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Accel-Buffering", "no") // nginx would keep it back
+		s := &eventStream{w: w, controller: http.NewResponseController(w)}
+		if s.write(fmt.Appendf(nil, "retry: %d\n\n", retryMs)) == nil {
+			serve(ctx, s, r)
+		}
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would keep it back
-	stop := context.AfterFunc(c.ctx, cancel)
-	s := &eventStream{w, http.NewResponseController(w), time.Now()}
-	fmt.Fprintf(w, "retry: %d\n\n", retryMs)
-	_ = s.controller.Flush() // who does not listen is found out at the next event
-	c.metrics.streams.Inc()
-	return s, ctx, func() { c.streams.Add(-1); c.metrics.streams.Dec(); stop(); cancel() }
 }
 
 // lineEnds makes one of the three ends of a line that server-sent events know: a carriage return in a message must not begin a field.

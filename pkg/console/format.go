@@ -1,9 +1,7 @@
 package console
 
 import (
-	"encoding/json"
 	"fmt"
-	"html/template"
 	"strconv"
 	"strings"
 	"time"
@@ -67,9 +65,3 @@ func moment(t time.Time) string {
 
 // clock is a time of the day.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
-
-// jsonText is for data that our script reads out of a page.
-func jsonText(v any) (template.JS, error) {
-	b, err := json.Marshal(v) // escapes <, > and &
-	return template.JS(b), err
-}

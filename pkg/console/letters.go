@@ -20,6 +20,9 @@ func rangeOf(q url.Values, usual string) (insight.Range, string, error) {
 			preset = usual
 		}
 		r, err := insight.Last(preset, time.Now())
+		if err != nil {
+			err = inputError(err.Error())
+		}
 		return r, preset, err
 	}
 	begin, err := parseMoment(from)
@@ -31,6 +34,9 @@ func rangeOf(q url.Values, usual string) (insight.Range, string, error) {
 		return insight.Range{}, "", err
 	}
 	r, err := insight.Between(begin, end)
+	if err != nil {
+		err = inputError(err.Error())
+	}
 	return r, "", err
 }
 
@@ -63,7 +69,7 @@ func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	within, preset, err := rangeOf(q, "24h")
 	if err != nil {
-		c.fail(w, r, inputError(err.Error()))
+		c.fail(w, r, err)
 		return
 	}
 	body := lettersBody{span: newSpan(Base+"/letters", q, within, preset),

@@ -75,7 +75,7 @@ func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error
 	if s.wanted += sample.Wanted; sample.Left > 0 {
 		s.sampledAt = time.Now()
 	}
-	if err := s.messages(sample); err != nil {
+	if err := s.show(sample.Messages); err != nil {
 		return err
 	}
 	if err := s.say(sample, failed); err != nil {
@@ -142,12 +142,7 @@ func (s *liveShow) stored(ctx context.Context) error {
 	return s.show(messages)
 }
 
-// messages sends what has come, the newest first: so it stands at the top.
-func (s *liveShow) messages(sample *live.Sample) error {
-	return s.show(sample.Messages)
-}
-
-// show sends messages, but for those that have been sent before.
+// show sends messages, the newest first: so it stands at the top. Those that have been sent before are not sent again.
 func (s *liveShow) show(messages []live.Message) error {
 	var b strings.Builder
 	for _, m := range slices.Backward(messages) {

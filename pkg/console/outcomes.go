@@ -37,7 +37,7 @@ func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	within, preset, err := rangeOf(q, "24h")
 	if err != nil {
-		c.fail(w, r, inputError(err.Error()))
+		c.fail(w, r, err)
 		return
 	}
 	body := &outcomesBody{span: newSpan(Base+"/outcomes", q, within, preset), Order: q.Get("order"),

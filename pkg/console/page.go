@@ -46,7 +46,6 @@ var functions = template.FuncMap{
 	"ago":        ago,
 	"moment":     moment,
 	"clock":      clock,
-	"json":       jsonText,
 	"seconds":    func(s *float64) string { return (time.Duration(*s * float64(time.Second))).Round(time.Second).String() },
 }
 

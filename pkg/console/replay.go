@@ -131,7 +131,7 @@ func (c *Console) selection(ctx context.Context, r *http.Request) (what string, 
 	}
 	within, _, err := rangeOf(r.PostForm, "24h")
 	if err != nil {
-		return "", config, nil, inputError(err.Error())
+		return "", config, nil, err
 	}
 	reason := r.PostForm.Get("reason")
 	config.Reasons = []string{reason}
@@ -190,14 +190,12 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 }
 
 // replayProgress sends how far it is until it is done.
-func (c *Console) replayProgress(w http.ResponseWriter, r *http.Request) {
+func (c *Console) replayProgress(ctx context.Context, stream *eventStream, r *http.Request) {
 	running := c.replays.get(r.PathValue("id"))
 	if running == nil {
-		http.Error(w, "there is no such replay", http.StatusNotFound)
+		_ = stream.send("done", "") // it is not of this process: its page is not found either
 		return
 	}
-	stream, ctx, stop := c.stream(w, r)
-	defer stop()
 	ticker := time.NewTicker(replayEvery)
 	defer ticker.Stop()
 	for {

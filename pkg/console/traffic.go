@@ -1,11 +1,13 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console/insight"
 )
 
@@ -28,16 +30,27 @@ func newTraffic(ctx context.Context, i *insight.Insight) *traffic {
 	return &traffic{answers{ctx: ctx, every: minuteEvery, ask: i.LastMinute}, answers{ctx: ctx, every: dayEvery, ask: i.LettersOfDay}}
 }
 
-// trafficOf is one connection's traffic.
-func trafficOf(minute, day map[string]uint64, id string) (of Traffic) {
+// known is what ClickHouse has said of all connections; nil where it has said nothing.
+type known struct{ minute, day map[string]uint64 }
+
+// get is what is known; the error says why something is not.
+func (t *traffic) get(ctx context.Context) (k known, err error) {
+	var dayErr error
+	k.minute, err = t.minute.get(ctx)
+	k.day, dayErr = t.day.get(ctx)
+	return k, cmp.Or(err, dayErr)
+}
+
+// listed puts it beside a connection.
+func (k known) listed(l *connection.Listed) listed {
 	number := func(all map[string]uint64) *uint64 {
 		if all == nil {
 			return nil
 		}
-		n := all[id]
+		n := all[l.ID]
 		return &n
 	}
-	return Traffic{number(minute), number(day)}
+	return listed{Listed: *l, Traffic: Traffic{number(k.minute), number(k.day)}, HasSecret: !l.SecretHash.IsZero()}
 }
 
 // answers keeps the last answer to a question.
@@ -80,7 +93,8 @@ func (a *answers) get(ctx context.Context) (map[string]uint64, error) {
 func (a *answers) renew(done chan struct{}) {
 	ctx, cancel := context.WithTimeout(a.ctx, asked)
 	defer cancel()
-	last, err := a.ask(ctx, time.Now())
+	var last map[string]uint64
+	err := answered(func() (err error) { last, err = a.ask(ctx, time.Now()); return err })
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last, a.err, a.coming = last, err, nil; err != nil {

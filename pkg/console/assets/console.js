@@ -48,6 +48,7 @@
 
   // A stream that begins again brings what is there once more.
   document.addEventListener('htmx:sseOpen', function (event) {
+    if (event.target.dataset.held === 'true') return;
     event.target.querySelectorAll('[data-keeps]').forEach(function (list) { list.textContent = ''; });
   });
 
