@@ -29,6 +29,6 @@ c5ca905dfdd7c968 00005_people.sql
 ef59045f93e5dd6e 00006_analytics.sql
 ca2336742ad320fb 00007_new_parts.sql
 ad5c080415ea2d78 00008_spread.sql
-b392c42948826490 00009_fewer_merges.sql
+ba4d6f964c242181 00009_fewer_merges.sql
 `, got)
 }
