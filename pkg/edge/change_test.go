@@ -52,6 +52,17 @@ func TestAChangeWhileARequestWaitsForTheBrokers(t *testing.T) {
 			require.Equal(t, c.status, (<-answers).status)
 			require.Len(t, r.records(ingest), 1, "the control: the brokers took it")
 			r.requireNothingHeld()
+			require.NoError(t, r.end()) // so that it writes what it has counted
+			other := startOn(t, broker.Addr(), nil)
+			other.awaitReady()
+			found, err := other.store.Find(t.Context(), s.ID)
+			if name == "delete" {
+				require.ErrorIs(t, err, connection.ErrNotFound)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.status == 200, !found.IsZero(), "what was not answered with 200 makes no connection active")
+			require.Equal(t, c.status == 200, found.Totals.Accepted == 1)
 		})
 	}
 }
