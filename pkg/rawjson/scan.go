@@ -45,7 +45,7 @@ func asError(i int) error {
 
 // skipSpace returns the index of the first byte at or after i that is not white space.
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
@@ -109,6 +109,11 @@ func skipName(b []byte, i int) int {
 	if i = skipString(b, i); i < 0 {
 		return i
 	}
+	return skipColon(b, i)
+}
+
+// skipColon checks the colon that comes next and moves to the value.
+func skipColon(b []byte, i int) int {
 	if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
 		return ^i
 	}

@@ -123,16 +123,18 @@ func (s *Scanner) More(closing byte) bool {
 // Member checks the next `"name":` of an object that was entered and returns the name's text. It
 // aliases the input, unless the name has escapes. The value follows.
 func (s *Scanner) Member() []byte {
-	s.Peek()
-	start := s.i
+	open := s.Peek()
+	start, end := s.i, plainEnd(s.b, s.i+1)
+	if open == '"' && end < len(s.b) && s.b[end] == '"' { // nearly all
+		if !s.to(skipColon(s.b, end+1)) {
+			return nil
+		}
+		return s.b[start+1 : end]
+	}
 	if !s.to(skipName(s.b, start)) {
 		return nil
 	}
-	literal := s.b[start : bytes.LastIndexByte(s.b[start:s.i], '"')+start+1]
-	if name := literal[1 : len(literal)-1]; bytes.IndexByte(name, '\\') < 0 {
-		return name
-	}
-	return AppendUnquoted(nil, literal)
+	return AppendUnquoted(nil, s.b[start:bytes.LastIndexByte(s.b[start:s.i], '"')+start+1])
 }
 
 // Skip checks the next value and moves behind it. It returns the value's own bytes, nil on error.
