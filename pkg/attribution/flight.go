@@ -97,6 +97,9 @@ func (i *Identities) Lock() { i.mu.Lock() }
 // Unlock ends Lock.
 func (i *Identities) Unlock() { i.mu.Unlock() }
 
+// Expect makes room for so many subjects.
+func (f *Flight) Expect(n int) { f.subjects = make([]subject, 0, n) }
+
 // Add adds a subject: an external id and an address, either of which may be nil. They are viewed until the
 // flight's end. The caller holds the lock.
 func (f *Flight) Add(workspace, externalID, email []byte) {

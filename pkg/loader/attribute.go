@@ -52,7 +52,9 @@ type boarding struct {
 func (b *boarding) board() {
 	b.a.identities.Lock()
 	defer b.a.identities.Unlock()
-	for s := b.events.borrow().Subjects(); s.Next(); {
+	rows := b.events.borrow()
+	b.flight.Expect(rows.Rows() + len(b.events.others))
+	for s := rows.Persons(); s.Next(); {
 		b.flight.Add(s.Workspace, s.ExternalUserID, s.Email)
 	}
 	for i := range b.events.others {

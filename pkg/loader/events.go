@@ -28,8 +28,7 @@ func newEvents(p stream.Partition, malformed func(outcome.Overrides)) *events {
 	return &events{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
 }
 
-// eventBlocks are lent to whoever has rows: a block keeps the size of the largest it has been, and most
-// partitions have nothing to send most of the time.
+// eventBlocks are lent to whoever has rows: most partitions have nothing to send most of the time.
 var eventBlocks = sync.Pool{New: func() any { return warehouse.NewEvents() }}
 
 func (f *events) borrow() *warehouse.Events {

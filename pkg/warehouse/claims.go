@@ -148,7 +148,7 @@ func (b *Activities) Append(a *Activity) {
 	b.externalUserID.put(a.ExternalUserID)
 	b.email.put(a.Email)
 	if putNothing(b.userID); a.HasUser {
-		putID(b.userID, len(b.userID.nulls)-1, a.UserID)
+		putID(b.userID, b.userID.Rows()-1, a.UserID)
 	}
 	b.properties.put(a.Properties)
 	b.receivedAt.put64(uint64(a.ReceivedAt / 1000))

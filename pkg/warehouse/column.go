@@ -19,9 +19,8 @@ type column interface {
 	reset()
 	size() int // bytes
 	sum(*xxhash.Digest)
-	drop(marked []bool)
-	slice(from, to int) column
 	scatter(to []int, n int) []column
+	become(column) // takes its rows over
 }
 
 // keyed is a column that can tell which shard a row is in.
@@ -29,20 +28,40 @@ type keyed interface{ each(take func(key []byte)) }
 
 // fixed is a column of values of one width: numbers, times, enums, UUIDs, in little-endian order.
 type fixed struct {
+	segments
 	kind  proto.ColumnType
 	width int
-	data  []byte
 }
 
 func newFixed(kind string, width int) *fixed {
 	return &fixed{kind: proto.ColumnType(kind), width: width}
 }
 
-func (c *fixed) put8(v uint8)   { c.data = append(c.data, v) }
-func (c *fixed) put32(v uint32) { c.data = binary.LittleEndian.AppendUint32(c.data, v) }
-func (c *fixed) put64(v uint64) { c.data = binary.LittleEndian.AppendUint64(c.data, v) }
+// room makes room for a value.
+func (c *fixed) room(width int) {
+	if cap(c.open)-len(c.open) < width {
+		c.more(width)
+	}
+}
+
+func (c *fixed) put8(v uint8) {
+	c.room(1)
+	c.open = append(c.open, v)
+}
+
+func (c *fixed) put32(v uint32) {
+	c.room(4)
+	c.open = binary.LittleEndian.AppendUint32(c.open, v)
+}
+
+func (c *fixed) put64(v uint64) {
+	c.room(8)
+	c.open = binary.LittleEndian.AppendUint64(c.open, v)
+}
+
 func (c *fixed) put128(low, high uint64) {
-	c.data = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(c.data, low), high)
+	c.room(16)
+	c.open = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(c.open, low), high)
 }
 
 // putID appends a UUID: two numbers of eight bytes.
@@ -50,42 +69,74 @@ func (c *fixed) putID(id uuid.UUID) {
 	c.put128(binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:]))
 }
 
-// setID replaces the UUID of a row.
-func (c *fixed) setID(row int, id uuid.UUID) {
-	binary.LittleEndian.PutUint64(c.data[16*row:], binary.BigEndian.Uint64(id[:8]))
-	binary.LittleEndian.PutUint64(c.data[16*row+8:], binary.BigEndian.Uint64(id[8:]))
+// at is the value of a row, to read or to change.
+func (c *fixed) at(row int) []byte {
+	at := row * c.width
+	return c.segment(at / segmentSize)[at%segmentSize:][:c.width]
 }
 
-func (c *fixed) set64(row int, v uint64) { binary.LittleEndian.PutUint64(c.data[8*row:], v) }
+// setID replaces the UUID of a row.
+func (c *fixed) setID(row int, id uuid.UUID) {
+	value := c.at(row)
+	binary.LittleEndian.PutUint64(value, binary.BigEndian.Uint64(id[:8]))
+	binary.LittleEndian.PutUint64(value[8:], binary.BigEndian.Uint64(id[8:]))
+}
 
-func (c *fixed) get64(row int) int64 { return int64(binary.LittleEndian.Uint64(c.data[8*row:])) }
+func (c *fixed) set64(row int, v uint64) { binary.LittleEndian.PutUint64(c.at(row), v) }
+
+func (c *fixed) get64(row int) int64 { return int64(binary.LittleEndian.Uint64(c.at(row))) }
+
+func (c *fixed) get32(row int) uint32 { return binary.LittleEndian.Uint32(c.at(row)) }
 
 func (c *fixed) Type() proto.ColumnType       { return c.kind }
-func (c *fixed) Rows() int                    { return len(c.data) / c.width }
-func (c *fixed) EncodeColumn(b *proto.Buffer) { b.Buf = append(b.Buf, c.data...) }
-func (c *fixed) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.data) }
-func (c *fixed) reset()                       { c.data = c.data[:0] }
-func (c *fixed) size() int                    { return len(c.data) }
-func (c *fixed) sum(h *xxhash.Digest)         { _, _ = h.Write(c.data) } // never an error, here and below
+func (c *fixed) Rows() int                    { return c.size() / c.width }
+func (c *fixed) EncodeColumn(b *proto.Buffer) { b.Buf = c.appendTo(b.Buf) }
+func (c *fixed) WriteColumn(w *proto.Writer)  { c.write(w) }
 
-// text is a column of strings: each with its length before it.
+// text is a column of strings: each with its length before it, in one segment.
 type text struct {
-	data []byte
+	segments
 	rows int
 }
 
 func (c *text) put(v []byte) {
-	c.data = append(binary.AppendUvarint(c.data, uint64(len(v))), v...)
+	if n := binary.MaxVarintLen32 + len(v); cap(c.open)-len(c.open) < n {
+		c.more(n)
+	}
+	c.open = append(binary.AppendUvarint(c.open, uint64(len(v))), v...)
 	c.rows++
+}
+
+// cursor is before a text: at the head of what is left of a segment, and before the segment that comes then.
+type cursor struct {
+	left    []byte
+	segment int
+}
+
+// next is the text behind the cursor, which goes on to the one after that.
+func (c *text) next(at *cursor) []byte {
+	for len(at.left) == 0 {
+		at.left = c.segment(at.segment)
+		at.segment++
+	}
+	length, prefix := uint64(at.left[0]), 1
+	if length >= 0x80 {
+		length, prefix = binary.Uvarint(at.left)
+	}
+	end := prefix + int(length)
+	value := at.left[prefix:end:end]
+	at.left = at.left[end:]
+	return value
 }
 
 func (c *text) Type() proto.ColumnType       { return proto.ColumnTypeString }
 func (c *text) Rows() int                    { return c.rows }
-func (c *text) EncodeColumn(b *proto.Buffer) { b.Buf = append(b.Buf, c.data...) }
-func (c *text) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.data) }
-func (c *text) reset()                       { c.data, c.rows = c.data[:0], 0 }
-func (c *text) size() int                    { return len(c.data) }
-func (c *text) sum(h *xxhash.Digest)         { _, _ = h.Write(c.data) }
+func (c *text) EncodeColumn(b *proto.Buffer) { b.Buf = c.appendTo(b.Buf) }
+func (c *text) WriteColumn(w *proto.Writer)  { c.write(w) }
+func (c *text) reset() {
+	c.segments.reset()
+	c.rows = 0
+}
 
 // said is a column of a time and a text, Tuple(Int64, String).
 type said struct {
@@ -122,45 +173,54 @@ func (c *said) sum(h *xxhash.Digest) {
 
 // nullable puts a map of nulls, a byte a row, before another column's values.
 type nullable[C column] struct {
-	nulls  []byte
+	nulls  *fixed
 	values C
 }
 
-func newNullable[C column](values C) *nullable[C] { return &nullable[C]{values: values} }
+func newNullable[C column](values C) *nullable[C] {
+	return &nullable[C]{nulls: newFixed("UInt8", 1), values: values}
+}
 
-func (c *nullable[C]) null()  { c.nulls = append(c.nulls, 1) }
-func (c *nullable[C]) valid() { c.nulls = append(c.nulls, 0) }
+// null and valid come before a row's value, which a null has too.
+func (c *nullable[C]) null()  { c.nulls.put8(1) }
+func (c *nullable[C]) valid() { c.nulls.put8(0) }
+
+// putNull is null unless there is a value.
+func (c *nullable[C]) putNull(valid bool) {
+	if valid {
+		c.valid()
+	} else {
+		c.null()
+	}
+}
+
+func (c *nullable[C]) isNull(row int) bool { return c.nulls.at(row)[0] != 0 }
 
 func (c *nullable[C]) Type() proto.ColumnType {
 	return proto.ColumnTypeNullable.Sub(c.values.Type())
 }
-func (c *nullable[C]) Rows() int { return len(c.nulls) }
+func (c *nullable[C]) Rows() int { return c.nulls.Rows() }
 func (c *nullable[C]) EncodeColumn(b *proto.Buffer) {
-	b.Buf = append(b.Buf, c.nulls...)
+	c.nulls.EncodeColumn(b)
 	c.values.EncodeColumn(b)
 }
 func (c *nullable[C]) WriteColumn(w *proto.Writer) {
-	w.ChainWrite(c.nulls)
+	c.nulls.WriteColumn(w)
 	c.values.WriteColumn(w)
 }
 func (c *nullable[C]) reset() {
-	c.nulls = c.nulls[:0]
+	c.nulls.reset()
 	c.values.reset()
 }
-func (c *nullable[C]) size() int { return len(c.nulls) + c.values.size() }
+func (c *nullable[C]) size() int { return c.nulls.size() + c.values.size() }
 func (c *nullable[C]) sum(h *xxhash.Digest) {
-	_, _ = h.Write(c.nulls)
+	c.nulls.sum(h)
 	c.values.sum(h)
 }
 
 // putText appends a string, or null for nil.
 func putText(c *nullable[*text], v []byte) {
-	if v == nil {
-		c.null()
-		c.values.put(nil)
-		return
-	}
-	c.valid()
+	c.putNull(v != nil)
 	c.values.put(v)
 }
 
@@ -172,6 +232,6 @@ func putNothing(c *nullable[*fixed]) {
 
 // putID puts a UUID in the place of a row's null.
 func putID(c *nullable[*fixed], row int, id uuid.UUID) {
-	c.nulls[row] = 0
+	c.nulls.at(row)[0] = 0
 	c.values.setID(row, id)
 }

@@ -16,13 +16,13 @@ type dictionary struct {
 	numbers  map[string]uint32
 	texts    []string // the values by number, the map's own keys
 	values   text     // the same as they are sent
-	keys     []uint32
-	last     uint32 // the number of the row before, if there are texts
+	keys     fixed    // a number each
+	last     uint32   // the number of the row before, if there are texts
 	encoded  []byte
 }
 
 func newDictionary(nullable bool) *dictionary {
-	d := &dictionary{nullable: nullable, numbers: map[string]uint32{}}
+	d := &dictionary{nullable: nullable, numbers: map[string]uint32{}, keys: fixed{width: 4}}
 	d.reset()
 	return d
 }
@@ -31,10 +31,10 @@ func newDictionary(nullable bool) *dictionary {
 func (c *dictionary) put(v []byte) {
 	switch {
 	case v == nil && c.nullable:
-		c.keys = append(c.keys, 0)
+		c.keys.put32(0)
 		return
 	case len(c.texts) > 0 && string(v) == c.texts[c.last]:
-		c.keys = append(c.keys, c.last)
+		c.keys.put32(c.last)
 		return
 	}
 	key, known := c.numbers[string(v)]
@@ -42,7 +42,7 @@ func (c *dictionary) put(v []byte) {
 		key = c.learn(v)
 	}
 	c.last = key
-	c.keys = append(c.keys, key)
+	c.keys.put32(key)
 }
 
 func (c *dictionary) learn(v []byte) uint32 {
@@ -60,7 +60,7 @@ func (c *dictionary) Type() proto.ColumnType {
 	return proto.ColumnTypeLowCardinality.Sub(proto.ColumnTypeString)
 }
 
-func (c *dictionary) Rows() int { return len(c.keys) }
+func (c *dictionary) Rows() int { return c.keys.Rows() }
 
 // sharedDictionariesWithAdditionalKeys is the version of the keys' serialization, see ClickHouse's
 // SerializationLowCardinality.cpp.
@@ -86,20 +86,12 @@ func (c *dictionary) Prepare() error {
 	}
 	b = binary.LittleEndian.AppendUint64(b, uint64(hasAdditionalKeys|needUpdateDictionary|width))
 	b = binary.LittleEndian.AppendUint64(b, uint64(c.values.rows))
-	b = append(b, c.values.data...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.keys)))
-	switch width {
-	case 0:
-		for _, k := range c.keys {
-			b = append(b, byte(k))
-		}
-	case 1:
-		for _, k := range c.keys {
-			b = binary.LittleEndian.AppendUint16(b, uint16(k))
-		}
-	default:
-		for _, k := range c.keys {
-			b = binary.LittleEndian.AppendUint32(b, k)
+	b = c.values.appendTo(b)
+	b = binary.LittleEndian.AppendUint64(b, uint64(c.Rows()))
+	for i := range c.keys.count() {
+		keys := c.keys.segment(i)
+		for ; len(keys) > 0; keys = keys[4:] {
+			b = append(b, keys[:1<<width]...) // little-endian
 		}
 	}
 	c.encoded = b
@@ -112,7 +104,8 @@ func (c *dictionary) WriteColumn(w *proto.Writer)  { w.ChainWrite(c.encoded) }
 func (c *dictionary) reset() {
 	clear(c.numbers)
 	clear(c.texts)
-	c.texts, c.keys, c.last = c.texts[:0], c.keys[:0], 0
+	c.texts, c.last = c.texts[:0], 0
+	c.keys.reset()
 	c.values.reset()
 	if c.nullable { // number 0 is null, which no text may be taken for
 		c.texts = append(c.texts, "")
@@ -122,7 +115,7 @@ func (c *dictionary) reset() {
 	}
 }
 
-func (c *dictionary) size() int { return c.values.size() + 4*len(c.keys) }
+func (c *dictionary) size() int { return c.values.size() + c.keys.size() }
 
 func (c *dictionary) sum(h *xxhash.Digest) {
 	_ = c.Prepare() // never an error

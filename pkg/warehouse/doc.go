@@ -6,6 +6,7 @@
 //	shards.go         which shards a cluster has, and what is in which
 //	migrate.go        tables and views, brought up to date
 //	migrate_cluster.go  on every server of a cluster, and what asks all shards
+//	segments.go       bytes that grow, of memory that all blocks share
 //	column.go         columns in the bytes that go over the wire
 //	dictionary.go     the columns with few values: LowCardinality
 //	block.go          a table's columns side by side

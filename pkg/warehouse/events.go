@@ -124,17 +124,11 @@ func (b *Events) Append(e *outcome.Event, o *Origin) {
 }
 
 func (b *Events) appendValue(e *outcome.Event) {
-	if b.score.valid(); !e.HasScore {
-		b.score.nulls[len(b.score.nulls)-1] = 1
-	}
+	b.score.putNull(e.HasScore)
 	b.score.values.put64(math.Float64bits(e.Score))
-	if b.value.valid(); !e.HasValue {
-		b.value.nulls[len(b.value.nulls)-1] = 1
-	}
+	b.value.putNull(e.HasValue)
 	b.value.values.put128(e.Value.Low, uint64(e.Value.High))
-	if b.valueType.valid(); e.ValueType == outcome.NoValue {
-		b.valueType.nulls[len(b.valueType.nulls)-1] = 1
-	}
+	b.valueType.putNull(e.ValueType != outcome.NoValue)
 	b.valueType.values.put8(uint8(e.ValueType))
 	putText(b.valueText, e.ValueText)
 	b.currency.put(e.Currency)

@@ -164,19 +164,10 @@ func (b *block) split(slots []int, shards int) (parts []*part) {
 	if shard := slices.Index(rows, len(to)); shard >= 0 {
 		return []*part{{b, shard}}
 	}
-	scattered := make([][]column, len(b.columns))
-	for i, c := range b.columns {
-		scattered[i] = c.scatter(to, shards)
-	}
-	for shard, n := range rows {
-		if n == 0 {
-			continue
+	for shard, scattered := range b.scatter(to, shards) {
+		if rows[shard] > 0 {
+			parts = append(parts, &part{scattered, shard})
 		}
-		p := &part{&block{table: b.table, names: b.names, derived: b.derived, columns: make([]column, len(b.columns))}, shard}
-		for i := range scattered {
-			p.columns[i] = scattered[i][shard]
-		}
-		parts = append(parts, p)
 	}
 	return parts
 }

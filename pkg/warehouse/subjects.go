@@ -10,8 +10,9 @@ import (
 
 // Subjects reads back from a block of events who they are about: the columns hold it, so nothing is kept twice.
 type Subjects struct {
-	events *Events
-	Row    int
+	events  *Events
+	persons bool
+	Row     int
 
 	Workspace, Product, Source      []byte
 	At                              int64 // Unix milliseconds
@@ -20,11 +21,14 @@ type Subjects struct {
 	OrganizationName                []byte
 	ExternalConversationID          []byte
 
-	user, email, name, organization, organizationName, conversation int // offsets of the next texts
+	user, email, name, organization, organizationName, conversation cursor
 }
 
 // Subjects starts before the first row. What it shows views the block.
 func (b *Events) Subjects() Subjects { return Subjects{events: b, Row: -1} }
+
+// Persons is Subjects with no more than workspaces, external ids and addresses.
+func (b *Events) Persons() Subjects { return Subjects{events: b, Row: -1, persons: true} }
 
 // Next goes on to the next row, if there is one.
 func (s *Subjects) Next() bool {
@@ -32,10 +36,14 @@ func (s *Subjects) Next() bool {
 	if s.Row++; s.Row == b.Rows() {
 		return false
 	}
-	s.Workspace, s.Product, s.Source = b.workspace.at(s.Row), b.product.at(s.Row), b.source.at(s.Row)
-	s.At = b.eventAt.get64(s.Row)
+	s.Workspace = b.workspace.at(s.Row)
 	s.ExternalUserID = textAt(b.externalUserID, s.Row, &s.user)
 	s.Email = textAt(b.userEmail, s.Row, &s.email)
+	if s.persons {
+		return true
+	}
+	s.Product, s.Source = b.product.at(s.Row), b.source.at(s.Row)
+	s.At = b.eventAt.get64(s.Row)
 	s.UserName = textAt(b.userName, s.Row, &s.name)
 	s.ExternalOrganizationID = textAt(b.externalOrganizationID, s.Row, &s.organization)
 	s.OrganizationName = textAt(b.organizationName, s.Row, &s.organizationName)
@@ -51,7 +59,7 @@ type Keys struct {
 	Product, InsertID []byte
 	KeyAt, ReceivedAt int64 // Unix milliseconds
 
-	insertID int // offset of the next
+	insertID cursor
 }
 
 // Keys starts before the first row. What it shows views the block.
@@ -64,17 +72,20 @@ func (k *Keys) Next() bool {
 		return false
 	}
 	k.Product = b.product.at(k.Row)
-	end := b.insertID.after(k.insertID)
-	length, prefix := binary.Uvarint(b.insertID.data[k.insertID:])
-	k.InsertID = b.insertID.data[k.insertID+prefix : k.insertID+prefix+int(length)]
-	k.insertID = end
+	k.InsertID = b.insertID.next(&k.insertID)
 	k.KeyAt, k.ReceivedAt = b.eventKeyAt.get64(k.Row), b.receivedAt.get64(k.Row)
 	return true
 }
 
 // NamesConversations tells whether any row does.
 func (b *Events) NamesConversations() bool {
-	return bytes.IndexByte(b.externalConversationID.nulls, 0) >= 0
+	nulls := b.externalConversationID.nulls
+	for i := range nulls.count() {
+		if bytes.IndexByte(nulls.segment(i), 0) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Products are the products of the rows, each once. They are views.
@@ -91,29 +102,26 @@ func (b *Events) SetConversation(row int, id attribution.ID) { putID(b.conversat
 
 // User is the user of a row, if there is one.
 func (b *Events) User(row int) (id attribution.ID, ok bool) {
-	if b.userID.nulls[row] != 0 {
+	if b.userID.isNull(row) {
 		return id, false
 	}
-	data := b.userID.values.data[16*row:]
+	data := b.userID.values.at(row)
 	binary.BigEndian.PutUint64(id[:8], binary.LittleEndian.Uint64(data))
 	binary.BigEndian.PutUint64(id[8:], binary.LittleEndian.Uint64(data[8:]))
 	return id, true
 }
 
-// textAt is the text at offset, which is moved behind it; nil is null.
-func textAt(c *nullable[*text], row int, offset *int) []byte {
-	data := c.values.data[*offset:]
-	length, prefix := binary.Uvarint(data)
-	end := prefix + int(length)
-	*offset += end
-	if c.nulls[row] != 0 {
+// textAt is the text of the row that the cursor is before; nil is null.
+func textAt(c *nullable[*text], row int, at *cursor) []byte {
+	value := c.values.next(at)
+	if c.isNull(row) {
 		return nil
 	}
-	return data[prefix:end:end]
+	return value
 }
 
 // at is the text of a row. It is a view of a string: it must not be changed.
 func (c *dictionary) at(row int) []byte {
-	s := c.texts[c.keys[row]]
+	s := c.texts[c.keys.get32(row)]
 	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
