@@ -118,6 +118,7 @@ func (c *nullable[C]) scatter(to []int, n int) []column {
 
 func (c *dictionary) become(of column) { c.keys.become(&of.(*dictionary).keys) } // the values are the same
 
+// scatter has the parts share the values: they are sent, and never reset.
 func (c *dictionary) scatter(to []int, n int) []column {
 	parts := make([]column, n)
 	for i, keys := range c.keys.scatter(to, n) {
