@@ -19,7 +19,7 @@ type column interface {
 	reset()
 	size() int // bytes
 	sum(*xxhash.Digest)
-	scatter(to []int, n int) []column
+	scatter(first int, to []int, n int) []column
 	become(column) // takes its rows over
 }
 
@@ -181,16 +181,12 @@ func newNullable[C column](values C) *nullable[C] {
 	return &nullable[C]{nulls: newFixed("UInt8", 1), values: values}
 }
 
-// null and valid come before a row's value, which a null has too.
-func (c *nullable[C]) null()  { c.nulls.put8(1) }
-func (c *nullable[C]) valid() { c.nulls.put8(0) }
-
-// putNull is null unless there is a value.
-func (c *nullable[C]) putNull(valid bool) {
-	if valid {
-		c.valid()
+// has tells whether a row has a value. It comes before the value, which a null has too.
+func (c *nullable[C]) has(value bool) {
+	if value {
+		c.nulls.put8(0)
 	} else {
-		c.null()
+		c.nulls.put8(1)
 	}
 }
 
@@ -220,13 +216,13 @@ func (c *nullable[C]) sum(h *xxhash.Digest) {
 
 // putText appends a string, or null for nil.
 func putText(c *nullable[*text], v []byte) {
-	c.putNull(v != nil)
+	c.has(v != nil)
 	c.values.put(v)
 }
 
 // putNothing appends a null that setID can replace.
 func putNothing(c *nullable[*fixed]) {
-	c.null()
+	c.has(false)
 	c.values.put128(0, 0)
 }
 

@@ -124,11 +124,11 @@ func (b *Events) Append(e *outcome.Event, o *Origin) {
 }
 
 func (b *Events) appendValue(e *outcome.Event) {
-	b.score.putNull(e.HasScore)
+	b.score.has(e.HasScore)
 	b.score.values.put64(math.Float64bits(e.Score))
-	b.value.putNull(e.HasValue)
+	b.value.has(e.HasValue)
 	b.value.values.put128(e.Value.Low, uint64(e.Value.High))
-	b.valueType.putNull(e.ValueType != outcome.NoValue)
+	b.valueType.has(e.ValueType != outcome.NoValue)
 	b.valueType.values.put8(uint8(e.ValueType))
 	putText(b.valueText, e.ValueText)
 	b.currency.put(e.Currency)

@@ -164,7 +164,7 @@ func (b *block) split(slots []int, shards int) (parts []*part) {
 	if shard := slices.Index(rows, len(to)); shard >= 0 {
 		return []*part{{b, shard}}
 	}
-	for shard, scattered := range b.scatter(to, shards) {
+	for shard, scattered := range b.scatter(0, to, shards) {
 		if rows[shard] > 0 {
 			parts = append(parts, &part{scattered, shard})
 		}

@@ -15,29 +15,23 @@ func (b *block) Drop(marked []bool) {
 		}
 	}
 	for _, c := range b.columns {
-		c.become(c.scatter(to, 1)[0])
+		c.become(c.scatter(0, to, 1)[0])
 	}
 }
 
 // Rows from one to before another, as a block of their own.
 func (b *block) slice(from, to int) *block {
-	wanted := make([]int, b.Rows())
-	for row := range wanted {
-		if row < from || row >= to {
-			wanted[row] = nowhere
-		}
-	}
-	return b.scatter(wanted, 1)[0]
+	return b.scatter(from, make([]int, to-from), 1)[0]
 }
 
-// scatter copies each row to the one of n blocks that to has for it.
-func (b *block) scatter(to []int, n int) []*block {
+// scatter copies each row from the first on to the one of n blocks that to has for it, as far as it goes.
+func (b *block) scatter(first int, to []int, n int) []*block {
 	parts := make([]*block, n)
 	for i := range parts {
 		parts[i] = &block{table: b.table, names: b.names, derived: b.derived, columns: make([]column, len(b.columns))}
 	}
 	for i, c := range b.columns {
-		for part, scattered := range c.scatter(to, n) {
+		for part, scattered := range c.scatter(first, to, n) {
 			parts[part].columns[i] = scattered
 		}
 	}
@@ -49,7 +43,7 @@ func (c *fixed) become(of column) {
 	*c = *of.(*fixed)
 }
 
-func (c *fixed) scatter(to []int, n int) []column {
+func (c *fixed) scatter(first int, to []int, n int) []column {
 	parts := make([]column, n)
 	for i := range parts {
 		parts[i] = &fixed{kind: c.kind, width: c.width}
@@ -58,7 +52,7 @@ func (c *fixed) scatter(to []int, n int) []column {
 		if part != nowhere {
 			p := parts[part].(*fixed)
 			p.room(c.width)
-			p.open = append(p.open, c.at(row)...)
+			p.open = append(p.open, c.at(first+row)...)
 		}
 	}
 	return parts
@@ -69,12 +63,15 @@ func (c *text) become(of column) {
 	*c = *of.(*text)
 }
 
-func (c *text) scatter(to []int, n int) []column {
+func (c *text) scatter(first int, to []int, n int) []column {
 	parts := make([]column, n)
 	for i := range parts {
 		parts[i] = &text{}
 	}
 	var at cursor
+	for range first {
+		c.next(&at)
+	}
 	for _, part := range to {
 		if value := c.next(&at); part != nowhere {
 			parts[part].(*text).put(value)
@@ -95,8 +92,8 @@ func (c *said) become(of column) {
 	c.text.become(&of.(*said).text)
 }
 
-func (c *said) scatter(to []int, n int) []column {
-	parts, texts := c.at.scatter(to, n), c.text.scatter(to, n)
+func (c *said) scatter(first int, to []int, n int) []column {
+	parts, texts := c.at.scatter(first, to, n), c.text.scatter(first, to, n)
 	for i := range parts {
 		parts[i] = &said{at: *parts[i].(*fixed), text: *texts[i].(*text)}
 	}
@@ -108,9 +105,9 @@ func (c *nullable[C]) become(of column) {
 	c.values.become(of.(*nullable[C]).values)
 }
 
-func (c *nullable[C]) scatter(to []int, n int) []column {
-	parts := c.values.scatter(to, n)
-	for i, nulls := range c.nulls.scatter(to, n) {
+func (c *nullable[C]) scatter(first int, to []int, n int) []column {
+	parts := c.values.scatter(first, to, n)
+	for i, nulls := range c.nulls.scatter(first, to, n) {
 		parts[i] = &nullable[C]{nulls: nulls.(*fixed), values: parts[i].(C)}
 	}
 	return parts
@@ -119,9 +116,9 @@ func (c *nullable[C]) scatter(to []int, n int) []column {
 func (c *dictionary) become(of column) { c.keys.become(&of.(*dictionary).keys) } // the values are the same
 
 // scatter has the parts share the values: they are sent, and never reset.
-func (c *dictionary) scatter(to []int, n int) []column {
+func (c *dictionary) scatter(first int, to []int, n int) []column {
 	parts := make([]column, n)
-	for i, keys := range c.keys.scatter(to, n) {
+	for i, keys := range c.keys.scatter(first, to, n) {
 		part := *c
 		part.keys, part.encoded = *keys.(*fixed), nil
 		parts[i] = &part

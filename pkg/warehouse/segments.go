@@ -12,7 +12,8 @@ const segmentSize = 64 << 10
 
 // segments are bytes that grow by segments, which all blocks share: nothing is copied to grow, no block holds memory for
 // what it has had once, and there is no garbage. With a slice for each column, growing them took a tenth of the loader's
-// processor time on a backlog, and collecting what that left a twentieth.
+// processor time on a backlog, and collecting what that left a twentieth: profiles of /debug/pprof in
+// bin/compare loader --only millrace.
 type segments struct {
 	full   [][]byte
 	open   []byte

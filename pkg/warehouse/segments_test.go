@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/cespare/xxhash/v2"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/outcome"
 )
 
@@ -69,10 +71,10 @@ func TestTextsOfAnySizeLieInSegments(t *testing.T) {
 	for row := range to {
 		to[row] = row%3 - 1
 	}
-	for part, scattered := range c.scatter(to, 2) {
+	for part, scattered := range c.scatter(0, to, 2) {
 		requireBytes(t, wire(func(row int) bool { return to[row] == part }), scattered)
 	}
-	c.become(c.scatter(to, 2)[1])
+	c.become(c.scatter(0, to, 2)[1])
 	requireBytes(t, wire(func(row int) bool { return to[row] == 1 }), c)
 	c.put([]byte("more"))
 	requireBytes(t, append(wire(func(row int) bool { return to[row] == 1 }), "\x04more"...), c)
@@ -109,7 +111,7 @@ func TestValuesOfEachWidthLieInSegments(t *testing.T) {
 		requireBytes(t, want, c)
 		to := make([]int, rows)
 		to[1], to[rows-1] = nowhere, nowhere
-		requireBytes(t, append(want[:width:width], want[2*width:len(want)-width]...), c.scatter(to, 1)[0])
+		requireBytes(t, append(want[:width:width], want[2*width:len(want)-width]...), c.scatter(0, to, 1)[0])
 	}
 }
 
@@ -127,6 +129,48 @@ func TestABlockIsFilledWithWhatAnotherHasHad(t *testing.T) {
 	size := int64(one.Bytes())
 	one.Reset()
 	require.Less(t, fill(another.Append)-others, size/10) // what its columns begin with is small, and their own
+}
+
+// What is asked of a block's rows is asked of those beyond a column's first segment too.
+func TestRowsBeyondTheFirstSegment(t *testing.T) {
+	b := NewEvents()
+	benchEvents(b.Append)
+	require.Greater(t, benchRows, segmentSize)
+	require.False(t, b.NamesConversations())
+	e, o := plain, origin
+	e.ExternalUserID, e.ExternalConversationID, e.InsertID = []byte("the last"), []byte("chat"), []byte("segment:last")
+	o.Offset = 4711
+	b.Append(&e, &o)
+	last := b.Rows() - 1
+	require.True(t, b.NamesConversations())
+	b.SetUser(last, attribution.UserID([]byte("w"), []byte("the last")))
+	user, known := b.User(last)
+	require.True(t, known)
+	require.Equal(t, attribution.UserID([]byte("w"), []byte("the last")), user)
+	_, known = b.User(last - 1)
+	require.False(t, known)
+	s, p := b.Subjects(), b.Persons()
+	for range b.Rows() {
+		require.True(t, s.Next() && p.Next())
+	}
+	require.Equal(t, "the last", string(s.ExternalUserID))
+	require.Equal(t, "the last", string(p.ExternalUserID))
+	require.Equal(t, "chat", string(s.ExternalConversationID))
+	require.False(t, s.Next() || p.Next())
+
+	part := b.slice(last, last+1)
+	require.Equal(t, 1, part.Rows())
+	require.EqualValues(t, 4711, part.columns[slices.Index(part.names, "kafka_offset")].(*fixed).get64(0))
+
+	marked := make([]bool, b.Rows())
+	for row := range last {
+		marked[row] = true
+	}
+	b.Drop(marked)
+	require.Equal(t, 1, b.Rows())
+	require.EqualValues(t, 4711, b.Offset(0))
+	user, _ = b.User(0)
+	require.Equal(t, attribution.UserID([]byte("w"), []byte("the last")), user)
 }
 
 func TestSpareSegmentsAreBounded(t *testing.T) {
