@@ -50,15 +50,15 @@ test-kafka: redis $(KAFKA)/fetched ## run the tests of the pipeline on three nod
 ON_KAFKA := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) test -tags apachekafka -p 1 -count=1 -timeout 10m
 
 test-kafka-nodes:
-	$(ON_KAFKA) -run '^(TestKafkaNodesAreKilled|TestEdgeAndLoaderApart)$$' ./apptest
-	$(ON_KAFKA) ./pkg/embedded/kafkatest
+	$(ON_KAFKA) -run '^(TestKafkaNodesAreKilled|TestEdgeAndLoaderApart)$$' ./test/e2e
+	$(ON_KAFKA) ./test/env/kafka
 	$(ON_KAFKA) -parallel 1 -run '^($(KAFKA_EDGE))$$' ./pkg/edge
 
 test-kafka-pipeline:
 	$(ON_KAFKA) ./pkg/stream
 	$(ON_KAFKA) -parallel 1 -skip '^($(NO_KAFKA_LOADER))$$' ./pkg/loader
 
-CHAOS := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) run ./bench/chaos
+CHAOS := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) run ./test/chaos
 
 chaos: build redis $(if $(findstring --kfake,$(ARGS)),,$(KAFKA)/fetched) ## break everything around edges and loaders, for DURATION, by SEED: what was answered is there once
 	$(CHAOS) --bin bin --seed $(SEED) --for $(DURATION) $(ARGS)
@@ -73,15 +73,15 @@ chaos-controls: redis $(KAFKA)/fetched ## the chaos run without each of three pr
 
 # ARGS=--broker=kfake does without Java; "bin/compare --help" has the rest.
 bench: build $(if $(findstring kfake,$(ARGS)),,$(KAFKA)/fetched) ## measure Millrace beside others, and write bench/report/REPORT.md
-	$(GO) build -o bin/ ./bench/compare ./bench/rivals/bareedge ./bench/rivals/bareloader
+	$(GO) build -o bin/ ./bench/compare ./bench/baselines/bareedge ./bench/baselines/bareloader
 	bin/compare --jars $(KAFKA)/jars $(ARGS) all
 
 # A module of its own: what it is checked with is heavy. It builds the programs with what "build" has left in the cache.
 test-deploy: build ## check docker-compose.yml, the Helm chart, alerts and dashboards; no container is started
-	cd deploy && $(GO) test -vet=off -timeout 5m ./...
+	cd test/deploy && $(GO) test -vet=off -timeout 5m ./...
 
 # A module of its own as well. What it tries is not of its module, so no result is kept.
-CONSOLE := cd consoletest && $(GO) test -count=1 -vet=off -parallel 8 -timeout 5m
+CONSOLE := cd test/console && $(GO) test -count=1 -vet=off -parallel 8 -timeout 5m
 
 test-console: build chromium ## use the console of bin/millrace in a real browser, and compare its scripts with npm's
 	$(CONSOLE) ./...
@@ -89,9 +89,9 @@ test-console: build chromium ## use the console of bin/millrace in a real browse
 assets: ## fetch the console's scripts that are npm's, by pkg/console/assets/package-lock.json
 	$(CONSOLE) -run '^TestAssetsAreWhatNpmGives$$' . -update
 
-# The detector sees nothing of apptest, which drives binaries that are built without it, nor of packages whose tests do one thing
+# The detector sees nothing of test/e2e, which drives binaries that are built without it, nor of packages whose tests do one thing
 # after the other.
-NO_RACE := apptest|bench/skewsim|cmd/[a-z]*|pkg/(console/insight|console/assets|peer|rawjson|scalar|payload|segment|native|outcome|recent|token|checkup)
+NO_RACE := test/e2e|bench/skewsim|cmd/[a-z]*|pkg/(console/query|console/assets|clientip|rawjson|scalar|payload|segment|api|mapping|dedup|token|doctor)
 
 race: redis ## run all tests under the race detector, in a random order
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -vE '/($(NO_RACE))$$')
@@ -99,8 +99,8 @@ race: redis ## run all tests under the race detector, in a random order
 lint: ## check style, and that imports point one way
 	GOBIN=$(CURDIR)/bin/lint $(GO) install $(LINT)
 	bin/lint/golangci-lint run ./...
-	cd deploy && ../bin/lint/golangci-lint run ./...
-	cd consoletest && ../bin/lint/golangci-lint run ./...
+	cd test/deploy && ../../bin/lint/golangci-lint run ./...
+	cd test/console && ../../bin/lint/golangci-lint run ./...
 
 fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' pkg); do \
@@ -128,7 +128,7 @@ chromium:
 		else echo "The console's tests need chromium and npm on PATH: install them with your package manager." >&2; exit 1; fi; }
 
 # Apache Kafka wants a Java, and comes by Maven.
-$(KAFKA)/fetched: pkg/embedded/kafkatest/pom.xml
+$(KAFKA)/fetched: test/env/kafka/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || { \
 		if command -v apt-get >/dev/null; then \
 			[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/bench/parts"
-	"github.com/millrace/millrace/bench/rivals"
 	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
@@ -119,7 +119,7 @@ func (a *arena) open(ctx context.Context) (err error) {
 	if err := a.openOurs(ctx); err != nil {
 		return err
 	}
-	for i, r := range rivals.Edges {
+	for i, r := range baselines.Edges {
 		if !wanted(a.Rivals, r.Name) {
 			continue
 		}
@@ -148,7 +148,7 @@ func (a *arena) openOurs(ctx context.Context) error {
 	return nil
 }
 
-func (a *arena) openRival(ctx context.Context, prefix string, r *rivals.Edge) error {
+func (a *arena) openRival(ctx context.Context, prefix string, r *baselines.Edge) error {
 	topics, err := a.broker.Stream(prefix, edgePartitions)
 	if err != nil {
 		return err
@@ -158,8 +158,8 @@ func (a *arena) openRival(ctx context.Context, prefix string, r *rivals.Edge) er
 		return err
 	}
 	topic := topics.Topics().Ingest
-	process, addr, err := r.Start(ctx, &rivals.Place{Bin: a.common.Bin, Cache: a.common.Cache, Dir: filepath.Join(a.dir, prefix), Broker: a.broker.Addr, Topic: topic})
-	var missing *rivals.Missing
+	process, addr, err := r.Start(ctx, &baselines.Place{Bin: a.common.Bin, Cache: a.common.Cache, Dir: filepath.Join(a.dir, prefix), Broker: a.broker.Addr, Topic: topic})
+	var missing *baselines.Missing
 	if errors.As(err, &missing) {
 		say("%s is left out: %v", r.Name, err)
 		a.notes = append(a.notes, fmt.Sprintf("%s is left out: %v.", r.Name, err))

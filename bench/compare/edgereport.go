@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/rivals"
 )
 
 // report makes the section of what has been measured so far.
@@ -31,7 +31,7 @@ func (a *arena) report(s *measure.Section) {
 		chart.Groups = append(chart.Groups, group)
 	}
 	s.Charts = []measure.Chart{chart}
-	for _, r := range rivals.Edges {
+	for _, r := range baselines.Edges {
 		s.Notes = append(s.Notes, fmt.Sprintf("%s: %s", r.Name, r.Settings))
 	}
 }
@@ -59,7 +59,7 @@ func edgeGoals(shape shape, series []measure.Series) (goals []measure.Goal) {
 	limit := map[string]float64{"single-64": .95, "single-512": .95, "batch-100": .90}[shape.name]
 	for _, one := range series[1:] {
 		want := 5.0
-		if one.Name == rivals.Edges[0].Name {
+		if one.Name == baselines.Edges[0].Name {
 			want = limit
 		}
 		if want == 0 {

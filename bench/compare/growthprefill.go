@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/bench/traffic"
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -60,7 +60,7 @@ const settleMost = 30 * time.Second
 
 // checkUsers looks that SQL reckons ids as attribution does.
 func (s *store) checkUsers(ctx context.Context) error {
-	want := attribution.UserID([]byte(traffic.Workspace), []byte("user_7")).String()
+	want := identity.UserID([]byte(traffic.Workspace), []byte("user_7")).String()
 	got, err := s.clickhouse.SQL(ctx, s.name, "SELECT user_id FROM user_claims WHERE external_user_id = 'user_7'")
 	if err == nil && got != want {
 		err = fmt.Errorf("the user made is %q and has to be %q", got, want)

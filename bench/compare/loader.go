@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/bench/parts"
-	"github.com/millrace/millrace/bench/rivals"
 	"github.com/millrace/millrace/bench/traffic"
 )
 
@@ -36,7 +36,7 @@ const (
 type contestant struct {
 	name  string
 	maps  bool // its rows have to be as ours
-	start func(ctx context.Context, t *rivals.Table) (*rivals.Loading, error)
+	start func(ctx context.Context, t *baselines.Table) (*baselines.Loading, error)
 }
 
 // track is what a loader comparison runs on. ClickHouse is started anew for each turn, so that its memory is the turn's own.
@@ -141,16 +141,16 @@ func (t *track) contestants(ctx context.Context) (all []*contestant, err error) 
 		all = append(all, &contestant{ours, true, t.startOurs})
 	}
 	if wanted(t.Only, "no-attribution") {
-		all = append(all, &contestant{withoutAttribution, true, func(_ context.Context, table *rivals.Table) (*rivals.Loading, error) {
+		all = append(all, &contestant{withoutAttribution, true, func(_ context.Context, table *baselines.Table) (*baselines.Loading, error) {
 			return t.startLoader(table, "--no-attribution"), nil
 		}})
 	}
-	for _, r := range rivals.Loaders {
+	for _, r := range baselines.Loaders {
 		if !wanted(t.Only, r.Key) {
 			continue
 		}
-		err := r.Fetch(ctx, &rivals.Place{Cache: t.common.Cache})
-		var missing *rivals.Missing
+		err := r.Fetch(ctx, &baselines.Place{Cache: t.common.Cache})
+		var missing *baselines.Missing
 		if errors.As(err, &missing) {
 			say("%s is left out: %v", r.Name, err)
 			t.notes = append(t.notes, fmt.Sprintf("%s is left out: %v.", r.Name, err))
@@ -166,7 +166,7 @@ func (t *track) contestants(ctx context.Context) (all []*contestant, err error) 
 
 // startOurs starts the loader in a database in which the users are known: a run on the same topic before has written down
 // what its messages say of them. Its own memory is empty.
-func (t *track) startOurs(ctx context.Context, table *rivals.Table) (*rivals.Loading, error) {
+func (t *track) startOurs(ctx context.Context, table *baselines.Table) (*baselines.Loading, error) {
 	if err := t.getToKnow(ctx, table); err != nil {
 		return nil, fmt.Errorf("get to know the users: %w", err)
 	}
@@ -185,7 +185,7 @@ func (t *track) startOurs(ctx context.Context, table *rivals.Table) (*rivals.Loa
 }
 
 // getToKnow takes the topic into a database of its own, the first time.
-func (t *track) getToKnow(ctx context.Context, table *rivals.Table) error {
+func (t *track) getToKnow(ctx context.Context, table *baselines.Table) error {
 	if n, err := t.clickhouse.Count(ctx, "default", "SELECT count() FROM system.databases WHERE name = '"+known+"'"); err != nil || n > 0 {
 		return err
 	}
@@ -207,9 +207,9 @@ func (t *track) getToKnow(ctx context.Context, table *rivals.Table) error {
 	return err
 }
 
-func (t *track) startLoader(table *rivals.Table, args ...string) *rivals.Loading {
+func (t *track) startLoader(table *baselines.Table, args ...string) *baselines.Loading {
 	args = append(append([]string{"--group", table.Database}, args...), t.LoaderArgs...)
-	l := &rivals.Loading{}
+	l := &baselines.Loading{}
 	l.Begin = func(ctx context.Context) error {
 		loader, err := parts.StartLoader(ctx, t.common.Bin, table.Dir, t.broker, loaderPrefix, t.clickhouse.Addr(), table.Database, args...)
 		if err == nil {

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/rivals"
 )
 
 // loaderOrder is the order of the columns, whoever was measured when.
 func loaderOrder() []string {
 	names := []string{ours, withoutAttribution}
-	for _, r := range rivals.Loaders {
+	for _, r := range baselines.Loaders {
 		names = append(names, r.Name)
 	}
 	return names
@@ -40,7 +40,7 @@ func (t *track) report(s *measure.Section) {
 		cpu.Bars = append(cpu.Bars, measure.Bar{Label: one.Name, Value: one.Of(bothPerMillion), Ours: mine})
 	}
 	s.Charts = []measure.Chart{{Title: s.Title, Groups: []measure.Group{speed, cpu}}}
-	for _, r := range rivals.Loaders {
+	for _, r := range baselines.Loaders {
 		s.Notes = append(s.Notes, fmt.Sprintf("%s: %s", r.Name, r.Settings))
 	}
 }
@@ -68,7 +68,7 @@ func loaderGoals(series []measure.Series) (goals []measure.Goal) {
 	if len(series) == 0 || series[0].Name != ours {
 		return nil
 	}
-	for _, r := range rivals.Loaders {
+	for _, r := range baselines.Loaders {
 		at := slices.IndexFunc(series, func(s measure.Series) bool { return s.Name == r.Name })
 		if at < 0 {
 			continue

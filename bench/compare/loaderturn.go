@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/bench/parts"
-	"github.com/millrace/millrace/bench/rivals"
 )
 
 // What is measured of each turn, beside events/s.
@@ -45,8 +45,8 @@ func (t *track) turn(ctx context.Context, c *contestant) (v measure.Values, err 
 	if err = parts.Migrate(ctx, t.common.Bin, t.clickhouse.Addr(), database); err != nil {
 		return nil, err
 	}
-	table := &rivals.Table{
-		Place:      rivals.Place{Bin: t.common.Bin, Cache: t.common.Cache, Dir: filepath.Join(t.dir, database), Broker: t.broker.Addr, Topic: t.topic},
+	table := &baselines.Table{
+		Place:      baselines.Place{Bin: t.common.Bin, Cache: t.common.Cache, Dir: filepath.Join(t.dir, database), Broker: t.broker.Addr, Topic: t.topic},
 		ClickHouse: t.clickhouse, Database: database, Partitions: t.Partitions, Traffic: t.traffic, Events: t.Events,
 	}
 	if v, err = t.load(ctx, c, table); err != nil {
@@ -60,7 +60,7 @@ func (t *track) turn(ctx context.Context, c *contestant) (v measure.Values, err 
 }
 
 // load measures how the table is filled. What is made ready before does not count.
-func (t *track) load(ctx context.Context, c *contestant, table *rivals.Table) (measure.Values, error) {
+func (t *track) load(ctx context.Context, c *contestant, table *baselines.Table) (measure.Values, error) {
 	loading, err := c.start(ctx, table)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (t *track) load(ctx context.Context, c *contestant, table *rivals.Table) (m
 	return v, err
 }
 
-func usedBy(l *rivals.Loading) (measure.Usage, error) {
+func usedBy(l *baselines.Loading) (measure.Usage, error) {
 	if l.Process == nil {
 		return measure.Usage{}, nil
 	}
@@ -109,8 +109,8 @@ func usedBy(l *rivals.Loading) (measure.Usage, error) {
 // watch looks how many rows there are until all are there.
 type watch struct {
 	track   *track
-	table   *rivals.Table
-	loading *rivals.Loading
+	table   *baselines.Table
+	loading *baselines.Loading
 
 	begin, first, last time.Time // when it began, and when the first rows and all of them were seen
 	atFirst            int       // how many the first were
@@ -183,7 +183,7 @@ const checksum = `SELECT sum(cityHash64(workspace_id, product_id, connection_id,
 	ifNull(value, -1), ifNull(toString(value_type), '-'), currency, length(properties) > 2, version)) FROM events`
 
 // check looks that the rows are those that whoever came first made of the same messages.
-func (t *track) check(ctx context.Context, c *contestant, table *rivals.Table) error {
+func (t *track) check(ctx context.Context, c *contestant, table *baselines.Table) error {
 	sum, err := t.clickhouse.SQL(ctx, table.Database, checksum)
 	if err != nil || !c.maps {
 		return err

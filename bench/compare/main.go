@@ -14,11 +14,11 @@ import (
 
 	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/bench/parts"
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/program"
 )
 
-type cli struct {
+type flags struct {
 	common
 
 	Edge      edgeCommand      `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
@@ -51,8 +51,8 @@ const description = `Measures Millrace beside others, in turns, and writes what 
 func main() {
 	embedded.RunChild()
 	parts.ServeKfake()
-	var c cli
-	program.Main(&c, "compare", description, func(ctx context.Context, parsed *kong.Context) error {
+	var c flags
+	cli.Main(&c, "compare", description, func(ctx context.Context, parsed *kong.Context) error {
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		return parsed.Run(&c.common, &c)
 	})
@@ -61,7 +61,7 @@ func main() {
 type allCommand struct{}
 
 // Run makes every comparison as it is by default. One that fails does not keep the others from being made.
-func (*allCommand) Run(ctx context.Context, c *common, whole *cli) error {
+func (*allCommand) Run(ctx context.Context, c *common, whole *flags) error {
 	var failed error
 	for _, one := range []struct {
 		name string

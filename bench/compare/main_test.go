@@ -10,14 +10,14 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/rivals"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
 // A plain "all" gets every comparison as it is when it is run alone.
 func TestDefaults(t *testing.T) {
-	parse := func(args ...string) (c cli) {
+	parse := func(args ...string) (c flags) {
 		parser, err := kong.New(&c)
 		require.NoError(t, err)
 		_, err = parser.Parse(args)
@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 
 // Only one thing grows on an axis, from the least to the most, and the base is on each.
 func TestAxes(t *testing.T) {
-	var c cli
+	var c flags
 	parser, err := kong.New(&c)
 	require.NoError(t, err)
 	_, err = parser.Parse([]string{"growth"})
@@ -120,7 +120,7 @@ func TestEdgeGoals(t *testing.T) {
 	series := func(name string, v float64) measure.Series {
 		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: v}}}
 	}
-	all := []measure.Series{series(ours, 90), series(rivals.Edges[0].Name, 100), series("other", 20)}
+	all := []measure.Series{series(ours, 90), series(baselines.Edges[0].Name, 100), series("other", 20)}
 	for name, want := range map[string][]bool{"single-64": {false, false}, "batch-100": {true, false}, "batch-10": {false}} {
 		var met []bool
 		for _, g := range edgeGoals(shapes[slices.IndexFunc(shapes, func(s shape) bool { return s.name == name })], all) {
@@ -141,7 +141,7 @@ func TestLoaderGoals(t *testing.T) {
 	series := func(name string, speed, cpu float64) measure.Series {
 		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: speed, bothPerMillion: cpu}}}
 	}
-	all := []measure.Series{series(ours, 150, 5), series(withoutAttribution, 170, 4), series(rivals.Loaders[0].Name, 300, 2), series(rivals.Loaders[1].Name, 70, 5.1)}
+	all := []measure.Series{series(ours, 150, 5), series(withoutAttribution, 170, 4), series(baselines.Loaders[0].Name, 300, 2), series(baselines.Loaders[1].Name, 70, 5.1)}
 	var met []bool
 	for _, g := range loaderGoals(all) {
 		met = append(met, g.Met)

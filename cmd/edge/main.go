@@ -8,16 +8,16 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/credential"
 	"github.com/millrace/millrace/pkg/edge"
-	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/tracing"
 )
 
-type cli struct {
+type flags struct {
 	Key         credential.TokenKey `embed:""`
 	DryRun      bool                `help:"Check the configuration and end."`
 	Healthcheck bool                `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
@@ -31,16 +31,16 @@ type cli struct {
 }
 
 func main() {
-	var c cli
-	program.Main(&c, "edge", "Takes events over HTTP and answers 200 when they are safe in Kafka.",
+	var c flags
+	cli.Main(&c, "edge", "Takes events over HTTP and answers 200 when they are safe in Kafka.",
 		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
 }
 
-func (c *cli) run(ctx context.Context) error {
+func (c *flags) run(ctx context.Context) error {
 	if c.Healthcheck {
 		return telemetry.Check(ctx, c.Admin)
 	}
-	key, err := program.TokenKey(&c.Key)
+	key, err := cli.TokenKey(&c.Key)
 	if err != nil {
 		return err
 	}

@@ -10,14 +10,14 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/loader"
-	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/tracing"
 )
 
-type cli struct {
+type flags struct {
 	DryRun      bool  `help:"Check the configuration and end."`
 	Healthcheck bool  `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
 	Memory      int64 `help:"Bytes that the garbage collector aims to stay under. It gives up on that before it stops the work." default:"377487360"`
@@ -30,12 +30,12 @@ type cli struct {
 }
 
 func main() {
-	var c cli
-	program.Main(&c, "loader", "Makes events of the messages in Kafka and inserts them into ClickHouse. The tables are made by millrace migrate.",
+	var c flags
+	cli.Main(&c, "loader", "Makes events of the messages in Kafka and inserts them into ClickHouse. The tables are made by millrace migrate.",
 		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
 }
 
-func (c *cli) run(ctx context.Context) error {
+func (c *flags) run(ctx context.Context) error {
 	if c.Healthcheck {
 		return telemetry.Check(ctx, c.Admin)
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/millrace/millrace/pkg/program/programtest"
+	"github.com/millrace/millrace/test/env/clitest"
 )
 
-func TestTheConfigurationPageHasEveryFlag(t *testing.T) { programtest.HoldPage(t, &cli{}, "loader") }
+func TestTheConfigurationPageHasEveryFlag(t *testing.T) { clitest.HoldPage(t, &flags{}, "loader") }

@@ -18,12 +18,12 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console"
-	"github.com/millrace/millrace/pkg/console/guard"
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/auth"
+	"github.com/millrace/millrace/pkg/console/query"
 	"github.com/millrace/millrace/pkg/credential"
-	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
@@ -148,7 +148,7 @@ func checkPublicURL(text string) error {
 // resolve fills in what a running "up" says.
 func (c *consoleServe) resolve() (token.Key, error) {
 	if len(c.Stream.Brokers) > 0 {
-		return program.TokenKey(&c.Key)
+		return cli.TokenKey(&c.Key)
 	}
 	s, err := readState(c.Data)
 	if err != nil {
@@ -178,7 +178,7 @@ func newConsolePart(ctx context.Context, config console.Config, listen string, d
 	connections := d.Client.ConnectionsLog()
 	registry := connection.NewRegistry(connections, connection.NewMetrics(nil))
 	store := connection.NewStore(connection.StoreConfig{Key: d.Key, Log: connections, Registry: registry})
-	made, err := console.New(ctx, config, listen, console.Deps{Connections: store, Stream: d.Client, Insight: insight.New(d.Reader),
+	made, err := console.New(ctx, config, listen, console.Deps{Connections: store, Stream: d.Client, Insight: query.New(d.Reader),
 		EdgeURL: d.EdgeURL, Log: d.Log, Metrics: d.Metrics})
 	return &consolePart{made, registry}, err
 }
@@ -194,7 +194,7 @@ func (*consoleHashPassword) Run() error {
 	if err != nil {
 		return err
 	}
-	hash, err := guard.HashPassword(password.Reveal())
+	hash, err := auth.HashPassword(password.Reveal())
 	if err != nil {
 		return err
 	}

@@ -11,10 +11,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/credential"
-	"github.com/millrace/millrace/pkg/program"
+	"github.com/millrace/millrace/pkg/doctor"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -53,14 +53,14 @@ const doctorPart = 10 * time.Second
 
 // Run looks at everything.
 func (c *doctorCommand) Run(ctx context.Context) error {
-	r := &checkup.Report{}
+	r := &doctor.Report{}
 	if err := c.admit(r); err != nil {
 		return err
 	}
-	for _, look := range []func(context.Context, *checkup.Report){
+	for _, look := range []func(context.Context, *doctor.Report){
 		c.lookAtKafka,
-		func(ctx context.Context, r *checkup.Report) { warehouse.CheckUp(ctx, c.Warehouse, r) },
-		func(ctx context.Context, r *checkup.Report) { connection.CheckRedis(ctx, c.Redis, r) },
+		func(ctx context.Context, r *doctor.Report) { warehouse.CheckUp(ctx, c.Warehouse, r) },
+		func(ctx context.Context, r *doctor.Report) { connection.CheckRedis(ctx, c.Redis, r) },
 	} {
 		part, cancel := context.WithTimeout(ctx, doctorPart)
 		look(part, r)
@@ -74,17 +74,17 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 	if err := print(os.Stdout); err != nil {
 		return err
 	}
-	if n := r.Count(checkup.Fail); n > 0 {
-		return fmt.Errorf("%d of %s failed", n, checkup.Some(len(*r), "check"))
+	if n := r.Count(doctor.Fail); n > 0 {
+		return fmt.Errorf("%d of %s failed", n, doctor.Some(len(*r), "check"))
 	}
 	return nil
 }
 
 // admit finds out whom to look at: what a running "up" says, unless brokers are named. It looks at the key on the way.
-func (c *doctorCommand) admit(r *checkup.Report) error {
+func (c *doctorCommand) admit(r *doctor.Report) error {
 	const check = "token key"
 	if len(c.Stream.Brokers) > 0 {
-		key, err := program.TokenKey(&c.Key)
+		key, err := cli.TokenKey(&c.Key)
 		if err != nil {
 			r.Fail(check, "set MILLRACE_TOKEN_KEY to what every edge has", "%v", err)
 			return nil
@@ -114,7 +114,7 @@ func (c *doctorCommand) admit(r *checkup.Report) error {
 	return nil
 }
 
-func judgeKey(key token.Key, r *checkup.Report) {
+func judgeKey(key token.Key, r *doctor.Report) {
 	const check = "token key"
 	if !key.LooksRandom() {
 		r.Warn(check, "make one with openssl rand -base64 32, have every edge use it, and rotate every connection", "does not look as if it had been made at random")
@@ -123,7 +123,7 @@ func judgeKey(key token.Key, r *checkup.Report) {
 	r.OK(check, "has the right shape; every edge and command must have the same (%s)", key.Fingerprint())
 }
 
-func (c *doctorCommand) lookAtKafka(ctx context.Context, r *checkup.Report) {
+func (c *doctorCommand) lookAtKafka(ctx context.Context, r *doctor.Report) {
 	client, err := stream.NewClient(c.Stream, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		r.Fail("kafka brokers", "correct that flag", "%v", err)

@@ -3,14 +3,14 @@ package main
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 // wantedFiles is what an edge may hold open: --max-connections as it comes, and a few for itself.
 const wantedFiles = 16384 + 256
 
 // checkOpenFiles looks at the limit of this process, which an edge that is started in the same way has too.
-func checkOpenFiles(r *checkup.Report) {
+func checkOpenFiles(r *doctor.Report) {
 	const check = "open files"
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/credential"
-	"github.com/millrace/millrace/pkg/program"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
 )
@@ -66,7 +66,7 @@ func withStore(ctx context.Context, client *stream.Client, key token.Key, act fu
 // resolve fills in what a running "up" says.
 func (i *installation) resolve() (token.Key, error) {
 	if len(i.Stream.Brokers) > 0 {
-		return program.TokenKey(&i.Key)
+		return cli.TokenKey(&i.Key)
 	}
 	s, err := readState(i.Data)
 	if err != nil {

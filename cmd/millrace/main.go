@@ -6,11 +6,11 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/program"
 )
 
-type cli struct {
+type flags struct {
 	Up          upCommand          `cmd:"" help:"Run everything in one place: a broker, ClickHouse, the edge and the loader."`
 	Connections connectionsCommand `cmd:"" help:"The secret URLs that feed products."`
 	Console     consoleCommand     `cmd:"" help:"Millrace in a browser: connect sources, watch messages arrive, see what came of them."`
@@ -28,8 +28,8 @@ Every flag has an environment variable: MILLRACE_ and its name in capitals, with
 
 func main() {
 	embedded.RunChild()
-	var c cli
-	program.Main(&c, "millrace", description, func(ctx context.Context, parsed *kong.Context) error {
+	var c flags
+	cli.Main(&c, "millrace", description, func(ctx context.Context, parsed *kong.Context) error {
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		return parsed.Run()
 	})

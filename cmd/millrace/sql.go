@@ -48,7 +48,7 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 		}
 	}
 	target.RawQuery = url.Values{"database": {database}, "default_format": {c.Format}}.Encode()
-	return query(ctx, client, target, c.Query)
+	return ask(ctx, client, target, c.Query)
 }
 
 // present puts the user and the password into the address, and returns what shows and demands certificates.
@@ -76,7 +76,7 @@ func (c *sqlCommand) present(target *url.URL) (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}}, err
 }
 
-func query(ctx context.Context, client *http.Client, target *url.URL, text string) error {
+func ask(ctx context.Context, client *http.Client, target *url.URL, text string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("ask ClickHouse: %w", err)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console"
-	"github.com/millrace/millrace/pkg/console/guard"
+	"github.com/millrace/millrace/pkg/console/auth"
 	"github.com/millrace/millrace/pkg/edge"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/loader"
@@ -82,7 +82,7 @@ func (c *upCommand) checkPublicURL() error {
 
 // checkConsole lets pass that the console would be open to others than this machine: it is left out then, and everything else is not.
 func (c *upCommand) checkConsole() error {
-	if err := c.Console.Validate(c.Admin.Admin); !errors.Is(err, guard.ErrExposed) {
+	if err := c.Console.Validate(c.Admin.Admin); !errors.Is(err, auth.ErrExposed) {
 		return err
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/millrace/millrace/pkg/checkup"
 	"github.com/millrace/millrace/pkg/credential"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 )
 
 // CheckRedis looks whether memos can be kept, and at Redis's clock.
-func CheckRedis(ctx context.Context, config RedisConfig, r *checkup.Report) {
+func CheckRedis(ctx context.Context, config RedisConfig, r *doctor.Report) {
 	if config.Redis == "" {
 		r.OK(redisCheck, "none is named: each edge proves tokens itself, once after each start")
 		return

@@ -15,15 +15,15 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/checkup"
 	"github.com/millrace/millrace/pkg/credential"
-	"github.com/millrace/millrace/pkg/embedded/authority"
+	"github.com/millrace/millrace/pkg/doctor"
+	"github.com/millrace/millrace/test/env/certs"
 )
 
 // startSecuredRedis wants TLS with a client's certificate, and a login.
 func startSecuredRedis(t *testing.T) (config RedisConfig) {
 	t.Helper()
-	a, err := authority.New(t.TempDir())
+	a, err := certs.New(t.TempDir())
 	require.NoError(t, err)
 	server, err := a.Sign("redis")
 	require.NoError(t, err)
@@ -47,18 +47,18 @@ func startSecuredRedis(t *testing.T) (config RedisConfig) {
 	require.NoError(t, os.WriteFile(file, []byte("correct-horse\n"), 0o600))
 	config = RedisConfig{Redis: "redis://" + addr, User: "edge", Password: credential.Password{PasswordFile: file},
 		TLS: credential.TLS{On: true, CA: a.File, Cert: client.Cert, Key: client.Key}}
-	require.Eventually(t, func() bool { r := examineRedis(t, config); return r.Count(checkup.Fail) == 0 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { r := examineRedis(t, config); return r.Count(doctor.Fail) == 0 }, 30*time.Second, 20*time.Millisecond)
 	return config
 }
 
-func examineRedis(t *testing.T, config RedisConfig) (r checkup.Report) {
+func examineRedis(t *testing.T, config RedisConfig) (r doctor.Report) {
 	t.Helper()
 	CheckRedis(t.Context(), config, &r)
 	return r
 }
 
 // requireRedis looks for a line of the report.
-func requireRedis(t *testing.T, config RedisConfig, status checkup.Status, found, change string) {
+func requireRedis(t *testing.T, config RedisConfig, status doctor.Status, found, change string) {
 	t.Helper()
 	r := examineRedis(t, config)
 	require.NotEmpty(t, r)
@@ -78,7 +78,7 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 	got, err := patient.Get(t.Context(), anID)
 	require.NoError(t, err)
 	require.Equal(t, "memo", string(got))
-	requireRedis(t, good, checkup.OK, "keeps proofs", "")
+	requireRedis(t, good, doctor.OK, "keeps proofs", "")
 
 	addr := strings.TrimPrefix(good.Redis, "redis://")
 	for change, spoil := range map[string]func(*RedisConfig){
@@ -90,28 +90,28 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 	} {
 		config := good
 		spoil(&config)
-		requireRedis(t, config, checkup.Fail, addr, change)
+		requireRedis(t, config, doctor.Fail, addr, change)
 	}
 	inURL := RedisConfig{Redis: "rediss://edge:correct-horse@" + addr, TLS: good.TLS}
 	inURL.TLS.On = false // the scheme says so
-	requireRedis(t, inURL, checkup.OK, "keeps proofs", "")
+	requireRedis(t, inURL, doctor.OK, "keeps proofs", "")
 }
 
 func TestACheckUpOfRedis(t *testing.T) {
 	addr, server := startRedis(t)
 	config := RedisConfig{Redis: "redis://" + addr}
 	r := examineRedis(t, config)
-	requireRedis(t, config, checkup.OK, addr+" keeps proofs", "")
+	requireRedis(t, config, doctor.OK, addr+" keeps proofs", "")
 	require.Equal(t, "redis clock", r[1].Check)
-	require.Equal(t, checkup.OK, r[1].Status)
+	require.Equal(t, doctor.OK, r[1].Status)
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	defer client.Close()
 	require.NoError(t, client.Do(context.Background(), "CONFIG", "SET", "requirepass", "x").Err())
-	requireRedis(t, config, checkup.Fail, addr, "check --redis-user and --redis-password")
+	requireRedis(t, config, doctor.Fail, addr, "check --redis-user and --redis-password")
 	require.NoError(t, server.Kill())
-	requireRedis(t, config, checkup.Fail, addr, "start it, or name another with --redis")
-	requireRedis(t, RedisConfig{}, checkup.OK, "none is named", "")
-	requireRedis(t, RedisConfig{Redis: "canary"}, checkup.Fail, "--redis is not of the form", "correct that flag")
+	requireRedis(t, config, doctor.Fail, addr, "start it, or name another with --redis")
+	requireRedis(t, RedisConfig{}, doctor.OK, "none is named", "")
+	requireRedis(t, RedisConfig{Redis: "canary"}, doctor.Fail, "--redis is not of the form", "correct that flag")
 }
 
 func TestRedisConfigIsChecked(t *testing.T) {

@@ -1,16 +1,16 @@
 package console
 
 import (
-	"github.com/millrace/millrace/pkg/console/guard"
+	"github.com/millrace/millrace/pkg/console/auth"
 )
 
 // Base is the path under which the console is.
-const Base = guard.Path
+const Base = auth.Path
 
 // Config is the console's flags.
 type Config struct {
-	Group string       `name:"console-group" help:"The loaders' consumer group, whose lag the console shows." default:"millrace-loader"`
-	Guard guard.Config `embed:""`
+	Group string      `name:"console-group" help:"The loaders' consumer group, whose lag the console shows." default:"millrace-loader"`
+	Guard auth.Config `embed:""`
 }
 
 // Validate checks everything that can be checked before anybody comes. listen is the address at which the console is.

@@ -7,21 +7,21 @@ import (
 	"net/url"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/console/live"
+	"github.com/millrace/millrace/pkg/console/tail"
 )
 
 // connectionBody is the page of one connection.
 type connectionBody struct {
 	Connection listed
-	Filter     live.Filter
+	Filter     tail.Filter
 	Query      string // of the stream, with the filter in it
 	Test       string // the message of a test
 	KnowsURL   bool   // a test needs no URL to be pasted
 }
 
-func filterOf(r *http.Request) live.Filter {
+func filterOf(r *http.Request) tail.Filter {
 	q := r.URL.Query()
-	return live.Filter{EventType: q.Get("type"), Influence: q.Get("influence"), User: q.Get("user")}
+	return tail.Filter{EventType: q.Get("type"), Influence: q.Get("influence"), User: q.Get("user")}
 }
 
 func (c *Console) connection(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +34,7 @@ func (c *Console) connection(w http.ResponseWriter, r *http.Request) {
 	}
 	f := filterOf(r)
 	query := ""
-	if f != (live.Filter{}) {
+	if f != (tail.Filter{}) {
 		query = url.Values{"type": {f.EventType}, "influence": {f.Influence}, "user": {f.User}}.Encode()
 	}
 	c.show(w, r, http.StatusOK, "connection", "connections", nameOf(&found.Connection), connectionBody{
@@ -57,7 +57,7 @@ func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r
 		_ = stream.send("summary", "It cannot be found: "+template.HTMLEscapeString(err.Error())) // the browser may be gone
 		return
 	}
-	watch, err := live.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Spread, filterOf(r))
+	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Spread, filterOf(r))
 	if err != nil {
 		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may be gone
 		return
@@ -70,7 +70,7 @@ func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r
 			return
 		}
 		if err != nil {
-			sample = live.Sample{}
+			sample = tail.Sample{}
 		}
 		c.metrics.shown.Add(float64(len(sample.Messages)))
 		c.metrics.leftOut.Add(float64(sample.Left + int64(sample.Wanted-len(sample.Messages))))

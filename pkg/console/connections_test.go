@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/test/env"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) { env.Main(m) }
 
 // A page has so many connections at most, and finds the others. Without an answer of ClickHouse's their counts are unknown.
 func TestAPageOfConnectionsIsBounded(t *testing.T) {
-	config := stream.Config{Brokers: []string{embeddedtest.Broker(t).Addr()}}
+	config := stream.Config{Brokers: []string{env.Broker(t).Addr()}}
 	require.NoError(t, kong.ApplyDefaults(&config))
 	client, err := stream.NewClient(config, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	require.NoError(t, err)

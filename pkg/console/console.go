@@ -14,8 +14,8 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console/assets"
-	"github.com/millrace/millrace/pkg/console/guard"
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/auth"
+	"github.com/millrace/millrace/pkg/console/query"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/token"
 )
@@ -24,7 +24,7 @@ import (
 type Deps struct {
 	Connections *connection.Store
 	Stream      *stream.Client
-	Insight     *insight.Insight
+	Insight     *query.Insight
 	EdgeURL     string // where senders reach the edge
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
@@ -35,7 +35,7 @@ type Console struct {
 	config  Config
 	deps    Deps
 	pages   *pages
-	guard   *guard.Guard
+	guard   *auth.Guard
 	traffic *traffic
 	metrics *metrics
 	streams atomic.Int64 // pages that are sent what changes
@@ -56,7 +56,7 @@ func New(ctx context.Context, config Config, listen string, deps Deps) (*Console
 	c.pages, c.metrics = newPages(), newMetrics(deps.Metrics)
 	c.replays = newReplays(ctx, deps.Stream, c.metrics.replays)
 	var err error
-	c.guard, err = guard.New(config.Guard, listen, c.loginPage, deps.Metrics, deps.Log)
+	c.guard, err = auth.New(config.Guard, listen, c.loginPage, deps.Metrics, deps.Log)
 	return c, err
 }
 
@@ -95,7 +95,7 @@ func (c *Console) Handler() http.Handler {
 }
 
 // assetsBase is where the assets are.
-var assetsBase = strings.TrimSuffix(guard.AssetsPath, "/")
+var assetsBase = strings.TrimSuffix(auth.AssetsPath, "/")
 
 const (
 	// maxForm bounds what is posted: a message that is pasted is the largest, and a form's escapes triple most of it.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/query"
 	"github.com/millrace/millrace/pkg/token"
 )
 
@@ -39,7 +39,7 @@ func TestNumbersAndTimes(t *testing.T) {
 }
 
 func TestLinksChangeOneChoice(t *testing.T) {
-	within, err := insight.Last("1h", time.Now())
+	within, err := query.Last("1h", time.Now())
 	require.NoError(t, err)
 	s := newSpan("/console/letters", url.Values{"product": {"a&b"}, "from": {"2026-01-01T00:00"}, "after": {"x"}, "offset": {"7"}}, within, "")
 	require.Equal(t, "/console/letters?product=a%26b&range=1h", s.Link("range", "1h"), "a preset is instead of a range of one's own, and begins at the first page")

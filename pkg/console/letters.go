@@ -8,18 +8,18 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/query"
 )
 
 // rangeOf is the time that a page is about: one of the presets, or from … until.
-func rangeOf(q url.Values, usual string) (insight.Range, string, error) {
+func rangeOf(q url.Values, usual string) (query.Range, string, error) {
 	from, until := q.Get("from"), q.Get("until")
 	if from == "" && until == "" {
 		preset := q.Get("range")
 		if preset == "" {
 			preset = usual
 		}
-		r, err := insight.Last(preset, time.Now())
+		r, err := query.Last(preset, time.Now())
 		if err != nil {
 			err = inputError(err.Error())
 		}
@@ -27,13 +27,13 @@ func rangeOf(q url.Values, usual string) (insight.Range, string, error) {
 	}
 	begin, err := parseMoment(from)
 	if err != nil {
-		return insight.Range{}, "", err
+		return query.Range{}, "", err
 	}
 	end, err := parseMoment(until)
 	if err != nil {
-		return insight.Range{}, "", err
+		return query.Range{}, "", err
 	}
-	r, err := insight.Between(begin, end)
+	r, err := query.Between(begin, end)
 	if err != nil {
 		err = inputError(err.Error())
 	}
@@ -56,9 +56,9 @@ func parseMoment(text string) (time.Time, error) {
 // lettersBody is the page of dead letters.
 type lettersBody struct {
 	span
-	Filter  insight.LetterFilter
-	Reasons insight.Reasons
-	Letters insight.Letters
+	Filter  query.LetterFilter
+	Reasons query.Reasons
+	Letters query.Letters
 	Help    string
 	Next    string // the query of the next page
 }
@@ -73,7 +73,7 @@ func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := lettersBody{span: newSpan(Base+"/letters", q, within, preset),
-		Filter: insight.LetterFilter{Filter: insight.Filter{Range: within, Product: q.Get("product")}, Connection: q.Get("connection"), Reason: q.Get("reason")}}
+		Filter: query.LetterFilter{Filter: query.Filter{Range: within, Product: q.Get("product")}, Connection: q.Get("connection"), Reason: q.Get("reason")}}
 	ctx, cancel := bounded(r)
 	defer cancel()
 	if err := c.readLetters(ctx, &body, q); err != nil {
@@ -111,7 +111,7 @@ func (c *Console) readLetters(ctx context.Context, body *lettersBody, q url.Valu
 	return nil
 }
 
-func afterOf(q url.Values) (*insight.Coordinates, error) {
+func afterOf(q url.Values) (*query.Coordinates, error) {
 	if q.Get("after") == "" {
 		return nil, nil
 	}
@@ -127,7 +127,7 @@ func afterOf(q url.Values) (*insight.Coordinates, error) {
 	if err != nil {
 		return nil, inputError("the address of this page is broken")
 	}
-	return &insight.Coordinates{ReceivedAt: at, Topic: q.Get("topic"), Partition: int32(partition), Offset: offset}, nil
+	return &query.Coordinates{ReceivedAt: at, Topic: q.Get("topic"), Partition: int32(partition), Offset: offset}, nil
 }
 
 // helps say what to do about dead letters of a reason; the reasons of our own API name the field, so they share one.

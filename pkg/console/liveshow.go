@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/console/insight"
-	"github.com/millrace/millrace/pkg/console/live"
+	"github.com/millrace/millrace/pkg/console/query"
+	"github.com/millrace/millrace/pkg/console/tail"
 )
 
 // liveShow is what one browser sees of a watch.
@@ -22,7 +22,7 @@ type liveShow struct {
 	cells      map[string]string  // what stands above the messages
 
 	product   string
-	filter    live.Filter
+	filter    tail.Filter
 	sampledAt time.Time           // when more came last than could be read
 	wanted    int                 // messages of it among those that were read since ClickHouse was asked
 	seen      map[string]struct{} // coordinates of what is shown
@@ -36,7 +36,7 @@ type liveShow struct {
 
 // shown is a message on a page.
 type shown struct {
-	live.Message
+	tail.Message
 	Element string
 	Stage   stage
 	since   time.Time
@@ -71,7 +71,7 @@ const (
 	askEvery = time.Second
 )
 
-func (s *liveShow) sample(ctx context.Context, sample *live.Sample, failed error) error {
+func (s *liveShow) sample(ctx context.Context, sample *tail.Sample, failed error) error {
 	if s.wanted += sample.Wanted; sample.Left > 0 {
 		s.sampledAt = time.Now()
 	}
@@ -122,20 +122,20 @@ func (s *liveShow) facts(ctx context.Context) error {
 // stored shows what ClickHouse has of the connection where the end of the log could only be sampled: of a quiet product in a busy
 // partition that may be everything, and of a filter all that it asks for.
 func (s *liveShow) stored(ctx context.Context) error {
-	enough := s.wanted > 0 && s.filter == live.Filter{}
+	enough := s.wanted > 0 && s.filter == tail.Filter{}
 	if s.wanted = 0; enough || time.Since(s.sampledAt) > storedBack {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveAsked)
 	defer cancel()
-	rows, err := s.console.deps.Insight.Recent(ctx, insight.RecentFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedBack),
-		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, live.ShownAtOnce)
+	rows, err := s.console.deps.Insight.Recent(ctx, query.RecentFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedBack),
+		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, tail.ShownAtOnce)
 	if err != nil {
 		return nil //nolint:nilerr // it is asked again in a second
 	}
-	var messages []live.Message
+	var messages []tail.Message
 	for _, r := range slices.Backward(rows) {
-		messages = append(messages, live.Message{At: r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10), ReceivedAt: r.ReceivedAt,
+		messages = append(messages, tail.Message{At: r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10), ReceivedAt: r.ReceivedAt,
 			Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt, Value: r.Value, Currency: r.Currency,
 			ExternalUser: r.ExternalUserID, Email: r.Email, ExternalOrganization: r.ExternalOrganizationID, ExternalConversation: r.ExternalConversationID})
 	}
@@ -143,7 +143,7 @@ func (s *liveShow) stored(ctx context.Context) error {
 }
 
 // show sends messages, the newest first: so it stands at the top. Those that have been sent before are not sent again.
-func (s *liveShow) show(messages []live.Message) error {
+func (s *liveShow) show(messages []tail.Message) error {
 	var b strings.Builder
 	for _, m := range slices.Backward(messages) {
 		if _, before := s.seen[m.At]; before {
@@ -176,7 +176,7 @@ func elementOf(at string) string { return "m-" + notInIDs.Replace(at) }
 var notInIDs = strings.NewReplacer("/", "-", ".", "-")
 
 // say tells whether all is shown, when that changes.
-func (s *liveShow) say(sample *live.Sample, failed error) error {
+func (s *liveShow) say(sample *tail.Sample, failed error) error {
 	text := "Everything that comes in is shown."
 	switch {
 	case failed != nil:
@@ -209,7 +209,7 @@ func about(rate float64) string {
 
 // stages asks ClickHouse how far the messages have come, and sends what has changed.
 func (s *liveShow) stages(ctx context.Context) error {
-	keys := make([]insight.Key, len(s.waiting))
+	keys := make([]query.Key, len(s.waiting))
 	for i := range s.waiting {
 		keys[i] = keyOf(&s.waiting[i].Message)
 	}
@@ -246,11 +246,11 @@ func (s *liveShow) stages(ctx context.Context) error {
 	return s.stream.send("cells", b.String())
 }
 
-func keyOf(m *live.Message) insight.Key {
-	return insight.Key{Product: m.Product, KeyAt: m.KeyAt, InsertID: m.InsertID}
+func keyOf(m *tail.Message) query.Key {
+	return query.Key{Product: m.Product, KeyAt: m.KeyAt, InsertID: m.InsertID}
 }
 
-func stageOf(row *insight.Stored) stage {
+func stageOf(row *query.Stored) stage {
 	return stage{Stored: true, Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
 		User:         subject{row.UserID, cmp.Or(row.UserName, row.UserEmail, row.ExternalUserID, row.UserID)},
 		Organization: subject{row.OrganizationID, cmp.Or(row.OrganizationName, row.ExternalOrganizationID, row.OrganizationID)},

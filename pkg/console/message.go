@@ -7,18 +7,18 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/millrace/millrace/pkg/console/insight"
-	"github.com/millrace/millrace/pkg/console/live"
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/console/query"
+	"github.com/millrace/millrace/pkg/console/tail"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
 // messageBody is the page of one message.
 type messageBody struct {
-	live.Message
+	tail.Message
 	Text    string // all of it
 	Context string // what stood beside the batch
-	Fields  []outcome.Explained
+	Fields  []mapping.Explained
 	Stage   stage
 	Help    string // what to do about a dead letter
 	Origin  string // where a dead letter's message lay before
@@ -56,16 +56,16 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 	if err != nil {
 		return body, err
 	}
-	body.Message = live.Read(position.Partition, &entry)
-	body.Text, body.Context, body.Origin = live.Indent(entry.Value), live.Indent(entry.Context), string(entry.Origin)
+	body.Message = tail.Read(position.Partition, &entry)
+	body.Text, body.Context, body.Origin = tail.Indent(entry.Value), tail.Indent(entry.Context), string(entry.Origin)
 	body.Help = helpFor(body.Reason)
 	if !body.IsEvent() {
 		return body, nil
 	}
-	if body.Fields, err = explain(&outcome.Message{Raw: entry.Value, Context: entry.Context, ReceivedAt: entry.ReceivedAt}, string(entry.Provider)); err != nil {
+	if body.Fields, err = explain(&mapping.Message{Raw: entry.Value, Context: entry.Context, ReceivedAt: entry.ReceivedAt}, string(entry.Provider)); err != nil {
 		return body, err
 	}
-	rows, err := c.deps.Insight.Stored(ctx, []insight.Key{keyOf(&body.Message)})
+	rows, err := c.deps.Insight.Stored(ctx, []query.Key{keyOf(&body.Message)})
 	if row, stored := rows[keyOf(&body.Message)]; err == nil && stored {
 		body.Stage = stageOf(&row)
 	}
@@ -73,9 +73,9 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 }
 
 // explain says which rule decided each field.
-func explain(m *outcome.Message, provider string) ([]outcome.Explained, error) {
-	var mapper outcome.Mapper
-	var event outcome.Event
+func explain(m *mapping.Message, provider string) ([]mapping.Explained, error) {
+	var mapper mapping.Mapper
+	var event mapping.Event
 	if provider == stream.ProviderSegment {
 		return mapper.Explain(m, &event)
 	}

@@ -10,20 +10,20 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/query"
 )
 
 // outcomesBody is the page of plots.
 type outcomesBody struct {
 	span
-	Filter        insight.Filter
+	Filter        query.Filter
 	Order         string
-	Events        insight.Events
-	Values        insight.Values
-	Types         insight.Types
-	Unclassified  insight.Unclassified
-	Conversations insight.Conversations
-	Freshness     insight.Freshness
+	Events        query.Events
+	Values        query.Values
+	Types         query.Types
+	Unclassified  query.Unclassified
+	Conversations query.Conversations
+	Freshness     query.Freshness
 	Lag           int64
 	LagUnknown    string
 	Problems      []string // questions that were not answered
@@ -41,7 +41,7 @@ func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := &outcomesBody{span: newSpan(Base+"/outcomes", q, within, preset), Order: q.Get("order"),
-		Filter: insight.Filter{Range: within, Product: q.Get("product")}}
+		Filter: query.Filter{Range: within, Product: q.Get("product")}}
 	ctx, cancel := bounded(r)
 	defer cancel()
 	c.readOutcomes(ctx, body)
@@ -73,7 +73,7 @@ func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
 	ask("event types", func() (err error) { b.Types, err = i.Types(ctx, b.Filter); return err })
 	ask("unclassified types", func() (err error) { b.Unclassified, err = i.Unclassified(ctx, b.Filter); return err })
 	ask("conversations", func() (err error) {
-		b.Conversations, err = i.Conversations(ctx, b.Filter, insight.ConversationOrder(b.Order))
+		b.Conversations, err = i.Conversations(ctx, b.Filter, query.ConversationOrder(b.Order))
 		return err
 	})
 	ask("freshness", func() (err error) { b.Freshness, err = i.Freshness(ctx, b.Filter.Product, now); return err })

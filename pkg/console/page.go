@@ -12,7 +12,7 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/console/assets"
-	"github.com/millrace/millrace/pkg/console/guard"
+	"github.com/millrace/millrace/pkg/console/auth"
 )
 
 //go:embed templates/*.html
@@ -53,13 +53,13 @@ var functions = template.FuncMap{
 type view struct {
 	Title   string
 	Section string // of the menu
-	Visitor guard.Visitor
+	Visitor auth.Visitor
 	Body    any
 }
 
 // show renders a page.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page, section, title string, body any) {
-	v := view{Title: title, Section: section, Body: body, Visitor: guard.VisitorOf(r.Context())}
+	v := view{Title: title, Section: section, Body: body, Visitor: auth.VisitorOf(r.Context())}
 	var b bytes.Buffer
 	if err := c.pages.byName[page].ExecuteTemplate(&b, "frame", v); err != nil {
 		c.deps.Log.Error("BUG: a page of the console could not be rendered", "page", page, "error", err)
@@ -133,18 +133,18 @@ func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
 
 // loginBody is the page for who has to sign in.
 type loginBody struct {
-	guard.LoginView
+	auth.LoginView
 	Sentence string
 }
 
-func (c *Console) loginPage(w http.ResponseWriter, r *http.Request, v guard.LoginView) {
+func (c *Console) loginPage(w http.ResponseWriter, r *http.Request, v auth.LoginView) {
 	body := loginBody{LoginView: v}
 	switch v.Problem {
-	case guard.WrongPassword:
+	case auth.WrongPassword:
 		body.Sentence = "That is not the password."
-	case guard.TooManyFailures:
+	case auth.TooManyFailures:
 		body.Sentence = "There were too many wrong passwords. Try again in " + v.Wait.String() + "."
-	case guard.CannotCheck:
+	case auth.CannotCheck:
 		body.Sentence = "No password can be checked at the moment: the console's log says why."
 	}
 	c.show(w, r, v.Status, "login", "", "Sign in", body)

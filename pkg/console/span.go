@@ -6,21 +6,21 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/query"
 )
 
 // span is the part of a page that says which time and which product it is about.
 type span struct {
 	path     string
 	Preset   string // empty for a range of somebody's own
-	Presets  []insight.Preset
+	Presets  []query.Preset
 	Products []string // to choose from
 	chosen   url.Values
-	within   insight.Range
+	within   query.Range
 }
 
-func newSpan(path string, chosen url.Values, within insight.Range, preset string) span {
-	return span{path: path, Preset: preset, Presets: insight.Presets, chosen: chosen, within: within}
+func newSpan(path string, chosen url.Values, within query.Range, preset string) span {
+	return span{path: path, Preset: preset, Presets: query.Presets, chosen: chosen, within: within}
 }
 
 // From is the begin, as a datetime-local field has it.
@@ -118,7 +118,7 @@ func floats(counts []uint64) []float64 {
 }
 
 // charts are a page's, by name.
-func chartsOf(e *insight.Events, v *insight.Values, f *insight.Freshness) map[string]chart {
+func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]chart {
 	events := chart{ID: "events", Title: "Events by influence", SQL: e.SQL, Data: plot{Times: e.Times, Kind: "bars", Series: []series{
 		{Label: "positive", Role: "positive", Points: floats(e.Positive)},
 		{Label: "neutral", Role: "neutral", Points: floats(e.Neutral)},

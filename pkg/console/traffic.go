@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/console/insight"
+	"github.com/millrace/millrace/pkg/console/query"
 )
 
 // traffic is what ClickHouse knows of connections. All who look at it share one answer, so that a hundred open pages cost it no more
@@ -26,7 +26,7 @@ const (
 	firstAnswer = time.Second
 )
 
-func newTraffic(ctx context.Context, i *insight.Insight) *traffic {
+func newTraffic(ctx context.Context, i *query.Insight) *traffic {
 	return &traffic{answers{ctx: ctx, every: minuteEvery, ask: i.LastMinute}, answers{ctx: ctx, every: dayEvery, ask: i.LettersOfDay}}
 }
 

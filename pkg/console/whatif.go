@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/segment"
 )
@@ -26,7 +26,7 @@ type wouldBe struct {
 	Number  int
 	Verdict string // why it would be no event; empty if it would
 	Code    string
-	Fields  []outcome.Explained
+	Fields  []mapping.Explained
 }
 
 // shownAtOnce bounds the messages that are explained together.
@@ -56,8 +56,8 @@ func (b *whatifBody) judge(text []byte) error {
 		return fmt.Errorf("the edge would refuse all of it: %w", err)
 	}
 	now := time.Now()
-	var mapper outcome.Mapper
-	var event outcome.Event
+	var mapper mapping.Mapper
+	var event mapping.Event
 	for i, m := range p.Messages {
 		if i >= shownAtOnce {
 			b.More = len(p.Messages) - shownAtOnce
@@ -66,7 +66,7 @@ func (b *whatifBody) judge(text []byte) error {
 		would := wouldBe{Number: i + 1}
 		if m.Reason != payload.Accepted {
 			would.Code, would.Verdict = m.Reason.Code(), m.Reason.Sentence()
-		} else if fields, err := mapper.Explain(&outcome.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &event); err != nil {
+		} else if fields, err := mapper.Explain(&mapping.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &event); err != nil {
 			would.Verdict = err.Error()
 		} else {
 			would.Fields = fields

@@ -12,18 +12,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/embedded/authority"
+	"github.com/millrace/millrace/test/env/certs"
 )
 
-func authorityOf(t *testing.T) *authority.Authority {
+func authorityOf(t *testing.T) *certs.Authority {
 	t.Helper()
-	a, err := authority.New(t.TempDir())
+	a, err := certs.New(t.TempDir())
 	require.NoError(t, err)
 	return a
 }
 
 // serve greets whoever completes a handshake, and wants a client's certificate if need be.
-func serve(t *testing.T, a *authority.Authority, demand tls.ClientAuthType) (addr string) {
+func serve(t *testing.T, a *certs.Authority, demand tls.ClientAuthType) (addr string) {
 	t.Helper()
 	config, err := a.ServerConfig()
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestAReplacedFileIsUsedByTheNextConnection(t *testing.T) {
 	addr := serve(t, ours, tls.NoClientCert)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	config := TLS{On: true, CA: file}
-	for _, a := range []*authority.Authority{theirs, ours, theirs, ours} {
+	for _, a := range []*certs.Authority{theirs, ours, theirs, ours} {
 		b, err := os.ReadFile(a.File)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(file, b, 0o600))

@@ -22,8 +22,8 @@ const (
 	activity = `{"externalConversationId":"c","externalUserId":"u"}`
 )
 
-// api is one endpoint of our own API. What is true of one of them is true of all.
-type api struct {
+// apiEndpoint is one endpoint of our own API. What is true of one of them is true of all.
+type apiEndpoint struct {
 	path, kind string
 	good       string
 	odd        string // good, and every byte counts
@@ -33,7 +33,7 @@ type api struct {
 
 const notATime = "is not a time as in RFC 3339, nor seconds or milliseconds since 1970, of the years 1900 to 2299"
 
-var apis = []api{
+var apis = []apiEndpoint{
 	{
 		"/v1/events", "event", event, "{ \"eventType\" : \"Gr\\u00f6\u00dfe 😀\",\n\t\"value\":1.50e+02 }",
 		[]struct{ raw, reason string }{
@@ -64,7 +64,7 @@ var apis = []api{
 var large = `{"x":"` + strings.Repeat("x", 513<<10) + `"}`
 
 // forEachAPI runs a test for each endpoint.
-func forEachAPI(t *testing.T, test func(*testing.T, *api)) {
+func forEachAPI(t *testing.T, test func(*testing.T, *apiEndpoint)) {
 	t.Parallel()
 	for i := range apis {
 		t.Run(apis[i].path, func(t *testing.T) {
@@ -90,7 +90,7 @@ func requireChallenge(t testing.TB, got answer, what string) {
 
 func TestAPIAuthorization(t *testing.T) { forEachAPI(t, testAuthorization) }
 
-func testAuthorization(t *testing.T, a *api) {
+func testAuthorization(t *testing.T, a *apiEndpoint) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	guarded := r.create(connection.CreateParams{Secret: token.NewSecret("canary of a secret")})
@@ -137,7 +137,7 @@ func testAuthorization(t *testing.T, a *api) {
 // The checks are the webhook's, in its order: each row fails two or more and gets the answer of the first.
 func TestAPIOrderOfChecks(t *testing.T) { forEachAPI(t, testOrderOfChecks) }
 
-func testOrderOfChecks(t *testing.T, a *api) {
+func testOrderOfChecks(t *testing.T, a *apiEndpoint) {
 	r, broker := start(t, small, impatient)
 	s := r.create(connection.CreateParams{})
 	paused := r.paused(connection.CreateParams{})
@@ -189,7 +189,7 @@ func testOrderOfChecks(t *testing.T, a *api) {
 
 func TestAPIShapes(t *testing.T) { forEachAPI(t, testShapes) }
 
-func testShapes(t *testing.T, a *api) {
+func testShapes(t *testing.T, a *apiEndpoint) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{WorkspaceID: "the workspace", ProductID: "the product"})
 	before := time.Now().UnixMicro()
@@ -223,7 +223,7 @@ func testShapes(t *testing.T, a *api) {
 
 func TestAPIDeadLetters(t *testing.T) { forEachAPI(t, testDeadLetters) }
 
-func testDeadLetters(t *testing.T, a *api) {
+func testDeadLetters(t *testing.T, a *apiEndpoint) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{WorkspaceID: "w", ProductID: "p"})
 	body := a.good

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace/millrace/pkg/clientip"
 	"github.com/millrace/millrace/pkg/payload"
-	"github.com/millrace/millrace/pkg/peer"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -90,8 +90,8 @@ func (c *Config) payloadLimits() payload.Limits {
 }
 
 // trusted are the load balancers whose word is believed.
-func (c *Config) trusted() (peer.Proxies, error) {
-	list, err := peer.ParseProxies(c.TrustedProxies)
+func (c *Config) trusted() (clientip.Proxies, error) {
+	list, err := clientip.ParseProxies(c.TrustedProxies)
 	if err != nil {
 		return nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}

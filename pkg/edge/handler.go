@@ -13,9 +13,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/millrace/millrace/pkg/clientip"
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/payload"
-	"github.com/millrace/millrace/pkg/peer"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/tracing"
@@ -33,7 +33,7 @@ type handler struct {
 	clock      clock
 	metrics    *metrics
 	log        *slog.Logger
-	trusted    peer.Proxies
+	trusted    clientip.Proxies
 	tracer     *tracing.Tracer // nil if it is off
 	retryAfter string
 

@@ -23,13 +23,13 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/test/env"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) { env.Main(m) }
 
 const (
 	patience = 20 * time.Second // for what must come, but not at a given time
@@ -94,7 +94,7 @@ func testConfig(t testing.TB, edits ...func(*Config)) Config {
 // start runs an edge on a broker of its own and waits until it is ready.
 func start(t testing.TB, edits ...func(*Config)) (*rig, *embedded.Broker) {
 	t.Helper()
-	broker := embeddedtest.Broker(t)
+	broker := env.Broker(t)
 	r := startOn(t, broker.Addr(), nil, edits...)
 	r.awaitReady()
 	if _, isTest := t.(*testing.T); isTest { // a benchmark writes more than one wants to read

@@ -22,8 +22,8 @@ import (
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/pkg/api"
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/native"
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/segment"
 )
@@ -194,7 +194,7 @@ func TestDocumentedAnswersAreTheEdges(t *testing.T) {
 	require.Greater(t, len(codes), 4, "the control")
 	common = append(common, "200", "204")
 	for path, format := range map[string]*payload.Format{
-		webhookPath: &segment.Format, eventsPath: &native.EventFormat, identifyPath: &native.IdentifyFormat, conversationsPath: &native.ActivityFormat,
+		webhookPath: &segment.Format, eventsPath: &api.EventFormat, identifyPath: &api.IdentifyFormat, conversationsPath: &api.ActivityFormat,
 	} {
 		want := slices.Clone(common)
 		for _, code := range append(slices.Clone(codes), format.Refused) {

@@ -7,12 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/millrace/millrace/pkg/peer"
+	"github.com/millrace/millrace/pkg/clientip"
 )
 
 func addressOf(a net.Addr) netip.Addr {
 	if tcp, ok := a.(*net.TCPAddr); ok {
-		return peer.Plain(tcp.AddrPort().Addr())
+		return clientip.Plain(tcp.AddrPort().Addr())
 	}
 	return netip.Addr{}
 }
@@ -22,14 +22,14 @@ func addressOf(a net.Addr) netip.Addr {
 type peerLimit struct {
 	net.Listener
 	most    int
-	trusted peer.Proxies
+	trusted clientip.Proxies
 
 	mu       sync.Mutex
 	open     map[netip.Addr]int
 	rejected atomic.Int64
 }
 
-func newPeerLimit(l net.Listener, most int, trusted peer.Proxies) *peerLimit {
+func newPeerLimit(l net.Listener, most int, trusted clientip.Proxies) *peerLimit {
 	return &peerLimit{Listener: l, most: most, trusted: trusted, open: map[netip.Addr]int{}}
 }
 
@@ -41,7 +41,7 @@ func (l *peerLimit) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		share := peer.ShareOf(addressOf(conn.RemoteAddr()))
+		share := clientip.ShareOf(addressOf(conn.RemoteAddr()))
 		if l.trusted.Trust(addressOf(conn.RemoteAddr())) {
 			return &caller{lazyConn: lazyConn{Conn: conn}, leave: func() {}}, nil
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/peer"
+	"github.com/millrace/millrace/pkg/clientip"
 )
 
 func TestAPeerHasItsShareOfTheConnections(t *testing.T) {
@@ -19,7 +19,7 @@ func TestAPeerHasItsShareOfTheConnections(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inner, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
-			trusted, err := peer.ParseProxies(c.trusted)
+			trusted, err := clientip.ParseProxies(c.trusted)
 			require.NoError(t, err)
 			limit := newPeerLimit(inner, 2, trusted)
 			defer limit.Close()

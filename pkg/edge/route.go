@@ -6,7 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/millrace/millrace/pkg/native"
+	"github.com/millrace/millrace/pkg/api"
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/segment"
 	"github.com/millrace/millrace/pkg/stream"
@@ -27,14 +27,14 @@ type endpoint struct {
 type endpoints struct{ webhook, events, identify, conversations endpoint }
 
 func newEndpoints() *endpoints {
-	api := func(path string, kind stream.Kind, format *payload.Format) endpoint {
+	endpointOf := func(path string, kind stream.Kind, format *payload.Format) endpoint {
 		return endpoint{pattern: path, format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: challenged}
 	}
 	return &endpoints{
 		webhook:       endpoint{pattern: string(segmentPrefix) + "{token}", format: &segment.Format, kind: stream.KindEvent, provider: stream.ProviderSegment, unauthorized: unauthorized},
-		events:        api(eventsPath, stream.KindEvent, &native.EventFormat),
-		identify:      api(identifyPath, stream.KindIdentify, &native.IdentifyFormat),
-		conversations: api(conversationsPath, stream.KindConversation, &native.ActivityFormat),
+		events:        endpointOf(eventsPath, stream.KindEvent, &api.EventFormat),
+		identify:      endpointOf(identifyPath, stream.KindIdentify, &api.IdentifyFormat),
+		conversations: endpointOf(conversationsPath, stream.KindConversation, &api.ActivityFormat),
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/millrace/millrace/pkg/clientip"
 	"github.com/millrace/millrace/pkg/connection"
-	"github.com/millrace/millrace/pkg/peer"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
@@ -87,7 +87,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-func (s *Service) listen(trusted peer.Proxies) error {
+func (s *Service) listen(trusted clientip.Proxies) error {
 	tcp, err := net.Listen("tcp", s.config.HTTP)
 	if err != nil {
 		return fmt.Errorf("listen for events: %w (choose another address with --http)", err)

@@ -19,11 +19,11 @@ import (
 
 	"github.com/millrace/millrace/pkg/connection"
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/test/env"
 )
 
 func TestConfigDefaultsAreTheContracts(t *testing.T) {
@@ -131,7 +131,7 @@ func TestStaleRegistry(t *testing.T) {
 }
 
 func TestUnfitTopicEndsTheEdge(t *testing.T) {
-	broker := embeddedtest.Broker(t)
+	broker := env.Broker(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
 	require.NoError(t, err)
 	defer client.Close()
@@ -217,8 +217,8 @@ func TestDrainIsBounded(t *testing.T) {
 
 // Another edge proves a token, this one finds that in Redis.
 func TestProofsAreShared(t *testing.T) {
-	broker := embeddedtest.Broker(t)
-	memos, err := connection.NewRedisMemos(connection.RedisConfig{Redis: "redis://" + embeddedtest.Redis(t).Addr()})
+	broker := env.Broker(t)
+	memos, err := connection.NewRedisMemos(connection.RedisConfig{Redis: "redis://" + env.Redis(t).Addr()})
 	require.NoError(t, err)
 	t.Cleanup(func() { memos.Close() })
 	r := startOn(t, broker.Addr(), memos)

@@ -3,7 +3,7 @@ package loader
 import (
 	"context"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -38,7 +38,7 @@ type boarding struct {
 	lane   *lane
 	a      *attributor
 	events *events
-	flight *attribution.Flight
+	flight *identity.Flight
 
 	users         *warehouse.UserClaims // nil as long as there is nothing in it; so the others
 	organizations *warehouse.OrganizationClaims
@@ -104,20 +104,20 @@ func (b *boarding) learn() {
 func (b *boarding) learnEvent(s *warehouse.Subjects) {
 	b.seeProduct(s.Workspace, s.Product)
 	if s.Email != nil {
-		c := attribution.Nothing
+		c := identity.Nothing
 		c.Workspace, c.ExternalID, c.Email = s.Workspace, s.ExternalUserID, s.Email
-		c.Event = attribution.Said{At: s.At, Text: s.Source}
+		c.Event = identity.Said{At: s.At, Text: s.Source}
 		if s.UserName != nil {
-			c.FirstName = attribution.Said{At: s.At, Text: s.UserName}
+			c.FirstName = identity.Said{At: s.At, Text: s.UserName}
 		}
 		b.claim(s.Row, &c, false)
 	}
 	if s.ExternalOrganizationID != nil {
-		o := attribution.NothingOfOrganization
+		o := identity.NothingOfOrganization
 		o.Workspace, o.ExternalID = s.Workspace, s.ExternalOrganizationID
-		o.Event = attribution.Said{At: s.At, Text: s.Source}
+		o.Event = identity.Said{At: s.At, Text: s.Source}
 		if s.OrganizationName != nil {
-			o.FirstName = attribution.Said{At: s.At, Text: s.OrganizationName}
+			o.FirstName = identity.Said{At: s.At, Text: s.OrganizationName}
 		}
 		b.claimOrganization(&o, false)
 		b.events.rows.SetOrganization(s.Row, o.OrganizationID)
@@ -137,12 +137,12 @@ func (b *boarding) learnOther(j int, s *subject) {
 }
 
 // claim learns from a claim and notes it down if there is anything new in it.
-func (b *boarding) claim(j int, c *attribution.Claim, anyway bool) {
+func (b *boarding) claim(j int, c *identity.Claim, anyway bool) {
 	change := b.flight.Learn(j, c)
 	if !change.News && !change.Moved && !anyway {
 		return
 	}
-	c.Email, b.folded = attribution.Fold(b.folded[:0], c.Email)
+	c.Email, b.folded = identity.Fold(b.folded[:0], c.Email)
 	if change.News || anyway {
 		if b.users == nil {
 			b.users = warehouse.NewUserClaims(b.a.writer)
@@ -154,7 +154,7 @@ func (b *boarding) claim(j int, c *attribution.Claim, anyway bool) {
 	}
 }
 
-func (b *boarding) claimOrganization(c *attribution.OrganizationClaim, anyway bool) {
+func (b *boarding) claimOrganization(c *identity.OrganizationClaim, anyway bool) {
 	if news := b.a.identities.LearnOrganization(c); news || anyway {
 		if b.organizations == nil {
 			b.organizations = warehouse.NewOrganizationClaims()

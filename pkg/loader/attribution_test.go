@@ -19,7 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -136,11 +136,11 @@ var names = sync.OnceValue(func() map[string]string {
 		for _, name := range []string{fmt.Sprintf("u%d", i), fmt.Sprintf("%d@x.io", i), fmt.Sprintf("c%d", i)} {
 			for _, workspace := range []string{"w", "w2"} {
 				called := strings.TrimPrefix(workspace, "w") + name
-				all[attribution.UserID([]byte(workspace), []byte(name)).String()] = called
-				all[attribution.AddressID([]byte(workspace), []byte(name)).String()] = called
+				all[identity.UserID([]byte(workspace), []byte(name)).String()] = called
+				all[identity.AddressID([]byte(workspace), []byte(name)).String()] = called
 			}
 			for _, product := range []string{"p", "p2", "p3"} {
-				all[attribution.ConversationID([]byte(product), []byte(name)).String()] = strings.TrimPrefix(product, "p") + name
+				all[identity.ConversationID([]byte(product), []byte(name)).String()] = strings.TrimPrefix(product, "p") + name
 			}
 		}
 	}
@@ -220,7 +220,7 @@ func TestTheLookBackEndsAreIncluded(t *testing.T) {
 // An external id with as many addresses as are kept of one is a user, for the loader and for the view, though each of
 // them is somebody else's.
 func TestACrowdIsAUser(t *testing.T) {
-	for _, addresses := range []int{attribution.MaxPairs - 1, attribution.MaxPairs} {
+	for _, addresses := range []int{identity.MaxPairs - 1, identity.MaxPairs} {
 		w := newWorld(t, 1)
 		w.load(t)
 		var messages []said
@@ -230,7 +230,7 @@ func TestACrowdIsAUser(t *testing.T) {
 		}
 		w.say(t, messages...)
 		want := fmt.Sprintf("%d\t0", addresses)
-		if addresses == attribution.MaxPairs {
+		if addresses == identity.MaxPairs {
 			want = "1\t1"
 		}
 		eventually(t, func() bool {
@@ -285,7 +285,7 @@ func expected(all []said) map[string]string {
 	}
 	owner, explicit := map[name]claim{}, map[name]bool{}
 	id := func(s *said) []byte {
-		i := attribution.UserID([]byte(s.workspace), []byte(s.user))
+		i := identity.UserID([]byte(s.workspace), []byte(s.user))
 		return i[:]
 	}
 	ids := map[name][]byte{}
@@ -369,10 +369,10 @@ func expected(all []said) map[string]string {
 				}
 				continue
 			}
-			if user == "" || resolve(a) != user || a.at.After(s.at) || s.at.Sub(a.at) > attribution.LookBack {
+			if user == "" || resolve(a) != user || a.at.After(s.at) || s.at.Sub(a.at) > identity.LookBack {
 				continue
 			}
-			ia, ib := attribution.ConversationID([]byte(s.product), []byte(a.conversation)), attribution.ConversationID([]byte(s.product), []byte(best.user))
+			ia, ib := identity.ConversationID([]byte(s.product), []byte(a.conversation)), identity.ConversationID([]byte(s.product), []byte(best.user))
 			if best.user == "" || a.at.After(best.at) || a.at.Equal(best.at) && bytes.Compare(ia[:], ib[:]) > 0 {
 				best = claim{at: a.at, user: a.conversation}
 			}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -16,7 +16,7 @@ import (
 // ClickHouse, and is learnt again from there.
 type attributor struct {
 	service    *Service
-	identities *attribution.Identities
+	identities *identity.Identities
 	lookup     *warehouse.Lookup
 	conversing conversing
 	writer     uint64        // of what is learnt
@@ -41,7 +41,7 @@ type attributor struct {
 }
 
 func newAttributor(s *Service, lookup *warehouse.Lookup) *attributor {
-	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: attribution.NewIdentities(s.config.IdentityCache),
+	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: identity.NewIdentities(s.config.IdentityCache),
 		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}
 }
 

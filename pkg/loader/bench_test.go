@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // BenchmarkLoader takes a backlog through the whole loader into ClickHouse. The broker is in this process
@@ -57,8 +57,8 @@ func BenchmarkAttribution(b *testing.B) {
 	w.config.Warehouse.Compression = "none"
 	w.produce(b, 0, events, products)
 	claims := []string{"user_claims", "user_claims_by_email", "organization_claims", "products", "attribution_progress"}
-	var known *attribution.Identities
-	load := func(b *testing.B, attribute bool, identities *attribution.Identities) {
+	var known *identity.Identities
+	load := func(b *testing.B, attribute bool, identities *identity.Identities) {
 		for b.Loop() {
 			w.config.Consumer.Group = "bench-" + time.Now().String()
 			w.config.Attribution = attribute

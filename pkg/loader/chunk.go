@@ -1,7 +1,7 @@
 package loader
 
 import (
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/tracing"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -36,10 +36,10 @@ type chunk struct {
 	oldest      int64 // when the first entry was received, Unix microseconds
 	end         int64 // the partition's end as last seen
 	dead        []deadLetter
-	traced      tracing.Requests    // that have records in it
-	replayed    bool                // there are records of a replay in it
-	rebuilt     bool                // the partition's last owner had prepared it
-	flight      *attribution.Flight // nil until it is attributed
+	traced      tracing.Requests // that have records in it
+	replayed    bool             // there are records of a replay in it
+	rebuilt     bool             // the partition's last owner had prepared it
+	flight      *identity.Flight // nil until it is attributed
 }
 
 func (c *chunk) empty() bool { return c.entries == 0 }

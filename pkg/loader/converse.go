@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -30,14 +30,14 @@ func (q *questions) ask(u warehouse.ProductUser, at int64) {
 	for _, moment := range warehouse.MomentsBefore(u, at) {
 		q.moments[moment] = struct{}{}
 	}
-	q.from, q.to = min(q.from, at-attribution.LookBack.Milliseconds()), max(q.to, at)
+	q.from, q.to = min(q.from, at-identity.LookBack.Milliseconds()), max(q.to, at)
 }
 
 // answers are what was found.
 type answers struct {
 	questions  *questions
 	known      []warehouse.ConversationName
-	activities map[warehouse.ProductUser]attribution.Activities
+	activities map[warehouse.ProductUser]identity.Activities
 }
 
 func (q *questions) answer(ctx context.Context, lookup *warehouse.Lookup) (a answers, err error) {
@@ -58,9 +58,9 @@ func (q *questions) answer(ctx context.Context, lookup *warehouse.Lookup) (a ans
 }
 
 // named passes each event that names a known conversation to set.
-func (a *answers) named(set func(event int, conversation attribution.ID)) {
+func (a *answers) named(set func(event int, conversation identity.ID)) {
 	for _, name := range a.known {
-		id := attribution.ConversationID([]byte(name.Product), []byte(name.Name))
+		id := identity.ConversationID([]byte(name.Product), []byte(name.Name))
 		for _, event := range a.questions.names[name] {
 			set(event, id)
 		}

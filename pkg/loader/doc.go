@@ -16,7 +16,7 @@
 //	subject.go  an identify or an activity becomes what it says of a user
 //	sender.go   attribute, insert, then dead letters, then commit: the order that loses nothing
 //
-// Whom events are about (the rules are pkg/attribution's):
+// Whom events are about (the rules are pkg/identity's):
 //
 //	attribute.go    a chunk's way: look up, learn, write down, resolve
 //	converse.go     the conversations of events

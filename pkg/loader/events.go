@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -14,17 +14,17 @@ import (
 type events struct {
 	rows      *warehouse.Events // borrowed; nil while there is nothing in it
 	stored    []bool            // of a chunk with replayed records, the rows that the table has a row for
-	mapper    outcome.Mapper
-	message   outcome.Message
-	event     outcome.Event
+	mapper    mapping.Mapper
+	message   mapping.Message
+	event     mapping.Event
 	origin    warehouse.Origin
-	malformed func(outcome.Overrides)
+	malformed func(mapping.Overrides)
 	others    []subject // identifies and activities
-	identify  outcome.Identify
-	activity  outcome.Activity
+	identify  mapping.Identify
+	activity  mapping.Activity
 }
 
-func newEvents(p stream.Partition, malformed func(outcome.Overrides)) *events {
+func newEvents(p stream.Partition, malformed func(mapping.Overrides)) *events {
 	return &events{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
 }
 
@@ -61,7 +61,7 @@ const reasonMapperBug = "mapper_bug"
 var errMapper = errors.New("BUG: the mapping panicked")
 
 func (f *events) add(e *stream.Entry) (reason string, err error) {
-	f.message = outcome.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
+	f.message = mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
 	switch kind := stream.Kind(e.Kind); {
 	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderSegment:
 		err = f.mapped(func() error { return f.mapper.Map(&f.message, &f.event) })
@@ -113,7 +113,7 @@ func codeOf(err error) string {
 	if errors.Is(err, errMapper) {
 		return reasonMapperBug
 	}
-	var unmappable *outcome.Unmappable
+	var unmappable *mapping.Unmappable
 	if !errors.As(err, &unmappable) {
 		panic("BUG: the mapper gave no reason: " + err.Error())
 	}

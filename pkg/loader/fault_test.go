@@ -14,9 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
+	"github.com/millrace/millrace/test/env"
 )
 
 // hideEvents makes inserts fail, in loaders that are started after it: they do not look for resends, which would
@@ -64,7 +64,7 @@ func TestClickHouseIsKilledAndComesBack(t *testing.T) {
 // ownEngine replaces the world's ClickHouse by one that may be killed.
 func (w *world) ownEngine(t *testing.T) *embedded.ClickHouse {
 	t.Helper()
-	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: embeddedtest.Engine(t)})
+	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: env.Engine(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = engine.Close(t.Context()) })
 	w.db.ClickHouse = engine
@@ -347,7 +347,7 @@ func TestALoaderThatIsStoppedWhileTheBrokersAreAway(t *testing.T) {
 func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 2)
-	link := embeddedtest.NewProxy(t, w.broker.Addr())
+	link := env.NewProxy(t, w.broker.Addr())
 	direct := w.stream.Brokers
 	w.stream.Brokers = link.Addrs()
 	w.config.StopTimeout = time.Second

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -25,7 +25,7 @@ func entriesOf(n int) []stream.Entry {
 var partition = stream.Partition{Topic: "t", ID: 3}
 
 func eventsChunk() *chunk {
-	return &chunk{filler: newEvents(partition, func(outcome.Overrides) {})}
+	return &chunk{filler: newEvents(partition, func(mapping.Overrides) {})}
 }
 
 func TestAChunkIsARangeOfOffsets(t *testing.T) {
@@ -155,12 +155,12 @@ func TestThoseWithMostHandOver(t *testing.T) {
 
 func TestOnlyTheMappersReasonsAreKnown(t *testing.T) {
 	require.Panics(t, func() { codeOf(errors.New("?")) })
-	require.Equal(t, "too_deep", codeOf(&outcome.Unmappable{Code: "too_deep"}))
+	require.Equal(t, "too_deep", codeOf(&mapping.Unmappable{Code: "too_deep"}))
 }
 
 // A message that shows a bug in the mapping becomes a dead letter: it must not stop its partition for good.
 func TestAPanicInTheMappingIsADeadLetter(t *testing.T) {
-	f := newEvents(partition, func(outcome.Overrides) {})
+	f := newEvents(partition, func(mapping.Overrides) {})
 	err := f.mapped(func() error { panic("canary") })
 	require.ErrorIs(t, err, errMapper)
 	require.Equal(t, "mapper_bug", codeOf(err))

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -137,13 +137,13 @@ func (a *attributor) read(ctx context.Context, since warehouse.Since, all bool) 
 	if err != nil {
 		return nil, to, err
 	}
-	var addresses []attribution.Name
+	var addresses []identity.Name
 	for i := range learnt.Claims {
 		c := &learnt.Claims[i]
 		a.identities.Merge(c)
-		of.move(c, attribution.ID{})
+		of.move(c, identity.ID{})
 		if c.Email != nil {
-			addresses = append(addresses, attribution.Name{Workspace: c.Workspace, Name: c.Email})
+			addresses = append(addresses, identity.Name{Workspace: c.Workspace, Name: c.Email})
 		}
 	}
 	if len(addresses) > 0 {

@@ -23,17 +23,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/warehouse"
+	"github.com/millrace/millrace/test/env"
 )
 
 func TestMain(m *testing.M) {
 	if setting := os.Getenv(childSetting); setting != "" {
 		playLoader(setting)
 	}
-	embeddedtest.Main(m)
+	env.Main(m)
 }
 
 // settling is long enough for what a test inserts, and shorter than what a production's inserts may take.
@@ -42,7 +42,7 @@ const settling = 6 * time.Second
 // world is what a loader runs in.
 type world struct {
 	broker *embedded.Broker
-	db     embeddedtest.Database
+	db     env.Database
 	stream stream.Config
 	config Config // what loaders are started with
 	client *stream.Client
@@ -55,7 +55,7 @@ type world struct {
 
 func newWorld(t testing.TB, partitions int32) *world {
 	t.Helper()
-	w := &world{broker: embeddedtest.Broker(t), db: embeddedtest.ClickHouse(t), users: someUsers}
+	w := &world{broker: env.Broker(t), db: env.ClickHouse(t), users: someUsers}
 	w.stream = stream.Config{Brokers: []string{w.broker.Addr()}}
 	require.NoError(t, kong.ApplyDefaults(&w.stream))
 	w.stream.Partitions, w.stream.Replication = partitions, 1

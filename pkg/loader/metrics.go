@@ -6,9 +6,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millrace/millrace/pkg/attribution"
-	"github.com/millrace/millrace/pkg/outcome"
-	"github.com/millrace/millrace/pkg/recent"
+	"github.com/millrace/millrace/pkg/dedup"
+	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -18,7 +18,7 @@ type metrics struct {
 	blocks      prometheus.Counter
 	entries     *prometheus.CounterVec
 	dead        *prometheus.CounterVec
-	malformed   [len(outcome.OverrideNames)]prometheus.Counter
+	malformed   [len(mapping.OverrideNames)]prometheus.Counter
 	retries     *prometheus.CounterVec
 	fetchErrors prometheus.Counter
 	stages      []prometheus.Observer
@@ -61,7 +61,7 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 			Help: "From the edge's receipt of a block's oldest record to the block's commit.", Buckets: prometheus.ExponentialBuckets(.05, 2, 14)}),
 	}
 	malformed := prometheus.NewCounterVec(prometheus.CounterOpts(opts("malformed_overrides_total", "gf_ properties that were ignored, by name.")), []string{"property"})
-	for i, name := range outcome.OverrideNames {
+	for i, name := range mapping.OverrideNames {
 		m.malformed[i] = malformed.WithLabelValues(name)
 	}
 	stage := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "stage_duration_seconds",
@@ -69,12 +69,12 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 	for i := range stages {
 		m.stages = append(m.stages, stage.WithLabelValues(stages[i].name))
 	}
-	identities := func(name, help string, of func(attribution.Stats) float64) prometheus.Collector {
+	identities := func(name, help string, of func(identity.Stats) float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
 	}
 	registry.MustRegister(m.revised, m.pass, m.resends, m.recentIDs, m.recentBytes, m.recentReach, m.recentHits,
-		identities("identity_hits_total", "Look-ups of users, one for each and block, that the cache answered.", func(s attribution.Stats) float64 { return float64(s.Hits) }),
-		identities("identity_misses_total", "Look-ups of users that ClickHouse was asked about.", func(s attribution.Stats) float64 { return float64(s.Misses) }),
+		identities("identity_hits_total", "Look-ups of users, one for each and block, that the cache answered.", func(s identity.Stats) float64 { return float64(s.Hits) }),
+		identities("identity_misses_total", "Look-ups of users that ClickHouse was asked about.", func(s identity.Stats) float64 { return float64(s.Misses) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identities_cached", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "How long the oldest news of users or conversations waits to be worked into stored events.")), a.lag))
 	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
@@ -103,7 +103,7 @@ func (m *metrics) committed(p stream.Partition, c *chunk) {
 }
 
 // remembers shows how a lane's memory of insert ids fares.
-func (m *metrics) remembers(p stream.Partition, index *recent.Index) {
+func (m *metrics) remembers(p stream.Partition, index *dedup.Index) {
 	id := strconv.Itoa(int(p.ID))
 	m.recentIDs.WithLabelValues(id).Set(float64(index.Len()))
 	m.recentBytes.WithLabelValues(id).Set(float64(index.Bytes()))
@@ -124,6 +124,6 @@ func (m *metrics) forget(p stream.Partition) {
 	m.offset.DeleteLabelValues(p.Topic, id)
 }
 
-func (m *metrics) countMalformed(set outcome.Overrides) {
+func (m *metrics) countMalformed(set mapping.Overrides) {
 	set.Each(func(index int) { m.malformed[index].Inc() })
 }

@@ -1,7 +1,7 @@
 package loader
 
 import (
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -15,7 +15,7 @@ func (n newsOf) of(workspace string) *news {
 	return n[workspace]
 }
 
-func (n newsOf) move(c *attribution.Claim, from attribution.ID) {
+func (n newsOf) move(c *identity.Claim, from identity.ID) {
 	n.of(string(c.Workspace)).move(c, from)
 }
 
@@ -34,10 +34,10 @@ func (n newsOf) act(workspace string, u warehouse.ProductUser, at int64) {
 func (n newsOf) hear(a *warehouse.StoredActivity) {
 	if warehouse.Revised(a.Version) {
 		of := n.of(a.Workspace)
-		c := warehouse.ConversationOf{Product: a.Product, ID: attribution.ConversationID([]byte(a.Product), []byte(a.Conversation))}
+		c := warehouse.ConversationOf{Product: a.Product, ID: identity.ConversationID([]byte(a.Product), []byte(a.Conversation))}
 		of.followed = stretched(of.followed, c, spanFrom(a.At))
 	}
-	if a.UserID != (attribution.ID{}) {
+	if a.UserID != (identity.ID{}) {
 		n.act(a.Workspace, warehouse.ProductUser{Product: a.Product, User: a.UserID}, a.At)
 	}
 }
@@ -66,7 +66,7 @@ func (n newsOf) together() *news {
 // news is what may make stored rows be about somebody else.
 type news struct {
 	moved         []moved
-	from          []attribution.ID                  // who held an address before
+	from          []identity.ID                     // who held an address before
 	conversations []warehouse.ConversationName      // that have become known
 	active        map[warehouse.ProductUser]span    // of users who have been active
 	followed      map[warehouse.ConversationOf]span // of conversations whose activities may be another user's than they were
@@ -78,7 +78,7 @@ type moved struct{ workspace, externalID, email string }
 // span is a time in which events may follow from an activity, in Unix milliseconds.
 type span = warehouse.Span
 
-func spanFrom(at int64) span { return span{at, at + attribution.LookBack.Milliseconds()} }
+func spanFrom(at int64) span { return span{at, at + identity.LookBack.Milliseconds()} }
 
 func (n *news) len() int {
 	return len(n.moved) + len(n.from) + len(n.conversations) + len(n.active) + len(n.followed)
@@ -86,9 +86,9 @@ func (n *news) len() int {
 
 func (n *news) empty() bool { return n.len() == 0 }
 
-func (n *news) move(c *attribution.Claim, from attribution.ID) {
+func (n *news) move(c *identity.Claim, from identity.ID) {
 	n.moved = append(n.moved, moved{string(c.Workspace), string(c.ExternalID), string(c.Email)})
-	if from != (attribution.ID{}) {
+	if from != (identity.ID{}) {
 		n.from = append(n.from, from)
 	}
 }

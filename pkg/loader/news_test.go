@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -102,7 +102,7 @@ func TestAnActivityInTheAirIsRevisedToo(t *testing.T) {
 	slow.land(t)
 	require.NoError(t, <-passed)
 	require.NoError(t, r.attributor.workOff(t.Context()))
-	require.Equal(t, attribution.UserID([]byte("w"), []byte("u1")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
+	require.Equal(t, identity.UserID([]byte("w"), []byte("u1")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
 	require.Equal(t, map[string]string{"e": "u1 c1"}, w.attributed(t))
 }
 
@@ -155,7 +155,7 @@ func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
 	a := r.attributor
 	row := func(n int, at int) string {
 		id := fmt.Sprintf("u%d", n)
-		return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", id, attribution.UserID([]byte("w"), []byte(id)), at)
+		return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", id, identity.UserID([]byte("w"), []byte(id)), at)
 	}
 	w.board(t, r, happened("e", "u39", "", 0)).land(t)
 	w.claims(t, "2 HOUR", row(39, 1000))
@@ -183,7 +183,7 @@ func TestTheLookBackReadsNoMoreThanItNeeds(t *testing.T) {
 	}
 	w.board(t, r, list...).land(t)
 	q := newQuestions()
-	u := warehouse.ProductUser{Product: "p", User: attribution.UserID([]byte("w"), []byte("u1"))}
+	u := warehouse.ProductUser{Product: "p", User: identity.UserID([]byte("w"), []byte("u1"))}
 	for _, at := range []time.Duration{0, 999 * time.Hour} { // a late event and one on time
 		q.ask(u, noon.Add(at).UnixMilli())
 	}
@@ -208,7 +208,7 @@ func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
 	a := r.attributor
 	w.board(t, r, happened("e", "u1", "", 0)).land(t)
 	r.forLong(t, time.Now())
-	w.claims(t, "30 SECOND", fmt.Sprintf("('u1', '1@x.io', '%s', 1000)", attribution.UserID([]byte("w"), []byte("u1"))))
+	w.claims(t, "30 SECOND", fmt.Sprintf("('u1', '1@x.io', '%s', 1000)", identity.UserID([]byte("w"), []byte("u1"))))
 	n := &news{moved: []moved{{"w", "u1", "1@x.io"}}}
 	for len(n.moved) <= maxNews {
 		n.moved = append(n.moved, moved{"w", "somebody", ""})
@@ -229,7 +229,7 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	w.board(t, r, activity("c1", "u1", "", 0)).land(t)
 	w.db.Exec(t, "SYSTEM STOP MERGES products")
 	before := w.db.Exec(t, "SELECT count() FROM products")
-	affected := warehouse.Affected{Products: []string{"p"}, Users: []attribution.ID{attribution.UserID([]byte("w"), []byte("u1"))}}
+	affected := warehouse.Affected{Products: []string{"p"}, Users: []identity.ID{identity.UserID([]byte("w"), []byte("u1"))}}
 	busy, release := make(chan struct{}, 4), make(chan struct{})
 	var reading sync.WaitGroup
 	for range cap(busy) { // as many as there are connections

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -94,13 +94,13 @@ func (a *attributor) expected(ctx context.Context, n *news, name func(moved) str
 	}
 	expected := make([]warehouse.Expected, len(list))
 	for i, m := range list {
-		expected[i] = warehouse.Expected{Name: attribution.Name{Workspace: []byte(m.workspace), Name: []byte(name(m))}, User: users[i]}
+		expected[i] = warehouse.Expected{Name: identity.Name{Workspace: []byte(m.workspace), Name: []byte(name(m))}, User: users[i]}
 	}
 	return expected, nil
 }
 
 // who resolves subjects by all that is known.
-func (a *attributor) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]attribution.ID, error) {
+func (a *attributor) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]identity.ID, error) {
 	flight := a.identities.Begin()
 	defer flight.End()
 	a.identities.Lock()
@@ -118,7 +118,7 @@ func (a *attributor) who(ctx context.Context, n int, subject func(int) (workspac
 	}
 	a.identities.Lock()
 	defer a.identities.Unlock()
-	ids := make([]attribution.ID, n)
+	ids := make([]identity.ID, n)
 	for i := range ids {
 		ids[i], _ = flight.Resolve(i)
 	}
@@ -143,8 +143,8 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 		if activity.UserID == users[i] {
 			continue
 		}
-		for _, user := range []attribution.ID{activity.UserID, users[i]} {
-			if user != (attribution.ID{}) {
+		for _, user := range []identity.ID{activity.UserID, users[i]} {
+			if user != (identity.ID{}) {
 				of.act(activity.Workspace, warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
 			}
 		}
@@ -191,14 +191,14 @@ func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) 
 }
 
 // conversations finds the conversations of stored events whose users are known.
-func (a *attributor) conversations(ctx context.Context, list []warehouse.Stored, users []attribution.ID) ([]attribution.ID, error) {
+func (a *attributor) conversations(ctx context.Context, list []warehouse.Stored, users []identity.ID) ([]identity.ID, error) {
 	q := newQuestions()
 	for i := range list {
 		event := &list[i]
 		switch {
 		case event.Conversation != "":
 			q.name(event.Product, event.Conversation, i)
-		case users[i] != attribution.ID{}:
+		case users[i] != identity.ID{}:
 			q.ask(warehouse.ProductUser{Product: event.Product, User: users[i]}, event.EventAt)
 		}
 	}
@@ -206,7 +206,7 @@ func (a *attributor) conversations(ctx context.Context, list []warehouse.Stored,
 	if err != nil {
 		return nil, err
 	}
-	conversations := make([]attribution.ID, len(list))
+	conversations := make([]identity.ID, len(list))
 	for i := range list {
 		event := &list[i]
 		if event.Conversation != "" {
@@ -216,6 +216,6 @@ func (a *attributor) conversations(ctx context.Context, list []warehouse.Stored,
 			conversations[i] = id
 		}
 	}
-	answers.named(func(i int, id attribution.ID) { conversations[i] = id })
+	answers.named(func(i int, id identity.ID) { conversations[i] = id })
 	return conversations, nil
 }

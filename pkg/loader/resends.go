@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/millrace/millrace/pkg/recent"
+	"github.com/millrace/millrace/pkg/dedup"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -13,7 +13,7 @@ import (
 // deliveries of one insert id within the window the first stays.
 type resends struct {
 	lane  *lane
-	index *recent.Index // nil until the first chunk
+	index *dedup.Index // nil until the first chunk
 }
 
 // dropResends takes the rows out of a chunk that are deliveries of an event that has a row.
@@ -52,7 +52,7 @@ func (r *resends) fill(ctx context.Context) error {
 		return err
 	}
 	most := max(config.RecentIDs/max(int(partitions), 1), 1)
-	index, err := recent.New(recent.Config{Window: config.DedupWindow, MaxIDs: most})
+	index, err := dedup.New(dedup.Config{Window: config.DedupWindow, MaxIDs: most})
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (r *resends) suspects(f *events) map[warehouse.Delivery][]suspect {
 			continue
 		}
 		switch verdict {
-		case recent.Suspect, recent.Old:
+		case dedup.Suspect, dedup.Old:
 			if suspects == nil {
 				suspects = map[warehouse.Delivery][]suspect{}
 			}

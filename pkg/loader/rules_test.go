@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // The public rules of attribution, each from outside: messages go in, tables come out. Every case arrives as it stands,
@@ -118,13 +118,13 @@ var rules = []rule{
 			`event w p {"type":"track","event":"E","messageId":"1","userId":"u","timestamp":"2026-05-18T12:00:00.500Z"}`,
 		},
 		query: "SELECT user_id, conversation_id FROM outcomes",
-		want:  attribution.UserID([]byte("w"), []byte("u")).String() + "\t" + greatest("c1", "c2", "c3"),
+		want:  identity.UserID([]byte("w"), []byte("u")).String() + "\t" + greatest("c1", "c2", "c3"),
 	},
 }
 
 func greatest(names ...string) (id string) {
 	for _, name := range names {
-		id = max(id, attribution.ConversationID([]byte("p"), []byte(name)).String())
+		id = max(id, identity.ConversationID([]byte("p"), []byte(name)).String())
 	}
 	return id
 }

@@ -11,25 +11,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/pkg/warehouse"
+	"github.com/millrace/millrace/test/env"
 )
 
 // shard moves the world to a cluster of two, which is asked through the second. There are the products p and p3, and the
 // people of the workspaces w and w2; p2 is in the first.
-func (w *world) shard(t testing.TB) (shards [2]embeddedtest.Database) {
+func (w *world) shard(t testing.TB) (shards [2]env.Database) {
 	t.Helper()
-	shards = embeddedtest.Shards(t)
+	shards = env.Shards(t)
 	w.db = shards[1]
 	c := &w.config.Warehouse
-	c.ClickHouse, c.Database, c.Cluster = w.db.Addr(), w.db.Name, embeddedtest.TwoShards
+	c.ClickHouse, c.Database, c.Cluster = w.db.Addr(), w.db.Name, env.TwoShards
 	_, err := warehouse.Migrate(t.Context(), *c)
 	require.NoError(t, err)
 	return shards
 }
 
 // inShards requires that the rows of each product are in its shard alone, and returns how many each shard has.
-func inShards(t testing.TB, shards [2]embeddedtest.Database, table string) (rows [2]string) {
+func inShards(t testing.TB, shards [2]env.Database, table string) (rows [2]string) {
 	t.Helper()
 	for i, db := range shards {
 		local := db.Name + "_local." + table
@@ -79,11 +79,11 @@ func TestAResendIsKnownInItsShard(t *testing.T) {
 	w.caughtUp(t)
 	loader.stop(t)
 
-	w.config.Warehouse.Cluster = embeddedtest.OneShard
+	w.config.Warehouse.Cluster = env.OneShard
 	loader = w.load(t)
 	<-loader.done
 	require.True(t, warehouse.OtherShards(loader.err), "rows would be written where they are not looked for: %v", loader.err)
-	w.config.Warehouse.Cluster = embeddedtest.TwoShards
+	w.config.Warehouse.Cluster = env.TwoShards
 	loader = w.load(t)
 	for _, product := range []string{"p", "p2", "p3"} {
 		w.deliver(t, product, "m", noon.Add(time.Second), noon.Add(time.Minute))

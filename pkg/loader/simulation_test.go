@@ -16,8 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/pkg/attribution"
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -189,9 +189,9 @@ var simulated = sync.OnceValue(func() *Service {
 		panic(err)
 	}
 	s.config.DedupWindow, s.config.Attribution = 0, false
-	s.attributor = &attributor{identities: attribution.NewIdentities(1)}
+	s.attributor = &attributor{identities: identity.NewIdentities(1)}
 	s.metrics = newMetrics(prometheus.NewRegistry(), s.budget, s.attributor)
-	s.newFiller = func(p stream.Partition) filler { return newEvents(p, func(outcome.Overrides) {}) }
+	s.newFiller = func(p stream.Partition) filler { return newEvents(p, func(mapping.Overrides) {}) }
 	return s
 })
 

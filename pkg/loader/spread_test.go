@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // shared are two loaders that have a partition each of a product's two, and have had them for long.
@@ -65,7 +65,7 @@ func TestAnActivityThatWasRevisedByAnotherLoaderIsReconsidered(t *testing.T) {
 	w.requireAttributed(t, map[string]string{"e": "u1 c1"})
 	w.board(t, one, identify("u2", "1@x.io", -2*time.Hour)).land(t)
 	require.NoError(t, one.attributor.workOff(t.Context()))
-	require.Equal(t, attribution.UserID([]byte("w"), []byte("u2")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
+	require.Equal(t, identity.UserID([]byte("w"), []byte("u2")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
 	w.requireAttributed(t, map[string]string{"e": "u1 c1"})
 	w.db.Exec(t, "ALTER TABLE user_claims DELETE WHERE external_user_id = 'u1' SETTINGS mutations_sync = 1") // which would have e looked at for another reason
 	w.db.Exec(t, "ALTER TABLE user_claims_by_email DELETE WHERE external_user_id = 'u1' SETTINGS mutations_sync = 1")

@@ -3,8 +3,8 @@ package loader
 import (
 	"bytes"
 
-	"github.com/millrace/millrace/pkg/attribution"
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -12,9 +12,9 @@ import (
 // subject is an identify or an activity: what it claims of a user, and the rest of it. There are few beside the
 // events, so each is an object of its own.
 type subject struct {
-	claim        attribution.Claim
-	organization attribution.OrganizationClaim // ExternalID is nil without one
-	activity     warehouse.Activity            // ExternalConversationID is nil for an identify
+	claim        identity.Claim
+	organization identity.OrganizationClaim // ExternalID is nil without one
+	activity     warehouse.Activity         // ExternalConversationID is nil for an identify
 }
 
 // By what a user or an organization was made. They are created_from in ClickHouse.
@@ -23,15 +23,15 @@ var (
 	byConversation = []byte("conversation")
 )
 
-func identified(e *stream.Entry, i *outcome.Identify) subject {
+func identified(e *stream.Entry, i *mapping.Identify) subject {
 	s := claimOf(e, i.ExternalUserID, i.Email)
 	c := &s.claim
-	c.Explicit = attribution.Said{At: i.At, Text: byIdentify}
+	c.Explicit = identity.Said{At: i.At, Text: byIdentify}
 	if string(i.Properties) != "{}" { // what a call leaves out it says nothing about
-		c.Properties = attribution.Said{At: i.At, Text: bytes.Clone(i.Properties)}
+		c.Properties = identity.Said{At: i.At, Text: bytes.Clone(i.Properties)}
 	}
 	if i.Name != nil {
-		c.LastName = attribution.Said{At: i.At, Text: bytes.Clone(i.Name)}
+		c.LastName = identity.Said{At: i.At, Text: bytes.Clone(i.Name)}
 	}
 	if c.Email != nil {
 		c.EmailSaid = i.At
@@ -39,32 +39,32 @@ func identified(e *stream.Entry, i *outcome.Identify) subject {
 	if i.ExternalOrganizationID == nil {
 		return s
 	}
-	c.Organization = attribution.Said{At: i.At, Text: bytes.Clone(i.ExternalOrganizationID)}
-	s.organization = attribution.NothingOfOrganization
+	c.Organization = identity.Said{At: i.At, Text: bytes.Clone(i.ExternalOrganizationID)}
+	s.organization = identity.NothingOfOrganization
 	s.organization.Workspace, s.organization.ExternalID = c.Workspace, c.Organization.Text
 	s.organization.Explicit = c.Explicit
 	if i.OrganizationName != nil {
-		s.organization.LastName = attribution.Said{At: i.At, Text: bytes.Clone(i.OrganizationName)}
+		s.organization.LastName = identity.Said{At: i.At, Text: bytes.Clone(i.OrganizationName)}
 	}
 	return s
 }
 
-func active(e *stream.Entry, a *outcome.Activity) subject {
+func active(e *stream.Entry, a *mapping.Activity) subject {
 	s := claimOf(e, a.ExternalUserID, a.Email)
-	s.claim.Explicit = attribution.Said{At: a.At, Text: byConversation}
+	s.claim.Explicit = identity.Said{At: a.At, Text: byConversation}
 	s.activity = warehouse.Activity{
 		Workspace: s.claim.Workspace, Product: bytes.Clone(e.Product), ExternalConversationID: bytes.Clone(a.ExternalConversationID),
 		ExternalUserID: s.claim.ExternalID, Email: s.claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
 		ReceivedAt: e.ReceivedAt, Version: warehouse.Version(e.ReceivedAt),
 	}
-	s.activity.ConversationID = attribution.ConversationID(e.Product, a.ExternalConversationID)
+	s.activity.ConversationID = identity.ConversationID(e.Product, a.ExternalConversationID)
 	return s
 }
 
 func claimOf(e *stream.Entry, externalID, email []byte) subject {
-	s := subject{claim: attribution.Nothing}
+	s := subject{claim: identity.Nothing}
 	s.claim.Workspace, s.claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
-	s.claim.Email, _ = attribution.Fold(nil, bytes.Clone(email))
+	s.claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
 	return s
 }
 

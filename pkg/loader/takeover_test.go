@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
@@ -31,7 +31,7 @@ func (r *running) join(t *testing.T) {
 
 // stale are the stored events as a loader read them.
 func (r *running) stale(t *testing.T) (list []warehouse.Stored) {
-	affected := warehouse.Affected{Products: []string{"p"}, Addresses: []warehouse.Expected{{Name: attribution.Name{Workspace: []byte("w"), Name: []byte("1@x.io")}}}}
+	affected := warehouse.Affected{Products: []string{"p"}, Addresses: []warehouse.Expected{{Name: identity.Name{Workspace: []byte("w"), Name: []byte("1@x.io")}}}}
 	require.NoError(t, r.attributor.lookup.Events(t.Context(), &affected, func(some []warehouse.Stored) error {
 		list = append(list, some...)
 		return nil
@@ -42,7 +42,7 @@ func (r *running) stale(t *testing.T) (list []warehouse.Stored) {
 
 // claimedAt is a row for claims: an event that named an external id and the address.
 func claimedAt(user string, at int) string {
-	return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", user, attribution.UserID([]byte("w"), []byte(user)), at)
+	return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", user, identity.UserID([]byte("w"), []byte(user)), at)
 }
 
 // A loader that the group has given up on does not know it before it asks. What it is about to revise is the next

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/native"
+	"github.com/millrace/millrace/pkg/api"
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/segment"
 )
@@ -46,7 +46,7 @@ func TestRepeatsOfManyMessages(t *testing.T) {
 }
 
 func TestRepeatsByTheIDOfTheFormat(t *testing.T) {
-	p := payload.New(&native.EventFormat)
+	p := payload.New(&api.EventFormat)
 	require.NoError(t, p.Parse([]byte(`[{"eventType":"E","insertId":"a"},{"eventType":"E","insertId":"a","eventAt":0},{"eventType":"E","messageId":"a"},{"eventType":"E","messageId":"a"}]`), payload.DefaultLimits))
 	for i, m := range p.Messages {
 		require.Equal(t, i == 1, m.Repeat)

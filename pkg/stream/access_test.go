@@ -12,11 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/pkg/credential"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
 )
 
 // securedConfig is what it takes to be let in, with a mechanism.
-func securedConfig(t *testing.T, b embeddedtest.Secured, mechanism string) Config {
+func securedConfig(t *testing.T, b env.Secured, mechanism string) Config {
 	t.Helper()
 	config := configFor(t, b.Addr)
 	config.Access.TLS = credential.TLS{On: true, CA: b.CA}
@@ -48,16 +48,16 @@ func refused(t *testing.T, config Config) string {
 }
 
 func TestLoggingInWithTLS(t *testing.T) {
-	b := embeddedtest.SecuredBroker(t)
+	b := env.SecuredBroker(t)
 	for _, mechanism := range []string{"PLAIN", "scram-sha-256", "SCRAM-SHA-512"} {
 		works(t, securedConfig(t, b, mechanism))
 	}
 }
 
 func TestWhoIsNotLetInIsToldWhatToChange(t *testing.T) {
-	b := embeddedtest.SecuredBroker(t)
+	b := env.SecuredBroker(t)
 	for want, spoil := range map[string]func(*Access){
-		"--kafka-tls-ca":          func(a *Access) { a.TLS.CA = embeddedtest.Authority(t).File },
+		"--kafka-tls-ca":          func(a *Access) { a.TLS.CA = env.Authority(t).File },
 		"--kafka-tls-server-name": func(a *Access) { a.TLS.ServerName = "elsewhere.example" },
 		"--kafka-tls":             func(a *Access) { a.TLS = credential.TLS{} },
 		"--kafka-sasl":            func(a *Access) { a.SASL, a.User, a.Password.Password = "", "", "" },
@@ -74,7 +74,7 @@ func TestWhoIsNotLetInIsToldWhatToChange(t *testing.T) {
 
 // A password that is replaced while a program runs is used by its next connection.
 func TestAPasswordInAFileIsReadForEachConnection(t *testing.T) {
-	b := embeddedtest.SecuredBroker(t)
+	b := env.SecuredBroker(t)
 	admin := clientFor(t, securedConfig(t, b, "PLAIN")).admin
 	set := func(password string) {
 		t.Helper()
@@ -107,7 +107,7 @@ func (p plainByHand) Begin(context.Context, string) ([]byte, func([]byte) (bool,
 }
 
 func TestALoginOfOnesOwn(t *testing.T) {
-	b := embeddedtest.SecuredBroker(t)
+	b := env.SecuredBroker(t)
 	config := configFor(t, b.Addr)
 	config.Access.TLS = credential.TLS{On: true, CA: b.CA}
 	config.Access.Login = plainByHand{b.User, b.Password, nil}

@@ -12,11 +12,11 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 // CheckUp looks at the brokers, at our topics and at how far the loaders of a group are, and changes nothing.
-func (c *Client) CheckUp(ctx context.Context, group string, r *checkup.Report) {
+func (c *Client) CheckUp(ctx context.Context, group string, r *doctor.Report) {
 	if !c.checkBrokers(ctx, r) {
 		return
 	}
@@ -37,7 +37,7 @@ func (c *Client) CheckUp(ctx context.Context, group string, r *checkup.Report) {
 const brokersCheck = "kafka brokers"
 
 // checkBrokers asks those that are named, and then all that these name.
-func (c *Client) checkBrokers(ctx context.Context, r *checkup.Report) (reached bool) {
+func (c *Client) checkBrokers(ctx context.Context, r *doctor.Report) (reached bool) {
 	if err := c.kafka.Ping(ctx); err != nil {
 		change := remedy(err)
 		if change == "" {
@@ -67,7 +67,7 @@ func (c *Client) checkBrokers(ctx context.Context, r *checkup.Report) (reached b
 	return true
 }
 
-func (c *Client) checkEach(brokers kadm.BrokerDetails, versions kadm.BrokersApiVersions, r *checkup.Report) (guesses []string) {
+func (c *Client) checkEach(brokers kadm.BrokerDetails, versions kadm.BrokersApiVersions, r *doctor.Report) (guesses []string) {
 	for _, b := range brokers {
 		v := versions[b.NodeID]
 		if v.Err != nil {
@@ -85,7 +85,7 @@ func (c *Client) checkEach(brokers kadm.BrokerDetails, versions kadm.BrokersApiV
 }
 
 // checkAccess says how we speak to the brokers, by a connection of its own.
-func (c *Client) checkAccess(ctx context.Context, brokers kadm.BrokerDetails, r *checkup.Report) {
+func (c *Client) checkAccess(ctx context.Context, brokers kadm.BrokerDetails, r *doctor.Report) {
 	const check = "kafka access"
 	access := &c.config.Access
 	how, as := "without TLS", "without a login"
@@ -116,7 +116,7 @@ func (c *Client) checkAccess(ctx context.Context, brokers kadm.BrokerDetails, r 
 	r.OK(check, "%s, %s", how, as)
 }
 
-func (c *Client) checkTopic(t *topicFound, r *checkup.Report) {
+func (c *Client) checkTopic(t *topicFound, r *doctor.Report) {
 	check := "topic " + t.spec.name
 	if !t.exists {
 		r.Warn(check, "start an edge or a loader, which makes it, or give --kafka-user the right to see it", "there is none")
@@ -140,7 +140,7 @@ func (c *Client) checkTopic(t *topicFound, r *checkup.Report) {
 }
 
 // checkInSync is about the replicas of this moment.
-func (c *Client) checkInSync(t *topicFound, r *checkup.Report) {
+func (c *Client) checkInSync(t *topicFound, r *doctor.Report) {
 	needed, _ := t.number(minInsync)
 	var stuck, behind int
 	for _, p := range t.partitions {
@@ -169,12 +169,12 @@ func (t *topicFound) describe() string {
 		}
 	}
 	return fmt.Sprintf("%s, %s of which %s must be in sync, %s, records of up to %s bytes",
-		checkup.Some(len(t.partitions), "partition"), checkup.Some(t.replicas(), "replica"), t.settings[minInsync], kept, t.settings[maxMessageBytes])
+		doctor.Some(len(t.partitions), "partition"), doctor.Some(t.replicas(), "replica"), t.settings[minInsync], kept, t.settings[maxMessageBytes])
 }
 
 // checkStamps looks for records from the future. Brokers do not tell their time, but edges stamp records with theirs, and
 // it is edges whose clocks decide which delivery was the first.
-func (c *Client) checkStamps(ctx context.Context, r *checkup.Report) {
+func (c *Client) checkStamps(ctx context.Context, r *doctor.Report) {
 	latest, err := c.admin.ListMaxTimestampOffsets(ctx, c.topics.Ingest)
 	if err != nil || latest.Error() != nil {
 		return // brokers before 3.0 cannot say

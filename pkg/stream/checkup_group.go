@@ -6,13 +6,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 const startLoader = "start a loader, or name the group that loaders have in --group"
 
 // checkGroup looks at the loaders as the brokers know them.
-func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report) {
+func (c *Client) checkGroup(ctx context.Context, group string, r *doctor.Report) {
 	check := "group " + group
 	lags, err := c.admin.Lag(ctx, group)
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report
 		}
 	}
 	if lost > 0 {
-		r.Fail(check, "raise retention.ms and retention.bytes, and have loaders keep up: these messages are gone", "the brokers have deleted %s that no loader had loaded", checkup.Some(lost, "message"))
+		r.Fail(check, "raise retention.ms and retention.bytes, and have loaders keep up: these messages are gone", "the brokers have deleted %s that no loader had loaded", doctor.Some(lost, "message"))
 	}
 	switch {
 	case len(l.Members) == 0:
@@ -43,7 +43,7 @@ func (c *Client) checkGroup(ctx context.Context, group string, r *checkup.Report
 	case l.State != "Stable":
 		r.Warn(check, "ask again in a moment; if it stays so, see the loaders' logs", "is sharing out partitions (%s), and %s", l.State, waits(waiting))
 	default:
-		r.OK(check, "%s, and %s", checkup.Some(len(l.Members), "loader"), waits(waiting))
+		r.OK(check, "%s, and %s", doctor.Some(len(l.Members), "loader"), waits(waiting))
 	}
 }
 
@@ -51,5 +51,5 @@ func waits(n int64) string {
 	if n == 0 {
 		return "no message waits"
 	}
-	return checkup.Some(n, "message") + " not loaded yet"
+	return doctor.Some(n, "message") + " not loaded yet"
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"github.com/millrace/millrace/pkg/checkup"
-	"github.com/millrace/millrace/pkg/checkup/checkuptest"
+	"github.com/millrace/millrace/pkg/doctor"
+	"github.com/millrace/millrace/test/env/doctortest"
 )
 
 // alterTopic gives a topic that exists another setting.
@@ -57,28 +57,28 @@ func TestTopicsThatBreakAPromiseAreRefusedAndOthersToldOf(t *testing.T) {
 		require.NoError(t, err)
 		defer watched.Close()
 		err = watched.EnsureTopics(t.Context())
-		status := checkup.Warn
+		status := doctor.Warn
 		if s.refused {
 			require.ErrorIs(t, err, errTopicUnfit)
 			require.ErrorContains(t, err, topic+" "+s.found)
 			require.ErrorContains(t, err, s.change)
-			status = checkup.Fail
+			status = doctor.Fail
 		} else {
 			require.NoError(t, err)
 			require.Contains(t, told.String(), s.found)
 			require.Contains(t, told.String(), s.change)
 		}
-		checkuptest.Require(t, examine(t, c), "topic "+topic, status, s.found, s.change)
+		doctortest.Require(t, examine(t, c), "topic "+topic, status, s.found, s.change)
 		alterTopic(t, c, topic, s.setting, before[s.setting])
 	}
 	r := examine(t, c)
-	require.Zero(t, r.Count(checkup.Fail), "the control: %v", r)
+	require.Zero(t, r.Count(doctor.Fail), "the control: %v", r)
 }
 
 // examine is what the doctor finds, which comes anew: a client remembers for a while.
-func examine(t *testing.T, c *Client) checkup.Report {
+func examine(t *testing.T, c *Client) doctor.Report {
 	t.Helper()
-	var r checkup.Report
+	var r doctor.Report
 	clientFor(t, c.config).CheckUp(t.Context(), "millrace-loader", &r)
 	return r
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) { env.Main(m) }
 
 func configFor(t testing.TB, addr string) Config {
 	t.Helper()
@@ -36,7 +36,7 @@ func clientFor(t testing.TB, config Config) *Client {
 // started is a broker with the topics, and a client of it.
 func started(t testing.TB) (*embedded.Broker, *Client) {
 	t.Helper()
-	broker := embeddedtest.Broker(t)
+	broker := env.Broker(t)
 	c := clientFor(t, configFor(t, broker.Addr()))
 	require.NoError(t, c.EnsureTopics(t.Context()))
 	return broker, c

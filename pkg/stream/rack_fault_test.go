@@ -10,12 +10,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
 )
 
 // Loaders may read from a replica that is near. Who follows the registry may not: replicas hear of changes late.
 func TestOnlyLoadersReadFromTheNearestReplica(t *testing.T) {
-	broker := embeddedtest.Broker(t)
+	broker := env.Broker(t)
 	config := configFor(t, broker.Addr())
 	config.Access.Rack = "rack-2"
 	c := clientFor(t, config)

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
 )
 
 // settings are those of a topic's own settings that tests look at.
@@ -51,7 +51,7 @@ func requirePartitions(t *testing.T, c *Client, want map[string]int) {
 }
 
 func TestTopicsAreCreatedAsConfigured(t *testing.T) {
-	config := configFor(t, embeddedtest.Broker(t).Addr())
+	config := configFor(t, env.Broker(t).Addr())
 	config.Retention, config.DeadLetterRetention, config.Replication = 2*time.Hour, 3*time.Hour, 1
 	c := clientFor(t, config)
 	require.NoError(t, c.EnsureTopics(t.Context()))
@@ -68,7 +68,7 @@ func TestTopicsAreCreatedAsConfigured(t *testing.T) {
 }
 
 func TestTopicsThatExistAreLeftAsTheyAre(t *testing.T) {
-	config := configFor(t, embeddedtest.Broker(t).Addr())
+	config := configFor(t, env.Broker(t).Addr())
 	require.NoError(t, clientFor(t, config).EnsureTopics(t.Context()))
 	config.Partitions, config.Retention = 9, 999*time.Hour
 	c := clientFor(t, config)
@@ -82,7 +82,7 @@ func TestMinInsyncReplicas(t *testing.T) {
 		require.Equal(t, want, (&Config{Replication: replication}).minInsync())
 	}
 	// Where the brokers choose the replicas, their own minimum must not be lowered.
-	config := configFor(t, embeddedtest.Broker(t).Addr())
+	config := configFor(t, env.Broker(t).Addr())
 	config.Replication = -1
 	c := clientFor(t, config)
 	require.NoError(t, c.EnsureTopics(t.Context()))
@@ -104,7 +104,7 @@ func TestAnUnfitRegistryIsRefused(t *testing.T) {
 		"has cleanup.policy=delete, but a registry must have compact":     {1, "delete"},
 		"has cleanup.policy=compact,delete, but a registry must have com": {1, "compact,delete"},
 	} {
-		c := clientFor(t, configFor(t, embeddedtest.Broker(t).Addr()))
+		c := clientFor(t, configFor(t, env.Broker(t).Addr()))
 		_, err := c.admin.CreateTopic(t.Context(), unfit.partitions, 1, map[string]*string{"cleanup.policy": &unfit.policy}, c.Topics().Connections)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { // when the brokers that are asked have heard of it
@@ -144,7 +144,7 @@ func TestAwaitTopicsEndsWithItsContext(t *testing.T) {
 }
 
 func TestTwoThatCreateTheTopicsAtOnce(t *testing.T) {
-	config := configFor(t, embeddedtest.Broker(t).Addr())
+	config := configFor(t, env.Broker(t).Addr())
 	c := clientFor(t, config)
 	done := make(chan error, 8)
 	for range cap(done) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
 )
 
 // The known data. Ids end in what they stand for: conversations c1 to c5, users a and b, and an
@@ -67,7 +67,7 @@ var replaced = []string{
 }
 
 // known is a database with the known data in parts that are not merged, so that replaced rows are still there.
-func known(t *testing.T) embeddedtest.Database {
+func known(t *testing.T) env.Database {
 	db, _ := migrated(t)
 	for _, table := range []string{"events", "conversation_activity", "user_claims", "organization_claims"} {
 		db.Exec(t, "SYSTEM STOP MERGES "+table)
@@ -80,7 +80,7 @@ func known(t *testing.T) embeddedtest.Database {
 }
 
 // merge makes one part of each partition, and so removes the replaced rows.
-func merge(t *testing.T, db embeddedtest.Database) {
+func merge(t *testing.T, db env.Database) {
 	for _, table := range []string{"events", "conversation_activity", "user_claims", "organization_claims"} {
 		db.Exec(t, "SYSTEM START MERGES "+table)
 		db.Exec(t, "OPTIMIZE TABLE "+table+" FINAL")

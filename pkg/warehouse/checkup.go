@@ -10,14 +10,14 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 // testedVersion is what Millrace's own tests run on.
 var testedVersion = [2]int{26, 7}
 
 // CheckUp looks at ClickHouse and at our tables in it, and changes nothing.
-func CheckUp(ctx context.Context, config Config, r *checkup.Report) {
+func CheckUp(ctx context.Context, config Config, r *doctor.Report) {
 	if err := config.Validate(); err != nil {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
 		return
@@ -30,7 +30,7 @@ func CheckUp(ctx context.Context, config Config, r *checkup.Report) {
 }
 
 // checkUpServer looks at one server. Of a cluster's replicas, one alone knows which migrations they have had.
-func checkUpServer(ctx context.Context, config Config, r *checkup.Report, knows bool) {
+func checkUpServer(ctx context.Context, config Config, r *doctor.Report, knows bool) {
 	// Of a deadline clickhouse-go makes a setting, max_execution_time, which is among those that are looked at.
 	outer := ctx
 	ctx, cancel := context.WithCancel(context.WithoutCancel(outer))
@@ -42,7 +42,7 @@ func checkUpServer(ctx context.Context, config Config, r *checkup.Report, knows 
 		return
 	}
 	defer db.Close()
-	d := &doctor{config: config, db: db, report: r}
+	d := &inspection{config: config, db: db, report: r}
 	if !d.checkServer(ctx) || knows && !d.checkMigrations(ctx) {
 		return
 	}
@@ -57,13 +57,13 @@ func checkUpServer(ctx context.Context, config Config, r *checkup.Report, knows 
 const serverCheck = "clickhouse"
 
 // doctor is one look at ClickHouse.
-type doctor struct {
+type inspection struct {
 	config Config
 	db     *sql.DB
-	report *checkup.Report
+	report *doctor.Report
 }
 
-func (d *doctor) checkServer(ctx context.Context) (reached bool) {
+func (d *inspection) checkServer(ctx context.Context) (reached bool) {
 	var version string
 	var micros int64
 	// The first question also connects: the clock is asked for over a connection that is there.
@@ -89,7 +89,7 @@ func (d *doctor) checkServer(ctx context.Context) (reached bool) {
 	return true
 }
 
-func (d *doctor) judgeVersion(version string) {
+func (d *inspection) judgeVersion(version string) {
 	var is [2]int
 	_, err := fmt.Sscanf(version, "%d.%d", &is[0], &is[1])
 	how := "without TLS"
@@ -105,7 +105,7 @@ func (d *doctor) judgeVersion(version string) {
 
 // checkMigrations compares what the database has had with what there is. It reads goose's table itself, for goose would make
 // it where it is missing.
-func (d *doctor) checkMigrations(ctx context.Context) (there bool) {
+func (d *inspection) checkMigrations(ctx context.Context) (there bool) {
 	check := "database " + d.config.local()
 	applied, err := d.applied(ctx)
 	if err != nil {
@@ -137,14 +137,14 @@ func (d *doctor) checkMigrations(ctx context.Context) (there bool) {
 	case len(missing) > 0:
 		d.report.Fail(check, "run millrace migrate", "lacks migrations: %s", strings.Join(missing, ", "))
 	case len(applied) > 0:
-		d.report.Warn(check, "use that newer Millrace everywhere", "has had %s that this Millrace does not know", checkup.Some(len(applied), "migration"))
+		d.report.Warn(check, "use that newer Millrace everywhere", "has had %s that this Millrace does not know", doctor.Some(len(applied), "migration"))
 	default:
 		d.report.OK(check, "is up to date")
 	}
 	return true
 }
 
-func (d *doctor) applied(ctx context.Context) (map[int64]bool, error) {
+func (d *inspection) applied(ctx context.Context) (map[int64]bool, error) {
 	rows, err := d.db.QueryContext(ctx, "SELECT version_id FROM `"+d.config.local()+"`.goose_db_version GROUP BY version_id HAVING argMax(is_applied, tstamp)")
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (d *doctor) applied(ctx context.Context) (map[int64]bool, error) {
 }
 
 // checkInserting sends what an insert and a look-up send, the settings and a table of what is wanted, without inserting.
-func (d *doctor) checkInserting(ctx context.Context) {
+func (d *inspection) checkInserting(ctx context.Context) {
 	const check = "clickhouse settings"
 	p := newPool(&d.config, &replicas{addrs: []string{d.config.ClickHouse}}, 1)
 	defer p.close()

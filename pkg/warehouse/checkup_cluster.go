@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 // checkUpCluster looks at every server of a cluster, and whether the cluster is the one that the rows were spread over.
-func checkUpCluster(ctx context.Context, config Config, r *checkup.Report) {
+func checkUpCluster(ctx context.Context, config Config, r *doctor.Report) {
 	check := "cluster " + config.Cluster
 	shards, err := config.shards(ctx)
 	if err != nil {
@@ -28,7 +28,7 @@ func checkUpCluster(ctx context.Context, config Config, r *checkup.Report) {
 	})
 }
 
-func checkUpShard(ctx context.Context, config Config, r *checkup.Report, number int, addr string, shards []shard) {
+func checkUpShard(ctx context.Context, config Config, r *doctor.Report, number int, addr string, shards []shard) {
 	check := "cluster " + config.Cluster
 	switch err := config.checkLayout(ctx, addr, number, shards); {
 	case errors.Is(err, sql.ErrNoRows):

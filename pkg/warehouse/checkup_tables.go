@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/millrace/millrace/pkg/checkup"
+	"github.com/millrace/millrace/pkg/doctor"
 )
 
 // writtenTables are those that loaders read and write.
 var writtenTables = []string{"events", "dead_letters", "user_claims", "organization_claims", "conversation_activity", "products", "attribution_progress"}
 
 // checkRights asks for what loaders need, and for what migrate does.
-func (d *doctor) checkRights(ctx context.Context) {
+func (d *inspection) checkRights(ctx context.Context) {
 	const check = "clickhouse rights"
 	who, database := d.config.User, d.config.local()
 	granted := func(right string) bool {
@@ -23,7 +23,7 @@ func (d *doctor) checkRights(ctx context.Context) {
 		return err == nil && yes == 1
 	}
 	grant := func(right string) string { return "GRANT " + right + " TO " + who }
-	before := d.report.Count(checkup.Fail)
+	before := d.report.Count(doctor.Fail)
 	for _, table := range writtenTables {
 		if !granted("SELECT, INSERT ON " + database + "." + table) {
 			d.report.Fail(check, grant("SELECT, INSERT ON "+database+".*"), "%s may not read and write %s", who, table)
@@ -40,7 +40,7 @@ func (d *doctor) checkRights(ctx context.Context) {
 		d.report.Fail(check, "give "+who+" a profile with readonly = 0", "the profile of %s has readonly set", who)
 	}
 	switch {
-	case d.report.Count(checkup.Fail) > before:
+	case d.report.Count(doctor.Fail) > before:
 	case !granted("CREATE TABLE, CREATE VIEW, ALTER TABLE ON " + database + ".*"):
 		d.report.OK(check, "%s may read and write, and not migrate: run millrace migrate as another user", who)
 	default:
@@ -55,7 +55,7 @@ var deduplicated = []string{"events", "dead_letters"}
 const wantedWindow = 10_000
 
 // checkWindows looks at what a block that is sent again is recognised by.
-func (d *doctor) checkWindows(ctx context.Context) {
+func (d *inspection) checkWindows(ctx context.Context) {
 	for _, table := range deduplicated {
 		check := "table " + table
 		var engine, full string
@@ -76,7 +76,7 @@ func (d *doctor) checkWindows(ctx context.Context) {
 	}
 }
 
-func (d *doctor) judgeWindow(ctx context.Context, check, table, full, setting string, want int64) {
+func (d *inspection) judgeWindow(ctx context.Context, check, table, full, setting string, want int64) {
 	is, err := d.windowOf(ctx, full, setting)
 	change := fmt.Sprintf("ALTER TABLE %s.%s MODIFY SETTING %s = %d", d.config.local(), table, setting, want)
 	switch {
@@ -92,7 +92,7 @@ func (d *doctor) judgeWindow(ctx context.Context, check, table, full, setting st
 }
 
 // windowOf is the table's own setting, or else the server's.
-func (d *doctor) windowOf(ctx context.Context, full, setting string) (is int64, err error) {
+func (d *inspection) windowOf(ctx context.Context, full, setting string) (is int64, err error) {
 	if m := regexp.MustCompile(`\b` + setting + ` = (\d+)`).FindStringSubmatch(full); m != nil {
 		return strconv.ParseInt(m[1], 10, 64)
 	}
@@ -105,13 +105,13 @@ func (d *doctor) windowOf(ctx context.Context, full, setting string) (is int64, 
 }
 
 // setting is a number among our user's settings; 0 if it is not there, or not to be seen.
-func (d *doctor) setting(ctx context.Context, name string) (value uint64) {
+func (d *inspection) setting(ctx context.Context, name string) (value uint64) {
 	_ = d.db.QueryRowContext(ctx, "SELECT toUInt64OrZero(value) FROM system.settings WHERE name = ?", name).Scan(&value)
 	return value
 }
 
 // checkLimits looks for bounds that queries of ours can meet.
-func (d *doctor) checkLimits(ctx context.Context) {
+func (d *inspection) checkLimits(ctx context.Context) {
 	const check = "clickhouse limits"
 	before := len(*d.report)
 	for _, limit := range []struct {
@@ -135,7 +135,7 @@ func (d *doctor) checkLimits(ctx context.Context) {
 }
 
 // checkParts compares the parts that wait to be merged with how many there may be.
-func (d *doctor) checkParts(ctx context.Context) {
+func (d *inspection) checkParts(ctx context.Context) {
 	const check = "clickhouse parts"
 	var most, delayed uint64
 	err := d.db.QueryRowContext(ctx, `SELECT (SELECT max(n) FROM (SELECT count() AS n FROM system.parts WHERE active AND database = ? GROUP BY table, partition_id)),
@@ -154,7 +154,7 @@ func (d *doctor) checkParts(ctx context.Context) {
 }
 
 // checkDisks looks at the room there is.
-func (d *doctor) checkDisks(ctx context.Context) {
+func (d *inspection) checkDisks(ctx context.Context) {
 	const check = "clickhouse disks"
 	const change = "give it more room, or drop old months with ALTER TABLE … DROP PARTITION"
 	rows, err := d.db.QueryContext(ctx, "SELECT name, free_space / total_space FROM system.disks WHERE total_space > 0 AND NOT is_remote")

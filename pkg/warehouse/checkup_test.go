@@ -10,18 +10,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/checkup"
-	"github.com/millrace/millrace/pkg/checkup/checkuptest"
 	"github.com/millrace/millrace/pkg/credential"
+	"github.com/millrace/millrace/pkg/doctor"
 	"github.com/millrace/millrace/pkg/embedded"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
+	"github.com/millrace/millrace/test/env/doctortest"
 )
 
-func examine(t *testing.T, config Config) checkup.Report {
+func examine(t *testing.T, config Config) doctor.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	var r checkup.Report
+	var r doctor.Report
 	CheckUp(ctx, config, &r)
 	return r
 }
@@ -29,7 +29,7 @@ func examine(t *testing.T, config Config) checkup.Report {
 func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
 	_, config := migrated(t)
 	r := examine(t, config)
-	require.Zero(t, r.Count(checkup.Fail), r)
+	require.Zero(t, r.Count(doctor.Fail), r)
 	for check, found := range map[string]string{
 		"clickhouse":                  "is ClickHouse 2",
 		"clickhouse clock":            "ClickHouse's clock is ",
@@ -41,7 +41,7 @@ func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
 		"clickhouse limits":           "none that hurts",
 		"clickhouse parts":            "merges keep up",
 	} {
-		checkuptest.Require(t, r, check, checkup.OK, found, "")
+		doctortest.Require(t, r, check, doctor.OK, found, "")
 	}
 	require.True(t, r.Has("clickhouse disks"))
 }
@@ -52,32 +52,32 @@ func TestACheckUpOfTablesThatAreNotAsTheyShouldBe(t *testing.T) {
 	db.Exec(t, "ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
 	db.Exec(t, "ALTER TABLE dead_letters MODIFY SETTING non_replicated_deduplication_window = 100")
 	r := examine(t, config)
-	checkuptest.Require(t, r, "table events", checkup.Fail, "so a block that is sent again after a crash is counted twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
-	checkuptest.Require(t, r, "table dead_letters", checkup.Warn, "non_replicated_deduplication_window = 100,", "MODIFY SETTING non_replicated_deduplication_window = 10000")
+	doctortest.Require(t, r, "table events", doctor.Fail, "so a block that is sent again after a crash is counted twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
+	doctortest.Require(t, r, "table dead_letters", doctor.Warn, "non_replicated_deduplication_window = 100,", "MODIFY SETTING non_replicated_deduplication_window = 10000")
 
 	db.Exec(t, "DROP TABLE dead_letters")
-	checkuptest.Require(t, examine(t, config), "table dead_letters", checkup.Fail, "cannot be looked at", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), "table dead_letters", doctor.Fail, "cannot be looked at", "run millrace migrate")
 	db.Exec(t, "CREATE TABLE dead_letters (a Int8) ENGINE = Memory")
-	checkuptest.Require(t, examine(t, config), "table dead_letters", checkup.Fail, "is a Memory", "")
+	doctortest.Require(t, examine(t, config), "table dead_letters", doctor.Fail, "is a Memory", "")
 
 	db.Exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
-	checkuptest.Require(t, examine(t, config), database, checkup.Warn, "has had 1 migration that this Millrace does not know", "newer Millrace")
+	doctortest.Require(t, examine(t, config), database, doctor.Warn, "has had 1 migration that this Millrace does not know", "newer Millrace")
 	db.Exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id = 3 SETTINGS mutations_sync = 1")
-	checkuptest.Require(t, examine(t, config), database, checkup.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), database, doctor.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
 	db.Exec(t, "DROP TABLE goose_db_version")
-	checkuptest.Require(t, examine(t, config), database, checkup.Fail, "has none of our tables", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), database, doctor.Fail, "has none of our tables", "run millrace migrate")
 	config.Database = "nowhere"
-	checkuptest.Require(t, examine(t, config), "database nowhere", checkup.Fail, "has none of our tables", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), "database nowhere", doctor.Fail, "has none of our tables", "run millrace migrate")
 }
 
 func TestACheckUpOfAClickHouseThatIsAway(t *testing.T) {
-	config := configFor(embeddedtest.ClickHouse(t))
+	config := configFor(env.ClickHouse(t))
 	config.User = "stranger"
-	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "check --clickhouse-user and --clickhouse-password")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "does not answer", "check --clickhouse-user and --clickhouse-password")
 	config.ClickHouse = "127.0.0.1:1"
-	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "127.0.0.1:1 does not answer", "check --clickhouse, and that it runs")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "127.0.0.1:1 does not answer", "check --clickhouse, and that it runs")
 	config.TLS.CA = "/nowhere"
-	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "--clickhouse-tls-ca is of no use without TLS", "correct that flag")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "--clickhouse-tls-ca is of no use without TLS", "correct that flag")
 }
 
 // users are people whom an administrator has given too little, each in another way.
@@ -105,11 +105,11 @@ func startWithUsers(t *testing.T) Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "users.xml")
 	require.NoError(t, os.WriteFile(file, []byte(users), 0o600))
-	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: embeddedtest.Engine(t),
+	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: env.Engine(t),
 		ExtraConfig: fmt.Sprintf("<users_config>%s</users_config>", file)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, engine.Close(context.Background())) })
-	config := configFor(embeddedtest.Database{ClickHouse: engine, Name: "millrace"})
+	config := configFor(env.Database{ClickHouse: engine, Name: "millrace"})
 	_, err = Migrate(t.Context(), config)
 	require.NoError(t, err)
 	return config
@@ -117,18 +117,18 @@ func startWithUsers(t *testing.T) Config {
 
 func TestUsersWithTooFewRights(t *testing.T) {
 	config := startWithUsers(t)
-	as := func(user string) checkup.Report {
+	as := func(user string) doctor.Report {
 		config.User, config.Password.Password = user, "let me in"
 		return examine(t, config)
 	}
-	checkuptest.Require(t, as("reader"), "clickhouse rights", checkup.Fail, "reader may not read and write events", "GRANT SELECT, INSERT ON millrace.* TO reader")
-	checkuptest.Require(t, as("loader"), "clickhouse rights", checkup.OK, "loader may read and write, and not migrate", "")
+	doctortest.Require(t, as("reader"), "clickhouse rights", doctor.Fail, "reader may not read and write events", "GRANT SELECT, INSERT ON millrace.* TO reader")
+	doctortest.Require(t, as("loader"), "clickhouse rights", doctor.OK, "loader may read and write, and not migrate", "")
 	require.Zero(t, len(as("loader"))-countOK(as("loader")), "the control: that is enough")
-	checkuptest.Require(t, as("nobody"), "database millrace", checkup.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
-	checkuptest.Require(t, as("readonly"), "clickhouse rights", checkup.Fail, "has readonly set", "a profile with readonly = 0")
-	checkuptest.Require(t, as("readonly"), "clickhouse settings", checkup.Fail, "", "let the profile of readonly change the settings")
-	checkuptest.Require(t, as("bound"), "clickhouse settings", checkup.Fail, "optimize_on_insert", "let the profile of bound change the settings")
-	checkuptest.Require(t, as("hurried"), "clickhouse limits", checkup.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
+	doctortest.Require(t, as("nobody"), "database millrace", doctor.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
+	doctortest.Require(t, as("readonly"), "clickhouse rights", doctor.Fail, "has readonly set", "a profile with readonly = 0")
+	doctortest.Require(t, as("readonly"), "clickhouse settings", doctor.Fail, "", "let the profile of readonly change the settings")
+	doctortest.Require(t, as("bound"), "clickhouse settings", doctor.Fail, "optimize_on_insert", "let the profile of bound change the settings")
+	doctortest.Require(t, as("hurried"), "clickhouse limits", doctor.Warn, "max_execution_time is 5", "set it to 0 or at least 60")
 
 	reads := func(user string) error {
 		config.User = user
@@ -140,20 +140,20 @@ func TestUsersWithTooFewRights(t *testing.T) {
 	require.ErrorContains(t, reads("readonly"), "let the profile of readonly set readonly to 2")
 }
 
-func countOK(r checkup.Report) int { return r.Count(checkup.OK) }
+func countOK(r doctor.Report) int { return r.Count(doctor.OK) }
 
 // The engine that tests have speaks no TLS, so something in front of it does; the password comes from a file.
 func TestClickHouseBehindTLS(t *testing.T) {
 	config := startWithUsers(t)
-	a := embeddedtest.Authority(t)
+	a := env.Authority(t)
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("let me in\n"), 0o600))
-	config.ClickHouse, config.User, config.Password = embeddedtest.Front(t, a, config.ClickHouse), "loader", credential.Password{PasswordFile: file}
+	config.ClickHouse, config.User, config.Password = env.Front(t, a, config.ClickHouse), "loader", credential.Password{PasswordFile: file}
 	config.TLS = credential.TLS{On: true, CA: a.File}
 	b := NewEvents()
 	b.Append(&plain, &origin)
 	insert(t, config, b, "t")
-	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.OK, "spoken to with TLS as loader", "")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.OK, "spoken to with TLS as loader", "")
 
 	ask := func(r *Reader) error {
 		_, err := Select[asked](t.Context(), r, "SELECT event_type AS text FROM outcomes", nil)
@@ -171,7 +171,7 @@ func TestClickHouseBehindTLS(t *testing.T) {
 	require.NoError(t, err)
 	defer inserter.Close()
 	require.ErrorContains(t, inserter.Insert(t.Context(), b, "t"), "--clickhouse-tls-ca")
-	checkuptest.Require(t, examine(t, config), "clickhouse", checkup.Fail, "does not answer", "--clickhouse-tls-ca")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "does not answer", "--clickhouse-tls-ca")
 	require.NoError(t, os.WriteFile(file, []byte("canary\n"), 0o600))
 	config.TLS.CA = a.File
 	other, err := NewInserter(config)

@@ -1,6 +1,6 @@
 package warehouse
 
-import "github.com/millrace/millrace/pkg/attribution"
+import "github.com/millrace/millrace/pkg/identity"
 
 // Facts is a table's rows on their way that mean the same however often they are written.
 type Facts interface{ self() *block }
@@ -39,7 +39,7 @@ func NewUserClaims(writer uint64) *UserClaims {
 }
 
 // Append adds a claim. What it views is copied.
-func (b *UserClaims) Append(c *attribution.Claim) {
+func (b *UserClaims) Append(c *identity.Claim) {
 	b.workspace.put(c.Workspace)
 	b.externalID.put(c.ExternalID)
 	b.email.put(c.Email)
@@ -78,7 +78,7 @@ func NewOrganizationClaims() *OrganizationClaims {
 }
 
 // Append adds a claim. What it views is copied.
-func (b *OrganizationClaims) Append(c *attribution.OrganizationClaim) {
+func (b *OrganizationClaims) Append(c *identity.OrganizationClaim) {
 	b.workspace.put(c.Workspace)
 	b.externalID.put(c.ExternalID)
 	b.organizationID.putID(c.OrganizationID)
@@ -114,8 +114,8 @@ type Activity struct {
 	Version                                    uint64
 	Partition                                  int32 // that it came from
 
-	ConversationID attribution.ID
-	UserID         attribution.ID
+	ConversationID identity.ID
+	UserID         identity.ID
 	HasUser        bool
 }
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
 	"github.com/millrace/millrace/schemas"
+	"github.com/millrace/millrace/test/env"
 )
 
 // BenchmarkCodecs is how the codecs of events and the form of its new parts were chosen: what each choice costs an insert,
@@ -67,7 +67,7 @@ func BenchmarkCodecs(b *testing.B) {
 }
 
 // processorTime is what ClickHouse has used for queries, in microseconds.
-func processorTime(b *testing.B, db embeddedtest.Database) int {
+func processorTime(b *testing.B, db env.Database) int {
 	used, err := strconv.Atoi(db.Exec(b, "SELECT value FROM system.events WHERE event = 'OSCPUVirtualTimeMicroseconds'"))
 	require.NoError(b, err)
 	return used

@@ -7,7 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // The columns below hold what ClickHouse's Native format puts on the wire, so that sending one is handing
@@ -146,7 +146,7 @@ type said struct {
 
 func newSaid() *said { return &said{at: fixed{kind: proto.ColumnTypeInt64, width: 8}} }
 
-func (c *said) put(s attribution.Said) {
+func (c *said) put(s identity.Said) {
 	c.at.put64(uint64(s.At))
 	c.text.put(s.Text)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // ConversationName is a conversation's external id in a product.
@@ -36,7 +36,7 @@ func (l *Lookup) Conversations(ctx context.Context, wanted []ConversationName) (
 // ProductUser is a user in a product.
 type ProductUser struct {
 	Product string
-	User    attribution.ID
+	User    identity.ID
 }
 
 // Moment is a span of time of a user in a product, as long as the look-back.
@@ -47,7 +47,7 @@ type Moment struct {
 
 // MomentsBefore are the two that the look-back from a time, in Unix milliseconds, lies in.
 func MomentsBefore(u ProductUser, at int64) [2]Moment {
-	const length = int64(attribution.LookBack / time.Millisecond)
+	const length = int64(identity.LookBack / time.Millisecond)
 	span := at / length
 	if at%length < 0 {
 		span--
@@ -57,7 +57,7 @@ func MomentsBefore(u ProductUser, at int64) [2]Moment {
 
 // ActivitiesOf finds what the users have done in the products in moments that lie between two times, in Unix
 // milliseconds. They are sorted. Only what is in the moments is read into memory, however far apart they are.
-func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, from, to int64) (map[ProductUser]attribution.Activities, error) {
+func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, from, to int64) (map[ProductUser]identity.Activities, error) {
 	var products proto.ColStr
 	var users proto.ColUUID
 	var spans proto.ColInt64
@@ -66,7 +66,7 @@ func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, f
 		users.Append(w.User)
 		spans.Append(w.span)
 	}
-	found := map[ProductUser]attribution.Activities{}
+	found := map[ProductUser]identity.Activities{}
 	var product proto.ColStr
 	var user, conversation proto.ColUUID
 	var at proto.ColInt64
@@ -75,12 +75,12 @@ func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, f
 		FROM conversation_activity FINAL
 		WHERE product_id IN (SELECT product FROM wanted) AND activity_at BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')
 			AND (product_id, ifNull(user_id, %s), toInt64(floor(toUnixTimestamp64Milli(activity_at) / %d))) IN (SELECT product, user, span FROM wanted)
-		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to), noID, attribution.LookBack.Milliseconds())
+		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to), noID, identity.LookBack.Milliseconds())
 	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}, {Name: "span", Data: &spans}}}}
 	err := l.of(&products).read(ctx, "activities", query, tables, columns, func(rows int) error {
 		for row := range rows {
 			key := ProductUser{product.Row(row), user.Row(row)}
-			found[key] = append(found[key], attribution.Activity{At: at.Row(row), Conversation: conversation.Row(row)})
+			found[key] = append(found[key], identity.Activity{At: at.Row(row), Conversation: conversation.Row(row)})
 		}
 		return nil
 	})

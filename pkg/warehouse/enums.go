@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 )
 
 // The names of enumerations, by their numbers from 1 on. A test holds them to the tables.
 var (
-	messageTypes = []fmt.Stringer{outcome.Track, outcome.Page, outcome.Screen, outcome.Native}
-	timeSources  = []fmt.Stringer{outcome.FromTimestamp, outcome.FromOriginalTimestamp, outcome.FromSentAt, outcome.FromReceivedAt, outcome.FromEdge, outcome.FromEventAt}
-	influences   = []fmt.Stringer{outcome.Negative, outcome.Neutral, outcome.Positive}
-	valueTypes   = []fmt.Stringer{outcome.Currency, outcome.Numeric, outcome.Text, outcome.Boolean}
+	messageTypes = []fmt.Stringer{mapping.Track, mapping.Page, mapping.Screen, mapping.Native}
+	timeSources  = []fmt.Stringer{mapping.FromTimestamp, mapping.FromOriginalTimestamp, mapping.FromSentAt, mapping.FromReceivedAt, mapping.FromEdge, mapping.FromEventAt}
+	influences   = []fmt.Stringer{mapping.Negative, mapping.Neutral, mapping.Positive}
+	valueTypes   = []fmt.Stringer{mapping.Currency, mapping.Numeric, mapping.Text, mapping.Boolean}
 )
 
 // enumType writes the type as ClickHouse does.

@@ -3,7 +3,7 @@ package warehouse
 import (
 	"math"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 )
 
 // Origin is what an event's row says of where it came from.
@@ -91,7 +91,7 @@ func NewEvents() *Events {
 }
 
 // Append adds an event. What it aliases is copied.
-func (b *Events) Append(e *outcome.Event, o *Origin) {
+func (b *Events) Append(e *mapping.Event, o *Origin) {
 	b.workspace.put(o.Workspace)
 	b.product.put(o.Product)
 	b.connection.put(o.Connection)
@@ -123,12 +123,12 @@ func (b *Events) Append(e *outcome.Event, o *Origin) {
 	putNothing(b.conversationID)
 }
 
-func (b *Events) appendValue(e *outcome.Event) {
+func (b *Events) appendValue(e *mapping.Event) {
 	b.score.has(e.HasScore)
 	b.score.values.put64(math.Float64bits(e.Score))
 	b.value.has(e.HasValue)
 	b.value.values.put128(e.Value.Low, uint64(e.Value.High))
-	b.valueType.has(e.ValueType != outcome.NoValue)
+	b.valueType.has(e.ValueType != mapping.NoValue)
 	b.valueType.values.put8(uint8(e.ValueType))
 	putText(b.valueText, e.ValueText)
 	b.currency.put(e.Currency)
@@ -136,9 +136,9 @@ func (b *Events) appendValue(e *outcome.Event) {
 
 // KeyTime is the time in the sorting key: one that a resend has too. When a message was sent and received
 // changes with each attempt.
-func KeyTime(e *outcome.Event) int64 {
+func KeyTime(e *mapping.Event) int64 {
 	switch e.EventAtSource {
-	case outcome.FromTimestamp, outcome.FromOriginalTimestamp, outcome.FromEventAt:
+	case mapping.FromTimestamp, mapping.FromOriginalTimestamp, mapping.FromEventAt:
 		return e.EventAt
 	}
 	return 0

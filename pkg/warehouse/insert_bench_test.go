@@ -12,7 +12,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
@@ -20,11 +20,11 @@ const benchRows = 100_000
 
 // benchEvents calls append with events that differ as real ones do: random ids, users by Zipf's law,
 // amounts and paths of their own.
-func benchEvents(append func(*outcome.Event, *Origin)) {
+func benchEvents(append func(*mapping.Event, *Origin)) {
 	random := rand.New(rand.NewPCG(1, 2))
 	users := rand.NewZipf(random, 1.1, 10, 100_000)
 	e, o := plain, origin
-	e.HasValue, e.ValueType, e.Currency = true, outcome.Currency, []byte("USD")
+	e.HasValue, e.ValueType, e.Currency = true, mapping.Currency, []byte("USD")
 	var id, user, email, name, amount, properties []byte
 	for range benchRows {
 		n := users.Uint64()
@@ -75,28 +75,28 @@ func perSecond(b *testing.B) {
 // goColumn is a column as a Go slice.
 type goColumn struct {
 	name  string
-	add   func(*outcome.Event, *Origin)
-	value func(*outcome.Event, *Origin) any
+	add   func(*mapping.Event, *Origin)
+	value func(*mapping.Event, *Origin) any
 	slice func() any
 	reset func()
 }
 
-func collect[T any](name string, get func(*outcome.Event, *Origin) T) goColumn {
+func collect[T any](name string, get func(*mapping.Event, *Origin) T) goColumn {
 	var values []T
 	return goColumn{name,
-		func(e *outcome.Event, o *Origin) { values = append(values, get(e, o)) },
-		func(e *outcome.Event, o *Origin) any { return get(e, o) },
+		func(e *mapping.Event, o *Origin) { values = append(values, get(e, o)) },
+		func(e *mapping.Event, o *Origin) any { return get(e, o) },
 		func() any { return values },
 		func() { values = values[:0] },
 	}
 }
 
-func collectText(name string, get func(*outcome.Event, *Origin) []byte) goColumn {
-	return collect(name, func(e *outcome.Event, o *Origin) string { return string(get(e, o)) })
+func collectText(name string, get func(*mapping.Event, *Origin) []byte) goColumn {
+	return collect(name, func(e *mapping.Event, o *Origin) string { return string(get(e, o)) })
 }
 
-func collectNullable(name string, get func(*outcome.Event) []byte) goColumn {
-	return collect(name, func(e *outcome.Event, _ *Origin) *string {
+func collectNullable(name string, get func(*mapping.Event) []byte) goColumn {
+	return collect(name, func(e *mapping.Event, _ *Origin) *string {
 		if v := get(e); v != nil {
 			s := string(v)
 			return &s
@@ -107,38 +107,38 @@ func collectNullable(name string, get func(*outcome.Event) []byte) goColumn {
 
 func goColumns() []goColumn {
 	return []goColumn{
-		collectText("workspace_id", func(_ *outcome.Event, o *Origin) []byte { return o.Workspace }),
-		collectText("product_id", func(_ *outcome.Event, o *Origin) []byte { return o.Product }),
-		collectText("connection_id", func(_ *outcome.Event, o *Origin) []byte { return o.Connection }),
-		collectText("source", func(_ *outcome.Event, o *Origin) []byte { return o.Provider }),
-		collectText("insert_id", func(e *outcome.Event, _ *Origin) []byte { return e.InsertID }),
-		collect("message_type", func(e *outcome.Event, _ *Origin) string { return e.MessageType.String() }),
-		collectText("event_type", func(e *outcome.Event, _ *Origin) []byte { return e.EventType }),
-		collectNullable("source_event", func(e *outcome.Event) []byte { return e.SourceEvent }),
-		collect("event_at", func(e *outcome.Event, _ *Origin) time.Time { return time.UnixMilli(e.EventAt) }),
-		collect("event_at_source", func(e *outcome.Event, _ *Origin) string { return e.EventAtSource.String() }),
-		collect("event_key_at", func(e *outcome.Event, _ *Origin) time.Time { return time.UnixMilli(KeyTime(e)) }),
-		collect("received_at", func(_ *outcome.Event, o *Origin) time.Time { return time.UnixMicro(o.ReceivedAt) }),
-		collectNullable("external_user_id", func(e *outcome.Event) []byte { return e.ExternalUserID }),
-		collectNullable("user_email", func(e *outcome.Event) []byte { return e.UserEmail }),
-		collectNullable("user_name", func(e *outcome.Event) []byte { return e.UserName }),
-		collectNullable("external_organization_id", func(e *outcome.Event) []byte { return e.ExternalOrganizationID }),
-		collectNullable("organization_name", func(e *outcome.Event) []byte { return e.OrganizationName }),
-		collectNullable("external_conversation_id", func(e *outcome.Event) []byte { return e.ExternalConversationID }),
-		collect("influence", func(e *outcome.Event, _ *Origin) string { return e.Influence.String() }),
-		collect("quality_impact_score", func(*outcome.Event, *Origin) *float64 { return nil }),
-		collect("value", func(e *outcome.Event, _ *Origin) *decimal.Decimal {
+		collectText("workspace_id", func(_ *mapping.Event, o *Origin) []byte { return o.Workspace }),
+		collectText("product_id", func(_ *mapping.Event, o *Origin) []byte { return o.Product }),
+		collectText("connection_id", func(_ *mapping.Event, o *Origin) []byte { return o.Connection }),
+		collectText("source", func(_ *mapping.Event, o *Origin) []byte { return o.Provider }),
+		collectText("insert_id", func(e *mapping.Event, _ *Origin) []byte { return e.InsertID }),
+		collect("message_type", func(e *mapping.Event, _ *Origin) string { return e.MessageType.String() }),
+		collectText("event_type", func(e *mapping.Event, _ *Origin) []byte { return e.EventType }),
+		collectNullable("source_event", func(e *mapping.Event) []byte { return e.SourceEvent }),
+		collect("event_at", func(e *mapping.Event, _ *Origin) time.Time { return time.UnixMilli(e.EventAt) }),
+		collect("event_at_source", func(e *mapping.Event, _ *Origin) string { return e.EventAtSource.String() }),
+		collect("event_key_at", func(e *mapping.Event, _ *Origin) time.Time { return time.UnixMilli(KeyTime(e)) }),
+		collect("received_at", func(_ *mapping.Event, o *Origin) time.Time { return time.UnixMicro(o.ReceivedAt) }),
+		collectNullable("external_user_id", func(e *mapping.Event) []byte { return e.ExternalUserID }),
+		collectNullable("user_email", func(e *mapping.Event) []byte { return e.UserEmail }),
+		collectNullable("user_name", func(e *mapping.Event) []byte { return e.UserName }),
+		collectNullable("external_organization_id", func(e *mapping.Event) []byte { return e.ExternalOrganizationID }),
+		collectNullable("organization_name", func(e *mapping.Event) []byte { return e.OrganizationName }),
+		collectNullable("external_conversation_id", func(e *mapping.Event) []byte { return e.ExternalConversationID }),
+		collect("influence", func(e *mapping.Event, _ *Origin) string { return e.Influence.String() }),
+		collect("quality_impact_score", func(*mapping.Event, *Origin) *float64 { return nil }),
+		collect("value", func(e *mapping.Event, _ *Origin) *decimal.Decimal {
 			d := decimal.NewFromBigInt(new(big.Int).SetUint64(e.Value.Low), -scalar.DecimalScale)
 			return &d
 		}),
-		collect("value_type", func(e *outcome.Event, _ *Origin) *string { s := e.ValueType.String(); return &s }),
-		collectNullable("value_text", func(e *outcome.Event) []byte { return e.ValueText }),
-		collectText("currency", func(e *outcome.Event, _ *Origin) []byte { return e.Currency }),
-		collectText("properties", func(e *outcome.Event, _ *Origin) []byte { return e.Properties }),
-		collect("kafka_topic", func(_ *outcome.Event, o *Origin) string { return o.Topic }),
-		collect("kafka_partition", func(_ *outcome.Event, o *Origin) int32 { return o.Partition }),
-		collect("kafka_offset", func(_ *outcome.Event, o *Origin) int64 { return o.Offset }),
-		collect("version", func(_ *outcome.Event, o *Origin) uint64 { return Version(o.ReceivedAt) }),
+		collect("value_type", func(e *mapping.Event, _ *Origin) *string { s := e.ValueType.String(); return &s }),
+		collectNullable("value_text", func(e *mapping.Event) []byte { return e.ValueText }),
+		collectText("currency", func(e *mapping.Event, _ *Origin) []byte { return e.Currency }),
+		collectText("properties", func(e *mapping.Event, _ *Origin) []byte { return e.Properties }),
+		collect("kafka_topic", func(_ *mapping.Event, o *Origin) string { return o.Topic }),
+		collect("kafka_partition", func(_ *mapping.Event, o *Origin) int32 { return o.Partition }),
+		collect("kafka_offset", func(_ *mapping.Event, o *Origin) int64 { return o.Offset }),
+		collect("version", func(_ *mapping.Event, o *Origin) uint64 { return Version(o.ReceivedAt) }),
 	}
 }
 
@@ -157,7 +157,7 @@ func benchClickHouseGo(b *testing.B, config Config, rows bool) {
 	for b.Loop() {
 		batch, err := conn.PrepareBatch(b.Context(), insert)
 		require.NoError(b, err)
-		benchEvents(func(e *outcome.Event, o *Origin) {
+		benchEvents(func(e *mapping.Event, o *Origin) {
 			for i := range columns {
 				if rows {
 					values[i] = columns[i].value(e, o)

@@ -10,12 +10,12 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // Learnt is what other loaders have written down in a span of ClickHouse's own time.
 type Learnt struct {
-	Claims []attribution.Claim
+	Claims []identity.Claim
 	To     time.Time // everything up to here has been read
 }
 
@@ -122,10 +122,10 @@ func (l *Lookup) activitiesSince(ctx context.Context, products []string, since S
 }
 
 // Holders finds who has a claim on the addresses, by workspace: one of them held it before the last came.
-func (l *Lookup) Holders(ctx context.Context, addresses []attribution.Name) (holders map[string][]attribution.ID, err error) {
+func (l *Lookup) Holders(ctx context.Context, addresses []identity.Name) (holders map[string][]identity.ID, err error) {
 	var workspace proto.ColStr
 	var user proto.ColUUID
-	holders = map[string][]attribution.ID{}
+	holders = map[string][]identity.ID{}
 	wanted := namesOf(addresses)
 	err = l.of(&wanted.scopes).read(ctx, "holders of addresses", "SELECT DISTINCT workspace_id AS workspace, user_id AS user FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted)",
 		[]ch.ExternalTable{wanted.table("wanted")}, proto.Results{{Name: "workspace", Data: &workspace}, {Name: "user", Data: &user}}, func(rows int) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // Lookup reads what attribution has to know, in bulk: what is asked for goes along as a table.
@@ -84,7 +84,7 @@ func (l *Lookup) Insert(ctx context.Context, b Facts) error {
 // names is a table of names in scopes.
 type names struct{ scopes, names proto.ColStr }
 
-func namesOf(list []attribution.Name) *names {
+func namesOf(list []identity.Name) *names {
 	n := &names{}
 	for i := range list {
 		n.add(list[i].Workspace, list[i].Name)
@@ -123,8 +123,8 @@ func (l *Lookup) read(ctx context.Context, what, query string, tables []ch.Exter
 
 // Identities finds the claims of external ids, as many of each as attribution keeps, and the state of addresses:
 // of those asked for and of those in the claims.
-func (l *Lookup) Identities(ctx context.Context, persons, addresses []attribution.Name) ([]attribution.Claim, []attribution.Holding, error) {
-	var claims []attribution.Claim
+func (l *Lookup) Identities(ctx context.Context, persons, addresses []identity.Name) ([]identity.Claim, []identity.Holding, error) {
+	var claims []identity.Claim
 	wanted := namesOf(addresses)
 	if len(persons) > 0 {
 		var err error
@@ -147,9 +147,9 @@ func (l *Lookup) Identities(ctx context.Context, persons, addresses []attributio
 // claimColumns are of rows of user_claims that are summed up. The texts beside the times are not read.
 const claimColumns = `workspace_id AS workspace, external_user_id, email, any(user_id) AS user, min(explicit_first.1) AS explicit, min(event_first.1) AS event, min(name_first.1) AS named`
 
-func (l *Lookup) claims(ctx context.Context, persons []attribution.Name) (claims []attribution.Claim, err error) {
+func (l *Lookup) claims(ctx context.Context, persons []identity.Name) (claims []identity.Claim, err error) {
 	query := fmt.Sprintf(`SELECT %s FROM user_claims WHERE (workspace_id, external_user_id) IN (SELECT scope, name FROM wanted)
-		GROUP BY workspace_id, external_user_id, email ORDER BY explicit, event, email LIMIT %d BY workspace_id, external_user_id`, claimColumns, attribution.MaxPairs)
+		GROUP BY workspace_id, external_user_id, email ORDER BY explicit, event, email LIMIT %d BY workspace_id, external_user_id`, claimColumns, identity.MaxPairs)
 	var r claimResult
 	wanted := namesOf(persons)
 	err = l.of(&wanted.scopes).read(ctx, "external ids", query, []ch.ExternalTable{wanted.table("wanted")}, r.columns(), func(rows int) error {
@@ -175,20 +175,20 @@ func (r *claimResult) columns() proto.Results {
 }
 
 // claim copies a row's.
-func (r *claimResult) claim(row int) attribution.Claim {
+func (r *claimResult) claim(row int) identity.Claim {
 	c := r.view(row)
 	c.Workspace, c.ExternalID, c.Email = bytes.Clone(c.Workspace), bytes.Clone(c.ExternalID), bytes.Clone(c.Email)
 	return c
 }
 
 // view is good until the next rows come.
-func (r *claimResult) view(row int) attribution.Claim {
-	c := attribution.Nothing
+func (r *claimResult) view(row int) identity.Claim {
+	c := identity.Nothing
 	c.Workspace = r.workspace.RowBytes(row)
 	c.ExternalID, c.Email = orNil(r.externalID.RowBytes(row)), orNil(r.email.RowBytes(row))
 	c.UserID = r.user.Row(row)
 	c.Explicit.At, c.Event.At = r.explicit.Row(row), r.event.Row(row)
-	if c.FirstName.At = r.named.Row(row); c.FirstName.At != attribution.Never {
+	if c.FirstName.At = r.named.Row(row); c.FirstName.At != identity.Never {
 		c.FirstName.Text = []byte{} // what it is does not matter here
 	}
 	return c
@@ -212,7 +212,7 @@ const holdingsQuery = `SELECT workspace_id, email,
 		FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted) GROUP BY workspace_id, email, external_user_id)
 	GROUP BY workspace_id, email`
 
-func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []attribution.Holding, err error) {
+func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []identity.Holding, err error) {
 	var workspace, email proto.ColStr
 	var strength proto.ColUInt8
 	var since, explicit, event, named proto.ColInt64
@@ -225,10 +225,10 @@ func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []attrib
 	query := "SELECT workspace_id AS workspace, email, strength, since, holder, alone_explicit, alone_event, alone_named, alone FROM (" + holdingsQuery + ")"
 	err = l.of(&wanted.scopes).read(ctx, "addresses", query, []ch.ExternalTable{wanted.table("wanted")}, columns, func(rows int) error {
 		for row := range rows {
-			h := attribution.Holding{
+			h := identity.Holding{
 				Workspace: []byte(workspace.Row(row)), Email: []byte(email.Row(row)),
-				Hold:       attribution.Hold{Strength: attribution.Strength(strength.Row(row)), At: since.Row(row), UserID: holder.Row(row)},
-				ExplicitAt: attribution.Never, EventAt: attribution.Never, NameAt: attribution.Never,
+				Hold:       identity.Hold{Strength: identity.Strength(strength.Row(row)), At: since.Row(row), UserID: holder.Row(row)},
+				ExplicitAt: identity.Never, EventAt: identity.Never, NameAt: identity.Never,
 			}
 			if alone.Row(row) > 0 {
 				h.ExplicitAt, h.EventAt, h.NameAt = explicit.Row(row), event.Row(row), named.Row(row)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/attribution"
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/mapping"
 )
 
 func lookup(t *testing.T, config Config) *Lookup {
@@ -27,20 +27,20 @@ func lookup(t *testing.T, config Config) *Lookup {
 func bytesOrNil(s string) []byte { return orNil([]byte(s)) }
 
 // claimed is a claim as a loader writes it.
-func claimed(workspace, externalID, email string, explicit, event int64) attribution.Claim {
-	c := attribution.Nothing
+func claimed(workspace, externalID, email string, explicit, event int64) identity.Claim {
+	c := identity.Nothing
 	c.Workspace, c.ExternalID, c.Email = []byte(workspace), bytesOrNil(externalID), bytesOrNil(email)
-	c.UserID = attribution.UserID(c.Workspace, c.ExternalID)
+	c.UserID = identity.UserID(c.Workspace, c.ExternalID)
 	if c.ExternalID == nil {
-		c.UserID = attribution.AddressID(c.Workspace, c.Email)
+		c.UserID = identity.AddressID(c.Workspace, c.Email)
 	}
 	c.Explicit.At, c.Event.At = explicit, event
 	return c
 }
 
-const never = attribution.Never
+const never = identity.Never
 
-func writeClaims(t *testing.T, l *Lookup, writer uint64, claims ...attribution.Claim) {
+func writeClaims(t *testing.T, l *Lookup, writer uint64, claims ...identity.Claim) {
 	t.Helper()
 	b := NewUserClaims(writer)
 	for i := range claims {
@@ -49,8 +49,8 @@ func writeClaims(t *testing.T, l *Lookup, writer uint64, claims ...attribution.C
 	require.NoError(t, l.Insert(t.Context(), b))
 }
 
-func name(workspace, text string) attribution.Name {
-	return attribution.Name{Workspace: []byte(workspace), Name: []byte(text)}
+func name(workspace, text string) identity.Name {
+	return identity.Name{Workspace: []byte(workspace), Name: []byte(text)}
 }
 
 // Names that a query would stumble over if they were pasted into it.
@@ -63,45 +63,45 @@ func TestIdentitiesAreFoundAsTheyWereSaid(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, claims)
 	require.Empty(t, holdings)
-	claims, holdings, err = l.Identities(t.Context(), []attribution.Name{name("w", "u")}, []attribution.Name{name("w", "u@x")})
+	claims, holdings, err = l.Identities(t.Context(), []identity.Name{name("w", "u")}, []identity.Name{name("w", "u@x")})
 	require.NoError(t, err, "empty tables")
 	require.Empty(t, claims)
 	require.Empty(t, holdings)
 
 	for _, text := range evil {
 		named := claimed("w"+text, text, text+"@x", never, 5)
-		named.FirstName = attribution.Said{At: 7, Text: []byte(text)}
+		named.FirstName = identity.Said{At: 7, Text: []byte(text)}
 		writeClaims(t, l, 1, named, claimed("w"+text, text, text+"@x", 9, never), claimed("w"+text, "", text+"@x", never, 2),
 			claimed("w"+text, text, "", 3, never), claimed("w"+text, text+text, text+"@x", 8, 1), claimed("other", text, text+"@x", never, -5))
-		claims, holdings, err := l.Identities(t.Context(), []attribution.Name{name("w"+text, text), name("w"+text, "nobody")}, []attribution.Name{name("w"+text, "no@x")})
+		claims, holdings, err := l.Identities(t.Context(), []identity.Name{name("w"+text, text), name("w"+text, "nobody")}, []identity.Name{name("w"+text, "no@x")})
 		require.NoError(t, err, text)
 		both := claimed("w"+text, text, text+"@x", 9, 5)
-		both.FirstName = attribution.Said{At: 7, Text: []byte{}}
-		require.Equal(t, []attribution.Claim{claimed("w"+text, text, "", 3, never), both}, claims, text)
-		require.Equal(t, []attribution.Holding{{Workspace: []byte("w" + text), Email: []byte(text + "@x"),
-			Hold:       attribution.Hold{Strength: attribution.ByExplicit, At: 8, UserID: attribution.UserID([]byte("w"+text), []byte(text+text))},
+		both.FirstName = identity.Said{At: 7, Text: []byte{}}
+		require.Equal(t, []identity.Claim{claimed("w"+text, text, "", 3, never), both}, claims, text)
+		require.Equal(t, []identity.Holding{{Workspace: []byte("w" + text), Email: []byte(text + "@x"),
+			Hold:       identity.Hold{Strength: identity.ByExplicit, At: 8, UserID: identity.UserID([]byte("w"+text), []byte(text+text))},
 			ExplicitAt: never, EventAt: 2, NameAt: never}}, holdings, text)
 	}
 }
 
 func TestTheHolderOfAnAddress(t *testing.T) {
-	a, b := attribution.UserID([]byte("w"), []byte("a")), attribution.UserID([]byte("w"), []byte("b"))
+	a, b := identity.UserID([]byte("w"), []byte("a")), identity.UserID([]byte("w"), []byte("b"))
 	least := "a"
 	if slices.Compare(b[:], a[:]) < 0 {
 		least = "b"
 	}
 	for what, c := range map[string]struct {
-		claims   []attribution.Claim
-		strength attribution.Strength
+		claims   []identity.Claim
+		strength identity.Strength
 		at       int64
 		holder   string // "" is the address itself
 	}{
-		"nobody but itself":                {[]attribution.Claim{claimed("w", "", "x@x", 1, 2)}, attribution.ByAddress, 0, ""},
-		"an event before an address alone": {[]attribution.Claim{claimed("w", "", "x@x", 1, 1), claimed("w", "a", "x@x", never, 9)}, attribution.ByEvent, 9, "a"},
-		"the earlier event":                {[]attribution.Claim{claimed("w", "a", "x@x", never, 9), claimed("w", "b", "x@x", never, -9)}, attribution.ByEvent, -9, "b"},
-		"on purpose before an event":       {[]attribution.Claim{claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never)}, attribution.ByExplicit, 9, "b"},
-		"both at one time":                 {[]attribution.Claim{claimed("w", "a", "x@x", 4, never), claimed("w", "b", "x@x", 4, never)}, attribution.ByExplicit, 4, least},
-		"the sum of a pair's":              {[]attribution.Claim{claimed("w", "a", "x@x", never, 1), claimed("w", "a", "x@x", 5, never), claimed("w", "b", "x@x", 6, 0)}, attribution.ByExplicit, 5, "a"},
+		"nobody but itself":                {[]identity.Claim{claimed("w", "", "x@x", 1, 2)}, identity.ByAddress, 0, ""},
+		"an event before an address alone": {[]identity.Claim{claimed("w", "", "x@x", 1, 1), claimed("w", "a", "x@x", never, 9)}, identity.ByEvent, 9, "a"},
+		"the earlier event":                {[]identity.Claim{claimed("w", "a", "x@x", never, 9), claimed("w", "b", "x@x", never, -9)}, identity.ByEvent, -9, "b"},
+		"on purpose before an event":       {[]identity.Claim{claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never)}, identity.ByExplicit, 9, "b"},
+		"both at one time":                 {[]identity.Claim{claimed("w", "a", "x@x", 4, never), claimed("w", "b", "x@x", 4, never)}, identity.ByExplicit, 4, least},
+		"the sum of a pair's":              {[]identity.Claim{claimed("w", "a", "x@x", never, 1), claimed("w", "a", "x@x", 5, never), claimed("w", "b", "x@x", 6, 0)}, identity.ByExplicit, 5, "a"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			db, config := migrated(t)
@@ -109,12 +109,12 @@ func TestTheHolderOfAnAddress(t *testing.T) {
 			for i, claim := range c.claims { // each by a writer of its own, in a part of its own
 				writeClaims(t, l, uint64(i), claim)
 			}
-			want := attribution.Hold{Strength: c.strength, At: c.at, UserID: attribution.UserID([]byte("w"), []byte(c.holder))}
+			want := identity.Hold{Strength: c.strength, At: c.at, UserID: identity.UserID([]byte("w"), []byte(c.holder))}
 			if c.holder == "" {
-				want.UserID = attribution.AddressID([]byte("w"), []byte("x@x"))
+				want.UserID = identity.AddressID([]byte("w"), []byte("x@x"))
 			}
 			for _, merged := range []bool{false, true} {
-				_, holdings, err := l.Identities(t.Context(), nil, []attribution.Name{name("w", "x@x")})
+				_, holdings, err := l.Identities(t.Context(), nil, []identity.Name{name("w", "x@x")})
 				require.NoError(t, err)
 				require.Len(t, holdings, 1)
 				require.Equal(t, want, holdings[0].Hold, "merged: %v", merged)
@@ -130,32 +130,32 @@ func TestTheHolderOfAnAddress(t *testing.T) {
 func TestOfACrowdTheFirstAddressesAreRead(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
-	const all = attribution.MaxPairs + 10
-	var claims []attribution.Claim
+	const all = identity.MaxPairs + 10
+	var claims []identity.Claim
 	for i := range all {
 		claims = append(claims, claimed("w", "guest", fmt.Sprintf("%03d@x", i), never, int64(all-i)), claimed("w", "other", fmt.Sprintf("%03d@x", i), never, 1000))
 	}
 	claims = append(claims, claimed("w", "guest", "000@x", 5000, never)) // on purpose comes first, however late
 	writeClaims(t, l, 1, claims...)
-	found, holdings, err := l.Identities(t.Context(), []attribution.Name{name("w", "guest")}, nil)
+	found, holdings, err := l.Identities(t.Context(), []identity.Name{name("w", "guest")}, nil)
 	require.NoError(t, err)
-	require.Len(t, found, attribution.MaxPairs)
-	require.Len(t, holdings, attribution.MaxPairs)
+	require.Len(t, found, identity.MaxPairs)
+	require.Len(t, holdings, identity.MaxPairs)
 	require.Equal(t, "000@x", string(found[0].Email))
 	for i, c := range found[1:] {
 		require.Equal(t, int64(i+1), c.Event.At)
 	}
-	found, _, err = l.Identities(t.Context(), []attribution.Name{name("w", "guest"), name("w", "other")}, nil)
+	found, _, err = l.Identities(t.Context(), []identity.Name{name("w", "guest"), name("w", "other")}, nil)
 	require.NoError(t, err)
-	require.Len(t, found, 2*attribution.MaxPairs, "of each external id as many")
+	require.Len(t, found, 2*identity.MaxPairs, "of each external id as many")
 }
 
 // activityOf is an activity of a user, or of nobody.
 func activityOf(product, conversation, user string, at int64) *Activity {
 	a := &Activity{Workspace: []byte("w"), Product: []byte(product), ExternalConversationID: []byte(conversation), ExternalUserID: bytesOrNil(user), At: at,
-		Properties: []byte("{}"), ReceivedAt: origin.ReceivedAt, Version: Version(origin.ReceivedAt), ConversationID: attribution.ConversationID([]byte(product), []byte(conversation))}
+		Properties: []byte("{}"), ReceivedAt: origin.ReceivedAt, Version: Version(origin.ReceivedAt), ConversationID: identity.ConversationID([]byte(product), []byte(conversation))}
 	if user != "" {
-		a.UserID, a.HasUser = attribution.UserID(a.Workspace, a.ExternalUserID), true
+		a.UserID, a.HasUser = identity.UserID(a.Workspace, a.ExternalUserID), true
 	}
 	return a
 }
@@ -173,7 +173,7 @@ func writeActivities(t *testing.T, l *Lookup, list ...*Activity) {
 }
 
 func userOf(product, user string) ProductUser {
-	return ProductUser{product, attribution.UserID([]byte("w"), []byte(user))}
+	return ProductUser{product, identity.UserID([]byte("w"), []byte(user))}
 }
 
 func TestConversationsAndActivities(t *testing.T) {
@@ -194,7 +194,7 @@ func TestConversationsAndActivities(t *testing.T) {
 		require.Equal(t, []ConversationName{{text, text}}, known)
 		found, err := l.ActivitiesOf(t.Context(), moments(1, userOf(text, text)), 0, 1)
 		require.NoError(t, err)
-		require.Equal(t, map[ProductUser]attribution.Activities{userOf(text, text): {{At: 1, Conversation: attribution.ConversationID([]byte(text), []byte(text))}}}, found)
+		require.Equal(t, map[ProductUser]identity.Activities{userOf(text, text): {{At: 1, Conversation: identity.ConversationID([]byte(text), []byte(text))}}}, found)
 	}
 	known, err = l.Conversations(t.Context(), []ConversationName{{"p", "c"}, {"q", "c"}, {"p", "e"}, {"q", "e"}, {"", ""}})
 	require.NoError(t, err)
@@ -203,13 +203,13 @@ func TestConversationsAndActivities(t *testing.T) {
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"p", "q"}, some)
 
-	of := func(from, to int64, wanted ...ProductUser) map[ProductUser]attribution.Activities {
+	of := func(from, to int64, wanted ...ProductUser) map[ProductUser]identity.Activities {
 		found, err := l.ActivitiesOf(t.Context(), moments(2000, wanted...), from, to)
 		require.NoError(t, err)
 		return found
 	}
-	c := attribution.ConversationID([]byte("p"), []byte("c"))
-	require.Equal(t, map[ProductUser]attribution.Activities{userOf("p", "u"): {{At: 1000, Conversation: c}, {At: 2000, Conversation: c}}}, of(1000, 2000, userOf("p", "u"), userOf("p", "v"), userOf("p", "nobody")), "both ends")
+	c := identity.ConversationID([]byte("p"), []byte("c"))
+	require.Equal(t, map[ProductUser]identity.Activities{userOf("p", "u"): {{At: 1000, Conversation: c}, {At: 2000, Conversation: c}}}, of(1000, 2000, userOf("p", "u"), userOf("p", "v"), userOf("p", "nobody")), "both ends")
 	require.Empty(t, of(1001, 1999, userOf("p", "u")))
 	require.Len(t, of(math.MinInt64, math.MaxInt64, userOf("p", "v"), userOf("q", "u")), 2, "times that no DateTime64 holds")
 }
@@ -343,19 +343,19 @@ func settled(t *testing.T, l *Lookup) time.Time {
 func TestHolders(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
-	holders, err := l.Holders(t.Context(), []attribution.Name{name("w", "x@x")})
+	holders, err := l.Holders(t.Context(), []identity.Name{name("w", "x@x")})
 	require.NoError(t, err)
 	require.Empty(t, holders)
 	writeClaims(t, l, 1, claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never), claimed("w", "", "x@x", 0, 0), claimed("w", "c", "y@x", 1, 1), claimed("v", "d", "x@x", 1, 1))
-	holders, err = l.Holders(t.Context(), []attribution.Name{name("w", "x@x")})
+	holders, err = l.Holders(t.Context(), []identity.Name{name("w", "x@x")})
 	require.NoError(t, err)
 	require.Len(t, holders, 1)
-	require.ElementsMatch(t, []attribution.ID{userOf("", "b").User, userOf("", "a").User, attribution.AddressID([]byte("w"), []byte("x@x"))}, holders["w"])
+	require.ElementsMatch(t, []identity.ID{userOf("", "b").User, userOf("", "a").User, identity.AddressID([]byte("w"), []byte("x@x"))}, holders["w"])
 }
 
 // another is an external id or an address that stands for somebody whose no row is.
 func another(workspace, text string) Expected {
-	return Expected{name(workspace, text), attribution.ID{15: 1}}
+	return Expected{name(workspace, text), identity.ID{15: 1}}
 }
 
 // told are the events of these tests by insert id.
@@ -371,7 +371,7 @@ func told(t *testing.T, l *Lookup, a *Affected) map[string]Stored {
 	return got
 }
 
-func storeEvents(t *testing.T, config Config, token string, events ...outcome.Event) {
+func storeEvents(t *testing.T, config Config, token string, events ...mapping.Event) {
 	t.Helper()
 	b := NewEvents()
 	for i := range events {
@@ -380,7 +380,7 @@ func storeEvents(t *testing.T, config Config, token string, events ...outcome.Ev
 	insert(t, config, b, token)
 }
 
-func eventOf(id, user, email, conversation string, at int64) outcome.Event {
+func eventOf(id, user, email, conversation string, at int64) mapping.Event {
 	e := plain
 	e.InsertID, e.EventAt = []byte(id), at
 	e.ExternalUserID, e.UserEmail, e.ExternalConversationID = bytesOrNil(user), bytesOrNil(email), bytesOrNil(conversation)
@@ -391,10 +391,10 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	edge := eventOf("without a time", "", "", "", 5000)
-	edge.EventAtSource = outcome.FromEdge
+	edge.EventAtSource = mapping.FromEdge
 	storeEvents(t, config, "t", eventOf("id", "o'neil\x00", "", "", 1000), eventOf("address", "", "ÄÖ@X.io", "", 1000), eventOf("conversation", "", "", "c'", 1000),
 		eventOf("nothing", "", "", "", 1000), eventOf("user", "z", "", "", 5000), edge)
-	u, talk := userOf("p", "z"), ConversationOf{"p", attribution.ConversationID([]byte("p"), []byte("c"))}
+	u, talk := userOf("p", "z"), ConversationOf{"p", identity.ConversationID([]byte("p"), []byte("c"))}
 	followed := eventOf("followed", "", "", "", 1000)
 	storeEvents(t, config, "followed", followed)
 	db.Exec(t, "INSERT INTO events SELECT * REPLACE ('"+talk.ID.String()+"' AS conversation_id, version + 1 AS version) FROM events WHERE insert_id = 'followed'")
@@ -410,22 +410,22 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 		"of another workspace":           {Affected{Products: p, ExternalIDs: []Expected{another("v", "o'neil\x00")}}, nil},
 		"of another product":             {Affected{Products: []string{"q"}, ExternalIDs: []Expected{another("w", "o'neil\x00")}}, nil},
 		"an address":                     {Affected{Products: p, Addresses: []Expected{another("w", "äö@x.io")}}, []string{"address"}},
-		"an external id, whose they are": {Affected{Products: p, ExternalIDs: []Expected{{name("w", "o'neil\x00"), attribution.ID{}}}}, nil},
-		"letters of two cases, anyway":   {Affected{Products: p, Addresses: []Expected{{name("w", "äö@x.io"), attribution.ID{}}}}, []string{"address"}},
-		"nobody, whose they are not":     {Affected{Products: p, ExternalIDs: []Expected{{name("w", "z"), attribution.ID{}}}}, []string{"user"}},
-		"a user":                         {Affected{Products: p, Users: []attribution.ID{u.User}}, []string{"user", "without a time"}},
+		"an external id, whose they are": {Affected{Products: p, ExternalIDs: []Expected{{name("w", "o'neil\x00"), identity.ID{}}}}, nil},
+		"letters of two cases, anyway":   {Affected{Products: p, Addresses: []Expected{{name("w", "äö@x.io"), identity.ID{}}}}, []string{"address"}},
+		"nobody, whose they are not":     {Affected{Products: p, ExternalIDs: []Expected{{name("w", "z"), identity.ID{}}}}, []string{"user"}},
+		"a user":                         {Affected{Products: p, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
 		"a conversation":                 {Affected{Products: p, Conversations: []ConversationName{{"p", "c'"}, {"q", "x"}}}, []string{"conversation"}},
 		"a span, both ends":              {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5000, 5000}}}, []string{"user", "without a time"}},
 		"a span before":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {0, 4999}}}, nil},
 		"a span behind":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5001, 9999}}}, nil},
 		"a span that is no day":          {Affected{Products: p, Active: map[ProductUser][2]int64{u: {math.MinInt64, math.MaxInt64}}}, []string{"user", "without a time"}},
-		"nobody's span":                  {Affected{Products: p, Active: map[ProductUser][2]int64{{"p", attribution.UserID([]byte("w"), []byte("x"))}: {0, 9999}}}, nil},
-		"of another partition":           {Affected{Products: p, Partitions: Partitions{[]int32{0, 2}, 5}, Users: []attribution.ID{u.User}}, nil},
-		"of the partition":               {Affected{Products: p, Partitions: Partitions{[]int32{1, 3}, 5}, Users: []attribution.ID{u.User}}, []string{"user", "without a time"}},
-		"of a topic that had more":       {Affected{Products: p, Partitions: Partitions{[]int32{1}, 2}, Users: []attribution.ID{u.User}}, []string{"user", "without a time"}},
+		"nobody's span":                  {Affected{Products: p, Active: map[ProductUser][2]int64{{"p", identity.UserID([]byte("w"), []byte("x"))}: {0, 9999}}}, nil},
+		"of another partition":           {Affected{Products: p, Partitions: Partitions{[]int32{0, 2}, 5}, Users: []identity.ID{u.User}}, nil},
+		"of the partition":               {Affected{Products: p, Partitions: Partitions{[]int32{1, 3}, 5}, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
+		"of a topic that had more":       {Affected{Products: p, Partitions: Partitions{[]int32{1}, 2}, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
 		"followed from a conversation":   {Affected{Products: p, Followed: map[ConversationOf]Span{talk: {1000, 1000}}}, []string{"followed"}},
 		"long after it":                  {Affected{Products: p, Followed: map[ConversationOf]Span{talk: {0, 999}}}, nil},
-		"all":                            {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00")}, Addresses: []Expected{another("w", "äö@x.io")}, Users: []attribution.ID{u.User}}, []string{"address", "id", "user", "without a time"}},
+		"all":                            {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00")}, Addresses: []Expected{another("w", "äö@x.io")}, Users: []identity.ID{u.User}}, []string{"address", "id", "user", "without a time"}},
 	} {
 		got := told(t, l, &c.affected)
 		var ids []string
@@ -434,7 +434,7 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 		}
 		require.ElementsMatch(t, c.want, ids, what)
 	}
-	got := told(t, l, &Affected{Products: p, Users: []attribution.ID{u.User}})
+	got := told(t, l, &Affected{Products: p, Users: []identity.ID{u.User}})
 	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "user", KeyAt: 5000, EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, ExternalUserID: "z", UserID: u.User, Partition: 3}, got["user"])
 	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "without a time", EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, UserID: u.User, Partition: 3}, got["without a time"])
 }
@@ -445,7 +445,7 @@ func TestRevisedEventsKeepTheRest(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	e := full
-	e.InsertID, e.EventAtSource = []byte("o'neil\x00"), outcome.FromTimestamp
+	e.InsertID, e.EventAtSource = []byte("o'neil\x00"), mapping.FromTimestamp
 	storeEvents(t, config, "t", e, eventOf("plain", "u", "", "", 1000))
 	const rest = "SELECT * EXCEPT (user_id, conversation_id, version) FROM events FINAL ORDER BY insert_id"
 	before := db.Exec(t, rest)
@@ -458,12 +458,12 @@ func TestRevisedEventsKeepTheRest(t *testing.T) {
 		require.Len(t, list, 2)
 		return list
 	}
-	first, second, talk := userOf("p", "1").User, userOf("p", "2").User, attribution.ConversationID([]byte("p"), []byte("c"))
+	first, second, talk := userOf("p", "1").User, userOf("p", "2").User, identity.ConversationID([]byte("p"), []byte("c"))
 	stale := all()
-	for n, user := range []attribution.ID{first, second, {}} {
+	for n, user := range []identity.ID{first, second, {}} {
 		list := all()
 		for i := range list {
-			list[i].UserID, list[i].ConversationID = user, attribution.ID{}
+			list[i].UserID, list[i].ConversationID = user, identity.ID{}
 			if n == 1 {
 				list[i].ConversationID = talk
 			}
@@ -582,15 +582,15 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 	}
 	p := []string{"p"}
 	require.Empty(t, find(Affected{Products: p}))
-	require.Empty(t, find(Affected{Products: p, Users: []attribution.ID{userOf("p", "x").User}}))
+	require.Empty(t, find(Affected{Products: p, Users: []identity.ID{userOf("p", "x").User}}))
 	require.Empty(t, find(Affected{Products: p, ExternalIDs: []Expected{another("v", "u")}}))
 	u := find(Affected{Products: p, ExternalIDs: []Expected{another("w", "u")}})
 	require.Equal(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: Version(origin.ReceivedAt), ExternalUserID: "u", UserID: userOf("p", "u").User}}, u)
-	require.Equal(t, u, find(Affected{Products: p, Users: []attribution.ID{userOf("p", "u").User}}))
+	require.Equal(t, u, find(Affected{Products: p, Users: []identity.ID{userOf("p", "u").User}}))
 	require.Empty(t, find(Affected{Products: p, ExternalIDs: []Expected{{name("w", "u"), userOf("p", "u").User}}}), "it is his already")
 	byMail := Affected{Products: p, Addresses: []Expected{another("w", "a@x")}}
 	stale := find(byMail)
-	for n, user := range []attribution.ID{userOf("p", "1").User, {}} {
+	for n, user := range []identity.ID{userOf("p", "1").User, {}} {
 		list := find(byMail)
 		require.Len(t, list, 1)
 		list[0].UserID = user
@@ -611,10 +611,10 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 func TestWhatIsKnownIsReadAsAWhole(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
-	type passed struct{ addresses, persons []attribution.Claim }
+	type passed struct{ addresses, persons []identity.Claim }
 	read := func(most int) (fit bool, p passed) {
-		take := func(into *[]attribution.Claim) func([]attribution.Claim) {
-			return func(claims []attribution.Claim) {
+		take := func(into *[]identity.Claim) func([]identity.Claim) {
+			return func(claims []identity.Claim) {
 				for _, c := range claims {
 					c.Workspace, c.ExternalID, c.Email = bytes.Clone(c.Workspace), bytes.Clone(c.ExternalID), bytes.Clone(c.Email)
 					*into = append(*into, c)
@@ -628,10 +628,10 @@ func TestWhatIsKnownIsReadAsAWhole(t *testing.T) {
 	fit, p := read(0)
 	require.True(t, fit, "of nobody")
 	require.Empty(t, p)
-	var both, alone []attribution.Claim
+	var both, alone []identity.Claim
 	for i, text := range evil {
 		named := claimed("w", text, text+"@x", never, 5)
-		named.FirstName = attribution.Said{At: 7, Text: []byte{}}
+		named.FirstName = identity.Said{At: 7, Text: []byte{}}
 		both = append(both, named)
 		alone = append(alone, claimed("w", "", text+"@x", never, int64(i)))
 	}

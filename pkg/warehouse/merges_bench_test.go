@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/procfs"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 )
 
 // BenchmarkMerges is how merge_selector_base was chosen: what events in small blocks cost ClickHouse in processor time, merges and all,
@@ -33,7 +33,7 @@ func BenchmarkMerges(b *testing.B) {
 				db.Exec(b, "TRUNCATE TABLE events")
 				before, n, block := used(), 0, NewEvents()
 				for set := range sets {
-					benchEvents(func(e *outcome.Event, o *Origin) {
+					benchEvents(func(e *mapping.Event, o *Origin) {
 						event, of := *e, *o
 						event.EventAt += int64(set) * 1_000_000
 						of.Product = fmt.Appendf(nil, "product-%d", n/rows%products)

@@ -5,12 +5,12 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // Known passes all claims that have been written down on, first as they are by address and then those of external ids,
 // some at a time, if neither are more than most. They are views, and one may come in several parts.
-func (l *Lookup) Known(ctx context.Context, most int, addresses, persons func([]attribution.Claim)) (fit bool, err error) {
+func (l *Lookup) Known(ctx context.Context, most int, addresses, persons func([]identity.Claim)) (fit bool, err error) {
 	rows, err := l.number(ctx, "SELECT assumeNotNull(greatest((SELECT count() FROM user_claims_by_email), (SELECT count() FROM user_claims)))")
 	if err != nil || rows > uint64(most) {
 		return false, err
@@ -21,10 +21,10 @@ func (l *Lookup) Known(ctx context.Context, most int, addresses, persons func([]
 	return true, l.known(ctx, "FROM user_claims WHERE external_user_id != ''", persons)
 }
 
-func (l *Lookup) known(ctx context.Context, from string, take func([]attribution.Claim)) error {
+func (l *Lookup) known(ctx context.Context, from string, take func([]identity.Claim)) error {
 	const columns = "SELECT workspace_id AS workspace, external_user_id, email, user_id AS user, explicit_first.1 AS explicit, event_first.1 AS event, name_first.1 AS named "
 	var r claimResult
-	var claims []attribution.Claim
+	var claims []identity.Claim
 	return l.read(ctx, "what is known of users", columns+from, nil, r.columns(), func(rows int) error {
 		claims = claims[:0]
 		for row := range rows {

@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/test/env"
 )
 
 func reading(t testing.TB, config Config) *Reader {
@@ -40,7 +40,7 @@ const askedQuery = `SELECT hex({value:String}) AS text, hex({list:Array(Tuple(St
 	({value:String}, {at:DateTime64(3, 'UTC')}, {n:Int64}) IN [({value:String}, toDateTime64('1969-12-31 23:59:59.999', 3, 'UTC'), -5)] AS known`
 
 func TestAParameterIsNothingButAValue(t *testing.T) {
-	db := embeddedtest.ClickHouse(t)
+	db := env.ClickHouse(t)
 	r := reading(t, configFor(db))
 	for _, value := range hostile {
 		p := map[string]string{"value": value, "at": "1969-12-31 23:59:59.999", "n": "-5",
@@ -94,7 +94,7 @@ func TestAReaderIsBounded(t *testing.T) {
 }
 
 func TestAQuestionEndsWithItsAsker(t *testing.T) {
-	db := embeddedtest.ClickHouse(t)
+	db := env.ClickHouse(t)
 	r := reading(t, configFor(db))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)

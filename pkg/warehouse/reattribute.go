@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // Affected says which rows of the products, among those that came from the partitions, may be about somebody else by now.
@@ -20,7 +20,7 @@ type Affected struct {
 	Partitions    Partitions
 	ExternalIDs   []Expected              // rows that name one of them and are not its user's,
 	Addresses     []Expected              // or one of these,
-	Users         []attribution.ID        // or are one of these users',
+	Users         []identity.ID           // or are one of these users',
 	Conversations []ConversationName      // or name one of these conversations,
 	Active        map[ProductUser]Span    // or are a user's in a span of time,
 	Followed      map[ConversationOf]Span // or followed from a conversation, there
@@ -32,7 +32,7 @@ type Span = [2]int64
 // ConversationOf is a conversation of a product.
 type ConversationOf struct {
 	Product string
-	ID      attribution.ID
+	ID      identity.ID
 }
 
 // Partitions are some of a topic's; none stands for all. Rows that do not say where they came from are of any.
@@ -54,8 +54,8 @@ func (p *Partitions) condition() string {
 
 // Expected is an external id or an address, and the user who it stands for by all that is known, if it does.
 type Expected struct {
-	attribution.Name
-	User attribution.ID
+	identity.Name
+	User identity.ID
 }
 
 // Stored is a row of events as far as attribution goes.
@@ -65,8 +65,8 @@ type Stored struct {
 	Version                      uint64
 	ExternalUserID, Email        string // "" where there is none
 	Conversation                 string
-	UserID, ConversationID       attribution.ID // zero where there is none
-	Partition                    int32          // that it came from
+	UserID, ConversationID       identity.ID // zero where there is none
+	Partition                    int32       // that it came from
 }
 
 // StoredActivity is a row of conversation_activity as far as attribution goes.
@@ -75,7 +75,7 @@ type StoredActivity struct {
 	At                               int64
 	Version                          uint64
 	ExternalUserID, Email            string
-	UserID                           attribution.ID
+	UserID                           identity.ID
 	Partition                        int32 // -1 if it does not say
 }
 
@@ -209,7 +209,7 @@ type idsOf struct {
 	ids      proto.ColUUID
 }
 
-func (t *idsOf) add(product string, id attribution.ID) {
+func (t *idsOf) add(product string, id identity.ID) {
 	t.products.Append(product)
 	t.ids.Append(id)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/attribution"
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/mapping"
 )
 
 // requireBytes compares what a column puts on the wire, by both ways, and has a checksum of.
@@ -116,14 +116,14 @@ func TestValuesOfEachWidthLieInSegments(t *testing.T) {
 }
 
 func TestABlockIsFilledWithWhatAnotherHasHad(t *testing.T) {
-	fill := func(append func(*outcome.Event, *Origin)) int64 {
+	fill := func(append func(*mapping.Event, *Origin)) int64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		benchEvents(append)
 		runtime.ReadMemStats(&after)
 		return int64(after.TotalAlloc - before.TotalAlloc)
 	}
-	others := fill(func(*outcome.Event, *Origin) {})
+	others := fill(func(*mapping.Event, *Origin) {})
 	one, another := NewEvents(), NewEvents()
 	fill(one.Append)
 	size := int64(one.Bytes())
@@ -143,10 +143,10 @@ func TestRowsBeyondTheFirstSegment(t *testing.T) {
 	b.Append(&e, &o)
 	last := b.Rows() - 1
 	require.True(t, b.NamesConversations())
-	b.SetUser(last, attribution.UserID([]byte("w"), []byte("the last")))
+	b.SetUser(last, identity.UserID([]byte("w"), []byte("the last")))
 	user, known := b.User(last)
 	require.True(t, known)
-	require.Equal(t, attribution.UserID([]byte("w"), []byte("the last")), user)
+	require.Equal(t, identity.UserID([]byte("w"), []byte("the last")), user)
 	_, known = b.User(last - 1)
 	require.False(t, known)
 	s, p := b.Subjects(), b.Persons()
@@ -170,7 +170,7 @@ func TestRowsBeyondTheFirstSegment(t *testing.T) {
 	require.Equal(t, 1, b.Rows())
 	require.EqualValues(t, 4711, b.Offset(0))
 	user, _ = b.User(0)
-	require.Equal(t, attribution.UserID([]byte("w"), []byte("the last")), user)
+	require.Equal(t, identity.UserID([]byte("w"), []byte("the last")), user)
 }
 
 func TestSpareSegmentsAreBounded(t *testing.T) {

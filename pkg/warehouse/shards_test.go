@@ -15,10 +15,10 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/checkup"
-	"github.com/millrace/millrace/pkg/checkup/checkuptest"
-	"github.com/millrace/millrace/pkg/embedded/embeddedtest"
+	"github.com/millrace/millrace/pkg/doctor"
 	"github.com/millrace/millrace/schemas"
+	"github.com/millrace/millrace/test/env"
+	"github.com/millrace/millrace/test/env/doctortest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -35,9 +35,9 @@ func golden(t *testing.T, name, text string) {
 }
 
 // sharded is a database of the test's own on two servers, with all tables in it.
-func sharded(t testing.TB, cluster string) ([2]embeddedtest.Database, Config) {
+func sharded(t testing.TB, cluster string) ([2]env.Database, Config) {
 	t.Helper()
-	shards := embeddedtest.Shards(t)
+	shards := env.Shards(t)
 	config := configFor(shards[0])
 	config.Cluster = cluster
 	_, err := Migrate(t.Context(), config)
@@ -46,7 +46,7 @@ func sharded(t testing.TB, cluster string) ([2]embeddedtest.Database, Config) {
 }
 
 // local runs a statement on both servers, in the database of the tables that hold rows.
-func local(t testing.TB, shards [2]embeddedtest.Database, statement string) (answers [2]string) {
+func local(t testing.TB, shards [2]env.Database, statement string) (answers [2]string) {
 	t.Helper()
 	for i, db := range shards {
 		db.Name += "_local"
@@ -56,7 +56,7 @@ func local(t testing.TB, shards [2]embeddedtest.Database, statement string) (ans
 }
 
 func TestShardsAreMigratedOnce(t *testing.T) {
-	shards, config := sharded(t, embeddedtest.TwoShards)
+	shards, config := sharded(t, env.TwoShards)
 	applied, err := Migrate(t.Context(), config)
 	require.NoError(t, err)
 	require.Empty(t, applied)
@@ -67,7 +67,7 @@ func TestShardsAreMigratedOnce(t *testing.T) {
 		golden(t, "distributed.sql", strings.ReplaceAll(ddl, fmt.Sprintf("SELECT %d AS shard", i+1), "SELECT N AS shard"))
 	}
 	const tables = "SELECT replaceAll(create_table_query, currentDatabase() || '.', '') FROM system.tables WHERE database = currentDatabase() AND name != 'goose_db_version' ORDER BY name FORMAT TSVRaw"
-	one := embeddedtest.Database{ClickHouse: embeddedtest.ClickHouse(t).ClickHouse, Name: plain.Database}
+	one := env.Database{ClickHouse: env.ClickHouse(t).ClickHouse, Name: plain.Database}
 	require.Equal(t, one.Exec(t, tables), local(t, shards, tables)[1], "what a shard has is what a server alone has")
 }
 
@@ -77,7 +77,7 @@ func TestWhatReplicasAreMigratedWith(t *testing.T) {
 	require.NoError(t, err)
 	names, err := fs.Glob(files, "*.sql")
 	require.NoError(t, err)
-	db := embeddedtest.ClickHouse(t)
+	db := env.ClickHouse(t)
 	var all strings.Builder
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
@@ -116,7 +116,7 @@ func TestWhatReplicasAreMigratedWith(t *testing.T) {
 
 // Each product's rows are in the shard where ClickHouse itself would put them, whatever the shards weigh.
 func TestRowsGoWhereDistributedPutsThem(t *testing.T) {
-	shards, config := sharded(t, embeddedtest.Uneven)
+	shards, config := sharded(t, env.Uneven)
 	b := NewEvents()
 	for i := range 60 {
 		e, o := full, origin
@@ -147,7 +147,7 @@ func offsets(p *part) (list []int64) {
 
 // The answers are those of one server, before and after merges: FINAL and the views' joins see each row once.
 func TestAnswersOverShards(t *testing.T) {
-	shards, config := sharded(t, embeddedtest.TwoShards)
+	shards, config := sharded(t, env.TwoShards)
 	tables := []string{"events", "conversation_activity", "user_claims", "organization_claims"}
 	for _, table := range tables {
 		local(t, shards, "SYSTEM STOP MERGES "+table)
@@ -180,7 +180,7 @@ func TestAnswersOverShards(t *testing.T) {
 
 // Other shards are refused; moving the rows, as docs/operations.md has it, is what helps.
 func TestAClusterThatGrows(t *testing.T) {
-	shards, config := sharded(t, embeddedtest.OneShard)
+	shards, config := sharded(t, env.OneShard)
 	b := NewEvents()
 	for i := range 20 {
 		e, o := plain, origin
@@ -189,15 +189,15 @@ func TestAClusterThatGrows(t *testing.T) {
 	}
 	insert(t, config, b, "t")
 	grown := config
-	grown.Cluster = embeddedtest.TwoShards
+	grown.Cluster = env.TwoShards
 	_, err := Migrate(t.Context(), grown)
 	require.ErrorContains(t, err, "the cluster has other shards than the rows were spread over: at "+config.ClickHouse+" they are shard 1 of those with weights [1], and in cluster two it is shard 1 of [1,1]")
 	lookup, err := NewLookup(grown)
 	require.NoError(t, err)
 	require.True(t, OtherShards(lookup.Connect(t.Context())))
-	checkuptest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, checkup.Fail, "other shards", "docs/operations.md")
+	doctortest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, doctor.Fail, "other shards", "docs/operations.md")
 
-	moved := embeddedtest.Shards(t)
+	moved := env.Shards(t)
 	grown.Database = moved[0].Name
 	_, err = Migrate(t.Context(), grown)
 	require.NoError(t, err)
@@ -211,19 +211,19 @@ func TestAClusterThatGrows(t *testing.T) {
 }
 
 func TestACheckUpOfAClusterThatIsWell(t *testing.T) {
-	shards, config := sharded(t, embeddedtest.TwoShards)
+	shards, config := sharded(t, env.TwoShards)
 	r := examine(t, config)
-	require.Zero(t, r.Count(checkup.Fail), r)
+	require.Zero(t, r.Count(doctor.Fail), r)
 	for i, db := range shards {
 		of := " of " + db.Addr()
-		checkuptest.Require(t, r, "cluster two"+of, checkup.OK, fmt.Sprintf("is shard %d of 2", i+1), "")
-		checkuptest.Require(t, r, "database "+config.Database+"_local"+of, checkup.OK, "is up to date", "")
-		checkuptest.Require(t, r, "table events"+of, checkup.OK, "non_replicated_deduplication_window = 10000", "")
+		doctortest.Require(t, r, "cluster two"+of, doctor.OK, fmt.Sprintf("is shard %d of 2", i+1), "")
+		doctortest.Require(t, r, "database "+config.Database+"_local"+of, doctor.OK, "is up to date", "")
+		doctortest.Require(t, r, "table events"+of, doctor.OK, "non_replicated_deduplication_window = 10000", "")
 	}
 	config.Cluster = "nowhere"
-	checkuptest.Require(t, examine(t, config), "cluster nowhere", checkup.Fail, "knows no cluster nowhere", "")
-	config.Cluster, config.Database = embeddedtest.TwoShards, "elsewhere"
-	checkuptest.Require(t, examine(t, config), "cluster two of "+config.ClickHouse, checkup.Fail, "has not been migrated for a cluster", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), "cluster nowhere", doctor.Fail, "knows no cluster nowhere", "")
+	config.Cluster, config.Database = env.TwoShards, "elsewhere"
+	doctortest.Require(t, examine(t, config), "cluster two of "+config.ClickHouse, doctor.Fail, "has not been migrated for a cluster", "run millrace migrate")
 }
 
 func TestClusterConfigIsChecked(t *testing.T) {

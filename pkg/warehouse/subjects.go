@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"unsafe"
 
-	"github.com/millrace/millrace/pkg/attribution"
+	"github.com/millrace/millrace/pkg/identity"
 )
 
 // Subjects reads back from a block of events who they are about: the columns hold it, so nothing is kept twice.
@@ -92,16 +92,16 @@ func (b *Events) NamesConversations() bool {
 func (b *Events) Products() []string { return b.product.texts }
 
 // SetUser, SetOrganization and SetConversation say who the event of a row is about.
-func (b *Events) SetUser(row int, id attribution.ID) { putID(b.userID, row, id) }
+func (b *Events) SetUser(row int, id identity.ID) { putID(b.userID, row, id) }
 
 // SetOrganization is SetUser for the organization.
-func (b *Events) SetOrganization(row int, id attribution.ID) { putID(b.organizationID, row, id) }
+func (b *Events) SetOrganization(row int, id identity.ID) { putID(b.organizationID, row, id) }
 
 // SetConversation is SetUser for the conversation.
-func (b *Events) SetConversation(row int, id attribution.ID) { putID(b.conversationID, row, id) }
+func (b *Events) SetConversation(row int, id identity.ID) { putID(b.conversationID, row, id) }
 
 // User is the user of a row, if there is one.
-func (b *Events) User(row int) (id attribution.ID, ok bool) {
+func (b *Events) User(row int) (id identity.ID, ok bool) {
 	if b.userID.isNull(row) {
 		return id, false
 	}

@@ -8,22 +8,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/outcome"
+	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-var plain = outcome.Event{
-	InsertID: []byte("segment:m1"), MessageID: []byte("m1"), MessageType: outcome.Track, EventType: []byte("Order Completed"),
-	EventAt: 1779105600123, EventAtSource: outcome.FromTimestamp, Influence: outcome.Neutral, Properties: []byte("{}"),
+var plain = mapping.Event{
+	InsertID: []byte("segment:m1"), MessageID: []byte("m1"), MessageType: mapping.Track, EventType: []byte("Order Completed"),
+	EventAt: 1779105600123, EventAtSource: mapping.FromTimestamp, Influence: mapping.Neutral, Properties: []byte("{}"),
 }
 
-var full = outcome.Event{
-	InsertID: []byte("segment:m2"), MessageID: []byte("m2"), MessageType: outcome.Screen, EventType: []byte("Renamed"), SourceEvent: []byte(" Original "),
-	EventAt: -2208988800000, EventAtSource: outcome.FromEdge,
+var full = mapping.Event{
+	InsertID: []byte("segment:m2"), MessageID: []byte("m2"), MessageType: mapping.Screen, EventType: []byte("Renamed"), SourceEvent: []byte(" Original "),
+	EventAt: -2208988800000, EventAtSource: mapping.FromEdge,
 	ExternalUserID: []byte("u"), UserEmail: []byte("a@b.c"), UserName: []byte("Ä"), ExternalOrganizationID: []byte("o"),
 	OrganizationName: []byte("O"), ExternalConversationID: []byte("c"),
-	Influence: outcome.Negative, Score: -0.7, HasScore: true,
-	ValueType: outcome.Currency, HasValue: true, Value: scalar.Decimal{Low: 0x1fbc1c2b3a000000, High: -3}, ValueText: []byte("-$50"), Currency: []byte("USD"),
+	Influence: mapping.Negative, Score: -0.7, HasScore: true,
+	ValueType: mapping.Currency, HasValue: true, Value: scalar.Decimal{Low: 0x1fbc1c2b3a000000, High: -3}, ValueText: []byte("-$50"), Currency: []byte("USD"),
 	Properties: []byte(`{"a":12345678901234567890,"a":"\u00e9" }`),
 }
 
@@ -80,19 +80,19 @@ func TestEveryNameOfAnEnumerationIsStored(t *testing.T) {
 	db, config := migrated(t)
 	b := NewEvents()
 	var want []string
-	add := func(e outcome.Event, as string) {
+	add := func(e mapping.Event, as string) {
 		e.InsertID = fmt.Appendf(nil, "x:%02d", len(want))
 		b.Append(&e, &origin)
 		want = append(want, as)
 	}
 	for i, name := range messageTypes {
 		e := plain
-		e.MessageType = outcome.MessageType(i + 1)
+		e.MessageType = mapping.MessageType(i + 1)
 		add(e, name.String()+"\ttimestamp")
 	}
 	for i, name := range timeSources {
 		e := plain
-		e.EventAtSource = outcome.TimeSource(i + 1)
+		e.EventAtSource = mapping.TimeSource(i + 1)
 		add(e, "track\t"+name.String())
 	}
 	insert(t, config, b, "t")
@@ -209,7 +209,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 
 // The sum stands in the token: the same offsets with other rows in them are another block.
 func TestSumTellsBlocksApart(t *testing.T) {
-	sum := func(edit func(*outcome.Event)) uint64 {
+	sum := func(edit func(*mapping.Event)) uint64 {
 		b := NewEvents()
 		e := full
 		edit(&e)
@@ -217,21 +217,21 @@ func TestSumTellsBlocksApart(t *testing.T) {
 		b.Append(&e, &origin)
 		return b.Sum()
 	}
-	same := sum(func(*outcome.Event) {})
-	require.Equal(t, same, sum(func(*outcome.Event) {}))
-	for _, edit := range []func(*outcome.Event){
-		func(e *outcome.Event) { e.InsertID = []byte("segment:m3") }, func(e *outcome.Event) { e.Influence = outcome.Positive },
-		func(e *outcome.Event) { e.UserEmail = nil }, func(e *outcome.Event) { e.EventType = []byte("Other") }, func(e *outcome.Event) { e.EventAt++ },
+	same := sum(func(*mapping.Event) {})
+	require.Equal(t, same, sum(func(*mapping.Event) {}))
+	for _, edit := range []func(*mapping.Event){
+		func(e *mapping.Event) { e.InsertID = []byte("segment:m3") }, func(e *mapping.Event) { e.Influence = mapping.Positive },
+		func(e *mapping.Event) { e.UserEmail = nil }, func(e *mapping.Event) { e.EventType = []byte("Other") }, func(e *mapping.Event) { e.EventAt++ },
 	} {
 		require.NotEqual(t, same, sum(edit))
 	}
 }
 
 func TestTheKeyHasATimeThatAResendHasToo(t *testing.T) {
-	for source, inKey := range map[outcome.TimeSource]bool{
-		outcome.FromTimestamp: true, outcome.FromOriginalTimestamp: true, outcome.FromEventAt: true,
-		outcome.FromSentAt: false, outcome.FromReceivedAt: false, outcome.FromEdge: false,
+	for source, inKey := range map[mapping.TimeSource]bool{
+		mapping.FromTimestamp: true, mapping.FromOriginalTimestamp: true, mapping.FromEventAt: true,
+		mapping.FromSentAt: false, mapping.FromReceivedAt: false, mapping.FromEdge: false,
 	} {
-		require.Equal(t, inKey, KeyTime(&outcome.Event{EventAt: 5, EventAtSource: source}) == 5, source)
+		require.Equal(t, inKey, KeyTime(&mapping.Event{EventAt: 5, EventAtSource: source}) == 5, source)
 	}
 }

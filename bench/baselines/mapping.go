@@ -1,0 +1,21 @@
+//go:build linux
+
+package baselines
+
+import (
+	_ "embed"
+	"strings"
+)
+
+//go:embed mapping.sql
+var mappingSQL string
+
+// origin has the expressions for what a message itself does not say.
+type origin struct{ workspace, product, connection, source, receivedUs, topic, partition, offset string }
+
+// view is a statement that makes a materialized view, which maps the messages in the column raw of a table into events.
+func (o *origin) view(from string) string {
+	return "CREATE MATERIALIZED VIEW " + from + "_to_events TO events AS\n" + strings.NewReplacer("{workspace}", o.workspace, "{product}", o.product,
+		"{connection}", o.connection, "{source}", o.source, "{received_us}", o.receivedUs, "{topic}", o.topic, "{partition}", o.partition, "{offset}", o.offset,
+		"{from}", from).Replace(mappingSQL)
+}

@@ -1,0 +1,77 @@
+package api
+
+import "github.com/millrace/millrace/pkg/payload"
+
+// Event is one business event. Its slices are those of a Subject, whose Email, Name and OrganizationName are
+// the hints'. After Check, the fields below are what the raw ones say.
+type Event struct {
+	Subject
+	InsertID, EventType []byte
+	Value, Currency     []byte
+
+	Score     float64 // quality impact, -1 to 1; only if HasScore
+	HasScore  bool
+	Influence string // one of Influences, or empty
+	ValueType string // one of ValueTypes; empty without a Value
+
+	score, influence, valueType  []byte
+	userHints, organizationHints []byte
+}
+
+// Reset is for payload.Element, like the methods below.
+func (e *Event) Reset() { *e = Event{Subject: Subject{text: e.text[:0]}} }
+
+// Take notes a member. Names that are not known are passed over.
+func (e *Event) Take(name, value []byte) { set(e.field(name), value) }
+
+// ID is the insertId.
+func (e *Event) ID() []byte { return e.InsertID }
+
+// Whose is the user, else the insertId.
+func (e *Event) Whose() []byte { return e.whose(e.InsertID) }
+
+func (e *Event) field(name []byte) *[]byte {
+	switch string(name) {
+	case "insertId":
+		return &e.InsertID
+	case "eventType":
+		return &e.EventType
+	case "eventAt":
+		return &e.at
+	case "externalUserId":
+		return &e.ExternalUserID
+	case "userHints":
+		return &e.userHints
+	case "externalOrganizationId":
+		return &e.ExternalOrganizationID
+	case "organizationHints":
+		return &e.organizationHints
+	case "value":
+		return &e.Value
+	case "valueType":
+		return &e.valueType
+	case "currency":
+		return &e.Currency
+	case "influence":
+		return &e.influence
+	case "qualityImpactScore":
+		return &e.score
+	case "externalConversationId":
+		return &e.ExternalConversationID
+	case "properties":
+		return &e.Properties
+	}
+	return nil
+}
+
+// Whole tells that an object with a "batch" and an eventType is an event that happens to have such a
+// field: if it was meant as a batch, whoever sent it learns so by the count.
+func (e *Event) Whole() bool { return e.EventType != nil }
+
+// Judge decides on an event from its fields.
+func (e *Event) Judge(size int, limits *payload.Limits) *payload.Reason {
+	if size > limits.MessageBytes {
+		return payload.TooLarge
+	}
+	return e.Check()
+}

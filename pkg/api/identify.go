@@ -1,0 +1,54 @@
+package api
+
+import "github.com/millrace/millrace/pkg/payload"
+
+// Identify says who a user is.
+type Identify struct{ Subject }
+
+// Take is for payload.Element, like those below.
+func (i *Identify) Take(name, value []byte) { set(i.field(name), value) }
+
+func (i *Identify) field(name []byte) *[]byte {
+	switch string(name) {
+	case "externalUserId":
+		return &i.ExternalUserID
+	case "email":
+		return &i.Email
+	case "name":
+		return &i.Name
+	case "externalOrganizationId":
+		return &i.ExternalOrganizationID
+	case "organizationName":
+		return &i.OrganizationName
+	case "properties":
+		return &i.Properties
+	case "timestamp":
+		return &i.at
+	}
+	return nil
+}
+
+// Whole tells that an object with a "batch" that names a user is about that user.
+func (i *Identify) Whole() bool { return i.ExternalUserID != nil || i.Email != nil }
+
+// Whose is the user.
+func (i *Identify) Whose() []byte { return i.whose(nil) }
+
+// Judge decides on an identify call from its fields.
+func (i *Identify) Judge(size int, limits *payload.Limits) *payload.Reason {
+	if size > limits.MessageBytes {
+		return payload.TooLarge
+	}
+	return i.Check()
+}
+
+// Check reads all fields, and says which is not what it has to be, or that there is no user.
+func (i *Identify) Check() *payload.Reason {
+	if reason := i.check(InvalidTimestamp); reason != payload.Accepted {
+		return reason
+	}
+	if i.ExternalUserID == nil && i.Email == nil {
+		return MissingUser
+	}
+	return payload.Accepted
+}

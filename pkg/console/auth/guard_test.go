@@ -1,0 +1,233 @@
+package auth
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/pkg/token"
+)
+
+const (
+	loopback = "127.0.0.1:8081"
+	anywhere = ":8081"
+	right    = "correct horse battery staple"
+)
+
+var cheap = token.Cost{LogN: 4, R: 8, P: 1}
+
+// withPassword is a configuration whose password is right.
+func withPassword(t *testing.T) Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "password")
+	setPassword(t, file, right)
+	return Config{PasswordFile: file}
+}
+
+func setPassword(t *testing.T, file, password string) {
+	t.Helper()
+	hash, err := hashPassword(cheap, password)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(hash+"\n"), 0o600))
+}
+
+func guardOf(t *testing.T, config Config, listen string) *Guard {
+	t.Helper()
+	return guardThatLogs(t, config, listen, slog.New(slog.DiscardHandler))
+}
+
+func guardThatLogs(t *testing.T, config Config, listen string, log *slog.Logger) *Guard {
+	t.Helper()
+	page := func(w http.ResponseWriter, _ *http.Request, view LoginView) {
+		w.WriteHeader(view.Status)
+		fmt.Fprintf(w, "login problem=%q wait=%s next=%s", view.Problem, view.Wait, view.Next)
+	}
+	g, err := New(config, listen, page, prometheus.NewRegistry(), log)
+	require.NoError(t, err)
+	return g
+}
+
+// handler guards pages that say who has come in, and a stream at /console/live.
+func handler(g *Guard) http.Handler {
+	pages := http.NewServeMux()
+	pages.HandleFunc(Path+"/live", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "streaming")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		fmt.Fprintln(w, context.Cause(r.Context()))
+	})
+	pages.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		v := VisitorOf(r.Context())
+		fmt.Fprintf(w, "page name=%q session=%t", v.Name, v.Session)
+	})
+	assets := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		fmt.Fprint(w, "asset")
+	})
+	return g.Handler(pages, assets)
+}
+
+// browser keeps cookies and does not follow redirects.
+func browser(t *testing.T, server *httptest.Server) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := *server.Client()
+	client.Jar = jar
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
+func serve(t *testing.T, g *Guard) (*httptest.Server, *http.Client) {
+	t.Helper()
+	server := httptest.NewServer(handler(g))
+	t.Cleanup(server.Close)
+	return server, browser(t, server)
+}
+
+// answer is what came back, and has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	URL        *url.URL
+	Cookies    []*http.Cookie
+}
+
+// ask makes a request with headers given as "Name: value".
+func ask(t *testing.T, client *http.Client, method, address string, form url.Values, headers ...string) (answer, string) {
+	t.Helper()
+	request, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		if name == "Host" {
+			request.Host = value
+		} else {
+			request.Header.Add(name, value)
+		}
+	}
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return answer{response.StatusCode, response.Header, response.Request.URL, response.Cookies()}, string(body)
+}
+
+func logIn(t *testing.T, client *http.Client, base, password, next string) (answer, string) {
+	t.Helper()
+	return ask(t, client, http.MethodPost, base+LoginPath, url.Values{passwordField: {password}, nextField: {next}}, "Origin: "+base)
+}
+
+func refusals(t *testing.T, g *Guard, reason string) int {
+	t.Helper()
+	return int(valueOf(t, g.metrics.refused.WithLabelValues(reason)))
+}
+
+func valueOf(t *testing.T, metric prometheus.Metric) float64 {
+	t.Helper()
+	var m dto.Metric
+	require.NoError(t, metric.Write(&m))
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+}
+
+func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
+	g := guardOf(t, Config{}, loopback)
+	server, client := serve(t, g)
+	for _, path := range []string{Path, Path + "/", Path + "/connections"} {
+		response, body := ask(t, client, http.MethodGet, server.URL+path, nil)
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.Equal(t, `page name="" session=false`, body)
+	}
+	response, _ := ask(t, client, http.MethodPost, server.URL+Path+"/pause", url.Values{})
+	require.Equal(t, http.StatusOK, response.StatusCode, "a program on this machine needs no origin")
+	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath, nil)
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	require.Equal(t, Path, response.Header.Get("Location"), "there is nothing to log in to")
+	response, _ = logIn(t, client, server.URL, right, "")
+	require.Equal(t, Path, response.Header.Get("Location"))
+	require.Empty(t, response.Cookies)
+}
+
+// A proxy on this machine has strangers reach a console that asks nobody who he is.
+func TestAnOpenConsoleIsNotForwarded(t *testing.T) {
+	g := guardOf(t, Config{}, loopback)
+	server, client := serve(t, g)
+	for i, header := range []string{"Forwarded: for=192.0.2.1", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: console.example.com", "X-Real-IP: 192.0.2.1"} {
+		response, body := ask(t, client, http.MethodGet, server.URL+Path, nil, header)
+		require.Equal(t, http.StatusForbidden, response.StatusCode, header)
+		require.Contains(t, body, "--console-password-file")
+		require.Equal(t, i+1, refusals(t, g, reasonForwarded))
+	}
+}
+
+func TestWithoutASessionNobodyComesIn(t *testing.T) {
+	g := guardOf(t, withPassword(t), anywhere)
+	server, client := serve(t, g)
+	live := server.URL + Path + "/live?filter=a%2Fb"
+	back := LoginPath + "?next=" + url.QueryEscape(Path+"/live?filter=a%2Fb")
+	for name, c := range map[string]struct {
+		method         string
+		headers        []string
+		status         int
+		location, htmx string
+	}{
+		"a page":              {http.MethodGet, []string{"Accept: text/html,*/*"}, http.StatusSeeOther, back, ""},
+		"a form":              {http.MethodPost, []string{"Accept: text/html", "Origin: " + server.URL}, http.StatusSeeOther, LoginPath, ""},
+		"a program":           {http.MethodGet, []string{"Accept: */*"}, http.StatusUnauthorized, "", ""},
+		"a stream":            {http.MethodGet, []string{"Accept: text/event-stream"}, http.StatusUnauthorized, "", ""},
+		"htmx":                {http.MethodGet, []string{"HX-Request: true", "HX-Current-URL: " + live}, http.StatusUnauthorized, "", back},
+		"htmx that changes":   {http.MethodPost, []string{"HX-Request: true", "HX-Current-URL: " + live, "Origin: " + server.URL}, http.StatusUnauthorized, "", back},
+		"htmx, elsewhere":     {http.MethodGet, []string{"HX-Request: true", "HX-Current-URL: https://evil.example" + Path + "/live"}, http.StatusUnauthorized, "", LoginPath},
+		"a guessed session":   {http.MethodGet, []string{"Accept: text/html", "Cookie: " + plainCookie + "=" + strings.Repeat("A", 43)}, http.StatusSeeOther, back, ""},
+		"an overlong session": {http.MethodGet, []string{"Accept: text/html", "Cookie: " + plainCookie + "=" + strings.Repeat("A", 4096)}, http.StatusSeeOther, back, ""},
+		"a proxy's word":      {http.MethodGet, []string{"Accept: text/html", "X-Forwarded-User: root"}, http.StatusSeeOther, back, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := refusals(t, g, reasonNoSession)
+			response, body := ask(t, client, c.method, live, nil, c.headers...)
+			require.Equal(t, c.status, response.StatusCode)
+			require.Equal(t, c.location, response.Header.Get("Location"))
+			require.Equal(t, c.htmx, response.Header.Get("HX-Redirect"))
+			require.NotContains(t, body, "streaming")
+			require.Equal(t, before+1, refusals(t, g, reasonNoSession))
+		})
+	}
+	response, body := ask(t, client, http.MethodGet, server.URL+AssetsPath+"a.css", nil)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, "asset", body, "the login page needs them")
+}
+
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	g := guardOf(t, withPassword(t), anywhere)
+	server, client := serve(t, g)
+	logIn(t, client, server.URL, right, "")
+	response, err := client.Get(server.URL + Path + "/live")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	require.True(t, lines.Scan())
+	require.Equal(t, "streaming", lines.Text())
+	ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
+	require.True(t, lines.Scan())
+	require.Equal(t, ErrSessionEnded.Error(), lines.Text())
+	require.False(t, lines.Scan())
+	require.NoError(t, lines.Err())
+}

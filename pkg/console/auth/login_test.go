@@ -1,0 +1,338 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLoggingInAndOut(t *testing.T) {
+	g := guardOf(t, withPassword(t), anywhere)
+	server, client := serve(t, g)
+	response, body := ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, `login problem="" wait=0s next=/console/live`, body)
+	for i, wrong := range []string{"", "wrong", right + " ", strings.ToUpper(right)} {
+		response, body = logIn(t, client, server.URL, wrong, "/console/live")
+		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+		require.Equal(t, `login problem="wrong password" wait=0s next=/console/live`, body)
+		require.Empty(t, response.Cookies)
+		require.EqualValues(t, i+1, valueOf(t, g.metrics.failed))
+	}
+	response, _ = logIn(t, client, server.URL, right, "/console/live?filter=x")
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	require.Equal(t, "/console/live?filter=x", response.Header.Get("Location"))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.loggedIn))
+	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
+	_, body = ask(t, client, http.MethodGet, server.URL+Path, nil)
+	require.Equal(t, `page name="" session=true`, body)
+	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
+	require.Equal(t, "/console/live", response.Header.Get("Location"), "who is in need not log in")
+
+	shown := client.Jar.Cookies(response.URL)[0]
+	response, _ = ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	require.Equal(t, LoginPath, response.Header.Get("Location"))
+	require.Negative(t, response.Cookies[0].MaxAge)
+	require.Zero(t, valueOf(t, g.metrics.sessions))
+	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil, "Cookie: "+shown.Name+"="+shown.Value)
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "the id is worth nothing any more, whoever kept it")
+}
+
+// An id that was there before the login, perhaps because somebody put it there, opens nothing after it.
+func TestALoginGivesANewID(t *testing.T) {
+	g := guardOf(t, withPassword(t), anywhere)
+	server, client := serve(t, g)
+	id := func(response answer) string { return response.Cookies[0].Value }
+	response, _ := logIn(t, client, server.URL, right, "")
+	first := id(response)
+	response, _ = logIn(t, client, server.URL, right, "")
+	second := id(response)
+	require.NotEqual(t, first, second)
+	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
+	for cookie, want := range map[string]int{first: http.StatusUnauthorized, second: http.StatusOK} {
+		response, _ = ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+plainCookie+"="+cookie)
+		require.Equal(t, want, response.StatusCode)
+	}
+	response, _ = ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+plainCookie+"=other; "+plainCookie+"="+second)
+	require.Equal(t, http.StatusOK, response.StatusCode, "a cookie that is in the way keeps nobody out")
+}
+
+func TestTheCookie(t *testing.T) {
+	public := withPassword(t)
+	public.URL = "https://console.example.com"
+	for _, c := range []struct {
+		config     Config
+		tls        bool
+		name, path string
+	}{
+		{withPassword(t), true, "__Host-millrace-console", "/"},
+		{public, false, "__Host-millrace-console", "/"},
+		{withPassword(t), false, "millrace-console", Path},
+	} {
+		start := httptest.NewServer
+		if c.tls {
+			start = httptest.NewTLSServer
+		}
+		server := start(handler(guardOf(t, c.config, anywhere)))
+		client := browser(t, server)
+		in, _ := logIn(t, client, server.URL, right, "")
+		out, _ := ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
+		server.Close()
+		for _, response := range []answer{in, out} {
+			require.Len(t, response.Cookies, 1)
+			cookie := response.Cookies[0]
+			require.Equal(t, c.name, cookie.Name)
+			require.Equal(t, c.path, cookie.Path)
+			require.Equal(t, c.name == secureCookie, cookie.Secure)
+			require.Empty(t, cookie.Domain)
+			require.True(t, cookie.HttpOnly)
+			require.Equal(t, http.SameSiteStrictMode, cookie.SameSite)
+		}
+	}
+}
+
+// With TLS an id counts under the name that nobody else can set only.
+func TestAPlainCookieDoesNotCountWithTLS(t *testing.T) {
+	g := guardOf(t, withPassword(t), anywhere)
+	server := httptest.NewTLSServer(handler(g))
+	defer server.Close()
+	id := g.sessions.begin()
+	for name, want := range map[string]int{plainCookie: http.StatusUnauthorized, secureCookie: http.StatusOK} {
+		response, _ := ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+name+"="+id)
+		require.Equal(t, want, response.StatusCode)
+	}
+}
+
+func TestALoginLeadsToThisConsoleOnly(t *testing.T) {
+	for text, want := range map[string]string{
+		"/console":                 "/console",
+		"/console/":                "/console/",
+		"/console?a=b":             "/console?a=b",
+		"/console/live":            "/console/live",
+		"/console/live?a=b&c=%2F":  "/console/live?a=b&c=%2F",
+		"/console/a%2Fb%20c":       "/console/a%2Fb%20c",
+		"/console/live#there":      "/console/live",
+		"/console/?next=//evil":    "/console/?next=//evil",
+		"":                         Path,
+		"/":                        Path,
+		"/consolex":                Path,
+		"/metrics":                 Path,
+		"/debug/pprof/":            Path,
+		"console/live":             Path,
+		"//evil.example":           Path,
+		"//evil.example/console/":  Path,
+		"///evil.example/console/": Path,
+		"https://evil.example":     Path,
+		"https:/console/live":      Path,
+		"https:console/live":       Path,
+		"javascript:alert(1)":      Path,
+		`/\evil.example`:           Path,
+		`\/evil.example/console/`:  Path,
+		`/console/\evil`:           Path,
+		"/\t/evil.example":         Path,
+		"/console/\r\nLocation: x": Path,
+		"/console/../metrics":      Path,
+		"/console/%2e%2e/metrics":  Path,
+		"/console//evil.example":   Path,
+		"/%2f/evil.example":        Path,
+		LoginPath:                  Path,
+		LogoutPath:                 Path,
+		"/console/%6cogin":         Path,
+		"/console/" + long(10):     "/console/" + long(10),
+		"/console/" + long(1<<12):  Path,
+	} {
+		require.Equal(t, want, local(text), text)
+	}
+	g := guardOf(t, withPassword(t), anywhere)
+	server, client := serve(t, g)
+	response, _ := logIn(t, client, server.URL, right, "//evil.example")
+	require.Equal(t, Path, response.Header.Get("Location"))
+	_, body := ask(t, server.Client(), http.MethodGet, server.URL+LoginPath+"?next=//evil.example", nil)
+	require.Contains(t, body, "next="+Path)
+	require.NotContains(t, body, "evil")
+}
+
+func long(n int) string { return strings.Repeat("a", n) }
+
+func TestTooManyFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guardOf(t, withPassword(t), anywhere)
+		try := func(password string) *httptest.ResponseRecorder {
+			form := url.Values{passwordField: {password}, nextField: {"/console/live"}}
+			r := httptest.NewRequest(http.MethodPost, "http://console.example.com"+LoginPath, strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Origin", "http://console.example.com")
+			answer := httptest.NewRecorder()
+			handler(g).ServeHTTP(answer, r)
+			return answer
+		}
+		for range 3 * rateOfEach.burst {
+			require.Equal(t, http.StatusSeeOther, try(right).Code, "who knows the password is not limited")
+		}
+		for range rateOfEach.burst {
+			require.Equal(t, http.StatusUnauthorized, try("wrong").Code)
+		}
+		time.Sleep(500 * time.Millisecond)
+		for range 10 {
+			answer := try(right)
+			require.Equal(t, http.StatusTooManyRequests, answer.Code, "not even the password is looked at")
+			require.Equal(t, "30", answer.Header().Get("Retry-After"), "29.5 s, in whole seconds")
+			require.Equal(t, `login problem="too many failures" wait=30s next=/console/live`, answer.Body.String())
+			require.Empty(t, answer.Result().Cookies())
+		}
+		require.EqualValues(t, 10, valueOf(t, g.metrics.limited))
+		require.EqualValues(t, rateOfEach.burst, valueOf(t, g.metrics.failed))
+		wait, err := strconv.Atoi(try(right).Header().Get("Retry-After"))
+		require.NoError(t, err)
+		time.Sleep(time.Duration(wait) * time.Second)
+		require.Equal(t, http.StatusSeeOther, try(right).Code, "who waits as long as was said comes in")
+		g.sessions.finishAll()
+	})
+}
+
+func TestAFormThatCannotBeRead(t *testing.T) {
+	g := guardOf(t, withPassword(t), anywhere)
+	server, client := serve(t, g)
+	for _, c := range []struct {
+		password string
+		status   int
+	}{{long(maxLoginBytes - 100), http.StatusUnauthorized}, {long(maxLoginBytes), http.StatusRequestEntityTooLarge}} {
+		response, _ := logIn(t, client, server.URL, c.password, "")
+		require.Equal(t, c.status, response.StatusCode)
+	}
+	for range 2 * rateOfEach.burst {
+		response, _ := ask(t, client, http.MethodPost, server.URL+LoginPath+"?%zz", url.Values{}, "Origin: "+server.URL)
+		require.Equal(t, http.StatusBadRequest, response.StatusCode)
+	}
+	response, _ := logIn(t, client, server.URL, right, "")
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	query := server.URL + LoginPath + "?password=" + url.QueryEscape(right)
+	response, _ = ask(t, browser(t, server), http.MethodPost, query, url.Values{}, "Origin: "+server.URL)
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "an address is no place for a password")
+}
+
+func TestANewPasswordEndsTheSessionsOfTheOld(t *testing.T) {
+	config := withPassword(t)
+	g := guardOf(t, config, anywhere)
+	server, client := serve(t, g)
+	logIn(t, client, server.URL, right, "")
+	logIn(t, browser(t, server), server.URL, right, "")
+	require.EqualValues(t, 2, valueOf(t, g.metrics.sessions), "the same password ends nothing")
+	setPassword(t, config.PasswordFile, "another good password")
+	response, _ := logIn(t, browser(t, server), server.URL, right, "")
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	require.Zero(t, valueOf(t, g.metrics.sessions))
+	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil)
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	response, _ = logIn(t, client, server.URL, "another good password", "")
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
+}
+
+func TestAFileThatIsAwayKeepsOutAndPunishesNobody(t *testing.T) {
+	config := withPassword(t)
+	g := guardOf(t, config, anywhere)
+	server, client := serve(t, g)
+	logIn(t, client, server.URL, right, "")
+	require.NoError(t, os.Rename(config.PasswordFile, config.PasswordFile+".away"))
+	for range 2 * rateOfEach.burst {
+		response, body := logIn(t, server.Client(), server.URL, right, "")
+		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+		require.Contains(t, body, `problem="cannot check"`)
+		require.NotContains(t, body, config.PasswordFile)
+	}
+	response, _ := ask(t, client, http.MethodGet, server.URL+Path, nil)
+	require.Equal(t, http.StatusOK, response.StatusCode, "who is in stays in")
+	require.NoError(t, os.Rename(config.PasswordFile+".away", config.PasswordFile))
+	response, _ = logIn(t, client, server.URL, right, "")
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+}
+
+// One password is checked at a time, and who goes away waits no longer.
+func TestPasswordsAreCheckedOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guardOf(t, withPassword(t), anywhere)
+		g.door.at <- struct{}{} // somebody is being checked
+		var entered, left int
+		ctx, leave := context.WithCancel(t.Context())
+		go func() {
+			ok, err := g.door.enter(t.Context(), right, func() { entered++ })
+			require.True(t, ok)
+			require.NoError(t, err)
+		}()
+		go func() {
+			ok, err := g.door.enter(ctx, right, func() { entered++ })
+			require.False(t, ok)
+			require.ErrorIs(t, err, context.Canceled)
+			left++
+		}()
+		synctest.Wait()
+		require.Zero(t, entered)
+		leave()
+		synctest.Wait()
+		require.Equal(t, 1, left)
+		require.Zero(t, entered)
+		<-g.door.at
+		synctest.Wait()
+		require.Equal(t, 1, entered)
+	})
+}
+
+func TestHashPassword(t *testing.T) {
+	hash, err := HashPassword(right)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(hash, "$scrypt$ln=15,r=8,p=1$"))
+	for password, want := range map[string]string{"": "at least 12", "elevenchars": "at least 12", "äöüäöüäöüäö": "at least 12", long(1025): "at most 1024", "twelve chars\n": "line break"} {
+		_, err := HashPassword(password)
+		require.ErrorContains(t, err, want)
+		if password != "" {
+			require.NotContains(t, err.Error(), password)
+		}
+	}
+	for _, password := range []string{"twelve chars", "äöüäöüäöüäöü", long(1024)} {
+		_, err := hashPassword(cheap, password)
+		require.NoError(t, err)
+	}
+}
+
+// Whatever is sent, nothing of it is in the log: neither passwords nor cookies nor headers.
+func TestTheLogHoldsNothingThatWasSent(t *testing.T) {
+	var log bytes.Buffer
+	config := withPassword(t)
+	config.ProxyHeader, config.ProxyFrom = "X-Forwarded-User", []string{"127.0.0.1"}
+	g := guardThatLogs(t, config, anywhere, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	server, client := serve(t, g)
+	canaries := []string{"X-Forwarded-For: fe80::1%canary", "User-Agent: canary", "Cookie: " + plainCookie + "=canary", "HX-Current-URL: canary", "Accept: canary"}
+	for _, password := range []string{right, "canary", right} {
+		form := url.Values{passwordField: {password}, nextField: {"/console/canary"}}
+		ask(t, client, http.MethodPost, server.URL+LoginPath, form, append(canaries, "Origin: "+server.URL)...)
+		ask(t, client, http.MethodPost, server.URL+LoginPath, form, append(canaries, "Origin: http://canary")...)
+		ask(t, client, http.MethodGet, server.URL+Path, nil, append(canaries, "X-Forwarded-User: canary")...)
+		ask(t, client, http.MethodGet, server.URL+Path, nil, append(canaries, "Host: canary/canary")...)
+		for range rateOfEach.burst {
+			logIn(t, client, server.URL, "canary", "canary")
+		}
+		require.NoError(t, os.WriteFile(config.PasswordFile, []byte("canary"), 0o600)) // the password itself, by mistake
+	}
+	require.Contains(t, log.String(), "a login with a wrong password")
+	require.Contains(t, log.String(), "address=fe80::1")
+	require.Contains(t, log.String(), "nobody can log in")
+	require.NotContains(t, log.String(), "canary")
+	require.NotContains(t, log.String(), right)
+	require.EqualValues(t, 1, valueOf(t, g.metrics.loggedIn))
+	for _, cookie := range client.Jar.Cookies(&url.URL{Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), Path: Path}) {
+		require.NotContains(t, log.String(), cookie.Value)
+	}
+}

@@ -1,0 +1,30 @@
+package query
+
+import (
+	"context"
+	"time"
+)
+
+// Events are counts for each step, side by side as uPlot wants them.
+type Events struct {
+	Times                       []int64 // when each step begins, in Unix seconds
+	Negative, Neutral, Positive []uint64
+	SQL                         string
+}
+
+// Events are those that happened in the range, those of each step by influence. Steps without any are there too.
+func (i *Insight) Events(ctx context.Context, f Filter) (Events, error) {
+	rows, sql, err := ask[struct {
+		At time.Time `ch:"at"`
+		Counts
+	}](ctx, i, `SELECT `+ofStep+`, `+byInfluence+`
+FROM `+f.happened()+`
+GROUP BY at `+inSteps+once, f.parameters())
+	e := Events{Times: f.times(), SQL: sql}
+	e.Negative, e.Neutral, e.Positive = make([]uint64, len(e.Times)), make([]uint64, len(e.Times)), make([]uint64, len(e.Times))
+	for _, row := range rows {
+		at := f.at(row.At)
+		e.Negative[at], e.Neutral[at], e.Positive[at] = row.Negative, row.Neutral, row.Positive
+	}
+	return e, err
+}

@@ -1,0 +1,83 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// Names of conversations are looked for in what was said in the day up to the newest event, and in as long before as an event is
+// given to the conversation before it. Activities are sorted by time: those of older events would cost more than they are worth here.
+const (
+	namedWithin = day
+	lookBack    = 15 * time.Minute
+)
+
+// Each part asks by the beginning of its table's sorting key. The views users and organizations would read all that there are.
+const namesQuery = `SELECT toString(conversation_id) AS id, any(external_conversation_id) AS name FROM conversation_activity
+WHERE product_id IN {products:Array(String)} AND activity_at >= {from:` + moment + `} AND activity_at <= {until:` + moment + `} AND conversation_id IN {conversations:Array(UUID)}
+GROUP BY conversation_id
+UNION ALL
+SELECT toString(user_id) AS id, if(max(name_last).2 != '', max(name_last).2, min(name_first).2) AS name FROM user_claims
+WHERE (workspace_id, external_user_id) IN {users:Array(Tuple(String, String))} AND user_id IN {user_ids:Array(UUID)}
+GROUP BY user_id
+UNION ALL
+SELECT toString(organization_id) AS id, if(max(name_last).2 != '', max(name_last).2, min(name_first).2) AS name FROM organization_claims
+WHERE (workspace_id, external_organization_id) IN {organizations:Array(Tuple(String, String))}
+GROUP BY organization_id`
+
+// set is the elements of an array, each once.
+type set map[string]struct{}
+
+func (s set) add(element string) { s[element] = struct{}{} }
+
+func (s set) text() string {
+	elements := make([]string, 0, len(s))
+	for element := range s {
+		elements = append(elements, element)
+	}
+	return array(elements)
+}
+
+// name fills in names, where they are known and cheap to find.
+func (i *Insight) name(ctx context.Context, rows []storedRow) error {
+	products, conversations, users, userIDs, organizations := set{}, set{}, set{}, set{}, set{}
+	newest := time.Unix(0, 0)
+	for _, r := range rows {
+		if r.ConversationID != "" && r.ExternalConversationID == "" {
+			products.add(warehouse.Quote(r.Product))
+			conversations.add(warehouse.Quote(r.ConversationID))
+			if r.EventAt.After(newest) {
+				newest = r.EventAt
+			}
+		}
+		if r.UserID != "" && r.ExternalUserID != "" {
+			users.add(tuple(r.Workspace, r.ExternalUserID))
+			userIDs.add(warehouse.Quote(r.UserID))
+		}
+		if r.OrganizationID != "" {
+			organizations.add(tuple(r.Workspace, r.ExternalOrganizationID))
+		}
+	}
+	if len(conversations)+len(users)+len(organizations) == 0 {
+		return nil
+	}
+	found, _, err := ask[struct {
+		ID   string `ch:"id"`
+		Name string `ch:"name"`
+	}](ctx, i, namesQuery, parameters{"products": products.text(), "conversations": conversations.text(), "from": text(newest.Add(-namedWithin - lookBack)), "until": text(newest),
+		"users": users.text(), "user_ids": userIDs.text(), "organizations": organizations.text()})
+	names := make(map[string]string, len(found))
+	for _, n := range found {
+		names[n.ID] = n.Name
+	}
+	for n := range rows {
+		r := &rows[n]
+		r.UserName = cmp.Or(names[r.UserID], r.UserName)
+		r.OrganizationName = cmp.Or(names[r.OrganizationID], r.OrganizationName)
+		r.ExternalConversationID = cmp.Or(r.ExternalConversationID, names[r.ConversationID])
+	}
+	return err
+}

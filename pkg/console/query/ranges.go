@@ -1,0 +1,94 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Range is the time from From until just before Until, in steps. It is made by Last or Between, so that both are where a step
+// begins.
+type Range struct {
+	From, Until time.Time
+	Step        int64 // seconds
+}
+
+// Preset is a range up to now that can be chosen by name.
+type Preset struct {
+	Name string
+	Span time.Duration
+}
+
+// Presets are those there are, the shortest first.
+var Presets = []Preset{{"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", day}, {"7d", 7 * day}, {"30d", 30 * day}}
+
+const day = 24 * time.Hour
+
+// steps are those that people read easily, in seconds. None is three times the one before, so that with maxPoints at
+// most there are a third of them at least.
+var steps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600,
+	86400, 2 * 86400, 5 * 86400, 10 * 86400, 28 * 86400}
+
+const (
+	maxPoints = 200
+	minSpan   = time.Minute
+	maxSpan   = 15 * 365 * day
+)
+
+// Last is the range of a preset. The step that is under way belongs to it.
+func Last(preset string, now time.Time) (Range, error) {
+	for _, p := range Presets {
+		if p.Name == preset {
+			step := stepOf(p.Span)
+			until := ceil(now.Unix()+1, step)
+			return Range{until.Add(-p.Span), until, step}, nil
+		}
+	}
+	return Range{}, fmt.Errorf("there is no range %q: choose one of 1h, 6h, 24h, 7d, 30d", preset)
+}
+
+// Between is a range of somebody's own, with the steps that it begins and ends in.
+func Between(from, until time.Time) (Range, error) {
+	switch span := until.Sub(from); {
+	case from.Unix() < 0 || until.Year() > 2100:
+		return Range{}, errors.New("a range must begin in 1970 or later, and end by 2100")
+	case span < minSpan:
+		return Range{}, errors.New("a range must be a minute at least, and end after it begins")
+	case span > maxSpan:
+		return Range{}, errors.New("a range must be 15 years at most")
+	}
+	step := stepOf(until.Sub(from))
+	return Range{floor(from.Unix(), step), ceil(until.Add(time.Second-1).Unix(), step), step}, nil
+}
+
+// stepOf is the least step in which there are maxPoints at most. Two steps are left for the bounds.
+func stepOf(span time.Duration) int64 {
+	for _, step := range steps {
+		if int64(span/time.Second) <= step*(maxPoints-2) {
+			return step
+		}
+	}
+	return steps[len(steps)-1]
+}
+
+func floor(seconds, step int64) time.Time { return time.Unix(seconds-seconds%step, 0).UTC() }
+
+func ceil(seconds, step int64) time.Time { return floor(seconds+step-1, step) }
+
+// times are when each step begins, in Unix seconds.
+func (r Range) times() []int64 {
+	times := make([]int64, 0, maxPoints)
+	for t := r.From.Unix(); t < r.Until.Unix(); t += r.Step {
+		times = append(times, t)
+	}
+	return times
+}
+
+// at is the number of the step that a time is in.
+func (r Range) at(t time.Time) int { return int((t.Unix() - r.From.Unix()) / r.Step) }
+
+const (
+	// ofStep is when the step of an event began, and inSteps has those without events too.
+	ofStep  = `toDateTime(toStartOfInterval(event_at, toIntervalSecond({step:UInt32})), 'UTC') AS at`
+	inSteps = `ORDER BY at WITH FILL FROM toDateTime({from:` + moment + `}, 'UTC') TO toDateTime({until:` + moment + `}, 'UTC') STEP toIntervalSecond({step:UInt32})`
+)

@@ -1,0 +1,68 @@
+package query
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// RecentFilter says which stored events are looked for. Empty texts ask for nothing.
+type RecentFilter struct {
+	Product, Connection string
+	Since               time.Time // received since then
+	EventType           string    // a part of it, whatever the case
+	Influence           string
+	User                string // a part of the external id or of the address, whatever the case
+}
+
+// Recent is an event that was stored of late, and where its message lies.
+type Recent struct {
+	Product, EventType, Influence, InsertID        string
+	KeyAt                                          int64 // as in Key
+	ReceivedAt                                     time.Time
+	Value, Currency                                string
+	ExternalUserID, Email                          string
+	ExternalOrganizationID, ExternalConversationID string
+	Topic                                          string
+	Partition                                      int32
+	Offset                                         int64
+}
+
+type recentRow struct {
+	Product    string    `ch:"product_id"`
+	EventType  string    `ch:"event_type"`
+	Influence  string    `ch:"influence"`
+	InsertID   string    `ch:"insert_id"`
+	KeyAt      time.Time `ch:"event_key_at"`
+	ReceivedAt time.Time `ch:"received_at"`
+	Topic      string    `ch:"kafka_topic"`
+	Partition  int32     `ch:"kafka_partition"`
+	Offset     int64     `ch:"kafka_offset"`
+	Said       []string  `ch:"said"`
+}
+
+// Recent are the newest of a connection's events, the newest first: what the end of the log cannot show where more comes than anybody can
+// read. It reads what was received since then, and no more of the product.
+func (i *Insight) Recent(ctx context.Context, f RecentFilter, limit int) ([]Recent, error) {
+	condition := "product_id = {product:String} AND connection_id = {connection:String} AND received_at >= {since:" + moment + "}"
+	if f.EventType != "" {
+		condition += " AND positionCaseInsensitiveUTF8(toString(event_type), {type:String}) > 0"
+	}
+	if f.Influence != "" {
+		condition += " AND toString(influence) = {influence:String}"
+	}
+	if f.User != "" {
+		condition += " AND (positionCaseInsensitiveUTF8(ifNull(external_user_id, ''), {user:String}) > 0 OR positionCaseInsensitiveUTF8(ifNull(user_email, ''), {user:String}) > 0)"
+	}
+	rows, _, err := ask[recentRow](ctx, i, `SELECT product_id, event_type, influence, insert_id, event_key_at, received_at, kafka_topic, kafka_partition, kafka_offset,
+    arrayMap(s -> ifNull(s, ''), [value_text, toString(currency), external_user_id, user_email, external_organization_id, external_conversation_id]) AS said
+FROM events WHERE `+condition+` ORDER BY received_at DESC, kafka_offset DESC LIMIT {limit:UInt8}`,
+		parameters{"product": f.Product, "connection": f.Connection, "since": text(f.Since), "type": f.EventType, "influence": f.Influence, "user": f.User, "limit": strconv.Itoa(limit)})
+	found := make([]Recent, 0, len(rows))
+	for _, r := range rows {
+		found = append(found, Recent{Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt.UnixMilli(), ReceivedAt: r.ReceivedAt,
+			Value: r.Said[0], Currency: r.Said[1], ExternalUserID: r.Said[2], Email: r.Said[3], ExternalOrganizationID: r.Said[4], ExternalConversationID: r.Said[5],
+			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset})
+	}
+	return found, err
+}

@@ -1,0 +1,108 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// MaxKeys can be looked for at once.
+const MaxKeys = 200
+
+// Key is by what an event is found in the table: its sorting key.
+type Key struct {
+	Product  string
+	KeyAt    int64 // event_key_at in Unix milliseconds: see warehouse.KeyTime
+	InsertID string
+}
+
+// Stored is what a message has become. What is not known of it is "".
+type Stored struct {
+	ReceivedAt time.Time `ch:"received_at"`
+	// Topic, Partition and Offset are of the message that the row was made of: another's, if what was looked for is a resend.
+	Topic     string `ch:"kafka_topic"`
+	Partition int32  `ch:"kafka_partition"`
+	Offset    int64  `ch:"kafka_offset"`
+
+	EventType string `ch:"event_type"`
+	Influence string `ch:"influence"`
+
+	UserID, OrganizationID, ConversationID                         string
+	ExternalUserID, ExternalOrganizationID, ExternalConversationID string
+	UserName, UserEmail, OrganizationName                          string // as they are known, or else as the message had them
+
+	Revised bool // given to somebody, or somebody else, after it was stored
+}
+
+type storedRow struct {
+	Workspace string    `ch:"workspace_id"`
+	Product   string    `ch:"product_id"`
+	KeyAt     time.Time `ch:"event_key_at"`
+	InsertID  string    `ch:"insert_id"`
+	EventAt   time.Time `ch:"event_at"`
+	Version   uint64    `ch:"version"`
+	Subjects  []string  `ch:"subjects"`
+	Stored
+}
+
+// spread puts the subjects where they belong. They come as a list because any of them may be missing.
+func (r *storedRow) spread() {
+	for n, to := range []*string{&r.UserID, &r.OrganizationID, &r.ConversationID,
+		&r.ExternalUserID, &r.ExternalOrganizationID, &r.ExternalConversationID, &r.UserName, &r.UserEmail, &r.OrganizationName} {
+		*to = r.Subjects[n]
+	}
+	r.Revised = warehouse.Revised(r.Version)
+}
+
+const storedQuery = `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
+    arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
+        external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS subjects
+FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, ` + moment + `, String))}
+SETTINGS do_not_merge_across_partitions_select_final = 1`
+
+// Stored finds those of the messages that have been stored, each once, MaxKeys at most.
+func (i *Insight) Stored(ctx context.Context, keys []Key) (map[Key]Stored, error) {
+	found := make(map[Key]Stored, len(keys))
+	switch {
+	case len(keys) == 0:
+		return found, nil
+	case len(keys) > MaxKeys:
+		return nil, fmt.Errorf("BUG: %d messages are looked for at once, and %d may be", len(keys), MaxKeys)
+	}
+	rows, _, err := ask[storedRow](ctx, i, storedQuery, parameters{"keys": list(keys)})
+	if err != nil {
+		return nil, err
+	}
+	for n := range rows {
+		rows[n].spread()
+	}
+	if err := i.name(ctx, rows); err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		found[Key{row.Product, row.KeyAt.UnixMilli(), row.InsertID}] = row.Stored
+	}
+	return found, nil
+}
+
+// list is keys in the text of an array.
+func list(keys []Key) string {
+	tuples := make([]string, len(keys))
+	for n, k := range keys {
+		tuples[n] = tuple(k.Product, text(time.UnixMilli(k.KeyAt)), k.InsertID)
+	}
+	return array(tuples)
+}
+
+func tuple(parts ...string) string {
+	quoted := make([]string, len(parts))
+	for n, part := range parts {
+		quoted[n] = warehouse.Quote(part)
+	}
+	return "(" + strings.Join(quoted, ",") + ")"
+}
+
+func array(elements []string) string { return "[" + strings.Join(elements, ",") + "]" }

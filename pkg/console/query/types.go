@@ -1,0 +1,71 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// maxTypes are listed at most.
+const maxTypes = 20
+
+// Types are the most frequent event types.
+type Types struct {
+	Types  []Type
+	Others uint64 // types that are left out
+	SQL    string
+}
+
+// Type is one event type and what came of it.
+type Type struct {
+	Name   string `ch:"event_type"`
+	Events uint64 `ch:"events"`
+	Counts
+	Values map[string]decimal.Decimal `ch:"value_by_currency"`
+	All    uint64                     `ch:"types"` // types there are
+}
+
+// Types are the event types of what happened in the range.
+func (i *Insight) Types(ctx context.Context, f Filter) (Types, error) {
+	rows, sql, err := ask[Type](ctx, i, `SELECT event_type, count() AS events, `+byInfluence+`,
+    `+byCurrency+`, count() OVER () AS types
+FROM `+f.happened()+`
+GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+once, f.with("limit", maxTypes))
+	t := Types{Types: rows, SQL: sql}
+	if len(rows) > 0 {
+		t.Others = rows[0].All - uint64(len(rows))
+	}
+	return t, err
+}
+
+// Unclassified are the most frequent of the event types that nobody has classified.
+type Unclassified struct {
+	Types  []UnclassifiedType
+	Others uint64 // types that are left out
+	SQL    string
+}
+
+// UnclassifiedType is a type all of whose events are neutral.
+type UnclassifiedType struct {
+	Name     string    `ch:"event_type"`
+	Events   uint64    `ch:"events"`
+	LastSeen time.Time `ch:"last_seen_at"`
+	Products []string  `ch:"products"`
+	Example  string    `ch:"example_insert_id"` // the insert id of the latest
+	All      uint64    `ch:"types"`             // types there are
+}
+
+// Unclassified is what the view unclassified_event_types has, of what happened in the range.
+func (i *Insight) Unclassified(ctx context.Context, f Filter) (Unclassified, error) {
+	rows, sql, err := ask[UnclassifiedType](ctx, i, `SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
+    argMax(insert_id, (event_at, insert_id)) AS example_insert_id, count() OVER () AS types
+FROM `+f.happened()+`
+GROUP BY event_type HAVING countIf(influence != 'neutral') = 0
+ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+once, f.with("limit", maxTypes))
+	u := Unclassified{Types: rows, SQL: sql}
+	if len(rows) > 0 {
+		u.Others = rows[0].All - uint64(len(rows))
+	}
+	return u, err
+}

@@ -1,0 +1,116 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/pkg/mapping"
+	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
+)
+
+// Message is a record of the log as a person reads it. It holds no memory of the reader's.
+type Message struct {
+	At         string // topic/partition/offset
+	ReceivedAt time.Time
+	Kind       string // event, identify, conversation, dead_letter
+	Source     string
+	Product    string
+
+	// Of an event.
+	InsertID, MessageType, EventType, SourceEvent string
+	EventAt                                       time.Time
+	KeyAt                                         int64 // of the sorting key, in Unix milliseconds
+	Influence, InfluenceRule                      string
+	Value, ValueType, Currency                    string
+	ExternalUser, Email, Name                     string
+	ExternalOrganization, ExternalConversation    string
+
+	// Of what became none.
+	Reason, Detail string
+
+	Body string // the message's own text, perhaps not all of it; empty if it was not read
+	Cut  bool   // it is not all of it
+}
+
+// IsEvent tells whether a row of events comes of it.
+func (m Message) IsEvent() bool { return m.InsertID != "" }
+
+// reader maps records. It serves one goroutine.
+type reader struct {
+	mapper   mapping.Mapper
+	event    mapping.Event
+	identify mapping.Identify
+	activity mapping.Activity
+}
+
+// read makes a Message of a record, as a loader would make a row of it.
+func (r *reader) read(t *stream.Tailed) Message {
+	e := &t.Entry
+	m := Message{At: fmt.Sprintf("%s/%d/%d", t.Topic, t.ID, e.Offset), ReceivedAt: e.ReceivedTime(), Kind: string(e.Kind),
+		Source: string(e.Provider), Product: string(e.Product)}
+	m.Body, m.Cut = shorten(e.Value)
+	if stream.Kind(e.Kind) == stream.KindDeadLetter {
+		m.Reason, m.Detail = string(e.Reason), string(e.Detail)
+		return m
+	}
+	if err := r.mapped(e, &m); err != nil {
+		m.Reason, m.Detail = "mapper_bug", "the mapping could not cope with it"
+		var unmappable *mapping.Unmappable
+		if errors.As(err, &unmappable) {
+			m.Reason, m.Detail = unmappable.Code, unmappable.Message
+		}
+	}
+	return m
+}
+
+var errPanicked = errors.New("BUG: the mapping panicked")
+
+// mapped maps the entry. A message that shows a bug in the mapping becomes a dead letter in the loader, and must not end the console.
+func (r *reader) mapped(e *stream.Entry, m *Message) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanicked
+		}
+	}()
+	message := mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
+	switch kind := stream.Kind(e.Kind); {
+	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderSegment:
+		if err = r.mapper.Map(&message, &r.event); err == nil {
+			m.fill(&r.event)
+			m.InfluenceRule = r.mapper.InfluenceRule(&r.event)
+		}
+	case kind == stream.KindEvent:
+		if err = r.mapper.MapNative(&message, &r.event); err == nil {
+			m.fill(&r.event)
+			m.InfluenceRule = r.mapper.InfluenceRule(&r.event)
+		}
+	case kind == stream.KindIdentify:
+		if err = r.mapper.MapIdentify(&message, &r.identify); err == nil {
+			m.ExternalUser, m.Email, m.Name = string(r.identify.ExternalUserID), string(r.identify.Email), string(r.identify.Name)
+		}
+	case kind == stream.KindConversation:
+		if err = r.mapper.MapConversation(&message, &r.activity); err == nil {
+			m.ExternalUser, m.Email = string(r.activity.ExternalUserID), string(r.activity.Email)
+			m.ExternalConversation = string(r.activity.ExternalConversationID)
+		}
+	}
+	return err
+}
+
+func (m *Message) fill(e *mapping.Event) {
+	m.InsertID, m.MessageType = string(e.InsertID), e.MessageType.String()
+	m.EventType, m.SourceEvent = string(e.EventType), string(e.SourceEvent)
+	m.EventAt, m.KeyAt = time.UnixMilli(e.EventAt).UTC(), warehouse.KeyTime(e)
+	m.Influence = e.Influence.String()
+	m.Value, m.ValueType, m.Currency = string(e.ValueText), e.ValueType.String(), string(e.Currency)
+	m.ExternalUser, m.Email, m.Name = string(e.ExternalUserID), string(e.UserEmail), string(e.UserName)
+	m.ExternalOrganization, m.ExternalConversation = string(e.ExternalOrganizationID), string(e.ExternalConversationID)
+}
+
+// Read makes a Message of one record.
+func Read(p stream.Partition, e *stream.Entry) Message {
+	var r reader
+	return r.read(&stream.Tailed{Partition: p, Entry: *e})
+}

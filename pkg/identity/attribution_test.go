@@ -1,0 +1,347 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestTheLatestBeforeAnEvent(t *testing.T) {
+	low, high := ID{0: 1}, ID{0: 2}
+	const at, back = 1779105600123, 15 * 60 * 1000
+	for name, c := range map[string]struct {
+		activities Activities
+		want       ID
+	}{
+		"none":                             {nil, ID{}},
+		"at once":                          {Activities{{at, low}}, low},
+		"a millisecond later":              {Activities{{at + 1, low}}, ID{}},
+		"15 minutes before":                {Activities{{at - back, low}}, low},
+		"15 minutes and a millisecond":     {Activities{{at - back - 1, low}}, ID{}},
+		"the latest of two":                {Activities{{at - 5, low}, {at - 6, high}}, low},
+		"not the one behind":               {Activities{{at - 5, low}, {at + 1, high}}, low},
+		"only one behind and one too old":  {Activities{{at + 1, low}, {at - back - 1, high}}, ID{}},
+		"of two at one time, the greatest": {Activities{{at, high}, {at, low}}, high},
+		"both ends":                        {Activities{{at - back, high}, {at, low}}, low},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.activities.Sort()
+			got, ok := c.activities.LatestBefore(at)
+			require.Equal(t, c.want, got)
+			require.Equal(t, c.want != ID{}, ok)
+		})
+	}
+}
+
+func TestFold(t *testing.T) {
+	for address, want := range map[string]string{
+		"": "", "a.b+c@x.io": "a.b+c@x.io", "A@X.IO": "a@x.io", "a@x.iO": "a@x.io", "[`{@az": "[`{@az",
+		"ÄÖ@x.io": "äö@x.io", "ä@x.io": "ä@x.io", "ΑΣ@x.io": "ασ@x.io", "\U0001F600@X": "\U0001F600@x",
+	} {
+		before := strings.Clone(address)
+		folded, memory := Fold([]byte("kept"), []byte(address))
+		require.Equal(t, want, string(folded), address)
+		require.Equal(t, before, address)
+		require.Equal(t, "kept", string(memory[:4]))
+		again, _ := Fold(nil, folded)
+		require.Equal(t, want, string(again), "folded once more")
+	}
+	folded, memory := Fold(nil, nil)
+	require.Nil(t, folded)
+	require.Nil(t, memory)
+	address := []byte("a@x.io")
+	folded, _ = Fold(nil, address)
+	require.Same(t, &address[0], &folded[0], "nothing to change, nothing copied")
+	first, memory := Fold(nil, []byte("A@x"))
+	second, _ := Fold(memory, []byte("B@x"))
+	_ = append(first, "overrun"...)
+	require.Equal(t, "a@x b@x", string(first)+" "+string(second))
+}
+
+// Nothing may change these: stored rows have them.
+func TestIDsAreForEver(t *testing.T) {
+	a, b := []byte("w"), []byte("x")
+	for want, got := range map[string]ID{
+		"0dc06f93-8d0d-504b-ad04-cc6f46dc0637": UserID(a, b), "23f722d3-4589-5ee4-9e93-5e40fe8f6e4e": AddressID(a, b), "22acf301-d3e4-57d6-b3d3-2b4c9930cfe7": OrganizationID(a, b), "f6ad146c-e6cc-5cbb-bf00-79935ebc7a60": ConversationID(a, b),
+	} {
+		require.Equal(t, want, got.String())
+	}
+	long := []byte(strings.Repeat("x", 1000))
+	require.NotEqual(t, UserID(a, long), UserID(a, long[1:]))
+}
+
+func TestNoTwoNamesHaveOneID(t *testing.T) {
+	texts := []string{"", "\x00", "\x01", "a", "ab", "aba", "b", "ba", "user", "user\x00", "\x01a", strings.Repeat("a", 127), strings.Repeat("a", 128), strings.Repeat("a", 256)}
+	seen := map[ID]string{}
+	for kind, id := range map[string]func(scope, name []byte) ID{"user": UserID, "address": AddressID, "organization": OrganizationID, "conversation": ConversationID} {
+		for _, scope := range texts {
+			for _, name := range texts {
+				triple := fmt.Sprintf("%s %q %q", kind, scope, name)
+				got := id([]byte(scope), []byte(name))
+				require.Empty(t, seen[got], triple)
+				seen[got] = triple
+			}
+		}
+	}
+}
+
+func TestKeysTellScopesApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"", "a", "b", "ab", "\x00"})
+		a, b := [2]string{text.Draw(t, "scope"), text.Draw(t, "name")}, [2]string{text.Draw(t, "scope"), text.Draw(t, "name")}
+		k := func(n [2]string) key { return hash([]byte(n[1])).in(hash([]byte(n[0]))) }
+		require.Equal(t, a == b, k(a) == k(b))
+		require.NotEqual(t, key{}, k(a))
+	})
+}
+
+// fly takes one external id and address through a flight that is left in the air.
+func fly(i *Identities, externalID, email string) *Flight {
+	f := i.Begin()
+	i.Lock()
+	f.Add([]byte("w"), present(externalID), present(email))
+	i.Unlock()
+	f.Found(nil, nil)
+	return f
+}
+
+func TestWhatAFlightHasUsedStaysUntilItHasLanded(t *testing.T) {
+	i := NewIdentities(2)
+	f := fly(i, "kept", "kept@x")
+	i.Lock()
+	c := Nothing
+	c.Workspace, c.ExternalID, c.Email, c.Event.At = []byte("w"), []byte("kept"), []byte("kept@x"), 1
+	require.Equal(t, Change{News: true, Moved: true}, f.Learn(0, &c))
+	i.Unlock()
+	for n := range 20 {
+		fly(i, fmt.Sprint(n), fmt.Sprint(n, "@x")).End()
+		i.Lock()
+		id, known := f.Resolve(0)
+		i.Unlock()
+		require.True(t, known)
+		require.Equal(t, UserID([]byte("w"), []byte("kept")), id)
+	}
+	require.Equal(t, 42, i.Stats().Entries, "a flight that stays in the air keeps all")
+	f.End()
+	f.End() // once more changes nothing
+	for n := range 4 {
+		fly(i, fmt.Sprint("later", n), "").End()
+	}
+	require.LessOrEqual(t, i.Stats().Entries, 4)
+	again := i.Begin()
+	i.Lock()
+	again.Add([]byte("w"), []byte("kept"), []byte("KEPT@x"))
+	i.Unlock()
+	persons, addresses := again.Missing()
+	require.Equal(t, []Name{{[]byte("w"), []byte("kept")}}, persons)
+	require.Equal(t, []Name{{[]byte("w"), []byte("kept@x")}}, addresses)
+}
+
+// Others that come and go all the time do not keep the cache from forgetting.
+func TestOverlappingFlightsDoNotKeepTheCacheFromForgetting(t *testing.T) {
+	i := NewIdentities(4)
+	var before *Flight
+	for n := range 200 {
+		f := fly(i, fmt.Sprint(n), "")
+		if before != nil {
+			before.End()
+		}
+		before = f
+		require.LessOrEqual(t, i.Stats().Entries, 8)
+	}
+}
+
+func TestWhatIsMissingIsAskedForOncePerFlight(t *testing.T) {
+	i := NewIdentities(100)
+	f := i.Begin()
+	i.Lock()
+	for range 3 {
+		f.Add([]byte("w"), []byte("u"), []byte("u@x"))
+		f.Add([]byte("w"), []byte("v"), []byte("U@x"))
+	}
+	i.Unlock()
+	persons, addresses := f.Missing()
+	require.Len(t, persons, 2)
+	require.Len(t, addresses, 1)
+	f.Found(nil, nil)
+	f.End()
+	f = fly(i, "u", "u@x")
+	persons, addresses = f.Missing()
+	require.Empty(t, persons)
+	require.Empty(t, addresses)
+	require.Equal(t, Stats{Entries: 3, Hits: 2, Misses: 3}, i.Stats())
+}
+
+func TestAwaitWaitsForTheFlightsThatHadBegun(t *testing.T) {
+	i := NewIdentities(1)
+	require.NoError(t, i.Await(t.Context()), "there are none")
+	first, second := i.Begin(), i.Begin()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, i.Await(canceled), context.Canceled)
+	first.End()
+	require.ErrorIs(t, i.Await(canceled), context.Canceled, "one is in the air")
+	waited := make(chan error)
+	go func() { waited <- i.Await(context.Background()) }()
+	second.End()
+	third := i.Begin()
+	defer third.End()
+	select {
+	case err := <-waited:
+		require.NoError(t, err)
+	case <-time.After(100 * time.Millisecond): // Await may have begun after the third: then it waits for that
+		third.End()
+		require.NoError(t, <-waited)
+	}
+}
+
+// The cache is for names: a flight with its hundred thousand subjects must not stay because one of them does.
+func TestWhatIsCachedKeepsNoFlightInMemory(t *testing.T) {
+	i := NewIdentities(100)
+	f := fly(i, "u", "u@x")
+	f.End()
+	flight := weak.Make(f)
+	f = nil
+	runtime.GC()
+	require.Nil(t, flight.Value())
+	require.Equal(t, 2, i.Stats().Entries)
+}
+
+func TestOrganizationsSayWhatIsNew(t *testing.T) {
+	i := NewIdentities(2)
+	said := func(id string, explicit, event, name int64) bool {
+		c := NothingOfOrganization
+		c.Workspace, c.ExternalID = []byte("w"), []byte(id)
+		c.Explicit.At, c.Event.At = explicit, event
+		if name != Never {
+			c.FirstName = Said{name, []byte("n")}
+		}
+		news := i.LearnOrganization(&c)
+		require.Equal(t, OrganizationID([]byte("w"), []byte(id)), c.OrganizationID)
+		return news
+	}
+	i.Lock()
+	defer i.Unlock()
+	require.True(t, said("o", Never, 5, Never))
+	require.False(t, said("o", Never, 5, Never))
+	require.False(t, said("o", Never, 6, Never))
+	require.True(t, said("o", Never, 4, Never))
+	require.True(t, said("o", Never, 6, 6))
+	require.True(t, said("o", 9, Never, Never))
+	for n := range 10 {
+		require.True(t, said(fmt.Sprint(n), 1, Never, Never))
+	}
+	require.LessOrEqual(t, i.organizations.len, 2)
+	require.True(t, said("o", 9, Never, Never), "one that was forgotten")
+}
+
+func TestAConversationIsMetOnce(t *testing.T) {
+	i := NewIdentities(2)
+	i.Lock()
+	defer i.Unlock()
+	require.True(t, i.MeetConversation([]byte("p"), []byte("c")))
+	require.False(t, i.MeetConversation([]byte("p"), []byte("c")))
+	require.True(t, i.MeetConversation([]byte("c"), []byte("p")))
+	for n := range 10 {
+		require.True(t, i.MeetConversation([]byte("p"), fmt.Append(nil, n)))
+	}
+	require.LessOrEqual(t, i.conversations.len, 2)
+}
+
+// warm is a flight of people who are known, each by an id and an address.
+func warm(people int) (*Identities, *Flight, []Claim) {
+	i := NewIdentities(4 * people)
+	claims := make([]Claim, people)
+	f := i.Begin()
+	i.Lock()
+	for n := range claims {
+		claims[n] = Nothing
+		claims[n].Workspace, claims[n].ExternalID, claims[n].Email = []byte("w"), fmt.Appendf(nil, "user_%d", n), fmt.Appendf(nil, "ada%d@example.com", n)
+		claims[n].Event = Said{1, []byte("segment")}
+		f.Add(claims[n].Workspace, claims[n].ExternalID, claims[n].Email)
+	}
+	i.Unlock()
+	f.Found(nil, nil)
+	i.Lock()
+	defer i.Unlock()
+	for n := range claims {
+		f.Learn(n, &claims[n])
+	}
+	return i, f, claims
+}
+
+func TestAWarmEventAllocatesNothing(t *testing.T) {
+	const events = 100
+	i, f, claims := warm(events)
+	f.End()
+	f = i.Begin()
+	workspace, upper := []byte("w"), []byte("ADA1@Example.com")
+	pass := func() {
+		f.subjects, f.names = f.subjects[:0], f.names[:0]
+		i.Lock()
+		defer i.Unlock()
+		for n := range claims {
+			f.Add(claims[n].Workspace, claims[n].ExternalID, claims[n].Email)
+		}
+		f.Add(workspace, nil, upper)
+		for n := range claims {
+			f.Learn(n, &claims[n])
+			f.Resolve(n)
+		}
+	}
+	pass()
+	require.Zero(t, testing.AllocsPerRun(100, pass))
+}
+
+func BenchmarkWarm(b *testing.B) {
+	for _, people := range []int{1_000, 1_000_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			i, f, claims := warm(people)
+			f.End()
+			const block = 10_000
+			b.ReportAllocs()
+			b.ResetTimer()
+			for done, at := 0, 0; done < b.N; done += block {
+				f := i.Begin()
+				i.Lock()
+				for j := range block {
+					c := &claims[(at+j*7919)%people]
+					f.Add(c.Workspace, c.ExternalID, c.Email)
+				}
+				for j := range block {
+					f.Learn(j, &claims[(at+j*7919)%people])
+				}
+				for j := range block {
+					f.Resolve(j)
+				}
+				i.Unlock()
+				f.End()
+				at += block
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/event")
+		})
+	}
+}
+
+// BenchmarkMemory is what an external id or an address takes in the cache.
+func BenchmarkMemory(b *testing.B) {
+	const people = 1_000_000
+	var before, after runtime.MemStats
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		i, f, claims := warm(people)
+		f.End()
+		clear(claims)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(i.Stats().Entries), "bytes/entry")
+	}
+}

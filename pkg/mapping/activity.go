@@ -1,0 +1,27 @@
+package mapping
+
+// Activity is one activity of a conversation. Its slices are like those of Identify; the user may be
+// unknown.
+type Activity struct {
+	ExternalConversationID []byte // never nil
+	ExternalUserID         []byte
+	Email                  []byte // as it was sent; compare without regard to case
+	Properties             []byte // never nil; the very bytes
+	At                     int64  // Unix milliseconds
+}
+
+// MapConversation is MapNative for an activity.
+func (m *Mapper) MapConversation(msg *Message, a *Activity) error {
+	n := &m.activity
+	if err := m.readNative(msg.Raw, n, errNotAnObject); err != nil {
+		return err
+	}
+	*a = Activity{
+		ExternalConversationID: m.id(n.ExternalConversationID),
+		ExternalUserID:         m.id(n.ExternalUserID),
+		Email:                  m.email(n.Email),
+		Properties:             propertiesOf(&n.Subject),
+	}
+	a.At, _ = timeOf(&n.Subject, msg)
+	return nil
+}

@@ -1,0 +1,32 @@
+package mapping
+
+// Identify is what an identify call says. Its slices alias the message or the Mapper's own memory and are
+// good until the Mapper's next call; a nil slice means that the call does not say. At least one of
+// ExternalUserID and Email is there.
+type Identify struct {
+	ExternalUserID         []byte
+	Email                  []byte // as it was sent; compare without regard to case
+	Name                   []byte
+	ExternalOrganizationID []byte
+	OrganizationName       []byte
+	Properties             []byte // never nil; the very bytes
+	At                     int64  // Unix milliseconds
+}
+
+// MapIdentify is MapNative for an identify call.
+func (m *Mapper) MapIdentify(msg *Message, i *Identify) error {
+	n := &m.identify
+	if err := m.readNative(msg.Raw, n, errNotAnObject); err != nil {
+		return err
+	}
+	*i = Identify{
+		ExternalUserID:         m.id(n.ExternalUserID),
+		Email:                  m.email(n.Email),
+		Name:                   m.trimmed(n.Name),
+		ExternalOrganizationID: m.id(n.ExternalOrganizationID),
+		OrganizationName:       m.trimmed(n.OrganizationName),
+		Properties:             propertiesOf(&n.Subject),
+	}
+	i.At, _ = timeOf(&n.Subject, msg)
+	return nil
+}

@@ -1,8 +1,0 @@
-// Package program is what the mains have in common: flags from the command line and MILLRACE_*
-// variables, signals, and the one place where a process ends.
-//
-// Files:
-//
-//	program.go  from the command line to the end of the process
-//	page.go     a program's flags as docs/configuration.md has them
-package program

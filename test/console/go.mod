@@ -1,0 +1,15 @@
+// The console is tried in a real browser by a module of its own, so that what drives the browser weighs on nothing else.
+module github.com/millrace/millrace/test/console
+
+go 1.26.7
+
+require (
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

@@ -1,0 +1,2 @@
+// Package e2e drives the real binaries as their users do, on the real engines.
+package e2e
