@@ -46,7 +46,7 @@ func gaugeOf(ctx context.Context, loader *parts.Part) (g gauge, err error) {
 		}
 		return sum
 	}
-	return gauge{time.Now(), sum("records_committed_total"), sum("rows_inserted_total"), sum("blocks_inserted_total"), sum("inserted_bytes_total"), sum("identity_misses_total")}, nil
+	return gauge{time.Now(), sum("records_committed_total"), sum("rows_inserted_total"), sum("blocks_inserted_total"), sum("inserted_bytes_total"), sum("identity_cache_misses_total")}, nil
 }
 
 // A backlog counts from where caches are warm until lanes begin to run dry and wait for their linger.

@@ -34,7 +34,7 @@ func FillUsers(ctx context.Context, client *stream.Client, c Config, users int) 
 
 func fill(ctx context.Context, client *stream.Client, c Config, n int, one func(*Writer, []byte, uint64) ([]byte, int), done func(int)) error {
 	producer, err := client.NewProducer("fill", stream.ProducerConfig{
-		Linger: 20 * time.Millisecond, ProduceTimeout: time.Minute, MaxBufferedSize: 256 << 20, Compression: "lz4",
+		Linger: 20 * time.Millisecond, ProduceTimeout: time.Minute, MaxProduceBufferBytes: 256 << 20, Compression: "lz4",
 	})
 	if err != nil {
 		return err

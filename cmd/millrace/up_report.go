@@ -141,7 +141,7 @@ func liveLine(registry *prometheus.Registry) (string, error) {
 	}
 	return fmt.Sprintf("events in %.0f · stored %.0f · dropped %.0f · dead %.0f · lag %.0f",
 		sums["millrace_edge_messages_accepted_total"], sums["millrace_loader_records_committed_total"], sums["millrace_edge_messages_ignored_total"],
-		sums["millrace_edge_messages_dead_total"]+sums["millrace_loader_dead_letters_total"], sums["millrace_loader_lag_records"]), nil
+		sums["millrace_edge_dead_letters_total"]+sums["millrace_loader_dead_letters_total"], sums["millrace_loader_lag_records"]), nil
 }
 
 func labelled(m *dto.Metric, name, value string) bool {

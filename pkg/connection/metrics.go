@@ -23,7 +23,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return factory.NewCounter(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "connection", Name: name, Help: help})
 	}
 	hits := factory.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "millrace", Subsystem: "connection", Name: "memo_hits_total",
+		Namespace: "millrace", Subsystem: "connection", Name: "cache_hits_total",
 		Help: "Tokens decided without scrypt: by this process, by Redis, or as refused before.",
 	}, []string{"layer"})
 	return &Metrics{

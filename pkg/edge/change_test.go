@@ -97,7 +97,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 	require.NoError(t, over.SetReadDeadline(time.Now().Add(patience)))
 	_, err := over.Read(make([]byte, 1))
 	require.Error(t, err)
-	r.requireMetric("connections_over_share_total", "1")
+	r.requireMetric("connections_over_address_limit_total", "1")
 
 	trusting, _ := start(t, func(c *Config) { c.MaxConnectionsEach, c.TrustedProxies = 3, []string{"127.0.0.0/8"} })
 	for range 10 {

@@ -63,7 +63,7 @@ func newMetrics(registry prometheus.Registerer, admit *admission, formats []*pay
 		duration:    histogram("request_duration_seconds", "From the request's headers to its answer, of requests answered with 200."),
 		acknowledge: histogram("acknowledge_duration_seconds", "From handing a request's records to the producer to the last acknowledgement."),
 	}
-	dead := vector("messages_dead_total", "Messages kept as dead letters, by reason.", "reason")
+	dead := vector("dead_letters_total", "Messages kept as dead letters, by reason.", "reason")
 	for _, format := range formats {
 		for _, reason := range format.Invalid {
 			m.dead[reason] = dead.WithLabelValues(reason.Code())
@@ -85,7 +85,7 @@ func (m *metrics) watch(registry prometheus.Registerer, server *fasthttp.Server,
 		func() float64 { return float64(server.GetOpenConnectionsCount()) })
 	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_rejected_total", "Connections over the limit, answered with 503 and closed.")),
 		func() float64 { return float64(server.GetRejectedConnectionsCount()) })
-	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_over_share_total", "Connections closed because their address has its share of them open.")),
+	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_over_address_limit_total", "Connections closed because their address has its share of them open.")),
 		func() float64 { return float64(peers.rejected.Load()) })
 }
 

@@ -21,7 +21,7 @@ func (l *lane) attribute(c *chunk) error {
 	b := &boarding{lane: l, a: l.service.attributor, events: f, flight: l.service.attributor.identities.Begin(), news: newsOf{}}
 	c.flight = b.flight
 	b.board()
-	if err := l.retry("look up identities", b.lookUp); err != nil {
+	if err := l.retry("identities_lookup", b.lookUp); err != nil {
 		return err
 	}
 	b.learn()
@@ -204,7 +204,7 @@ func (b *boarding) write() error {
 		blocks = append(blocks, b.activities)
 	}
 	for i, block := range blocks {
-		err := b.lane.retry("write down what was learnt", func(ctx context.Context) error { return b.a.lookup.Insert(ctx, block) })
+		err := b.lane.retry("claims_write", func(ctx context.Context) error { return b.a.lookup.Insert(ctx, block) })
 		if err != nil {
 			b.a.owe(blocks[i:], b.news)
 			return err

@@ -134,7 +134,7 @@ func (a *attributor) keepLearning(ctx context.Context) {
 		start := time.Now()
 		known = known || a.preload(ctx)
 		if err := a.learn(ctx); err != nil {
-			a.complain(ctx, "learn what others have learnt", err)
+			a.complain(ctx, "pull_changes", err)
 		}
 		sleep(ctx, max(passPause, passShare*time.Since(start)))
 		await(ctx, a.wake, pollInterval)
@@ -151,7 +151,7 @@ func (a *attributor) keepWorking(ctx context.Context) {
 		}
 		start := time.Now()
 		if err := a.pass(ctx, desks); err != nil {
-			a.complain(ctx, "attribute stored events anew", err)
+			a.complain(ctx, "reattribute", err)
 		}
 		took := time.Since(start)
 		a.service.metrics.pass.Observe(took.Seconds())
@@ -159,10 +159,10 @@ func (a *attributor) keepWorking(ctx context.Context) {
 	}
 }
 
-func (a *attributor) complain(ctx context.Context, doing string, err error) {
+func (a *attributor) complain(ctx context.Context, operation string, err error) {
 	if ctx.Err() == nil {
-		a.service.metrics.retries.WithLabelValues(doing).Inc()
-		a.service.deps.Log.Warn("cannot "+doing+", trying again", "error", err)
+		a.service.metrics.retries.WithLabelValues(operation).Inc()
+		a.service.deps.Log.Warn("operation failed, retrying", "operation", operation, "error", err)
 	}
 }
 

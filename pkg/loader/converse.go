@@ -71,7 +71,7 @@ func (a *answers) named(set func(event int, conversation identity.ID)) {
 func (b *boarding) converse() error {
 	rows := b.events.borrow()
 	var found answers
-	err := b.lane.retry("look up conversations", func(ctx context.Context) (err error) {
+	err := b.lane.retry("conversations_lookup", func(ctx context.Context) (err error) {
 		if err := b.lane.products.askForActivity(ctx, b.a.lookup); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (w *world) hideEvents(t *testing.T) {
 func (w *world) bringBack(t *testing.T) { w.db.Exec(t, "RENAME TABLE hidden TO events") }
 
 func (r *running) tries(attempt string) func() bool {
-	return func() bool { return strings.Contains(r.log.String(), "cannot "+attempt+", trying again") }
+	return func() bool { return strings.Contains(r.log.String(), "operation="+attempt+" ") }
 }
 
 func TestNothingIsCommittedThatIsNotInserted(t *testing.T) {
@@ -39,13 +39,13 @@ func TestNothingIsCommittedThatIsNotInserted(t *testing.T) {
 	w.caughtUp(t)
 	w.hideEvents(t)
 	w.produce(t, 1000, 2000, 10)
-	eventually(t, loader.tries("insert into ClickHouse"), "it fails")
+	eventually(t, loader.tries("insert"), "it fails")
 	require.Equal(t, int64(1000), w.lag(t))
 	w.bringBack(t)
 	w.caughtUp(t)
 	w.outcomes(t, 2000)
 	require.Equal(t, "2000", w.rows(t))
-	require.NotZero(t, loader.value(t, "millrace_loader_retries_total", "insert into ClickHouse"))
+	require.NotZero(t, loader.value(t, "millrace_loader_retries_total", "insert"))
 }
 
 func TestClickHouseIsKilledAndComesBack(t *testing.T) {
@@ -79,7 +79,7 @@ func TestNothingIsCommittedThatIsNotBuried(t *testing.T) {
 	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: w.client.Topics().DeadLetters, Err: kerr.PolicyViolation, Count: -1})
 	w.foreign(t, event(`{"type":"track","event":"E","messageId":"1"}`), event(`broken`))
 	loader := w.load(t)
-	eventually(t, loader.tries("write dead letters"), "it fails")
+	eventually(t, loader.tries("dead_letters_write"), "it fails")
 	require.Equal(t, int64(2), w.lag(t))
 	require.Equal(t, "1", w.rows(t), "rows come first")
 	fault.Remove()
@@ -98,10 +98,10 @@ func TestABlockThatWasNotCommittedIsMadeAgainAsItWas(t *testing.T) {
 	w.hideEvents(t)
 	w.produce(t, 0, 1000, 10)
 	first := w.load(t)
-	eventually(t, func() bool { return first.value(t, "millrace_loader_retries_total", "insert into ClickHouse") >= 2 }, "the blocks are prepared")
+	eventually(t, func() bool { return first.value(t, "millrace_loader_retries_total", "insert") >= 2 }, "the blocks are prepared")
 	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.GroupAuthorizationFailed, Count: -1})
 	w.bringBack(t)
-	eventually(t, first.tries("commit offsets"), "it fails")
+	eventually(t, first.tries("commit"), "it fails")
 	first.stop(t)
 	written, err := strconv.Atoi(w.rows(t))
 	require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
 	w.hideEvents(t)
 	w.produce(t, 0, 5000, 1)
 	loader := w.load(t)
-	eventually(t, loader.tries("insert into ClickHouse"), "it fails")
+	eventually(t, loader.tries("insert"), "it fails")
 	eventually(t, func() bool { return loader.budget.held.Load() >= sizes(0, 1000) }, "much is held")
 	loader.stop(t)
 	require.Equal(t, int64(5000), w.lag(t))
@@ -137,7 +137,7 @@ func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
 func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	w.config.BlockRows, w.config.MaxLaneBytes = 400, 1<<20
+	w.config.BlockRows, w.config.MaxPartitionBytes = 400, 1<<20
 	w.config.Consumer.FetchPartition = 1 << 20
 	w.hideEvents(t)
 	w.produce(t, 0, 10_000, 1)
@@ -165,12 +165,12 @@ func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
 
 func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
 	w := newWorld(t, 4)
-	w.config.MaxHeldBytes, w.config.MaxLaneBytes = 1<<20, 1<<20
+	w.config.MaxBufferedBytes, w.config.MaxPartitionBytes = 1<<20, 1<<20
 	w.config.Consumer.FetchPartition, w.config.Consumer.FetchBytes, w.config.Consumer.ConcurrentFetches = 1<<20, 1<<20, 1
 	w.hideEvents(t)
 	w.produce(t, 0, 10_000, 50)
 	loader := w.load(t)
-	eventually(t, func() bool { return loader.budget.held.Load() >= w.config.MaxHeldBytes }, "full")
+	eventually(t, func() bool { return loader.budget.held.Load() >= w.config.MaxBufferedBytes }, "full")
 	held := loader.budget.held.Load()
 	time.Sleep(200 * time.Millisecond)
 	require.Equal(t, held, loader.budget.held.Load(), "nothing more is fetched")
@@ -184,7 +184,7 @@ func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 4)
 	w.config.BlockLinger = time.Hour
-	w.config.MaxHeldBytes, w.config.MaxLaneBytes = 1<<20, 1<<20
+	w.config.MaxBufferedBytes, w.config.MaxPartitionBytes = 1<<20, 1<<20
 	w.config.Consumer.FetchPartition, w.config.Consumer.FetchBytes, w.config.Consumer.ConcurrentFetches = 1<<20, 1<<20, 1
 	w.produce(t, 0, 20_000, 50)
 	loader := w.load(t)
@@ -243,7 +243,7 @@ func TestALoaderThatTheGroupGaveUpJoinsAnew(t *testing.T) {
 	w.hideEvents(t)
 	w.produce(t, 0, 1000, 10)
 	loader := w.load(t)
-	eventually(t, loader.tries("insert into ClickHouse"), "it has much to do")
+	eventually(t, loader.tries("insert"), "it has much to do")
 	groups, err := w.admin.DescribeGroups(t.Context(), w.config.Consumer.Group)
 	require.NoError(t, err)
 	for _, member := range groups[w.config.Consumer.Group].Members {

@@ -80,7 +80,7 @@ func (l *lane) offer(b *stream.Batch) {
 	l.mu.Lock()
 	l.queue = append(l.queue, b)
 	l.queued += b.Bytes
-	l.enough = l.enough || l.queued >= l.service.config.MaxLaneBytes
+	l.enough = l.enough || l.queued >= l.service.config.MaxPartitionBytes
 	l.pause()
 	l.mu.Unlock()
 	select {
@@ -136,7 +136,7 @@ func (l *lane) next() *stream.Batch {
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.queued -= b.Bytes
-	l.enough = l.enough && l.queued >= l.service.config.MaxLaneBytes/2
+	l.enough = l.enough && l.queued >= l.service.config.MaxPartitionBytes/2
 	l.pause()
 	return b
 }
@@ -206,7 +206,7 @@ func (f *filling) ready() bool { return !f.chunk.empty() && (f.due && f.until ==
 func (f *filling) full() bool {
 	config := &f.lane.service.config
 	if f.until > 0 {
-		return f.chunk.next >= f.until || f.chunk.held >= config.MaxHeldBytes/2
+		return f.chunk.next >= f.until || f.chunk.held >= config.MaxBufferedBytes/2
 	}
 	return f.chunk.full(config)
 }

@@ -44,7 +44,7 @@ func TestManyEventsAreEachThereOnce(t *testing.T) {
 	require.Equal(t, float64(n), loader.value(t, "millrace_loader_records_committed_total", w.client.Topics().Ingest))
 	require.Equal(t, float64(n), loader.value(t, "millrace_loader_committed_offset", w.client.Topics().Ingest))
 	require.Zero(t, loader.value(t, "millrace_loader_lag_records", ""))
-	require.Zero(t, loader.value(t, "millrace_loader_held_bytes", ""))
+	require.Zero(t, loader.value(t, "millrace_loader_buffered_bytes", ""))
 	require.Zero(t, loader.value(t, "millrace_loader_retries_total", ""))
 	blocks := loader.value(t, "millrace_loader_blocks_inserted_total", "")
 	require.NotZero(t, blocks)
@@ -223,8 +223,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"--block-rows":      func(c *Config) { c.BlockRows = 0 },
 		"--block-bytes":     func(c *Config) { c.BlockBytes = 1 },
 		"--block-linger":    func(c *Config) { c.BlockLinger = 0 },
-		"--max-lane-bytes":  func(c *Config) { c.MaxLaneBytes = 1 },
-		"--max-held-bytes":  func(c *Config) { c.MaxHeldBytes = c.MaxLaneBytes - 1 },
+		"--max-partition-bytes":  func(c *Config) { c.MaxPartitionBytes = 1 },
+		"--max-buffered-bytes":  func(c *Config) { c.MaxBufferedBytes = c.MaxPartitionBytes - 1 },
 		"--stop-timeout is": func(c *Config) { c.StopTimeout = c.Consumer.SessionTimeout },
 		"--group":           func(c *Config) { c.Consumer.Group = "" },
 		"--database":        func(c *Config) { c.Warehouse.Database = "" },

@@ -44,17 +44,17 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 		blocks:      prometheus.NewCounter(prometheus.CounterOpts(opts("blocks_inserted_total", "Blocks written to ClickHouse."))),
 		entries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_committed_total", "Records that are done, by topic.")), []string{"topic"}),
 		dead:        prometheus.NewCounterVec(prometheus.CounterOpts(opts("dead_letters_total", "Records that could not become rows, by reason.")), []string{"reason"}),
-		retries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Attempts that failed and are made again, by what was attempted.")), []string{"attempt"}),
+		retries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Failed operations that are retried, by operation.")), []string{"operation"}),
 		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
 		offset:      prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
-		resends:     prometheus.NewCounter(prometheus.CounterOpts(opts("resends_dropped_total", "Messages that were dropped because their event had a row with another timestamp."))),
-		recentIDs:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids", "Insert ids remembered to know resends.")), []string{"partition"}),
-		recentBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids_bytes", "Memory of the insert ids remembered.")), []string{"partition"}),
-		recentReach: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids_reach_seconds", "How far back insert ids are remembered: the window, or less if there are too many.")), []string{"partition"}),
-		recentHits:  prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("recent_ids_verdicts", "What the insert ids of messages turned out to be since the partition was assigned.")), []string{"partition", "verdict"}),
-		revised:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("revised_rows_total", "Stored rows that turned out to be about somebody else, by table.")), []string{"table"}),
-		pass: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "reattribution_seconds",
-			Help: "Time of a pass that works news of users and conversations into stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}),
+		resends:     prometheus.NewCounter(prometheus.CounterOpts(opts("duplicates_dropped_total", "Messages dropped because an event with the same insert id and another timestamp is stored."))),
+		recentIDs:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_ids", "Insert ids in the deduplication index.")), []string{"partition"}),
+		recentBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_bytes", "Memory of the deduplication index.")), []string{"partition"}),
+		recentReach: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_reach_seconds", "Time span that the deduplication index covers: the window, or less if it is full.")), []string{"partition"}),
+		recentHits:  prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_lookups", "Results of look-ups in the deduplication index since the partition was assigned.")), []string{"partition", "result"}),
+		revised:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("reattributed_rows_total", "Stored rows written again because their user or conversation changed, by table.")), []string{"table"}),
+		pass: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "reattribution_duration_seconds",
+			Help: "Duration of one re-attribution pass over stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}),
 		insert: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "insert_duration_seconds",
 			Help: "Time to insert a block, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.005, 2, 14)}),
 		freshness: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "freshness_seconds",
@@ -73,13 +73,13 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
 	}
 	registry.MustRegister(m.revised, m.pass, m.resends, m.recentIDs, m.recentBytes, m.recentReach, m.recentHits,
-		identities("identity_hits_total", "Look-ups of users, one for each and block, that the cache answered.", func(s identity.Stats) float64 { return float64(s.Hits) }),
-		identities("identity_misses_total", "Look-ups of users that ClickHouse was asked about.", func(s identity.Stats) float64 { return float64(s.Misses) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identities_cached", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "How long the oldest news of users or conversations waits to be worked into stored events.")), a.lag))
+		identities("identity_cache_hits_total", "Identity look-ups answered by the cache, one for each name and block.", func(s identity.Stats) float64 { return float64(s.Hits) }),
+		identities("identity_cache_misses_total", "Identity look-ups sent to ClickHouse.", func(s identity.Stats) float64 { return float64(s.Misses) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identity_cache_entries", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "Age of the oldest identity change that is not yet applied to stored events.")), a.lag))
 	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held_bytes_limit", "Bytes of messages beyond which nothing is fetched.")), func() float64 { return float64(held.max) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("held_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.held.Load()) }))
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes_limit", "Buffered bytes at which the loader stops fetching.")), func() float64 { return float64(held.max) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.held.Load()) }))
 	return m
 }
 

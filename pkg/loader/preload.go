@@ -11,7 +11,7 @@ func (a *attributor) preload(ctx context.Context) (done bool) {
 	start := time.Now()
 	complete, err := a.takeUp(ctx)
 	if err != nil {
-		a.complain(ctx, "preload what is known of users", err)
+		a.complain(ctx, "preload", err)
 		return false
 	}
 	a.service.deps.Log.Debug("users preloaded", "complete", complete, "took", time.Since(start))

@@ -28,8 +28,8 @@ func TestARestartAsksForNobody(t *testing.T) {
 	second := w.load(t)
 	w.say(t, later...)
 	w.become(t, want)
-	require.Zero(t, second.value(t, "millrace_loader_identity_misses_total", ""))
-	require.Equal(t, 2.*people, second.value(t, "millrace_loader_identities_cached", ""), "strangers are not kept")
+	require.Zero(t, second.value(t, "millrace_loader_identity_cache_misses_total", ""))
+	require.Equal(t, 2.*people, second.value(t, "millrace_loader_identity_cache_entries", ""), "strangers are not kept")
 	second.stop(t)
 }
 
@@ -44,6 +44,6 @@ func TestWhoDoesNotFitIsAskedFor(t *testing.T) {
 	second := w.load(t)
 	w.say(t, happened("1", "u1", "", 0), happened("2", "", "2@x.io", 0), happened("3", "u3", "", 0))
 	w.become(t, map[string]string{"1": "u1 -", "2": "u2 -", "3": "u3 -"})
-	require.Positive(t, second.value(t, "millrace_loader_identity_misses_total", ""))
+	require.Positive(t, second.value(t, "millrace_loader_identity_cache_misses_total", ""))
 	second.stop(t)
 }

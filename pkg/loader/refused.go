@@ -30,7 +30,7 @@ func (l *lane) insertHalves(c *chunk, rows warehouse.Block, from, to int, token 
 }
 
 func (l *lane) insertPart(c *chunk, rows warehouse.Block, from, to int, token string, refused func(why string) error) error {
-	err := l.retry("insert into ClickHouse", func(ctx context.Context) error {
+	err := l.retry("insert", func(ctx context.Context) error {
 		return l.service.inserter.InsertRows(ctx, rows, from, to, fmt.Sprintf("%s/%d-%d", token, from, to))
 	})
 	if why, is := warehouse.Refusal(err); is {
@@ -47,7 +47,7 @@ func (l *lane) refuse(c *chunk, offset int64, why string) error {
 		return nil
 	}
 	var e stream.Entry
-	err := l.retry("read a refused message again", func(ctx context.Context) (err error) {
+	err := l.retry("reread_refused", func(ctx context.Context) (err error) {
 		if e, err = l.service.deps.Stream.Read(ctx, l.Partition, offset); errors.Is(err, stream.ErrGone) {
 			e, err = stream.Entry{}, nil
 		}

@@ -10,7 +10,7 @@ func (l *lane) outrank(c *chunk) error {
 	if !ok || !c.replayed || f.rows == nil || f.rows.Rows() == 0 {
 		return nil
 	}
-	return l.retry("look up what a replay replaces", func(ctx context.Context) (err error) {
+	return l.retry("replay_lookup", func(ctx context.Context) (err error) {
 		f.stored, err = l.service.attributor.lookup.Outrank(ctx, f.rows, l.Topic, l.ID)
 		return err
 	})

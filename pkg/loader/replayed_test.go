@@ -72,12 +72,12 @@ func TestWhatWasDroppedStaysDroppedInAReplay(t *testing.T) {
 				w.deliver(t, "p", "now", noon, noon)
 			}
 			w.caughtUp(t)
-			require.Equal(t, 10.0, loader.value(t, "millrace_loader_resends_dropped_total", ""), "the control: %s", name)
+			require.Equal(t, 10.0, loader.value(t, "millrace_loader_duplicates_dropped_total", ""), "the control: %s", name)
 			right := w.db.Exec(t, allOutcomes)
 			for round := range 2 {
 				w.replay(t)
 				require.Equal(t, right, w.db.Exec(t, allOutcomes), "%s, round %d", name, round)
-				require.Equal(t, float64(10*(round+2)), loader.value(t, "millrace_loader_resends_dropped_total", ""))
+				require.Equal(t, float64(10*(round+2)), loader.value(t, "millrace_loader_duplicates_dropped_total", ""))
 			}
 			loader.stop(t)
 			loader = w.load(t) // which has nothing in its memory but what it finds in the table

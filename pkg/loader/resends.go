@@ -24,7 +24,7 @@ func (l *lane) dropResends(c *chunk) error {
 	}
 	r := &l.resends
 	if r.index == nil {
-		if err := l.retry("read recent insert ids", r.fill); err != nil {
+		if err := l.retry("dedup_fill", r.fill); err != nil {
 			return err
 		}
 	}
@@ -33,7 +33,7 @@ func (l *lane) dropResends(c *chunk) error {
 	if len(suspects) == 0 {
 		return nil
 	}
-	return l.retry("look up earlier deliveries", func(ctx context.Context) error {
+	return l.retry("deliveries_lookup", func(ctx context.Context) error {
 		marked, dropped, err := r.verify(ctx, f.rows, suspects)
 		if err == nil && dropped > 0 {
 			f.rows.Drop(marked)
@@ -51,7 +51,7 @@ func (r *resends) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	most := max(config.RecentIDs/max(int(partitions), 1), 1)
+	most := max(config.DedupIDs/max(int(partitions), 1), 1)
 	index, err := dedup.New(dedup.Config{Window: config.DedupWindow, MaxIDs: most})
 	if err != nil {
 		return err

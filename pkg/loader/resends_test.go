@@ -45,7 +45,7 @@ func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
 	deliver("apart", 3*second, 0) // the table makes one of these
 	deliver("restarted", 3*second, 0)
 	w.caughtUp(t)
-	require.Equal(t, 2.0, loader.value(t, "millrace_loader_resends_dropped_total", ""))
+	require.Equal(t, 2.0, loader.value(t, "millrace_loader_duplicates_dropped_total", ""))
 	loader.stop(t)
 	w.deliver(t, "another product", "apart", noon.Add(4*second), noon.Add(4*second)) // of which nothing is left in its block
 	deliver("restarted", 4*second, 4*second)
@@ -62,8 +62,8 @@ func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
 		"p\tlate\t1\t2026-05-18 12:00:00.000\n"+
 		"p\trestarted\t1\t2026-05-18 12:00:00.000\n"+
 		"p\ttogether\t1\t2026-05-18 12:00:00.000", w.db.Exec(t, deliveries))
-	require.Equal(t, 3.0, loader.value(t, "millrace_loader_resends_dropped_total", ""))
-	require.NotZero(t, loader.value(t, "millrace_loader_recent_ids_bytes", ""))
+	require.Equal(t, 3.0, loader.value(t, "millrace_loader_duplicates_dropped_total", ""))
+	require.NotZero(t, loader.value(t, "millrace_loader_dedup_bytes", ""))
 }
 
 func TestWithoutAWindowAResendIsAnotherEvent(t *testing.T) {

@@ -76,7 +76,7 @@ func (l *lane) store(c *chunk) (err error) {
 }
 
 func (l *lane) note(c *chunk) error {
-	return l.retry("prepare a block", func(ctx context.Context) error { return l.prepare(ctx, c) })
+	return l.retry("prepare", func(ctx context.Context) error { return l.prepare(ctx, c) })
 }
 
 // land inserts the chunk's rows; from then on they are what attribution finds in the table.
@@ -92,7 +92,7 @@ func (l *lane) land(c *chunk) error {
 }
 
 func (l *lane) commit(c *chunk) error {
-	err := l.retry("commit offsets", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
+	err := l.retry("commit", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
 	if err == nil {
 		l.lag.committed(c.next)
 		l.service.metrics.committed(l.Partition, c)
@@ -140,7 +140,7 @@ func (l *lane) insertShards(c *chunk, rows warehouse.Block, token string) error 
 	}
 	errs := make([]error, len(parts))
 	insert := func(i int) {
-		errs[i] = l.retry("insert into ClickHouse", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, parts[i], token) })
+		errs[i] = l.retry("insert", func(ctx context.Context) error { return l.service.inserter.Insert(ctx, parts[i], token) })
 	}
 	var others sync.WaitGroup
 	for i := 1; i < len(parts); i++ {
@@ -163,7 +163,7 @@ const buryAtOnce = 1000
 // bury writes the chunk's dead letters to their topic.
 func (l *lane) bury(c *chunk) error {
 	for dead := range slices.Chunk(c.dead, buryAtOnce) {
-		err := l.retry("write dead letters", func(ctx context.Context) error {
+		err := l.retry("dead_letters_write", func(ctx context.Context) error {
 			out := l.service.producer.Begin(len(dead), nil)
 			for i := range dead {
 				d := &dead[i]
@@ -185,7 +185,7 @@ const (
 )
 
 // retry tries until it works, the lane is given up, the group has moved on, or ClickHouse refuses the rows themselves.
-func (l *lane) retry(doing string, try func(context.Context) error) error {
+func (l *lane) retry(operation string, try func(context.Context) error) error {
 	backoff := retry.WithJitterPercent(20, retry.WithCappedDuration(retryMost, retry.NewExponential(retryFirst)))
 	return retry.Do(l.ctx, backoff, func(ctx context.Context) error {
 		err := try(ctx)
@@ -195,8 +195,8 @@ func (l *lane) retry(doing string, try func(context.Context) error) error {
 		if _, refused := warehouse.Refusal(err); refused {
 			return err // it would be refused again
 		}
-		l.service.metrics.retries.WithLabelValues(doing).Inc()
-		l.service.deps.Log.Warn("cannot "+doing+", trying again", "partition", l.String(), "error", err)
+		l.service.metrics.retries.WithLabelValues(operation).Inc()
+		l.service.deps.Log.Warn("operation failed, retrying", "operation", operation, "partition", l.String(), "error", err)
 		return retry.RetryableError(err)
 	})
 }

@@ -73,7 +73,7 @@ type (
 var errPanic = errors.New("a bug ended a lane; see the log")
 
 // deadLetterProducer: dead letters are rare, and the commit waits for them.
-var deadLetterProducer = stream.ProducerConfig{ProduceTimeout: retryMost * 2, MaxBufferedSize: 64 << 20, Compression: "lz4"}
+var deadLetterProducer = stream.ProducerConfig{ProduceTimeout: retryMost * 2, MaxProduceBufferBytes: 64 << 20, Compression: "lz4"}
 
 // New builds a loader; Run joins the group.
 func New(config Config, deps Deps) (*Service, error) {
@@ -88,7 +88,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), budget: newBudget(config.MaxHeldBytes),
+	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), budget: newBudget(config.MaxBufferedBytes),
 		lanes: map[stream.Partition]*lane{}}
 	s.attributor = newAttributor(s, lookup)
 	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget, s.attributor)

@@ -32,7 +32,7 @@ type queue struct {
 func newQueue(t *testing.T, lanes int) *queue {
 	q := &queue{&Service{lanes: map[stream.Partition]*lane{}}, &pauses{paused: map[int32]bool{}}, t}
 	q.consumer = q.pauses
-	q.config.BlockRows, q.config.BlockBytes, q.config.MaxLaneBytes, q.config.Warehouse.Inserts = 100, 1000, 1<<20, 2
+	q.config.BlockRows, q.config.BlockBytes, q.config.MaxPartitionBytes, q.config.Warehouse.Inserts = 100, 1000, 1<<20, 2
 	for id := range int32(lanes) {
 		p := stream.Partition{ID: id}
 		q.lanes[p] = &lane{Partition: p, service: q.Service}

@@ -18,7 +18,7 @@ import (
 type ProducerConfig struct {
 	Linger          time.Duration `help:"How long a record may wait for company before it is sent to the broker. More gives fuller requests, and answers that are later by as much." default:"2ms"`
 	ProduceTimeout  time.Duration `help:"How long to wait for the brokers' acknowledgement. Longer than Segment's own 10s is of no use." default:"8s"`
-	MaxBufferedSize int           `name:"max-buffered-bytes" help:"Bytes of records that may wait for the brokers." default:"268435456"`
+	MaxProduceBufferBytes int           `help:"Bytes of records that may wait for the brokers." default:"268435456"`
 	Compression     string        `help:"Compression of records: none, lz4, snappy or zstd." enum:"none,lz4,snappy,zstd" default:"lz4"`
 }
 
@@ -29,8 +29,8 @@ func (c *ProducerConfig) Validate() error {
 		return fmt.Errorf("--linger is %s, but must be from 0 to 1s", c.Linger)
 	case c.ProduceTimeout < time.Second:
 		return fmt.Errorf("--produce-timeout is %s, but must be at least 1s: a broker's failover takes seconds", c.ProduceTimeout)
-	case c.MaxBufferedSize < 1<<20:
-		return fmt.Errorf("--max-buffered-bytes is %d, but must be at least 1048576", c.MaxBufferedSize)
+	case c.MaxProduceBufferBytes < 1<<20:
+		return fmt.Errorf("--max-produce-buffer-bytes is %d, but must be at least 1048576", c.MaxProduceBufferBytes)
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer,
 		kgo.ProduceRequestTimeout(config.ProduceTimeout),
 		kgo.RequestTimeoutOverhead(requestOverhead),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
-		kgo.MaxBufferedBytes(config.MaxBufferedSize),
+		kgo.MaxBufferedBytes(config.MaxProduceBufferBytes),
 		compression(config.Compression),
 		kgo.RecordPartitioner(newPartitioner()),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {

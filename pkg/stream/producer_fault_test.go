@@ -67,7 +67,7 @@ func TestNoRoomIsNoAcknowledgement(t *testing.T) {
 	broker, c := started(t)
 	letGo := held(broker)
 	defer letGo()
-	p := producerOf(t, c, func(c *ProducerConfig) { c.MaxBufferedSize = 1 << 20 })
+	p := producerOf(t, c, func(c *ProducerConfig) { c.MaxProduceBufferBytes = 1 << 20 })
 	var released atomic.Int32
 	send := func(ctx context.Context) error {
 		out := p.Begin(1, func() { released.Add(1) })

@@ -71,7 +71,7 @@ func TestProducerConfigIsChecked(t *testing.T) {
 	for want, config := range map[string]ProducerConfig{
 		"--linger":             {Linger: -1},
 		"--produce-timeout":    {ProduceTimeout: time.Millisecond},
-		"--max-buffered-bytes": {ProduceTimeout: time.Second},
+		"--max-produce-buffer-bytes": {ProduceTimeout: time.Second},
 	} {
 		_, err := c.NewProducer("test", config)
 		require.ErrorContains(t, err, want)

@@ -64,7 +64,7 @@ const (
 )
 
 // replayProducer waits longer than an edge: nobody stands in line behind it.
-var replayProducer = ProducerConfig{Linger: time.Millisecond, ProduceTimeout: 15 * time.Second, MaxBufferedSize: 256 << 20, Compression: "lz4"}
+var replayProducer = ProducerConfig{Linger: time.Millisecond, ProduceTimeout: 15 * time.Second, MaxProduceBufferBytes: 256 << 20, Compression: "lz4"}
 
 // NewReplay prepares a replay of the spans.
 func (c *Client) NewReplay(config ReplayConfig, spans []Span) (*Replay, error) {

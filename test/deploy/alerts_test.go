@@ -92,16 +92,16 @@ var cases = map[string]struct{ fires, quiet []string }{
 			`millrace_edge_acknowledge_duration_seconds_bucket{le="+Inf"} 0+1000x100`},
 	},
 	"MillraceConnectionsRejected": {
-		fires: []string{`millrace_edge_connections_rejected_total 0+10x100`, `millrace_edge_connections_over_share_total 0x100`},
-		quiet: []string{`millrace_edge_connections_rejected_total 0+1x100`, `millrace_edge_connections_over_share_total 0+1x100`},
+		fires: []string{`millrace_edge_connections_rejected_total 0+10x100`, `millrace_edge_connections_over_address_limit_total 0x100`},
+		quiet: []string{`millrace_edge_connections_rejected_total 0+1x100`, `millrace_edge_connections_over_address_limit_total 0+1x100`},
 	},
 	"MillraceUnauthorized": {
 		fires: []string{`millrace_edge_requests_total{status="401",code="unauthorized"} 0+120x100`},
 		quiet: []string{`millrace_edge_requests_total{status="401",code="unauthorized"} 0+30x100`},
 	},
 	"MillraceBrokenMessages": {
-		fires: []string{`millrace_edge_messages_dead_total{reason="missing_event"} 0+20x100`, `millrace_edge_messages_accepted_total 0+980x100`},
-		quiet: []string{`millrace_edge_messages_dead_total{reason="missing_event"} 0+5x100`, `millrace_edge_messages_accepted_total 0+995x100`},
+		fires: []string{`millrace_edge_dead_letters_total{reason="missing_event"} 0+20x100`, `millrace_edge_messages_accepted_total 0+980x100`},
+		quiet: []string{`millrace_edge_dead_letters_total{reason="missing_event"} 0+5x100`, `millrace_edge_messages_accepted_total 0+995x100`},
 	},
 	"MillracePanic": {
 		fires: []string{`millrace_edge_panics_total{instance="a"} 0x80 1x20`},
@@ -132,8 +132,8 @@ var cases = map[string]struct{ fires, quiet []string }{
 		quiet: []string{`millrace_edge_messages_accepted_total 0+1000x80 80000x20`, `millrace_loader_records_committed_total{topic="millrace.ingest"} 0+1000x80 80000x20`},
 	},
 	"MillraceRetries": {
-		fires: []string{`millrace_loader_retries_total{attempt="insert into ClickHouse"} 0+12x100`},
-		quiet: []string{`millrace_loader_retries_total{attempt="insert into ClickHouse"} 0+1x100`, `millrace_loader_retries_total{attempt="commit offsets"} 0+1x100`},
+		fires: []string{`millrace_loader_retries_total{operation="insert"} 0+12x100`},
+		quiet: []string{`millrace_loader_retries_total{operation="insert"} 0+1x100`, `millrace_loader_retries_total{operation="commit"} 0+1x100`},
 	},
 	"MillraceFetchErrors": {
 		fires: []string{`millrace_loader_fetch_errors_total 0+60x100`},
@@ -152,8 +152,8 @@ var cases = map[string]struct{ fires, quiet []string }{
 		quiet: []string{`millrace_loader_reattribution_lag_seconds 200x100`},
 	},
 	"MillraceDedupWindowShort": {
-		fires: []string{`millrace_loader_recent_ids_reach_seconds{partition="0"} 86400x20 3600x80`, `millrace_loader_recent_ids_reach_seconds{partition="1"} 86400x100`},
-		quiet: []string{`millrace_loader_recent_ids_reach_seconds{partition="0"} 86400x60 3600x40`},
+		fires: []string{`millrace_loader_dedup_reach_seconds{partition="0"} 86400x20 3600x80`, `millrace_loader_dedup_reach_seconds{partition="1"} 86400x100`},
+		quiet: []string{`millrace_loader_dedup_reach_seconds{partition="0"} 86400x60 3600x40`},
 	},
 }
 
@@ -177,7 +177,7 @@ var well = []string{
 	`millrace_edge_registry_age_seconds{instance="a"} 0.1x100`,
 	`millrace_edge_in_flight_bytes{instance="a"} 1000x100`, `millrace_edge_in_flight_bytes_limit{instance="a"} 134217728x100`,
 	`millrace_loader_lag_seconds{topic="millrace.ingest",partition="0"} 1x100`, `millrace_loader_lag_records{topic="millrace.ingest",partition="0"} 50x100`,
-	`millrace_loader_partitions_assigned{instance="a"} 32x100`, `millrace_loader_recent_ids_reach_seconds{partition="0"} 86400x100`,
+	`millrace_loader_partitions_assigned{instance="a"} 32x100`, `millrace_loader_dedup_reach_seconds{partition="0"} 86400x100`,
 	`millrace_loader_reattribution_lag_seconds 0x100`,
 }
 

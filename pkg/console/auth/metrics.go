@@ -33,7 +33,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		limited:  logins.WithLabelValues("limited"),
 		sessions: factory.NewGauge(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "console", Name: "sessions",
 			Help: "Logins to the console that have not ended."}),
-		refused: factory.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "refused_total",
+		refused: factory.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "requests_rejected_total",
 			Help: "Requests to the console that were refused: under another host's name, forwarded to an open console, made by another site's page, without an origin, " +
 				"without a session, not vouched for by a proxy."}, []string{"reason"}),
 	}
