@@ -104,7 +104,7 @@ func TestNoAcknowledgementNo200(t *testing.T) {
 			require.Equal(t, "1", got.header.Get("Retry-After"))
 			require.Positive(t, f.hits.Load())
 			r.requireMetric("messages_accepted_total", "0")
-			r.requireMetric(`messages_dead_total{reason="missing_event"}`, "0")
+			r.requireMetric(`dead_letters_total{reason="missing_event"}`, "0")
 			f.mend()
 			r.requireNothingHeld()
 			require.Eventually(t, func() bool { return r.post(s.path(), track).status == 200 }, patience, poll)

@@ -203,10 +203,10 @@ func TestDeadLetters(t *testing.T) {
 	}
 	r.requireMetric("messages_accepted_total", "6")
 	r.requireMetric("messages_ignored_total", "1")
-	r.requireMetric(`messages_dead_total{reason="not_a_message"}`, "2")
-	r.requireMetric(`messages_dead_total{reason="missing_event"}`, "1")
-	r.requireMetric(`messages_dead_total{reason="invalid_properties"}`, "1")
-	r.requireMetric(`messages_dead_total{reason="message_too_large"}`, "1")
+	r.requireMetric(`dead_letters_total{reason="not_a_message"}`, "2")
+	r.requireMetric(`dead_letters_total{reason="missing_event"}`, "1")
+	r.requireMetric(`dead_letters_total{reason="invalid_properties"}`, "1")
+	r.requireMetric(`dead_letters_total{reason="message_too_large"}`, "1")
 	r.requireNothingHeld()
 }
 
