@@ -14,13 +14,6 @@ SIDE_BY_SIDE := -parallel 4
 # Where test-kafka keeps the broker.
 KAFKA    := $(CURDIR)/.kafka
 
-# These ask faults of the broker that only the one in the test's own process can make, or want several
-# brokers at once, or are minutes of what no broker decides: what is in a block, ClickHouse, and whose an event is. Any other test that
-# asked for faults would panic there.
-NO_BROKER := TestBlockLimits|TestABlockOver300Months|TestClickHouseIsKilledAndComesBack|TestRowsThatAreRefusedAloneBecomeDeadLetters|TestARowThatIsDeletedMakesRoomForAnother|TestEveryScheduleStoresEachMessageOnce|TestOverridesThatAreIgnoredAreCounted|TestAResendWithAnotherTimestampIsNoSecondEvent|TestWithoutAWindowAResendIsAnotherEvent|TestWhatWaitedForItsTurnIsWrittenOnce|TestLateNewsChangesStoredEvents|TestAnActivity.*|TestAMadeUserIsReusedAndKeepsItsMark|TestACrowdIsAUser|TestNobodyLooksPastARevisionThatIsUnderWay|TestTheLookBack.*|TestALaneLooksBackToWhatAnotherHasWritten|TestWhoeverHasHeldAnAddressIsReconsidered|TestUsersAreFoundByExternalIDThenByAddress|TestNewsThatWereForgottenAreReadBack|TestAReadBackThatFailsGoesOn|TestAResendIsKnownInItsShard|TestOneShardRefusesARow|TestLateNewsChangesEventsInAllShards
-NO_KAFKA_LOADER := TestALoaderEndsThoughTheBrokersAreSilent|TestNothingIsCommittedThatIsNotBuried|TestABlockThatWasNotCommittedIsMadeAgainAsItWas|TestABlockOfSeveralShardsIsMadeAgainAsItWas|TestTheEndIsAFunctionOfTheSetOfMessages|TestTheRulesOfAttribution|TestAWorkspaceInTroubleHoldsUpNoOther|TestTheNextOwnerGoesBackForWhatTheLastRevisedLate|$(NO_BROKER)
-KAFKA_EDGE := TestShapes|TestReceivedAtNeverRepeats|TestPartitionIsEverybodys|TestMessageCount|TestDeadLetters|TestLargestDeadLetter|TestAllBadIsRefused|TestUnfitTopicEndsTheEdge|TestPausedAndDisconnected|TestProofsAreShared
-
 # The chaos run: SEED=0 takes one from the clock. ARGS=--kfake does without Java.
 SEED     ?= 0
 DURATION ?= 2m
@@ -45,18 +38,16 @@ test-kafka: redis $(KAFKA)/fetched ## run the tests of the pipeline on three nod
 	$(GO) vet -tags apachekafka ./...
 	$(MAKE) -j2 test-kafka-nodes test-kafka-pipeline
 
-# Each package starts a cluster of its own. The tag leaves out the tests of pkg/stream that ask faults of
-# the broker, and brings those that kill nodes; they mostly wait, so the others run beside them.
-ON_KAFKA := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) test -tags apachekafka -p 1 -count=1 -timeout 10m
+# Each package starts its own cluster of three nodes. Tests that need the broker of their own process are skipped here: they
+# call env.KfakeOnly or have the build tag !apachekafka, and "make test" runs them. The tag apachekafka adds the tests that
+# kill nodes. A cluster serves one test at a time.
+ON_KAFKA := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) test -tags apachekafka -p 1 -parallel 1 -count=1 -timeout 10m
 
 test-kafka-nodes:
-	$(ON_KAFKA) -run '^(TestKafkaNodesAreKilled|TestEdgeAndLoaderApart)$$' ./test/e2e
-	$(ON_KAFKA) ./test/env/kafka
-	$(ON_KAFKA) -parallel 1 -run '^($(KAFKA_EDGE))$$' ./pkg/edge
+	$(ON_KAFKA) ./test/e2e ./test/env/kafka ./pkg/edge
 
 test-kafka-pipeline:
-	$(ON_KAFKA) ./pkg/stream
-	$(ON_KAFKA) -parallel 1 -skip '^($(NO_KAFKA_LOADER))$$' ./pkg/loader
+	$(ON_KAFKA) ./pkg/stream ./pkg/loader
 
 CHAOS := MILLRACE_TEST_KAFKA=$(KAFKA)/jars $(GO) run ./test/chaos
 

@@ -91,10 +91,22 @@ func testConfig(t testing.TB, edits ...func(*Config)) Config {
 	return c
 }
 
-// start runs an edge on a broker of its own and waits until it is ready.
+// start runs an edge on a broker in the test's own process and waits until it is ready. It skips the test in the Apache
+// Kafka run.
 func start(t testing.TB, edits ...func(*Config)) (*rig, *embedded.Broker) {
 	t.Helper()
-	broker := env.Broker(t)
+	return startWith(t, env.InProcessBroker(t), edits...)
+}
+
+// startAlsoOnKafka is start for a test that the Apache Kafka run repeats on Apache Kafka.
+func startAlsoOnKafka(t testing.TB, edits ...func(*Config)) *rig {
+	t.Helper()
+	r, _ := startWith(t, env.Broker(t), edits...)
+	return r
+}
+
+func startWith(t testing.TB, broker *embedded.Broker, edits ...func(*Config)) (*rig, *embedded.Broker) {
+	t.Helper()
 	r := startOn(t, broker.Addr(), nil, edits...)
 	r.awaitReady()
 	if _, isTest := t.(*testing.T); isTest { // a benchmark writes more than one wants to read

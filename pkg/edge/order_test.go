@@ -142,7 +142,7 @@ func TestUnauthorizedIsTheSameForAll(t *testing.T) {
 // Disconnected answers like paused, and either ends without a new token.
 func TestPausedAndDisconnected(t *testing.T) {
 	t.Parallel()
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{})
 	ctx := context.Background()
 	for _, change := range []func(context.Context, string) (*connection.Connection, error){r.store.Pause, r.store.Disconnect} {

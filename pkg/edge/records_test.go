@@ -63,7 +63,7 @@ func TestShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, _ := start(t)
+			r := startAlsoOnKafka(t)
 			s := r.create(connection.CreateParams{WorkspaceID: "the workspace", ProductID: "the product"})
 			before := time.Now().UnixMicro()
 			requireAnswer(t, r.post(s.path(), row.body), 200, row.answer)
@@ -90,7 +90,7 @@ func TestShapes(t *testing.T) {
 
 func TestReceivedAtNeverRepeats(t *testing.T) {
 	t.Parallel()
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{})
 	batch := "[" + strings.Repeat(track+",", 99) + track + "]"
 	for range 20 {
@@ -116,7 +116,7 @@ func TestClock(t *testing.T) {
 // A product's partition is the one that any producer with default settings chooses.
 func TestPartitionIsEverybodys(t *testing.T) {
 	t.Parallel()
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	other, err := kgo.NewClient(kgo.SeedBrokers(r.brokers), kgo.DefaultProduceTopic(ingest))
 	require.NoError(t, err)
 	defer other.Close()
@@ -142,7 +142,7 @@ func TestPartitionIsEverybodys(t *testing.T) {
 }
 
 func TestMessageCount(t *testing.T) {
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{})
 	full := strings.Repeat(track+",", 999) + track
 	for _, body := range []string{"[" + full + "]", `{"batch":[` + full + `]}`} {
@@ -169,7 +169,7 @@ func TestContextBesideABatchIsBounded(t *testing.T) {
 }
 
 func TestDeadLetters(t *testing.T) {
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{WorkspaceID: "w", ProductID: "p"})
 	large := `{"type":"track","event":"e","properties":{"x":"` + strings.Repeat("x", 513<<10) + `"}}`
 	bad := []struct{ raw, reason, detail string }{
@@ -212,7 +212,7 @@ func TestDeadLetters(t *testing.T) {
 
 // What cannot be an event can be as large as a body, and is kept all the same.
 func TestLargestDeadLetter(t *testing.T) {
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{})
 	const frame, limit = `[{"type":"track","event":"e","x":""},{"type":"page"}]`, 8 << 20
 	large := strings.Replace(frame, `""`, `"`+strings.Repeat("x", limit-len(frame))+`"`, 1)
@@ -226,7 +226,7 @@ func TestLargestDeadLetter(t *testing.T) {
 }
 
 func TestAllBadIsRefused(t *testing.T) {
-	r, _ := start(t)
+	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{})
 	says := func(sentence string) string {
 		return `{"error":{"code":"not_a_segment_payload","message":"No element is a valid Segment message; element 0: ` + sentence + `.","index":0}}`

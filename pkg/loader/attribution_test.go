@@ -148,6 +148,7 @@ var names = sync.OnceValue(func() map[string]string {
 })
 
 func TestUsersAreFoundByExternalIDThenByAddress(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	w.load(t)
 	w.say(t,
@@ -171,6 +172,7 @@ func TestUsersAreFoundByExternalIDThenByAddress(t *testing.T) {
 }
 
 func TestLateNewsChangesStoredEvents(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	w.load(t)
 	w.say(t, happened("a", "u1", "", 0), happened("b", "", "1@x.io", 0), happened("c", "u2", "1@x.io", 0), happened("d", "u2", "", 0))
@@ -183,6 +185,7 @@ func TestLateNewsChangesStoredEvents(t *testing.T) {
 }
 
 func TestAMadeUserIsReusedAndKeepsItsMark(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.load(t)
 	w.say(t, happened("a", "u1", "1@x.io", 0))
@@ -194,6 +197,7 @@ func TestAMadeUserIsReusedAndKeepsItsMark(t *testing.T) {
 }
 
 func TestTheLookBackEndsAreIncluded(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.load(t)
 	w.say(t, activity("c1", "u1", "", 0), activity("c2", "u1", "", time.Minute), activity("c3", "u2", "", 0),
@@ -220,6 +224,7 @@ func TestTheLookBackEndsAreIncluded(t *testing.T) {
 // An external id with as many addresses as are kept of one is a user, for the loader and for the view, though each of
 // them is somebody else's.
 func TestACrowdIsAUser(t *testing.T) {
+	kfakeOnly(t)
 	for _, addresses := range []int{identity.MaxPairs - 1, identity.MaxPairs} {
 		w := newWorld(t, 1)
 		w.load(t)
@@ -396,6 +401,7 @@ var (
 // Whatever the order of arrival, however often each message comes, over how many partitions each product is spread and
 // however the loaders are stopped in between, in one ClickHouse or in shards: the end is the same.
 func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -79,6 +79,7 @@ func (r *badRoute) pass(c net.Conn) {
 
 // A workspace whose news cannot be worked in, or whose pass takes for ever, waits alone.
 func TestAWorkspaceInTroubleHoldsUpNoOther(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	for _, hang := range []bool{false, true} {
 		t.Run(fmt.Sprintf("hang=%v", hang), func(t *testing.T) {

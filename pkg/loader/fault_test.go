@@ -49,6 +49,7 @@ func TestNothingIsCommittedThatIsNotInserted(t *testing.T) {
 }
 
 func TestClickHouseIsKilledAndComesBack(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	engine := w.ownEngine(t)
 	w.load(t)
@@ -75,6 +76,7 @@ func (w *world) ownEngine(t *testing.T) *embedded.ClickHouse {
 }
 
 func TestNothingIsCommittedThatIsNotBuried(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: w.client.Topics().DeadLetters, Err: kerr.PolicyViolation, Count: -1})
 	w.foreign(t, event(`{"type":"track","event":"E","messageId":"1"}`), event(`broken`))
@@ -92,6 +94,7 @@ func TestNothingIsCommittedThatIsNotBuried(t *testing.T) {
 // Blocks that were written but not committed are made again as they were, whatever blocks the next loader would make,
 // and ClickHouse knows them by their tokens: there is no second row even before anything is merged.
 func TestABlockThatWasNotCommittedIsMadeAgainAsItWas(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	w := newWorld(t, 2)
 	w.db.Exec(t, "SYSTEM STOP MERGES events")
@@ -345,6 +348,7 @@ func TestALoaderThatIsStoppedWhileTheBrokersAreAway(t *testing.T) {
 
 // A loader that is told to end does so though the brokers do not answer, and others do what it could not.
 func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	w := newWorld(t, 2)
 	link := env.NewProxy(t, w.broker.Addr())

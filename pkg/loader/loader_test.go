@@ -58,6 +58,7 @@ func TestManyEventsAreEachThereOnce(t *testing.T) {
 }
 
 func TestABlockOver300Months(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	var records []*kgo.Record
 	for month := range 300 {
@@ -169,6 +170,7 @@ func TestGarbageFromOthersHoldsUpNothing(t *testing.T) {
 }
 
 func TestOverridesThatAreIgnoredAreCounted(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.foreign(t, event(`{"type":"track","event":"E","properties":{"gf_influence":"great","gf_value_type":"currency"}}`))
 	loader := w.load(t)
@@ -177,6 +179,7 @@ func TestOverridesThatAreIgnoredAreCounted(t *testing.T) {
 }
 
 func TestBlockLimits(t *testing.T) {
+	kfakeOnly(t)
 	const never, many = time.Hour, 1 << 30
 	inMegabyte := 0
 	for bytes := int64(0); bytes < 1<<20; inMegabyte++ {

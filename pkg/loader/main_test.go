@@ -36,6 +36,13 @@ func TestMain(m *testing.M) {
 	env.Main(m)
 }
 
+// kfakeOnly marks a test that asks the broker for faults, needs several brokers at the same time, or takes minutes to
+// test what no broker decides: the contents of a block, ClickHouse, or attribution.
+func kfakeOnly(t *testing.T) {
+	t.Helper()
+	env.KfakeOnly(t)
+}
+
 // settling is long enough for what a test inserts, and shorter than what a production's inserts may take.
 const settling = 6 * time.Second
 

@@ -91,6 +91,7 @@ func (b *boarding) land(t *testing.T) {
 // An activity that was resolved before an identify was learnt, and is written after that was worked in, must
 // not stay somebody else's.
 func TestAnActivityInTheAirIsRevisedToo(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))
@@ -149,6 +150,7 @@ func TestALoaderGoesOnWhereItsPartitionsWere(t *testing.T) {
 // An address that many have come with, each from an earlier time: what is stored is about one of the later, and
 // names nothing but its external id.
 func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))
@@ -174,6 +176,7 @@ func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
 
 // The look-back asks for 15 minutes before each event, not for all that the users of a block have ever done.
 func TestTheLookBackReadsNoMoreThanItNeeds(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))
@@ -202,6 +205,7 @@ func TestTheLookBackReadsNoMoreThanItNeeds(t *testing.T) {
 // News that are too many to be kept are read back from what is written; also those whose chunk had more to write
 // behind them, for half a minute.
 func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))
@@ -222,6 +226,7 @@ func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
 
 // What waits for a connection has not been slow to write.
 func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	w := newWorld(t, 1)
 	r := w.still(t)
@@ -254,6 +259,7 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 
 // News that are read back and cannot be worked in are read back again, from where that has come, and nobody else's are.
 func TestAReadBackThatFailsGoesOn(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))

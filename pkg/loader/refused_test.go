@@ -11,6 +11,7 @@ import (
 // Rows that ClickHouse refuses for themselves become dead letters, with their message and where it lay; their
 // neighbours are stored, and the next ones too.
 func TestRowsThatAreRefusedAloneBecomeDeadLetters(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.db.Exec(t, "ALTER TABLE events ADD CONSTRAINT no_poison CHECK event_type != 'Poison'")
 	var records []*kgo.Record

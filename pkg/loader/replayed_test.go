@@ -153,6 +153,7 @@ func TestAReplayIsNoDelay(t *testing.T) {
 
 // A row under another key, as a mapping has made it that read the time wrongly, is in the way until it is deleted.
 func TestARowThatIsDeletedMakesRoomForAnother(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	loader := w.load(t)
 	w.deliver(t, "p", "id", noon, noon)

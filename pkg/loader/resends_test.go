@@ -30,6 +30,7 @@ func (w *world) deliver(t testing.TB, product, id string, receivedAt, at time.Ti
 const deliveries = "SELECT product_id, message_id, count(), min(event_at) FROM outcomes GROUP BY ALL ORDER BY ALL"
 
 func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	second, day := time.Second, 24*time.Hour
 	deliver := func(id string, received, happened time.Duration) {
@@ -67,6 +68,7 @@ func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
 }
 
 func TestWithoutAWindowAResendIsAnotherEvent(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.config.DedupWindow = 0
 	w.load(t)

@@ -130,6 +130,7 @@ func greatest(names ...string) (id string) {
 }
 
 func TestTheRulesOfAttribution(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	for _, rule := range rules {
 		backwards := slices.Clone(rule.messages)

@@ -42,6 +42,7 @@ func inShards(t testing.TB, shards [2]env.Database, table string) (rows [2]strin
 // Blocks are of products in both shards. Between their insert and the commit the loader ends, and the next one makes them
 // again: neither shard has a row twice, merged or not.
 func TestABlockOfSeveralShardsIsMadeAgainAsItWas(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	shards := w.shard(t)
 	for _, db := range shards {
@@ -71,6 +72,7 @@ func TestABlockOfSeveralShardsIsMadeAgainAsItWas(t *testing.T) {
 
 // Between two loaders one is started with other shards than the rows were spread over, and ends.
 func TestAResendIsKnownInItsShard(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	shards := w.shard(t)
 	w.deliver(t, "p", "m", noon, noon)
@@ -97,6 +99,7 @@ func TestAResendIsKnownInItsShard(t *testing.T) {
 // One shard refuses a row of a block, and that row alone becomes a dead letter: what the other has is not sent again under
 // another token.
 func TestOneShardRefusesARow(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	shards := w.shard(t)
 	for _, db := range shards {
@@ -125,6 +128,7 @@ func TestOneShardRefusesARow(t *testing.T) {
 
 // What becomes known of people, in the second shard, changes stored events in both.
 func TestLateNewsChangesEventsInAllShards(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	shards := w.shard(t)
 	w.load(t)

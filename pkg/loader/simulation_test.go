@@ -31,6 +31,7 @@ var (
 // process is killed, put to sleep or told to stop, and another with other settings goes on. Whatever the schedule, in
 // the end each message has one row, and no second one that a merge would have to take away.
 func TestEveryScheduleStoresEachMessageOnce(t *testing.T) {
+	kfakeOnly(t)
 	for seed := *firstSchedule; seed < *firstSchedule+*schedules; seed++ {
 		if w := simulate(t, seed, &simulation{}); w != "" {
 			t.Fatalf("schedule %d: %s", seed, w)

@@ -39,6 +39,7 @@ func (w *world) requireAttributed(t *testing.T, want map[string]string) {
 // An activity and the event that followed from it are in partitions of two loaders, since one names the address and the
 // other the id; and neither is in the table when the other is resolved.
 func TestAnActivityInAnotherLoadersPartitionIsFound(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	one, other := w.shared(t)
 	w.boardIn(t, other, 1, identify("u1", "1@x.io", -time.Hour)).land(t)
@@ -57,6 +58,7 @@ func TestAnActivityInAnotherLoadersPartitionIsFound(t *testing.T) {
 // An activity turns out to be somebody else's, and its own loader has put that right before another comes to see it: who
 // followed from it there did not.
 func TestAnActivityThatWasRevisedByAnotherLoaderIsReconsidered(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	one, other := w.shared(t)
 	w.board(t, one, identify("u1", "1@x.io", -time.Hour), activity("c1", "", "1@x.io", 0)).land(t)
@@ -91,6 +93,7 @@ func TestALoaderRevisesWhatCameFromItsOwnPartitions(t *testing.T) {
 // What a revision of activities writes bears times from its beginning on, and is to be seen at its end: others read no
 // further before.
 func TestNobodyLooksPastARevisionThatIsUnderWay(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 1)
 	r := w.still(t)
 	before, err := r.attributor.lookup.Settled(t.Context())
@@ -110,6 +113,7 @@ func TestNobodyLooksPastARevisionThatIsUnderWay(t *testing.T) {
 
 // In one loader a lane has the first activity of a product, and another lane has seen that there was none.
 func TestALaneLooksBackToWhatAnotherHasWritten(t *testing.T) {
+	kfakeOnly(t)
 	w := newWorld(t, 2)
 	r := w.still(t)
 	r.assign(t, w.ingest(0))

@@ -78,6 +78,7 @@ func TestALoaderThatHasLostItsPartitionRevisesNothing(t *testing.T) {
 // One that was the owner when it asked, and whose revision is under way for long: it comes after the next owner has
 // looked at all that it found written.
 func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
+	kfakeOnly(t)
 	t.Parallel()
 	w := newWorld(t, 1)
 	old, next := w.still(t), w.still(t)

@@ -72,6 +72,7 @@ func TestTheDoctorFindsWhatRunsWell(t *testing.T) {
 }
 
 func TestTheDoctorFindsWhatIsWrong(t *testing.T) {
+	env.KfakeOnly(t)
 	broker, db := env.Broker(t), env.ClickHouse(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
 	require.NoError(t, err)
@@ -101,6 +102,7 @@ func TestTheDoctorFindsWhatIsWrong(t *testing.T) {
 
 // The whole way with TLS and a login, told by variables and a file, and with debug logs, which must not have the password.
 func TestEdgeAndLoaderOnBrokersThatWantALogin(t *testing.T) {
+	env.KfakeOnly(t)
 	broker, db := env.SecuredBroker(t), env.ClickHouse(t)
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte(broker.Password+"\n"), 0o600))
@@ -132,6 +134,7 @@ func TestEdgeAndLoaderOnBrokersThatWantALogin(t *testing.T) {
 }
 
 func TestAConfigurationThatWillNotDoIsRefusedInOneSentence(t *testing.T) {
+	env.KfakeOnly(t)
 	for _, c := range []struct{ program, flag, want string }{
 		{"edge", "--kafka-tls-cert=c", "--kafka-tls-cert is of no use without TLS: set --kafka-tls too"},
 		{"edge", "--redis=canary", "--redis is not of the form redis://user:password@host:port/database"},
@@ -157,6 +160,7 @@ func TestAConfigurationThatWillNotDoIsRefusedInOneSentence(t *testing.T) {
 }
 
 func TestAskingClickHouseBehindTLS(t *testing.T) {
+	env.KfakeOnly(t)
 	db, authority := env.ClickHouse(t), env.Authority(t)
 	t.Setenv("MILLRACE_CLICKHOUSE_URL", "https://"+env.Front(t, authority, strings.TrimPrefix(db.HTTPURL(), "http://")))
 	ask := func(flags ...string) (string, string, error) {

@@ -100,6 +100,7 @@ type change struct {
 // When a change returns it is in force: no edge answers by the old state any more, not even one that was
 // cut off from the broker and cannot know.
 func TestAChangeIsInForceOnEveryEdgeWhenItReturns(t *testing.T) {
+	env.KfakeOnly(t)
 	t.Parallel()
 	broker := env.Broker(t)
 	var edges []*server

@@ -24,6 +24,7 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/token"
+	"github.com/millrace/millrace/test/env"
 )
 
 var update = goflag.Bool("update", false, "write docs/metrics.md anew")
@@ -47,6 +48,7 @@ type exported struct {
 }
 
 func TestMetricsPage(t *testing.T) {
+	env.KfakeOnly(t)
 	page := metricsIntro + section("The edge", edgeMetrics(t)) + section("The loader", loaderMetrics(t)) + section("The console", consoleMetrics(t))
 	if *update {
 		require.NoError(t, os.WriteFile(metricsPage, []byte(page), 0o644))
@@ -59,6 +61,7 @@ func TestMetricsPage(t *testing.T) {
 // The names are as Prometheus has them: what is counted ends in _total, seconds and bytes are units. The Kafka client's are
 // its own.
 func TestMetricsAreNamedAsPrometheusNamesThem(t *testing.T) {
+	env.KfakeOnly(t)
 	for _, m := range slices.Concat(edgeMetrics(t), loaderMetrics(t)) {
 		if !strings.HasPrefix(m.name, "millrace_kafka_") {
 			require.Empty(t, lint(t, m), m.name)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/test/env"
 )
 
 // process is a binary that runs until the test ends it.
@@ -118,6 +120,7 @@ type up struct {
 
 func startUp(t testing.TB, data string, flags ...string) *up {
 	t.Helper()
+	env.KfakeOnly(t)
 	file := filepath.Join(t.TempDir(), "ready.json")
 	args := []string{"up", "--data", data, "--ready-file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
 		"--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0"}

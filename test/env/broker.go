@@ -38,6 +38,22 @@ func Broker(t testing.TB) *embedded.Broker {
 	return broker
 }
 
+// KfakeOnly skips a test in the Apache Kafka run, where Broker returns no broker of the test's own. "make test" runs it.
+func KfakeOnly(t testing.TB) {
+	t.Helper()
+	if os.Getenv(kafka.JarsEnv) != "" {
+		t.Skip("this test runs on the broker of its own process only: make test runs it")
+	}
+}
+
+// InProcessBroker returns a broker in the test's own process, which makes faults on request. It skips the test in the
+// Apache Kafka run.
+func InProcessBroker(t testing.TB) *embedded.Broker {
+	t.Helper()
+	KfakeOnly(t)
+	return Broker(t)
+}
+
 // lendApache empties the one cluster. It is for one test at a time: the topics of two would have the same names.
 func lendApache(t testing.TB) (addr string) {
 	t.Helper()
