@@ -10,16 +10,16 @@ import (
 
 // Config is what an operator may set.
 type Config struct {
-	BlockRows     int           `help:"Rows after which a partition's block is inserted." default:"100000"`
-	BlockBytes    int           `help:"Bytes after which a partition's block is inserted." default:"67108864"`
-	BlockLinger   time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
+	BlockRows         int           `help:"Rows after which a partition's block is inserted." default:"100000"`
+	BlockBytes        int           `help:"Bytes after which a partition's block is inserted." default:"67108864"`
+	BlockLinger       time.Duration `help:"Time after which a partition's block is inserted, full or not." default:"1s"`
 	MaxBufferedBytes  int64         `help:"Bytes of messages held at once, of all partitions: so many blocks are filled and sent side by side." default:"201326592"`
-	MaxPartitionBytes  int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"8388608"`
-	DedupWindow   time.Duration `help:"How long after an event a message with its insert id and another timestamp is known for a resend. 0 is not at all." default:"24h"`
-	DedupIDs     int           `name:"dedup-ids" help:"Insert ids remembered for that, of all partitions of the topic; about 16 bytes each. With more than these in the window it is shorter." default:"4000000"`
-	Attribution   bool          `help:"Find out which user, organization and conversation an event is about." default:"true" negatable:""`
-	IdentityCache int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 125 bytes each. If it holds all of them, ClickHouse is not asked." default:"2000000"`
-	StopTimeout   time.Duration `help:"How long a partition that is given up may take to finish its inserts, and a loader that ends to leave the group and then to write dead letters: it has ended within three times that. Keep it well below --session-timeout." default:"5s"`
+	MaxPartitionBytes int64         `help:"Bytes of one partition's messages that may wait before its fetching is paused." default:"8388608"`
+	DedupWindow       time.Duration `help:"How long after an event a message with its insert id and another timestamp is known for a resend. 0 is not at all." default:"24h"`
+	DedupIDs          int           `name:"dedup-ids" help:"Insert ids remembered for that, of all partitions of the topic; about 16 bytes each. With more than these in the window it is shorter." default:"4000000"`
+	Attribution       bool          `help:"Find out which user, organization and conversation an event is about." default:"true" negatable:""`
+	IdentityCache     int           `help:"External ids, and as many e-mail addresses, whose users are kept in memory; about 125 bytes each. If it holds all of them, ClickHouse is not asked." default:"2000000"`
+	StopTimeout       time.Duration `help:"How long a partition that is given up may take to finish its inserts, and a loader that ends to leave the group and then to write dead letters: it has ended within three times that. Keep it well below --session-timeout." default:"5s"`
 
 	Consumer  stream.ConsumerConfig `embed:""`
 	Warehouse warehouse.Config      `embed:""`

@@ -223,14 +223,14 @@ func TestConfigIsChecked(t *testing.T) {
 	var good Config
 	require.NoError(t, kong.ApplyDefaults(&good))
 	for want, spoil := range map[string]func(*Config){
-		"--block-rows":      func(c *Config) { c.BlockRows = 0 },
-		"--block-bytes":     func(c *Config) { c.BlockBytes = 1 },
-		"--block-linger":    func(c *Config) { c.BlockLinger = 0 },
-		"--max-partition-bytes":  func(c *Config) { c.MaxPartitionBytes = 1 },
+		"--block-rows":          func(c *Config) { c.BlockRows = 0 },
+		"--block-bytes":         func(c *Config) { c.BlockBytes = 1 },
+		"--block-linger":        func(c *Config) { c.BlockLinger = 0 },
+		"--max-partition-bytes": func(c *Config) { c.MaxPartitionBytes = 1 },
 		"--max-buffered-bytes":  func(c *Config) { c.MaxBufferedBytes = c.MaxPartitionBytes - 1 },
-		"--stop-timeout is": func(c *Config) { c.StopTimeout = c.Consumer.SessionTimeout },
-		"--group":           func(c *Config) { c.Consumer.Group = "" },
-		"--database":        func(c *Config) { c.Warehouse.Database = "" },
+		"--stop-timeout is":     func(c *Config) { c.StopTimeout = c.Consumer.SessionTimeout },
+		"--group":               func(c *Config) { c.Consumer.Group = "" },
+		"--database":            func(c *Config) { c.Warehouse.Database = "" },
 	} {
 		config := good
 		spoil(&config)

@@ -16,10 +16,10 @@ import (
 
 // ProducerConfig bounds the writing of records.
 type ProducerConfig struct {
-	Linger          time.Duration `help:"How long a record may wait for company before it is sent to the broker. More gives fuller requests, and answers that are later by as much." default:"2ms"`
-	ProduceTimeout  time.Duration `help:"How long to wait for the brokers' acknowledgement. Longer than Segment's own 10s is of no use." default:"8s"`
+	Linger                time.Duration `help:"How long a record may wait for company before it is sent to the broker. More gives fuller requests, and answers that are later by as much." default:"2ms"`
+	ProduceTimeout        time.Duration `help:"How long to wait for the brokers' acknowledgement. Longer than Segment's own 10s is of no use." default:"8s"`
 	MaxProduceBufferBytes int           `help:"Bytes of records that may wait for the brokers." default:"268435456"`
-	Compression     string        `help:"Compression of records: none, lz4, snappy or zstd." enum:"none,lz4,snappy,zstd" default:"lz4"`
+	Compression           string        `help:"Compression of records: none, lz4, snappy or zstd." enum:"none,lz4,snappy,zstd" default:"lz4"`
 }
 
 // Validate checks the bounds.

@@ -69,8 +69,8 @@ func TestAnEventThatTheBrokersWouldRefuseIsNotSent(t *testing.T) {
 func TestProducerConfigIsChecked(t *testing.T) {
 	_, c := started(t)
 	for want, config := range map[string]ProducerConfig{
-		"--linger":             {Linger: -1},
-		"--produce-timeout":    {ProduceTimeout: time.Millisecond},
+		"--linger":                   {Linger: -1},
+		"--produce-timeout":          {ProduceTimeout: time.Millisecond},
 		"--max-produce-buffer-bytes": {ProduceTimeout: time.Second},
 	} {
 		_, err := c.NewProducer("test", config)
