@@ -35,7 +35,7 @@ func checkUpShard(ctx context.Context, config Config, r *doctor.Report, number i
 		r.Fail(check, "run millrace migrate with --clickhouse-cluster "+config.Cluster, "%v", err)
 		return
 	case OtherShards(err):
-		r.Fail(check, "make it as it was, or move the rows: see docs/operations.md", "%v", err)
+		r.Fail(check, "make it as it was, or move the rows: see docs/production.md", "%v", err)
 		return
 	case err != nil:
 		r.Fail(check, remedy(err), "%v", err)

@@ -178,7 +178,7 @@ func TestAnswersOverShards(t *testing.T) {
 	ask("after merges")
 }
 
-// Other shards are refused; moving the rows, as docs/operations.md has it, is what helps.
+// Other shards are refused; moving the rows, as docs/production.md has it, is what helps.
 func TestAClusterThatGrows(t *testing.T) {
 	shards, config := sharded(t, env.OneShard)
 	b := NewEvents()
@@ -195,7 +195,7 @@ func TestAClusterThatGrows(t *testing.T) {
 	lookup, err := NewLookup(grown)
 	require.NoError(t, err)
 	require.True(t, OtherShards(lookup.Connect(t.Context())))
-	doctortest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, doctor.Fail, "other shards", "docs/operations.md")
+	doctortest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, doctor.Fail, "other shards", "docs/production.md")
 
 	moved := env.Shards(t)
 	grown.Database = moved[0].Name
