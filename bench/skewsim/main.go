@@ -57,7 +57,7 @@ func byExponent(w io.Writer) {
 
 // bySpread lets the hottest products use several partitions.
 func bySpread(w io.Writer) {
-	head := []string{"`spread`"}
+	head := []string{"`salts`"}
 	for _, hot := range hottest {
 		head = append(head, map[bool]string{true: "of the hottest product", false: fmt.Sprintf("of the %d hottest", hot)}[hot == 1])
 	}
