@@ -10,8 +10,8 @@ import (
 // attribute finds out whom a chunk's events are about. What the chunk says of users, organizations and
 // conversations is written down before its events are: whoever restarts in between finds it said already,
 // which changes nothing.
-func (l *lane) attribute(c *chunk) error {
-	f, ok := c.filler.(*events)
+func (l *partitionWorker) attribute(c *insertBatch) error {
+	f, ok := c.rowBuilder.(*eventBuilder)
 	if !ok || f.empty() || !l.service.config.Attribution {
 		return nil
 	}
@@ -31,13 +31,15 @@ func (l *lane) attribute(c *chunk) error {
 	return b.converse()
 }
 
-func (f *events) empty() bool { return len(f.others) == 0 && (f.rows == nil || f.rows.Rows() == 0) }
+func (f *eventBuilder) empty() bool {
+	return len(f.observations) == 0 && (f.rows == nil || f.rows.Rows() == 0)
+}
 
 // boarding is a chunk on its way through attribution.
 type boarding struct {
-	lane   *lane
+	lane   *partitionWorker
 	a      *attributor
-	events *events
+	events *eventBuilder
 	flight *identity.Flight
 
 	users         *warehouse.UserClaims // nil as long as there is nothing in it; so the others
@@ -53,12 +55,12 @@ func (b *boarding) board() {
 	b.a.identities.Lock()
 	defer b.a.identities.Unlock()
 	rows := b.events.borrow()
-	b.flight.Expect(rows.Rows() + len(b.events.others))
+	b.flight.Expect(rows.Rows() + len(b.events.observations))
 	for s := rows.Persons(); s.Next(); {
 		b.flight.Add(s.Workspace, s.ExternalUserID, s.Email)
 	}
-	for i := range b.events.others {
-		c := &b.events.others[i].claim
+	for i := range b.events.observations {
+		c := &b.events.observations[i].claim
 		b.flight.Add(c.Workspace, c.ExternalID, c.Email)
 	}
 }
@@ -85,16 +87,16 @@ func (b *boarding) learn() {
 	for s := rows.Subjects(); s.Next(); {
 		b.learnEvent(&s)
 	}
-	for i := range b.events.others {
-		b.learnOther(rows.Rows()+i, &b.events.others[i])
+	for i := range b.events.observations {
+		b.learnOther(rows.Rows()+i, &b.events.observations[i])
 	}
 	for row := range rows.Rows() {
 		if id, known := b.flight.Resolve(row); known {
 			rows.SetUser(row, id)
 		}
 	}
-	for i := range b.events.others {
-		if s := &b.events.others[i]; s.isActivity() {
+	for i := range b.events.observations {
+		if s := &b.events.observations[i]; s.isActivity() {
 			s.activity.UserID, s.activity.HasUser = b.flight.Resolve(rows.Rows() + i)
 			b.addActivity(&s.activity)
 		}
@@ -124,11 +126,11 @@ func (b *boarding) learnEvent(s *warehouse.Subjects) {
 	}
 }
 
-func (b *boarding) learnOther(j int, s *subject) {
+func (b *boarding) learnOther(j int, s *observation) {
 	if s.isActivity() {
 		b.seeProduct(s.activity.Workspace, s.activity.Product)
 	}
-	if s.says() {
+	if s.namesUser() {
 		b.claim(j, &s.claim, !s.isActivity()) // an identify's properties are not compared: it is written as it is
 	}
 	if s.organization.ExternalID != nil {

@@ -140,7 +140,7 @@ func processTime() time.Duration {
 func BenchmarkFill(b *testing.B) {
 	w := newWorld(b, 1)
 	loader := w.prepare(b)
-	c := &chunk{filler: loader.fillerFor(w.ingest(0))}
+	c := &insertBatch{rowBuilder: loader.rowBuilderFor(w.ingest(0))}
 	entries := entriesOf(1000)
 	bytes := int64(0)
 	for i := range entries {
@@ -150,9 +150,9 @@ func BenchmarkFill(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range entries {
-			c.take(&entries[i], 1)
+			c.add(&entries[i], 1)
 		}
 		c.clear()
 	}
-	require.Empty(b, c.dead)
+	require.Empty(b, c.deadLetters)
 }

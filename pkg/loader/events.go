@@ -10,39 +10,39 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// events maps messages and appends them to a block.
-type events struct {
-	rows      *warehouse.Events // borrowed; nil while there is nothing in it
-	stored    []bool            // of a chunk with replayed records, the rows that the table has a row for
-	mapper    mapping.Mapper
-	message   mapping.Message
-	event     mapping.Event
-	origin    warehouse.Origin
-	malformed func(mapping.Overrides)
-	others    []subject // identifies and activities
-	identify  mapping.Identify
-	activity  mapping.Activity
+// eventBuilder maps messages and appends them to a block.
+type eventBuilder struct {
+	rows         *warehouse.Events // borrowed; nil while there is nothing in it
+	stored       []bool            // of a chunk with replayed records, the rows that the table has a row for
+	mapper       mapping.Mapper
+	message      mapping.Message
+	event        mapping.Event
+	origin       warehouse.Origin
+	malformed    func(mapping.Overrides)
+	observations []observation // identifies and activities
+	identify     mapping.Identify
+	activity     mapping.Activity
 }
 
-func newEvents(p stream.Partition, malformed func(mapping.Overrides)) *events {
-	return &events{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
+func newEventBuilder(p stream.Partition, malformed func(mapping.Overrides)) *eventBuilder {
+	return &eventBuilder{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
 }
 
 // eventBlocks are lent to whoever has rows: most partitions have nothing to send most of the time.
 var eventBlocks = sync.Pool{New: func() any { return warehouse.NewEvents() }}
 
-func (f *events) borrow() *warehouse.Events {
+func (f *eventBuilder) borrow() *warehouse.Events {
 	if f.rows == nil {
 		f.rows = eventBlocks.Get().(*warehouse.Events)
 	}
 	return f.rows
 }
 
-func (f *events) block() warehouse.Block { return f.borrow() }
+func (f *eventBuilder) block() warehouse.Block { return f.borrow() }
 
-func (f *events) reset() {
-	clear(f.others)
-	f.others = f.others[:0]
+func (f *eventBuilder) reset() {
+	clear(f.observations)
+	f.observations = f.observations[:0]
 	f.stored = nil
 	if f.rows != nil {
 		f.rows.Reset()
@@ -60,17 +60,17 @@ const reasonMapperBug = "mapper_bug"
 
 var errMapper = errors.New("BUG: the mapping panicked")
 
-func (f *events) add(e *stream.Entry) (reason string, err error) {
+func (f *eventBuilder) append(e *stream.Entry) (reason string, err error) {
 	f.message = mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
 	switch kind := stream.Kind(e.Kind); {
 	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderSegment:
-		err = f.mapped(func() error { return f.mapper.Map(&f.message, &f.event) })
+		err = f.recoverMapping(func() error { return f.mapper.Map(&f.message, &f.event) })
 	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderAPI:
-		err = f.mapped(func() error { return f.mapper.MapNative(&f.message, &f.event) })
+		err = f.recoverMapping(func() error { return f.mapper.MapNative(&f.message, &f.event) })
 	case kind == stream.KindIdentify:
-		return f.other(e, f.mapped(func() error { return f.mapper.MapIdentify(&f.message, &f.identify) }))
+		return f.observe(e, f.recoverMapping(func() error { return f.mapper.MapIdentify(&f.message, &f.identify) }))
 	case kind == stream.KindConversation:
-		return f.other(e, f.mapped(func() error { return f.mapper.MapConversation(&f.message, &f.activity) }))
+		return f.observe(e, f.recoverMapping(func() error { return f.mapper.MapConversation(&f.message, &f.activity) }))
 	default:
 		return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
 	}
@@ -85,9 +85,9 @@ func (f *events) add(e *stream.Entry) (reason string, err error) {
 	return "", nil
 }
 
-// mapped keeps a message that shows a bug in the mapping from stopping its partition: the loader would meet
+// recoverMapping keeps a message that shows a bug in the mapping from stopping its partition: the loader would meet
 // it again after every restart.
-func (f *events) mapped(mapping func() error) (err error) {
+func (f *eventBuilder) recoverMapping(mapping func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("%w: %T", errMapper, panicked)
@@ -96,15 +96,15 @@ func (f *events) mapped(mapping func() error) (err error) {
 	return mapping()
 }
 
-// other keeps what is no event.
-func (f *events) other(e *stream.Entry, err error) (string, error) {
+// observe keeps what is no event.
+func (f *eventBuilder) observe(e *stream.Entry, err error) (string, error) {
 	if err != nil {
 		return codeOf(err), err
 	}
 	if stream.Kind(e.Kind) == stream.KindIdentify {
-		f.others = append(f.others, identified(e, &f.identify))
+		f.observations = append(f.observations, observeIdentify(e, &f.identify))
 	} else {
-		f.others = append(f.others, active(e, &f.activity))
+		f.observations = append(f.observations, observeActivity(e, &f.activity))
 	}
 	return "", nil
 }

@@ -128,7 +128,7 @@ func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
 	w.produce(t, 0, 5000, 1)
 	loader := w.load(t)
 	eventually(t, loader.tries("insert"), "it fails")
-	eventually(t, func() bool { return loader.budget.held.Load() >= sizes(0, 1000) }, "much is held")
+	eventually(t, func() bool { return loader.memory.bufferedBytes.Load() >= sizes(0, 1000) }, "much is held")
 	loader.stop(t)
 	require.Equal(t, int64(5000), w.lag(t))
 	w.bringBack(t)
@@ -147,7 +147,7 @@ func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
 	loader := w.load(t)
 	paused := func() bool {
 		loader.mu.Lock()
-		l := loader.lanes[w.ingest(0)]
+		l := loader.workers[w.ingest(0)]
 		loader.mu.Unlock()
 		if l == nil {
 			return false
@@ -157,9 +157,9 @@ func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
 		return l.paused
 	}
 	eventually(t, paused, "paused")
-	held := loader.budget.held.Load()
+	held := loader.memory.bufferedBytes.Load()
 	time.Sleep(200 * time.Millisecond)
-	require.Equal(t, held, loader.budget.held.Load(), "nothing more is fetched")
+	require.Equal(t, held, loader.memory.bufferedBytes.Load(), "nothing more is fetched")
 	require.Less(t, held, sizes(0, 10_000)/2)
 	w.bringBack(t)
 	w.caughtUp(t)
@@ -173,10 +173,10 @@ func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
 	w.hideEvents(t)
 	w.produce(t, 0, 10_000, 50)
 	loader := w.load(t)
-	eventually(t, func() bool { return loader.budget.held.Load() >= w.config.MaxBufferedBytes }, "full")
-	held := loader.budget.held.Load()
+	eventually(t, func() bool { return loader.memory.bufferedBytes.Load() >= w.config.MaxBufferedBytes }, "full")
+	held := loader.memory.bufferedBytes.Load()
 	time.Sleep(200 * time.Millisecond)
-	require.Equal(t, held, loader.budget.held.Load(), "nothing more is fetched")
+	require.Equal(t, held, loader.memory.bufferedBytes.Load(), "nothing more is fetched")
 	require.Less(t, held, sizes(0, 10_000)*3/4)
 	w.bringBack(t)
 	w.caughtUp(t)
@@ -220,7 +220,7 @@ func TestTwoLoadersShareAndOneStops(t *testing.T) {
 func (r *running) owned() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.lanes)
+	return len(r.workers)
 }
 
 func TestALoaderIsKilled(t *testing.T) {
@@ -280,7 +280,7 @@ func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 	w.produce(t, 100, 200, 10)
-	eventually(t, func() bool { return loader.budget.held.Load() > 0 }, "it inserts")
+	eventually(t, func() bool { return loader.memory.bufferedBytes.Load() > 0 }, "it inserts")
 	loader.stop(t)
 	require.Equal(t, int64(100), w.lag(t))
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
@@ -290,19 +290,19 @@ func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
 }
 
 // explosive panics at a certain message.
-type explosive struct{ filler }
+type explosive struct{ rowBuilder }
 
 func (f explosive) add(e *stream.Entry) (string, error) {
 	if strings.Contains(string(e.Value), "explode") {
 		panic("secret")
 	}
-	return f.filler.add(e)
+	return f.rowBuilder.append(e)
 }
 
 func TestAPanicEndsTheLoaderAndCommitsNothingWrong(t *testing.T) {
 	w := newWorld(t, 2)
 	loader := w.prepare(t)
-	loader.newFiller = func(p stream.Partition) filler { return explosive{loader.fillerFor(p)} }
+	loader.newRowBuilder = func(p stream.Partition) rowBuilder { return explosive{loader.rowBuilderFor(p)} }
 	w.produce(t, 0, 100, 10)
 	loader.start(t)
 	w.caughtUp(t)
@@ -311,26 +311,26 @@ func TestAPanicEndsTheLoaderAndCommitsNothingWrong(t *testing.T) {
 	require.ErrorIs(t, loader.err, errPanic)
 	require.Contains(t, loader.log.String(), "BUG: panic while filling a block of millrace.ingest/0")
 	require.NotContains(t, loader.log.String(), "secret")
-	require.Zero(t, loader.budget.held.Load())
+	require.Zero(t, loader.memory.bufferedBytes.Load())
 	require.Equal(t, int64(2), w.lag(t))
 	w.outcomes(t, 100)
 }
 
 // unsendable panics in the goroutine that sends.
-type unsendable struct{ filler }
+type unsendable struct{ rowBuilder }
 
 func (unsendable) block() warehouse.Block { panic("secret") }
 
 func TestAPanicWhileSendingCommitsNothing(t *testing.T) {
 	w := newWorld(t, 1)
 	loader := w.prepare(t)
-	loader.newFiller = func(p stream.Partition) filler { return unsendable{loader.fillerFor(p)} }
+	loader.newRowBuilder = func(p stream.Partition) rowBuilder { return unsendable{loader.rowBuilderFor(p)} }
 	w.produce(t, 0, 100, 1)
 	loader.start(t)
 	<-loader.done
 	require.ErrorIs(t, loader.err, errPanic)
 	require.Contains(t, loader.log.String(), "BUG: panic while sending a block of millrace.ingest/0")
-	require.Zero(t, loader.budget.held.Load())
+	require.Zero(t, loader.memory.bufferedBytes.Load())
 	require.Equal(t, int64(100), w.lag(t))
 	w.load(t)
 	w.caughtUp(t)
@@ -404,14 +404,14 @@ func TestTwoLoadersOfOneName(t *testing.T) {
 }
 
 func TestNamesThatAreLostTooOften(t *testing.T) {
-	var n nameLost
+	var n nameLosses
 	now := time.Now()
 	require.False(t, n.tooOften(now))
 	require.False(t, n.tooOften(now.Add(time.Second)))
 	require.True(t, n.tooOften(now.Add(2*time.Second)))
-	require.False(t, n.tooOften(now.Add(2*nameLostWithin)))
-	require.False(t, n.tooOften(now.Add(2*nameLostWithin+time.Second)))
-	require.True(t, n.tooOften(now.Add(2*nameLostWithin+2*time.Second)))
+	require.False(t, n.tooOften(now.Add(2*nameLossWindow)))
+	require.False(t, n.tooOften(now.Add(2*nameLossWindow+time.Second)))
+	require.True(t, n.tooOften(now.Add(2*nameLossWindow+2*time.Second)))
 }
 
 func TestAStoppedLoaderLeavesNoGoroutines(t *testing.T) {

@@ -16,11 +16,11 @@ type lag struct {
 	mu        sync.Mutex
 	known     bool
 	next, end int64 // where the lane goes on after what is committed, and the partition's end as last fetched
-	waiting   []arrival
+	waiting   []fetch
 }
 
-// arrival is a batch that is not committed.
-type arrival struct {
+// fetch is a batch that is not committed.
+type fetch struct {
 	last    int64     // its last record's offset
 	written time.Time // its first record
 }
@@ -35,7 +35,7 @@ func (g *lag) fetched(b *stream.Batch) {
 		g.known, g.next = true, b.Offset(0)
 	}
 	g.end = b.End
-	g.waiting = append(g.waiting, arrival{b.Offset(b.Len() - 1), b.Written(0)})
+	g.waiting = append(g.waiting, fetch{b.Offset(b.Len() - 1), b.Written(0)})
 }
 
 func (g *lag) committed(next int64) {
@@ -47,8 +47,8 @@ func (g *lag) committed(next int64) {
 	}
 }
 
-// at is the lag at the instant now; unknown until something was fetched.
-func (g *lag) at(now time.Time) (records int64, waits time.Duration, known bool) {
+// since is the lag at the instant now; unknown until something was fetched.
+func (g *lag) since(now time.Time) (records int64, waits time.Duration, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) > 0 {
@@ -57,17 +57,17 @@ func (g *lag) at(now time.Time) (records int64, waits time.Duration, known bool)
 	return max(0, g.end-g.next), waits, g.known
 }
 
-// laneMetrics shows what is read off the lanes when somebody looks.
-type laneMetrics struct {
+// partitionMetrics shows what is read off the lanes when somebody looks.
+type partitionMetrics struct {
 	service             *Service
 	lanes, records, age *prometheus.Desc
 }
 
-func newLaneMetrics(s *Service) *laneMetrics {
+func newPartitionMetrics(s *Service) *partitionMetrics {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName("millrace", "loader", name), help, labels, nil)
 	}
-	return &laneMetrics{
+	return &partitionMetrics{
 		service: s,
 		lanes:   desc("partitions_assigned", "Partitions that this loader has, of both topics."),
 		records: desc("lag_records", "Records between what is committed and the partition's end as last fetched.", "topic", "partition"),
@@ -77,23 +77,23 @@ func newLaneMetrics(s *Service) *laneMetrics {
 }
 
 // Describe implements prometheus.Collector.
-func (m *laneMetrics) Describe(descs chan<- *prometheus.Desc) {
+func (m *partitionMetrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- m.lanes
 	descs <- m.records
 	descs <- m.age
 }
 
 // Collect implements prometheus.Collector.
-func (m *laneMetrics) Collect(metrics chan<- prometheus.Metric) {
+func (m *partitionMetrics) Collect(metrics chan<- prometheus.Metric) {
 	m.service.mu.Lock()
 	defer m.service.mu.Unlock()
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(m.lanes, float64(len(m.service.lanes)))
+	gauge(m.lanes, float64(len(m.service.workers)))
 	now := time.Now()
-	for p, l := range m.service.lanes {
-		if records, waits, known := l.lag.at(now); known {
+	for p, l := range m.service.workers {
+		if records, waits, known := l.lag.since(now); known {
 			id := strconv.Itoa(int(p.ID))
 			gauge(m.records, float64(records), p.Topic, id)
 			gauge(m.age, waits.Seconds(), p.Topic, id)

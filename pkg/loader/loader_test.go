@@ -209,7 +209,7 @@ func TestBlockLimits(t *testing.T) {
 			loader := w.load(t)
 			rest := sizes(row.inserted, row.events)
 			eventually(t, func() bool {
-				return int(loader.value(t, "millrace_loader_rows_inserted_total", "")) == row.inserted && loader.budget.held.Load() == rest
+				return int(loader.value(t, "millrace_loader_rows_inserted_total", "")) == row.inserted && loader.memory.bufferedBytes.Load() == rest
 			}, "the full blocks are inserted, the rest is held")
 			require.Equal(t, float64(row.blocks), loader.value(t, "millrace_loader_blocks_inserted_total", ""))
 			loader.stop(t)

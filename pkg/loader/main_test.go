@@ -152,7 +152,7 @@ func (r *running) stop(t testing.TB) {
 	r.cancel()
 	<-r.done
 	require.NoError(t, r.err)
-	require.Zero(t, r.budget.held.Load(), "bytes that are still held")
+	require.Zero(t, r.memory.bufferedBytes.Load(), "bytes that are still held")
 }
 
 // value is a metric's value, of all its labels that contain what.

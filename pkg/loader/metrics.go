@@ -13,46 +13,46 @@ import (
 )
 
 type metrics struct {
-	rows        prometheus.Counter
-	bytes       prometheus.Counter
-	blocks      prometheus.Counter
-	entries     *prometheus.CounterVec
-	dead        *prometheus.CounterVec
-	malformed   [len(mapping.OverrideNames)]prometheus.Counter
-	retries     *prometheus.CounterVec
-	fetchErrors prometheus.Counter
-	stages      []prometheus.Observer
-	insert      prometheus.Histogram
-	freshness   prometheus.Histogram
-	offset      *prometheus.GaugeVec
-	revised     *prometheus.CounterVec
-	pass        prometheus.Histogram
-	resends     prometheus.Counter
-	recentIDs   *prometheus.GaugeVec
-	recentBytes *prometheus.GaugeVec
-	recentReach *prometheus.GaugeVec
-	recentHits  *prometheus.GaugeVec
+	rows         prometheus.Counter
+	bytes        prometheus.Counter
+	blocks       prometheus.Counter
+	records      *prometheus.CounterVec
+	deadLetters  *prometheus.CounterVec
+	malformed    [len(mapping.OverrideNames)]prometheus.Counter
+	retries      *prometheus.CounterVec
+	fetchErrors  prometheus.Counter
+	stages       []prometheus.Observer
+	insert       prometheus.Histogram
+	freshness    prometheus.Histogram
+	offset       *prometheus.GaugeVec
+	revised      *prometheus.CounterVec
+	pass         prometheus.Histogram
+	duplicates   prometheus.Counter
+	dedupIDs     *prometheus.GaugeVec
+	dedupBytes   *prometheus.GaugeVec
+	dedupReach   *prometheus.GaugeVec
+	dedupLookups *prometheus.GaugeVec
 }
 
-func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *metrics {
+func newMetrics(registry prometheus.Registerer, held *memoryLimit, a *attributor) *metrics {
 	opts := func(name, help string) prometheus.Opts {
 		return prometheus.Opts{Namespace: "millrace", Subsystem: "loader", Name: name, Help: help}
 	}
 	m := &metrics{
-		rows:        prometheus.NewCounter(prometheus.CounterOpts(opts("rows_inserted_total", "Rows written to ClickHouse."))),
-		bytes:       prometheus.NewCounter(prometheus.CounterOpts(opts("inserted_bytes_total", "Bytes of columns written to ClickHouse."))),
-		blocks:      prometheus.NewCounter(prometheus.CounterOpts(opts("blocks_inserted_total", "Blocks written to ClickHouse."))),
-		entries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_committed_total", "Records that are done, by topic.")), []string{"topic"}),
-		dead:        prometheus.NewCounterVec(prometheus.CounterOpts(opts("dead_letters_total", "Records that could not become rows, by reason.")), []string{"reason"}),
-		retries:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Failed operations that are retried, by operation.")), []string{"operation"}),
-		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
-		offset:      prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
-		resends:     prometheus.NewCounter(prometheus.CounterOpts(opts("duplicates_dropped_total", "Messages dropped because an event with the same insert id and another timestamp is stored."))),
-		recentIDs:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_ids", "Insert ids in the deduplication index.")), []string{"partition"}),
-		recentBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_bytes", "Memory of the deduplication index.")), []string{"partition"}),
-		recentReach: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_reach_seconds", "Time span that the deduplication index covers: the window, or less if it is full.")), []string{"partition"}),
-		recentHits:  prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_lookups", "Results of look-ups in the deduplication index since the partition was assigned.")), []string{"partition", "result"}),
-		revised:     prometheus.NewCounterVec(prometheus.CounterOpts(opts("reattributed_rows_total", "Stored rows written again because their user or conversation changed, by table.")), []string{"table"}),
+		rows:         prometheus.NewCounter(prometheus.CounterOpts(opts("rows_inserted_total", "Rows written to ClickHouse."))),
+		bytes:        prometheus.NewCounter(prometheus.CounterOpts(opts("inserted_bytes_total", "Bytes of columns written to ClickHouse."))),
+		blocks:       prometheus.NewCounter(prometheus.CounterOpts(opts("blocks_inserted_total", "Blocks written to ClickHouse."))),
+		records:      prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_committed_total", "Records that are done, by topic.")), []string{"topic"}),
+		deadLetters:  prometheus.NewCounterVec(prometheus.CounterOpts(opts("dead_letters_total", "Records that could not become rows, by reason.")), []string{"reason"}),
+		retries:      prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Failed operations that are retried, by operation.")), []string{"operation"}),
+		fetchErrors:  prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
+		offset:       prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
+		duplicates:   prometheus.NewCounter(prometheus.CounterOpts(opts("duplicates_dropped_total", "Messages dropped because an event with the same insert id and another timestamp is stored."))),
+		dedupIDs:     prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_ids", "Insert ids in the deduplication index.")), []string{"partition"}),
+		dedupBytes:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_bytes", "Memory of the deduplication index.")), []string{"partition"}),
+		dedupReach:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_reach_seconds", "Time span that the deduplication index covers: the window, or less if it is full.")), []string{"partition"}),
+		dedupLookups: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_lookups", "Results of look-ups in the deduplication index since the partition was assigned.")), []string{"partition", "result"}),
+		revised:      prometheus.NewCounterVec(prometheus.CounterOpts(opts("reattributed_rows_total", "Stored rows written again because their user or conversation changed, by table.")), []string{"table"}),
 		pass: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "reattribution_duration_seconds",
 			Help: "Duration of one re-attribution pass over stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}),
 		insert: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "insert_duration_seconds",
@@ -72,14 +72,14 @@ func newMetrics(registry prometheus.Registerer, held *budget, a *attributor) *me
 	identities := func(name, help string, of func(identity.Stats) float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
 	}
-	registry.MustRegister(m.revised, m.pass, m.resends, m.recentIDs, m.recentBytes, m.recentReach, m.recentHits,
+	registry.MustRegister(m.revised, m.pass, m.duplicates, m.dedupIDs, m.dedupBytes, m.dedupReach, m.dedupLookups,
 		identities("identity_cache_hits_total", "Identity look-ups answered by the cache, one for each name and block.", func(s identity.Stats) float64 { return float64(s.Hits) }),
 		identities("identity_cache_misses_total", "Identity look-ups sent to ClickHouse.", func(s identity.Stats) float64 { return float64(s.Misses) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identity_cache_entries", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "Age of the oldest identity change that is not yet applied to stored events.")), a.lag))
-	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.entries, m.dead, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
+	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.records, m.deadLetters, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes_limit", "Buffered bytes at which the loader stops fetching.")), func() float64 { return float64(held.max) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.held.Load()) }))
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.bufferedBytes.Load()) }))
 	return m
 }
 
@@ -90,37 +90,37 @@ func (m *metrics) inserted(rows, bytes int, took time.Duration) {
 	m.insert.Observe(took.Seconds())
 }
 
-func (m *metrics) committed(p stream.Partition, c *chunk) {
+func (m *metrics) committed(p stream.Partition, c *insertBatch) {
 	id := strconv.Itoa(int(p.ID))
-	m.entries.WithLabelValues(p.Topic).Add(float64(c.entries))
-	m.offset.WithLabelValues(p.Topic, id).Set(float64(c.next))
+	m.records.WithLabelValues(p.Topic).Add(float64(c.records))
+	m.offset.WithLabelValues(p.Topic, id).Set(float64(c.nextOffset))
 	if !c.replayed {
-		m.freshness.Observe(time.Since(time.UnixMicro(c.oldest)).Seconds())
+		m.freshness.Observe(time.Since(time.UnixMicro(c.oldestReceivedAt)).Seconds())
 	}
-	for i := range c.dead {
-		m.dead.WithLabelValues(c.dead[i].reason).Inc()
+	for i := range c.deadLetters {
+		m.deadLetters.WithLabelValues(c.deadLetters[i].reason).Inc()
 	}
 }
 
-// remembers shows how a lane's memory of insert ids fares.
-func (m *metrics) remembers(p stream.Partition, index *dedup.Index) {
+// observeDedup shows how a lane's memory of insert ids fares.
+func (m *metrics) observeDedup(p stream.Partition, index *dedup.Index) {
 	id := strconv.Itoa(int(p.ID))
-	m.recentIDs.WithLabelValues(id).Set(float64(index.Len()))
-	m.recentBytes.WithLabelValues(id).Set(float64(index.Bytes()))
-	m.recentReach.WithLabelValues(id).Set(float64(index.Now()-index.Since()) / 1000)
+	m.dedupIDs.WithLabelValues(id).Set(float64(index.Len()))
+	m.dedupBytes.WithLabelValues(id).Set(float64(index.Bytes()))
+	m.dedupReach.WithLabelValues(id).Set(float64(index.Now()-index.Since()) / 1000)
 	counts := index.Counts()
-	m.recentHits.WithLabelValues(id, "first").Set(float64(counts.First))
-	m.recentHits.WithLabelValues(id, "same").Set(float64(counts.Same))
-	m.recentHits.WithLabelValues(id, "suspect").Set(float64(counts.Suspect))
-	m.recentHits.WithLabelValues(id, "old").Set(float64(counts.Old))
+	m.dedupLookups.WithLabelValues(id, "first").Set(float64(counts.First))
+	m.dedupLookups.WithLabelValues(id, "same").Set(float64(counts.Same))
+	m.dedupLookups.WithLabelValues(id, "suspect").Set(float64(counts.Suspect))
+	m.dedupLookups.WithLabelValues(id, "old").Set(float64(counts.Old))
 }
 
 func (m *metrics) forget(p stream.Partition) {
 	id := strconv.Itoa(int(p.ID))
-	m.recentIDs.DeleteLabelValues(id)
-	m.recentBytes.DeleteLabelValues(id)
-	m.recentReach.DeleteLabelValues(id)
-	m.recentHits.DeletePartialMatch(prometheus.Labels{"partition": id})
+	m.dedupIDs.DeleteLabelValues(id)
+	m.dedupBytes.DeleteLabelValues(id)
+	m.dedupReach.DeleteLabelValues(id)
+	m.dedupLookups.DeletePartialMatch(prometheus.Labels{"partition": id})
 	m.offset.DeleteLabelValues(p.Topic, id)
 }
 

@@ -66,14 +66,14 @@ func (w *world) board(t *testing.T, r *running, messages ...said) *boarding {
 }
 
 func (w *world) boardIn(t *testing.T, r *running, partition int32, messages ...said) *boarding {
-	f := newEvents(w.ingest(partition), r.metrics.countMalformed)
+	f := newEventBuilder(w.ingest(partition), r.metrics.countMalformed)
 	for i := range messages {
 		m := &messages[i]
-		_, err := f.add(&stream.Entry{Kind: []byte(m.kind), Workspace: []byte(m.workspace), Product: []byte(m.product), Connection: []byte("c"), Provider: []byte("api"),
+		_, err := f.append(&stream.Entry{Kind: []byte(m.kind), Workspace: []byte(m.workspace), Product: []byte(m.product), Connection: []byte("c"), Provider: []byte("api"),
 			ReceivedAt: noon.Add(time.Hour).UnixMicro() + int64(i), Offset: int64(i), Value: m.message(t)})
 		require.NoError(t, err)
 	}
-	b := &boarding{lane: r.lanes[w.ingest(partition)], a: r.attributor, events: f, flight: r.attributor.identities.Begin(), news: newsOf{}}
+	b := &boarding{lane: r.workers[w.ingest(partition)], a: r.attributor, events: f, flight: r.attributor.identities.Begin(), news: newsOf{}}
 	b.board()
 	require.NoError(t, b.lookUp(t.Context()))
 	b.learn()

@@ -15,8 +15,8 @@ const pollPause = 100 * time.Millisecond
 // read polls until ctx ends.
 func (s *Service) read(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.budget.wait(ctx, s.press)
-		if err := s.pollInTurns(ctx); err != nil && ctx.Err() == nil {
+		s.memory.wait(ctx, s.flushFullest)
+		if err := s.pollScheduled(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, stream.ErrNameTaken) {
 				s.fail(err)
 				return
@@ -28,37 +28,37 @@ func (s *Service) read(ctx context.Context) {
 	}
 }
 
-func (s *Service) take(b *stream.Batch) {
+func (s *Service) receive(b *stream.Batch) {
 	s.mu.Lock()
-	l := s.lanes[b.Partition]
+	l := s.workers[b.Partition]
 	if l != nil {
-		l.turn.note(b.Left(), b.Len(), b.Bytes, &s.config)
+		l.schedule.recordFetch(b.Left(), b.Len(), b.Bytes, &s.config)
 	}
 	s.mu.Unlock()
 	if l == nil {
 		return // revoked meanwhile: it is the next owner's
 	}
-	s.budget.take(b.Bytes)
-	l.offer(b)
+	s.memory.reserve(b.Bytes)
+	l.enqueue(b)
 }
 
-// press has lanes hand over what they have, for there is no room to read more: the fullest first, and no more at once than
+// flushFullest has lanes hand over what they have, for there is no room to read more: the fullest first, and no more at once than
 // are inserted at once. Whatever makes room again, the reader presses again if it was not enough.
-func (s *Service) press() {
+func (s *Service) flushFullest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for busy := s.busy(); busy < s.config.Warehouse.Inserts; busy++ {
+	for busy := s.sending(); busy < s.config.Warehouse.Inserts; busy++ {
 		fullest := s.fullest()
 		if fullest == nil {
 			return // they wait for room themselves, or their linger will have them handed over
 		}
-		fullest.press()
+		fullest.flush()
 	}
 }
 
-func (s *Service) busy() (n int) {
-	for _, l := range s.lanes {
-		if l.busy.Load() {
+func (s *Service) sending() (n int) {
+	for _, l := range s.workers {
+		if l.sending.Load() {
 			n++
 		}
 	}
@@ -66,21 +66,21 @@ func (s *Service) busy() (n int) {
 }
 
 // fullest is the lane that has most to hand over.
-func (s *Service) fullest() (fullest *lane) {
+func (s *Service) fullest() (fullest *partitionWorker) {
 	most := int64(0)
-	for _, l := range s.lanes {
-		if n := l.filled.Load(); n > most && !l.busy.Load() {
+	for _, l := range s.workers {
+		if n := l.flushableBytes.Load(); n > most && !l.sending.Load() {
 			fullest, most = l, n
 		}
 	}
 	return fullest
 }
 
-// abandon makes every lane give up what it has.
-func (s *Service) abandon() {
+// cancelWorkers makes every lane give up what it has.
+func (s *Service) cancelWorkers() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range s.lanes {
+	for _, l := range s.workers {
 		l.cancel()
 	}
 }
@@ -90,7 +90,7 @@ func (s *Service) Assigned(partitions []stream.Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range partitions {
-		s.lanes[p] = newLane(s, p)
+		s.workers[p] = newPartitionWorker(s, p)
 		s.attributor.open(p)
 	}
 	s.joined.Store(true)
@@ -109,12 +109,12 @@ func (s *Service) Revoked(partitions []stream.Partition, lost bool) {
 	var wait sync.WaitGroup
 	for _, p := range partitions {
 		s.mu.Lock()
-		l := s.lanes[p]
-		delete(s.lanes, p)
+		l := s.workers[p]
+		delete(s.workers, p)
 		s.mu.Unlock()
 		if l != nil {
 			wait.Go(func() {
-				l.finish(timeout)
+				l.stop(timeout)
 				s.metrics.forget(p)
 			})
 		}

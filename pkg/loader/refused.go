@@ -15,9 +15,9 @@ const reasonRefused = "refused_by_clickhouse"
 // insertHalves inserts the rows from one to before another of a block that was refused for what is in it, by halves:
 // the rows that are refused alone become dead letters, the rest is stored. The parts are the same whenever the block
 // is made again, so each has a token of its own.
-func (l *lane) insertHalves(c *chunk, rows warehouse.Block, from, to int, token string) error {
+func (l *partitionWorker) insertHalves(c *insertBatch, rows warehouse.Block, from, to int, token string) error {
 	if to-from == 1 {
-		return l.insertPart(c, rows, from, to, token, func(why string) error { return l.refuse(c, rows.Offset(from), why) })
+		return l.insertPart(c, rows, from, to, token, func(why string) error { return l.addRefused(c, rows.Offset(from), why) })
 	}
 	middle := from + (to-from)/2
 	for _, half := range [][2]int{{from, middle}, {middle, to}} {
@@ -29,7 +29,7 @@ func (l *lane) insertHalves(c *chunk, rows warehouse.Block, from, to int, token 
 	return nil
 }
 
-func (l *lane) insertPart(c *chunk, rows warehouse.Block, from, to int, token string, refused func(why string) error) error {
+func (l *partitionWorker) insertPart(c *insertBatch, rows warehouse.Block, from, to int, token string, refused func(why string) error) error {
 	err := l.retry("insert", func(ctx context.Context) error {
 		return l.service.inserter.InsertRows(ctx, rows, from, to, fmt.Sprintf("%s/%d-%d", token, from, to))
 	})
@@ -39,11 +39,11 @@ func (l *lane) insertPart(c *chunk, rows warehouse.Block, from, to int, token st
 	return err
 }
 
-// refuse makes a dead letter of the message at an offset, which is read once more. A dead letter that is refused
+// addRefused makes a dead letter of the message at an offset, which is read once more. A dead letter that is refused
 // stays in its topic, and is told of here: it would come back for ever.
-func (l *lane) refuse(c *chunk, offset int64, why string) error {
+func (l *partitionWorker) addRefused(c *insertBatch, offset int64, why string) error {
 	if l.Topic == l.service.deps.Stream.Topics().DeadLetters {
-		l.giveUp("ClickHouse refuses a dead letter, which stays in Kafka alone", offset, why)
+		l.reportLost("ClickHouse refuses a dead letter, which stays in Kafka alone", offset, why)
 		return nil
 	}
 	var e stream.Entry
@@ -55,15 +55,15 @@ func (l *lane) refuse(c *chunk, offset int64, why string) error {
 	})
 	switch {
 	case err == nil && e.Product == nil:
-		l.giveUp("ClickHouse refuses a message that is not in Kafka any more", offset, why)
+		l.reportLost("ClickHouse refuses a message that is not in Kafka any more", offset, why)
 	case err == nil:
-		c.dead = append(c.dead, letterOf(&e, reasonRefused, fmt.Errorf("message cannot be stored: ClickHouse refuses it for %s", why)))
+		c.deadLetters = append(c.deadLetters, newDeadLetter(&e, reasonRefused, fmt.Errorf("message cannot be stored: ClickHouse refuses it for %s", why)))
 	}
 	return err
 }
 
-// giveUp tells of a message that cannot be kept anywhere else.
-func (l *lane) giveUp(what string, offset int64, why string) {
-	l.service.metrics.dead.WithLabelValues(reasonRefused).Inc()
+// reportLost tells of a message that cannot be kept anywhere else.
+func (l *partitionWorker) reportLost(what string, offset int64, why string) {
+	l.service.metrics.deadLetters.WithLabelValues(reasonRefused).Inc()
 	l.service.deps.Log.Error(what, "partition", l.String(), "offset", offset, "because", why)
 }

@@ -16,26 +16,26 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// send takes the lane's chunks in order. The order within is what loses nothing and doubles nothing: first the note of
+// sendBatches takes the lane's chunks in order. The order within is what loses nothing and doubles nothing: first the note of
 // which range is one block, then rows, then dead letters, and only then the commit that says all are done. Whatever fails is tried again until it
 // works or the lane is given up; a chunk that was not committed is in the log still.
-func (l *lane) send() {
-	for c := range l.handed {
-		l.deliver(c)
+func (l *partitionWorker) sendBatches() {
+	for c := range l.deliveries {
+		l.sendBatch(c)
 	}
 }
 
-// deliver stores a chunk and makes it ready to be filled again. Without success there is nothing to go
+// sendBatch stores a chunk and makes it ready to be filled again. Without success there is nothing to go
 // on with: what comes behind it must not be committed.
-func (l *lane) deliver(c *chunk) {
-	l.busy.Store(true)
+func (l *partitionWorker) sendBatch(c *insertBatch) {
+	l.sending.Store(true)
 	defer func() {
-		l.busy.Store(false)
-		l.service.budget.give(c.held)
+		l.sending.Store(false)
+		l.service.memory.release(c.bytes)
 		c.clear()
 		l.free <- c
 	}()
-	if err := l.store(c); err != nil {
+	if err := l.runStages(c); err != nil {
 		if errors.Is(err, stream.ErrFenced) {
 			l.service.fail(err)
 		}
@@ -46,22 +46,22 @@ func (l *lane) deliver(c *chunk) {
 // stages are what is done with a chunk, in this order; the first that fails ends it.
 var stages = [...]struct {
 	name string // in the metrics
-	do   func(*lane, *chunk) error
+	do   func(*partitionWorker, *insertBatch) error
 }{
-	{"replays", (*lane).outrank},
-	{"resends", (*lane).dropResends},
-	{"attribution", (*lane).attribute},
-	{"note", (*lane).note},
-	{"insert", (*lane).land},
-	{"dead_letters", (*lane).bury},
-	{"commit", (*lane).commit},
+	{"replays", (*partitionWorker).supersede},
+	{"resends", (*partitionWorker).dropDuplicates},
+	{"attribution", (*partitionWorker).attribute},
+	{"note", (*partitionWorker).prepare},
+	{"insert", (*partitionWorker).insert},
+	{"dead_letters", (*partitionWorker).writeDeadLetters},
+	{"commit", (*partitionWorker).commit},
 }
 
-func (l *lane) store(c *chunk) (err error) {
+func (l *partitionWorker) runStages(c *insertBatch) (err error) {
 	if l.ctx.Err() != nil {
 		return l.ctx.Err()
 	}
-	block := l.service.deps.Tracer.Block(&c.traced, l.String(), c.entries)
+	block := l.service.deps.Tracer.Block(&c.requests, l.String(), c.records)
 	defer func() { block.End(err) }()
 	for i := range stages {
 		start := time.Now()
@@ -75,51 +75,51 @@ func (l *lane) store(c *chunk) (err error) {
 	return nil
 }
 
-func (l *lane) note(c *chunk) error {
-	return l.retry("prepare", func(ctx context.Context) error { return l.prepare(ctx, c) })
+func (l *partitionWorker) prepare(c *insertBatch) error {
+	return l.retry("prepare", func(ctx context.Context) error { return l.prepareRange(ctx, c) })
 }
 
-// land inserts the chunk's rows; from then on they are what attribution finds in the table.
-func (l *lane) land(c *chunk) error {
-	if err := l.insert(c); err != nil {
+// insert inserts the chunk's rows; from then on they are what attribution finds in the table.
+func (l *partitionWorker) insert(c *insertBatch) error {
+	if err := l.insertRows(c); err != nil {
 		return err
 	}
 	c.land()
-	if c.rebuilt && l.service.config.Attribution { // the last owner's rows may be those that stay, and be about whom it knew, whenever they came
+	if c.recreated && l.service.config.Attribution { // the last owner's rows may be those that stay, and be about whom it knew, whenever they came
 		l.service.attributor.open(l.Partition)
 	}
 	return nil
 }
 
-func (l *lane) commit(c *chunk) error {
-	err := l.retry("commit", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.next) })
+func (l *partitionWorker) commit(c *insertBatch) error {
+	err := l.retry("commit", func(ctx context.Context) error { return l.service.consumer.Commit(ctx, l.Partition, c.nextOffset) })
 	if err == nil {
-		l.lag.committed(c.next)
+		l.lag.committed(c.nextOffset)
 		l.service.metrics.committed(l.Partition, c)
 	}
 	return err
 }
 
-// prepare notes down which range is one block.
-func (l *lane) prepare(ctx context.Context, c *chunk) error {
+// prepareRange notes down which range is one block.
+func (l *partitionWorker) prepareRange(ctx context.Context, c *insertBatch) error {
 	switch {
 	case commitsFirst:
-		return l.service.consumer.Commit(ctx, l.Partition, c.next)
+		return l.service.consumer.Commit(ctx, l.Partition, c.nextOffset)
 	case forgetsBlocks:
 		return nil
 	}
-	return l.service.consumer.Prepare(ctx, l.Partition, c.first, c.next)
+	return l.service.consumer.Prepare(ctx, l.Partition, c.firstOffset, c.nextOffset)
 }
 
-// insert sends the rows. The token is the range of offsets and a checksum of the rows, so that a block whose
+// insertRows sends the rows. The token is the range of offsets and a checksum of the rows, so that a block whose
 // answer was lost is written once, however often it is sent. Offsets alone would not do: those of a topic that
 // was lost and made anew come a second time with other messages, and those of a replay with another mapping.
-func (l *lane) insert(c *chunk) error {
+func (l *partitionWorker) insertRows(c *insertBatch) error {
 	rows := c.block()
 	if rows.Rows() == 0 {
 		return nil
 	}
-	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.first, c.next-1, rows.Sum())
+	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.firstOffset, c.nextOffset-1, rows.Sum())
 	if forgetsBlocks {
 		token = uuid.NewString()
 	}
@@ -133,7 +133,7 @@ func (l *lane) insert(c *chunk) error {
 
 // insertShards sends a block, or in a cluster each shard's rows of it: these at once, for each can fail and be refused by
 // itself.
-func (l *lane) insertShards(c *chunk, rows warehouse.Block, token string) error {
+func (l *partitionWorker) insertShards(c *insertBatch, rows warehouse.Block, token string) error {
 	parts, err := l.service.inserter.Parts(l.ctx, rows) // never an error: lanes come when the shards are known
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (l *lane) insertShards(c *chunk, rows warehouse.Block, token string) error 
 	var others sync.WaitGroup
 	for i := 1; i < len(parts); i++ {
 		errs[i] = errPanic // unless it comes to its end
-		others.Go(func() { l.guard("sending a block", func() { insert(i) }) })
+		others.Go(func() { l.recoverPanic("sending a block", func() { insert(i) }) })
 	}
 	insert(0)
 	others.Wait()
@@ -157,12 +157,12 @@ func (l *lane) insertShards(c *chunk, rows warehouse.Block, token string) error 
 	return cmp.Or(errs...)
 }
 
-// buryAtOnce bounds the dead letters that are written, and after a failure written again, together.
-const buryAtOnce = 1000
+// deadLettersPerWrite bounds the dead letters that are written, and after a failure written again, together.
+const deadLettersPerWrite = 1000
 
-// bury writes the chunk's dead letters to their topic.
-func (l *lane) bury(c *chunk) error {
-	for dead := range slices.Chunk(c.dead, buryAtOnce) {
+// writeDeadLetters writes the chunk's dead letters to their topic.
+func (l *partitionWorker) writeDeadLetters(c *insertBatch) error {
+	for dead := range slices.Chunk(c.deadLetters, deadLettersPerWrite) {
 		err := l.retry("dead_letters_write", func(ctx context.Context) error {
 			out := l.service.producer.Begin(len(dead), nil)
 			for i := range dead {
@@ -180,13 +180,13 @@ func (l *lane) bury(c *chunk) error {
 }
 
 const (
-	retryFirst = 100 * time.Millisecond
-	retryMost  = 5 * time.Second
+	retryMinDelay = 100 * time.Millisecond
+	retryMaxDelay = 5 * time.Second
 )
 
 // retry tries until it works, the lane is given up, the group has moved on, or ClickHouse refuses the rows themselves.
-func (l *lane) retry(operation string, try func(context.Context) error) error {
-	backoff := retry.WithJitterPercent(20, retry.WithCappedDuration(retryMost, retry.NewExponential(retryFirst)))
+func (l *partitionWorker) retry(operation string, try func(context.Context) error) error {
+	backoff := retry.WithJitterPercent(20, retry.WithCappedDuration(retryMaxDelay, retry.NewExponential(retryMinDelay)))
 	return retry.Do(l.ctx, backoff, func(ctx context.Context) error {
 		err := try(ctx)
 		if err == nil || ctx.Err() != nil || errors.Is(err, stream.ErrFenced) {

@@ -35,20 +35,20 @@ type Service struct {
 	consumer consumer
 	producer *stream.Producer // for dead letters
 	inserter inserter
-	budget   *budget
+	memory   *memoryLimit
 	metrics  *metrics
 
 	attributor *attributor
 
-	newFiller func(stream.Partition) filler // makes what turns a partition's records into rows
+	newRowBuilder func(stream.Partition) rowBuilder // makes what turns a partition's records into rows
 
 	revoking sync.Mutex // held while lanes are closed
 
-	mu     sync.Mutex // lanes; consumer and fail where lanes do not use them
-	lanes  map[stream.Partition]*lane
-	turns  uint64 // that have ended
-	joined atomic.Bool
-	fail   context.CancelCauseFunc // ends the present membership
+	mu          sync.Mutex // lanes; consumer and fail where lanes do not use them
+	workers     map[stream.Partition]*partitionWorker
+	suspensions uint64 // that have ended
+	joined      atomic.Bool
+	fail        context.CancelCauseFunc // ends the present membership
 }
 
 // consumer and inserter are what decides about the promises: the log's member and the table. They are interfaces so
@@ -73,7 +73,7 @@ type (
 var errPanic = errors.New("a bug ended a lane; see the log")
 
 // deadLetterProducer: dead letters are rare, and the commit waits for them.
-var deadLetterProducer = stream.ProducerConfig{ProduceTimeout: retryMost * 2, MaxProduceBufferBytes: 64 << 20, Compression: "lz4"}
+var deadLetterProducer = stream.ProducerConfig{ProduceTimeout: retryMaxDelay * 2, MaxProduceBufferBytes: 64 << 20, Compression: "lz4"}
 
 // New builds a loader; Run joins the group.
 func New(config Config, deps Deps) (*Service, error) {
@@ -88,11 +88,11 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), budget: newBudget(config.MaxBufferedBytes),
-		lanes: map[stream.Partition]*lane{}}
+	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), memory: newMemoryLimit(config.MaxBufferedBytes),
+		workers: map[stream.Partition]*partitionWorker{}}
 	s.attributor = newAttributor(s, lookup)
-	s.newFiller, s.metrics = s.fillerFor, newMetrics(deps.Metrics, s.budget, s.attributor)
-	deps.Metrics.MustRegister(newLaneMetrics(s))
+	s.newRowBuilder, s.metrics = s.rowBuilderFor, newMetrics(deps.Metrics, s.memory, s.attributor)
+	deps.Metrics.MustRegister(newPartitionMetrics(s))
 	deps.Health.Require("loader", func() error {
 		if !s.joined.Load() {
 			return errors.New("the consumer group has not assigned partitions yet")
@@ -102,11 +102,11 @@ func New(config Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-func (s *Service) fillerFor(p stream.Partition) filler {
+func (s *Service) rowBuilderFor(p stream.Partition) rowBuilder {
 	if p.Topic == s.deps.Stream.Topics().DeadLetters {
-		return newLetters(p)
+		return newDeadLetterBuilder(p)
 	}
-	return newEvents(p, s.metrics.countMalformed)
+	return newEventBuilder(p, s.metrics.countMalformed)
 }
 
 // Run loads until ctx ends, and then gives its partitions up: what is in a block is inserted and
@@ -125,7 +125,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.config.Attribution {
 		defer s.attributor.start(ctx)()
 	}
-	lost := nameLost{}
+	lost := nameLosses{}
 	for {
 		err := s.load(ctx)
 		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNameTaken) && lost.tooOften(time.Now()) {
@@ -138,7 +138,7 @@ func (s *Service) Run(ctx context.Context) error {
 // awaitShards waits until a cluster says which shards it has. With others than the rows were spread over, there is nothing
 // that could be written in the right place.
 func (s *Service) awaitShards(ctx context.Context) error {
-	backoff := retry.WithCappedDuration(retryMost, retry.NewExponential(retryFirst))
+	backoff := retry.WithCappedDuration(retryMaxDelay, retry.NewExponential(retryMinDelay))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
 		err := s.attributor.lookup.Connect(ctx)
 		if err == nil || warehouse.OtherShards(err) {
@@ -153,17 +153,17 @@ func (s *Service) awaitShards(ctx context.Context) error {
 	return err
 }
 
-// nameLost remembers when this loader lately lost its instance id. Two of one name take it from each other for ever:
+// nameLosses remembers when this loader lately lost its instance id. Two of one name take it from each other for ever:
 // one of them has to end.
-type nameLost [3]time.Time
+type nameLosses [3]time.Time
 
-const nameLostWithin = time.Minute
+const nameLossWindow = time.Minute
 
 // tooOften tells whether the loss at now is one of as many as are remembered, within nameLostWithin.
-func (n *nameLost) tooOften(now time.Time) bool {
+func (n *nameLosses) tooOften(now time.Time) bool {
 	copy(n[:], n[1:])
 	n[len(n)-1] = now
-	return now.Sub(n[0]) < nameLostWithin
+	return now.Sub(n[0]) < nameLossWindow
 }
 
 // load is one membership in the group: until ctx ends, a lane fails, or the group moves on.
@@ -183,7 +183,7 @@ func (s *Service) load(ctx context.Context) error {
 	s.read(member)
 	err = context.Cause(member)
 	if errors.Is(err, stream.ErrFenced) {
-		s.abandon()
+		s.cancelWorkers()
 	}
 	s.leave(consumer)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
@@ -196,7 +196,7 @@ func (s *Service) load(ctx context.Context) error {
 // while it shares out partitions, and neither waits for brokers that are out of reach.
 func (s *Service) leave(c *stream.Consumer) {
 	s.mu.Lock()
-	all := slices.Collect(maps.Keys(s.lanes))
+	all := slices.Collect(maps.Keys(s.workers))
 	s.mu.Unlock()
 	s.Revoked(all, false)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.StopTimeout)
@@ -232,7 +232,7 @@ func (s *Service) close() {
 func (s *Service) ingestPartitions() (ids []int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range s.lanes {
+	for p := range s.workers {
 		if p.Topic == s.deps.Stream.Topics().Ingest {
 			ids = append(ids, p.ID)
 		}

@@ -88,7 +88,7 @@ func (w *simulation) run(seed uint64) string {
 			Value:   fmt.Appendf(nil, `{"type":"track","event":"E","messageId":"%d"}`, i),
 			Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}}})
 	}
-	var sleepers []*lane
+	var sleepers []*partitionWorker
 	lives := 2 + w.r.IntN(6)
 	for range lives {
 		sleepers = append(sleepers, w.live())
@@ -131,7 +131,7 @@ func (w *simulation) judge() string {
 }
 
 // live is one owner of the partition, for a while.
-func (w *simulation) live() *lane {
+func (w *simulation) live() *partitionWorker {
 	w.mu.Lock()
 	w.generation++
 	me := &member{simulation: w, generation: w.generation}
@@ -154,8 +154,8 @@ func (w *simulation) live() *lane {
 		if i == 0 {
 			b.Prepared = prepared
 		}
-		l.service.budget.take(b.Bytes)
-		l.offer(b)
+		l.service.memory.reserve(b.Bytes)
+		l.enqueue(b)
 		time.Sleep(fetch)
 	}
 	if calm {
@@ -163,14 +163,14 @@ func (w *simulation) live() *lane {
 	}
 	for range presses {
 		time.Sleep(lifetime / 4)
-		l.press()
+		l.flush()
 	}
 	time.Sleep(lifetime - time.Duration(presses)*lifetime/4)
 	switch end {
 	case 0: // killed
 		l.cancel()
 	case 1: // told to stop
-		l.finish(time.Second)
+		l.stop(time.Second)
 	default: // asleep, or cut off: it goes on, and does not know that another has the partition
 	}
 	return l
@@ -185,23 +185,23 @@ func since(records []*kgo.Record, from int64) []*kgo.Record {
 
 // simulated is what all simulated loaders have in common: making it takes longer than a schedule does.
 var simulated = sync.OnceValue(func() *Service {
-	s := &Service{deps: Deps{Log: slog.New(slog.DiscardHandler)}, fail: func(error) {}, lanes: map[stream.Partition]*lane{}, budget: newBudget(1 << 60)}
+	s := &Service{deps: Deps{Log: slog.New(slog.DiscardHandler)}, fail: func(error) {}, workers: map[stream.Partition]*partitionWorker{}, memory: newMemoryLimit(1 << 60)}
 	if err := kong.ApplyDefaults(&s.config); err != nil {
 		panic(err)
 	}
 	s.config.DedupWindow, s.config.Attribution = 0, false
 	s.attributor = &attributor{identities: identity.NewIdentities(1)}
-	s.metrics = newMetrics(prometheus.NewRegistry(), s.budget, s.attributor)
-	s.newFiller = func(p stream.Partition) filler { return newEvents(p, func(mapping.Overrides) {}) }
+	s.metrics = newMetrics(prometheus.NewRegistry(), s.memory, s.attributor)
+	s.newRowBuilder = func(p stream.Partition) rowBuilder { return newEventBuilder(p, func(mapping.Overrides) {}) }
 	return s
 })
 
-func (w *simulation) lane(me *member, rows int, linger time.Duration) *lane {
+func (w *simulation) lane(me *member, rows int, linger time.Duration) *partitionWorker {
 	common := simulated()
-	s := &Service{config: common.config, deps: common.deps, fail: common.fail, lanes: common.lanes, budget: common.budget,
-		attributor: common.attributor, metrics: common.metrics, newFiller: common.newFiller, consumer: me, inserter: me}
+	s := &Service{config: common.config, deps: common.deps, fail: common.fail, workers: common.workers, memory: common.memory,
+		attributor: common.attributor, metrics: common.metrics, newRowBuilder: common.newRowBuilder, consumer: me, inserter: me}
 	s.config.BlockRows, s.config.BlockLinger = rows, linger
-	return newLane(s, partition)
+	return newPartitionWorker(s, partition)
 }
 
 // member is an owner's view of the log and the table.

@@ -11,59 +11,59 @@ import (
 	"github.com/millrace/millrace/pkg/telemetry"
 )
 
-// lane is one partition's way into ClickHouse: records are queued by the reader, mapped into a chunk by
+// partitionWorker is one partition's way into ClickHouse: records are queued by the reader, mapped into a chunk by
 // the lane's own goroutine, and sent by another, so that mapping and inserting go on side by side. There
 // are two chunks: one is filled while the other is sent. A chunk that is due while the sender is busy
 // goes on filling: larger blocks are what a slow ClickHouse needs.
-type lane struct {
+type partitionWorker struct {
 	stream.Partition
 	service *Service
 
-	mu     sync.Mutex
-	queue  []*stream.Batch
-	queued int64
-	enough bool // it is not read, for there is enough in the queue
-	paused bool // it is not read, for that or because it waits for its turn
+	mu          sync.Mutex
+	queue       []*stream.Batch
+	queuedBytes int64
+	queueFull   bool // it is not read, for there is enough in the queue
+	paused      bool // it is not read, for that or because it waits for its turn
 
-	wake     chan struct{} // there is something in the queue
-	pressed  chan struct{} // hand over what is in the chunk
-	stopping chan struct{} // take no more, send what is there
-	ctx      context.Context
-	cancel   context.CancelFunc // give up what is under way
-	done     sync.WaitGroup
+	wake           chan struct{} // there is something in the queue
+	flushRequested chan struct{} // hand over what is in the chunk
+	stopping       chan struct{} // take no more, send what is there
+	ctx            context.Context
+	cancel         context.CancelFunc // give up what is under way
+	done           sync.WaitGroup
 
-	handed chan *chunk
-	free   chan *chunk
+	deliveries chan *insertBatch
+	free       chan *insertBatch
 
-	filled atomic.Int64 // bytes in the chunk, if pressing would have it handed over
-	busy   atomic.Bool  // sending, or about to
+	flushableBytes atomic.Int64 // bytes in the chunk, if pressing would have it handed over
+	sending        atomic.Bool  // sending, or about to
 
-	turn          turn
-	behind, waits atomic.Bool // of the turn
+	schedule        schedule
+	behind, waiting atomic.Bool // of the turn
 
 	lag lag
 
-	products products // of the goroutine that sends, as what follows
-	resends  resends
+	products   products // of the goroutine that sends, as what follows
+	duplicates duplicateFilter
 }
 
-func newLane(s *Service, p stream.Partition) *lane {
-	l := &lane{
-		Partition: p, service: s, wake: make(chan struct{}, 1), pressed: make(chan struct{}, 1), stopping: make(chan struct{}),
-		handed: make(chan *chunk), free: make(chan *chunk, 2), products: newProducts(s.attributor),
+func newPartitionWorker(s *Service, p stream.Partition) *partitionWorker {
+	l := &partitionWorker{
+		Partition: p, service: s, wake: make(chan struct{}, 1), flushRequested: make(chan struct{}, 1), stopping: make(chan struct{}),
+		deliveries: make(chan *insertBatch), free: make(chan *insertBatch, 2), products: newProducts(s.attributor),
 	}
-	l.resends.lane = l
+	l.duplicates.lane = l
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	for range cap(l.free) {
-		l.free <- &chunk{filler: s.newFiller(p)}
+		l.free <- &insertBatch{rowBuilder: s.newRowBuilder(p)}
 	}
-	l.done.Go(func() { l.guard("filling a block", l.fill) })
-	l.done.Go(func() { l.guard("sending a block", l.send) })
+	l.done.Go(func() { l.recoverPanic("filling a block", l.fillBatches) })
+	l.done.Go(func() { l.recoverPanic("sending a block", l.sendBatches) })
 	return l
 }
 
-// guard makes a panic end the process's work with an error, not its neighbours' without one.
-func (l *lane) guard(doing string, work func()) {
+// recoverPanic makes a panic end the process's work with an error, not its neighbours' without one.
+func (l *partitionWorker) recoverPanic(doing string, work func()) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			telemetry.BUG(l.service.deps.Log, doing+" of "+l.String(), panicked, debug.Stack())
@@ -74,14 +74,14 @@ func (l *lane) guard(doing string, work func()) {
 	work()
 }
 
-// offer queues a batch. It never blocks: a lane that has enough has its partition paused.
-func (l *lane) offer(b *stream.Batch) {
+// enqueue queues a batch. It never blocks: a lane that has enough has its partition paused.
+func (l *partitionWorker) enqueue(b *stream.Batch) {
 	l.lag.fetched(b)
 	l.mu.Lock()
 	l.queue = append(l.queue, b)
-	l.queued += b.Bytes
-	l.enough = l.enough || l.queued >= l.service.config.MaxPartitionBytes
-	l.pause()
+	l.queuedBytes += b.Bytes
+	l.queueFull = l.queueFull || l.queuedBytes >= l.service.config.MaxPartitionBytes
+	l.updatePause()
 	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
@@ -89,9 +89,9 @@ func (l *lane) offer(b *stream.Batch) {
 	}
 }
 
-// pause has the partition read or not. The caller holds the lock, so that no Resume can overtake a Pause.
-func (l *lane) pause() {
-	paused := l.enough || l.waits.Load()
+// updatePause has the partition read or not. The caller holds the lock, so that no Resume can overtake a Pause.
+func (l *partitionWorker) updatePause() {
+	paused := l.queueFull || l.waiting.Load()
 	switch {
 	case paused && !l.paused:
 		l.service.consumer.Pause(l.Partition)
@@ -101,32 +101,32 @@ func (l *lane) pause() {
 	l.paused = paused
 }
 
-func (l *lane) hasEnough() bool {
+func (l *partitionWorker) isQueueFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.enough
+	return l.queueFull
 }
 
-// obey has the lane read or wait as its turn says.
-func (l *lane) obey(t turn) {
+// setPaused has the lane read or wait as its turn says.
+func (l *partitionWorker) setPaused(t schedule) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.behind.Store(t.behind)
-	l.waits.Store(t.waits)
-	l.pause()
+	l.waiting.Store(t.waiting)
+	l.updatePause()
 }
 
-// press has the lane hand over what is in its chunk.
-func (l *lane) press() {
-	l.busy.Store(true)
+// flush has the lane hand over what is in its chunk.
+func (l *partitionWorker) flush() {
+	l.sending.Store(true)
 	select {
-	case l.pressed <- struct{}{}:
+	case l.flushRequested <- struct{}{}:
 	default:
 	}
 }
 
 // next takes a batch from the queue.
-func (l *lane) next() *stream.Batch {
+func (l *partitionWorker) next() *stream.Batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.queue) == 0 {
@@ -135,22 +135,22 @@ func (l *lane) next() *stream.Batch {
 	b := l.queue[0]
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
-	l.queued -= b.Bytes
-	l.enough = l.enough && l.queued >= l.service.config.MaxPartitionBytes/2
-	l.pause()
+	l.queuedBytes -= b.Bytes
+	l.queueFull = l.queueFull && l.queuedBytes >= l.service.config.MaxPartitionBytes/2
+	l.updatePause()
 	return b
 }
 
-// fill maps records into chunks and hands those over.
-func (l *lane) fill() {
-	defer close(l.handed)
-	f := filling{lane: l, chunk: <-l.free, linger: time.NewTimer(time.Hour)}
+// fillBatches maps records into chunks and hands those over.
+func (l *partitionWorker) fillBatches() {
+	defer close(l.deliveries)
+	f := batcher{lane: l, chunk: <-l.free, linger: time.NewTimer(time.Hour)}
 	defer f.abandon()
 	stopping := l.stopping
 	for {
 		f.work()
 		f.show()
-		handed, wake := l.handed, l.wake
+		handed, wake := l.deliveries, l.wake
 		if !f.ready() {
 			handed = nil
 		}
@@ -167,9 +167,9 @@ func (l *lane) fill() {
 			} else {
 				f.due = true
 			}
-		case <-l.pressed:
+		case <-l.flushRequested:
 			if f.due = true; f.chunk.empty() { // it was handed over meanwhile
-				l.busy.Store(false)
+				l.sending.Store(false)
 			}
 		case <-stopping:
 			if f.chunk.empty() || f.until > 0 && !f.full() {
@@ -185,10 +185,10 @@ func (l *lane) fill() {
 	}
 }
 
-// filling is the state of the loop in fill.
-type filling struct {
-	lane   *lane
-	chunk  *chunk
+// batcher is the state of the loop in fill.
+type batcher struct {
+	lane   *partitionWorker
+	chunk  *insertBatch
 	batch  *stream.Batch // being mapped, from record at on
 	at     int
 	entry  stream.Entry
@@ -200,56 +200,56 @@ type filling struct {
 	until    int64 // where the chunk has to end, because it was prepared so before; 0 is anywhere
 }
 
-func (f *filling) ready() bool { return !f.chunk.empty() && (f.due && f.until == 0 || f.full()) }
+func (f *batcher) ready() bool { return !f.chunk.empty() && (f.due && f.until == 0 || f.full()) }
 
 // full tells whether the chunk takes no more. One that was prepared may be larger than others, but not for ever.
-func (f *filling) full() bool {
+func (f *batcher) full() bool {
 	config := &f.lane.service.config
 	if f.until > 0 {
-		return f.chunk.next >= f.until || f.chunk.held >= config.MaxBufferedBytes/2
+		return f.chunk.nextOffset >= f.until || f.chunk.bytes >= config.MaxBufferedBytes/2
 	}
 	return f.chunk.full(config)
 }
 
 // begin decides what the chunk has to become, from the batch that its first entry comes in. A range beyond the
 // partition's end is of a topic that has been made anew.
-func (f *filling) begin() {
+func (f *batcher) begin() {
 	f.linger.Reset(f.lane.service.config.BlockLinger)
 	f.due, f.lingered = false, 0
 	if f.batch.Prepared <= f.batch.End {
 		f.until = f.batch.Prepared
 	}
 	f.batch.Prepared = 0
-	f.chunk.rebuilt = f.until > 0
+	f.chunk.recreated = f.until > 0
 }
 
 // show tells what pressing would have handed over. A prepared range is not handed over before it is whole.
-func (f *filling) show() {
+func (f *batcher) show() {
 	if f.until > 0 {
-		f.lane.filled.Store(0)
+		f.lane.flushableBytes.Store(0)
 		return
 	}
-	f.lane.filled.Store(f.chunk.held)
+	f.lane.flushableBytes.Store(f.chunk.bytes)
 }
 
 // renew goes on with the other chunk. The sender gave it back before it took this one.
-func (f *filling) renew() {
+func (f *batcher) renew() {
 	f.chunk, f.until = <-f.lane.free, 0
 }
 
 // abandon forgets what was not handed over.
-func (f *filling) abandon() {
+func (f *batcher) abandon() {
 	f.linger.Stop()
-	left := f.chunk.held
+	left := f.chunk.bytes
 	for ; f.batch != nil && f.at < f.batch.Len(); f.at++ {
 		left += f.batch.Size(f.at)
 	}
 	f.chunk.clear()
-	f.lane.service.budget.give(left)
+	f.lane.service.memory.release(left)
 }
 
 // work maps what is in the queue until there is nothing left or the chunk is full.
-func (f *filling) work() {
+func (f *batcher) work() {
 	for !f.stop && !f.full() && f.lane.ctx.Err() == nil {
 		if f.batch == nil {
 			if f.batch, f.at = f.lane.next(), 0; f.batch == nil {
@@ -268,7 +268,7 @@ func (f *filling) work() {
 			}
 			size := f.batch.Size(f.at)
 			f.at++ // from here on it is the chunk's, whatever becomes of it
-			f.chunk.take(&f.entry, size)
+			f.chunk.add(&f.entry, size)
 		}
 		if f.at == f.batch.Len() {
 			f.batch = nil
@@ -277,24 +277,24 @@ func (f *filling) work() {
 }
 
 // skipTo ends a prepared range whose last records are not in the log any more.
-func (f *filling) skipTo(until int64) {
+func (f *batcher) skipTo(until int64) {
 	if f.chunk.empty() {
 		f.until = 0
 		return
 	}
-	f.chunk.next = until
+	f.chunk.nextOffset = until
 }
 
-// finish gives the lane up. What is in its chunks is sent and committed if that takes no longer than
+// stop gives the lane up. What is in its chunks is sent and committed if that takes no longer than
 // timeout; the rest stays in the log for the partition's next owner.
-func (l *lane) finish(timeout time.Duration) {
+func (l *partitionWorker) stop(timeout time.Duration) {
 	close(l.stopping)
 	timer := time.AfterFunc(timeout, l.cancel)
 	defer timer.Stop()
 	l.done.Wait()
 	l.cancel()
-	l.obey(turn{}) // the client would remember a pause until the partition comes back
+	l.setPaused(schedule{}) // the client would remember a pause until the partition comes back
 	for b := l.next(); b != nil; b = l.next() {
-		l.service.budget.give(b.Bytes)
+		l.service.memory.release(b.Bytes)
 	}
 }

@@ -24,8 +24,8 @@ func entriesOf(n int) []stream.Entry {
 
 var partition = stream.Partition{Topic: "t", ID: 3}
 
-func eventsChunk() *chunk {
-	return &chunk{filler: newEvents(partition, func(mapping.Overrides) {})}
+func eventsChunk() *insertBatch {
+	return &insertBatch{rowBuilder: newEventBuilder(partition, func(mapping.Overrides) {})}
 }
 
 func TestAChunkIsARangeOfOffsets(t *testing.T) {
@@ -35,23 +35,23 @@ func TestAChunkIsARangeOfOffsets(t *testing.T) {
 	entries[0].Offset, entries[1].Offset, entries[2].Offset = 10, 11, 15 // compaction and markers leave gaps
 	entries[0].ReceivedAt, entries[1].Value = 77, []byte("broken")
 	for i := range entries {
-		c.take(&entries[i], 100)
+		c.add(&entries[i], 100)
 	}
 	require.False(t, c.empty())
-	require.Equal(t, int64(10), c.first)
-	require.Equal(t, int64(16), c.next)
-	require.Equal(t, int64(300), c.held)
-	require.Equal(t, int64(77), c.oldest)
-	require.Equal(t, 3, c.entries)
+	require.Equal(t, int64(10), c.firstOffset)
+	require.Equal(t, int64(16), c.nextOffset)
+	require.Equal(t, int64(300), c.bytes)
+	require.Equal(t, int64(77), c.oldestReceivedAt)
+	require.Equal(t, 3, c.records)
 	require.Equal(t, 2, c.block().Rows())
-	require.Len(t, c.dead, 1)
-	require.Equal(t, "broken", string(c.dead[0].value))
-	require.Equal(t, int64(11), c.dead[0].offset)
+	require.Len(t, c.deadLetters, 1)
+	require.Equal(t, "broken", string(c.deadLetters[0].value))
+	require.Equal(t, int64(11), c.deadLetters[0].offset)
 	c.clear()
 	require.True(t, c.empty())
-	require.Zero(t, c.held)
+	require.Zero(t, c.bytes)
 	require.Zero(t, c.block().Rows())
-	require.Empty(t, c.dead)
+	require.Empty(t, c.deadLetters)
 }
 
 func TestAChunkOfNothingButDeadLettersFillsUp(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAChunkOfNothingButDeadLettersFillsUp(t *testing.T) {
 	config := Config{BlockRows: 2, BlockBytes: 1 << 20}
 	for range 2 {
 		require.False(t, c.full(&config))
-		c.take(&stream.Entry{}, 1)
+		c.add(&stream.Entry{}, 1)
 	}
 	require.True(t, c.full(&config))
 	require.Zero(t, c.block().Rows())
@@ -69,14 +69,14 @@ func TestADeadLetterOutlivesTheNextEntry(t *testing.T) {
 	c := eventsChunk()
 	entries := entriesOf(1)
 	e := stream.Entry{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("x"), Kind: []byte("k"), Value: []byte("v"), Context: []byte("ctx"), ReceivedAt: 5, Offset: 6, Replayed: []byte("t/0/1")}
-	c.take(&e, 1)
+	c.add(&e, 1)
 	e = entries[0]
-	c.take(&e, 1)
+	c.add(&e, 1)
 	require.Equal(t, []deadLetter{{
 		source:     stream.Source{Workspace: "w", Product: "p", Connection: "c", Provider: "x"},
 		receivedAt: 5, value: []byte("v"), context: []byte("ctx"), reason: "unknown_kind",
 		detail: `kind "k" of provider "x" is not known to this loader`, offset: 6, of: "k", replayed: "t/0/1",
-	}}, c.dead)
+	}}, c.deadLetters)
 }
 
 func TestFillingAChunkAllocatesNothingPerMessage(t *testing.T) {
@@ -84,26 +84,26 @@ func TestFillingAChunkAllocatesNothingPerMessage(t *testing.T) {
 	entries := entriesOf(10_000)
 	fill := func() {
 		for i := range entries {
-			c.take(&entries[i], 1)
+			c.add(&entries[i], 1)
 		}
 		c.clear()
 	}
 	fill()
-	require.Empty(t, c.dead)
+	require.Empty(t, c.deadLetters)
 	// The block learns its few dictionary values anew each time, and under the race detector the pool forgets
 	// some blocks, each some hundred allocations: per chunk, not per message.
 	require.Less(t, testing.AllocsPerRun(10, fill), 1000.0)
 }
 
 func TestBudget(t *testing.T) {
-	b := newBudget(100)
+	b := newMemoryLimit(100)
 	var pressed atomic.Int32
 	press := func() { pressed.Add(1) }
 	b.wait(t.Context(), press)
-	b.take(99)
+	b.reserve(99)
 	b.wait(t.Context(), press)
 	require.Zero(t, pressed.Load(), "it did not have to wait")
-	b.take(50)
+	b.reserve(50)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	b.wait(ctx, press)
@@ -111,45 +111,45 @@ func TestBudget(t *testing.T) {
 	require.Positive(t, pressed.Load(), "and pressed")
 	waited := make(chan struct{})
 	go func() { defer close(waited); b.wait(t.Context(), press) }()
-	b.give(1)
-	b.give(1)
+	b.release(1)
+	b.release(1)
 	select {
 	case <-waited:
 		t.Fatal("147 of 100 are held")
 	case <-time.After(10 * time.Millisecond):
 	}
-	b.give(100)
+	b.release(100)
 	<-waited
 }
 
 // The fullest lanes are pressed, and no more of them than are inserted at once.
 func TestThoseWithMostHandOver(t *testing.T) {
-	s := &Service{lanes: map[stream.Partition]*lane{}}
+	s := &Service{workers: map[stream.Partition]*partitionWorker{}}
 	s.config.Warehouse.Inserts = 3
 	for id, filled := range []int64{0, 50, 10, 40, 30} {
-		l := &lane{pressed: make(chan struct{}, 1)}
-		l.filled.Store(filled)
-		s.lanes[stream.Partition{ID: int32(id)}] = l
+		l := &partitionWorker{flushRequested: make(chan struct{}, 1)}
+		l.flushableBytes.Store(filled)
+		s.workers[stream.Partition{ID: int32(id)}] = l
 	}
 	pressed := func() (ids []int32) {
-		for p, l := range s.lanes {
-			if len(l.pressed) > 0 {
+		for p, l := range s.workers {
+			if len(l.flushRequested) > 0 {
 				ids = append(ids, p.ID)
 			}
 		}
 		slices.Sort(ids)
 		return ids
 	}
-	s.lanes[stream.Partition{ID: 3}].busy.Store(true) // it is sending already
-	s.press()
+	s.workers[stream.Partition{ID: 3}].sending.Store(true) // it is sending already
+	s.flushFullest()
 	require.Equal(t, []int32{1, 4}, pressed())
-	s.press()
+	s.flushFullest()
 	require.Equal(t, []int32{1, 4}, pressed(), "they have yet to send")
-	for _, l := range s.lanes {
-		l.busy.Store(false)
-		l.filled.Store(0)
+	for _, l := range s.workers {
+		l.sending.Store(false)
+		l.flushableBytes.Store(0)
 	}
-	s.press()
+	s.flushFullest()
 	require.Equal(t, []int32{1, 4}, pressed(), "there is nothing to hand over")
 }
 
@@ -160,8 +160,8 @@ func TestOnlyTheMappersReasonsAreKnown(t *testing.T) {
 
 // A message that shows a bug in the mapping becomes a dead letter: it must not stop its partition for good.
 func TestAPanicInTheMappingIsADeadLetter(t *testing.T) {
-	f := newEvents(partition, func(mapping.Overrides) {})
-	err := f.mapped(func() error { panic("canary") })
+	f := newEventBuilder(partition, func(mapping.Overrides) {})
+	err := f.recoverMapping(func() error { panic("canary") })
 	require.ErrorIs(t, err, errMapper)
 	require.Equal(t, "mapper_bug", codeOf(err))
 	require.NotContains(t, err.Error(), "canary")

@@ -8,28 +8,28 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// resends keeps a lane's messages that come again with another timestamp from becoming second rows: the table cannot
+// duplicateFilter keeps a lane's messages that come again with another timestamp from becoming second rows: the table cannot
 // tell, for the time is in its key. An index in memory suspects, ClickHouse and the chunk itself are asked, and of the
 // deliveries of one insert id within the window the first stays.
-type resends struct {
-	lane  *lane
+type duplicateFilter struct {
+	lane  *partitionWorker
 	index *dedup.Index // nil until the first chunk
 }
 
-// dropResends takes the rows out of a chunk that are deliveries of an event that has a row.
-func (l *lane) dropResends(c *chunk) error {
-	f, ok := c.filler.(*events)
+// dropDuplicates takes the rows out of a chunk that are deliveries of an event that has a row.
+func (l *partitionWorker) dropDuplicates(c *insertBatch) error {
+	f, ok := c.rowBuilder.(*eventBuilder)
 	if !ok || f.rows == nil || f.rows.Rows() == 0 || l.service.config.DedupWindow == 0 {
 		return nil
 	}
-	r := &l.resends
+	r := &l.duplicates
 	if r.index == nil {
 		if err := l.retry("dedup_fill", r.fill); err != nil {
 			return err
 		}
 	}
 	suspects := r.suspects(f)
-	l.service.metrics.remembers(l.Partition, r.index)
+	l.service.metrics.observeDedup(l.Partition, r.index)
 	if len(suspects) == 0 {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (l *lane) dropResends(c *chunk) error {
 		marked, dropped, err := r.verify(ctx, f.rows, suspects)
 		if err == nil && dropped > 0 {
 			f.rows.Drop(marked)
-			l.service.metrics.resends.Add(float64(dropped))
+			l.service.metrics.duplicates.Add(float64(dropped))
 		}
 		return err
 	})
@@ -45,7 +45,7 @@ func (l *lane) dropResends(c *chunk) error {
 
 // fill makes the index from what is stored. It is as good about a range of offsets that comes again as about new
 // ones: what was stored of it has its own key, and is no suspect.
-func (r *resends) fill(ctx context.Context) error {
+func (r *duplicateFilter) fill(ctx context.Context) error {
 	config := &r.lane.service.config
 	partitions, err := r.lane.service.deps.Stream.IngestPartitions(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (r *resends) fill(ctx context.Context) error {
 
 // suspects are the ids of rows that may have been delivered before with another key: all rows of each, in order.
 // Those of a replay that are stored are none, and need no second look: it would be for nearly all of an old one.
-func (r *resends) suspects(f *events) map[warehouse.Delivery][]suspect {
+func (r *duplicateFilter) suspects(f *eventBuilder) map[warehouse.Delivery][]suspect {
 	var suspects map[warehouse.Delivery][]suspect
 	rows := f.rows
 	for k := rows.Keys(); k.Next(); {
@@ -102,7 +102,7 @@ type suspect struct {
 }
 
 // verify marks the rows to drop: those whose id has a row with another key, and none with theirs.
-func (r *resends) verify(ctx context.Context, rows *warehouse.Events, suspects map[warehouse.Delivery][]suspect) (marked []bool, dropped int, err error) {
+func (r *duplicateFilter) verify(ctx context.Context, rows *warehouse.Events, suspects map[warehouse.Delivery][]suspect) (marked []bool, dropped int, err error) {
 	wanted := make([]warehouse.Delivery, 0, len(suspects))
 	for id := range suspects {
 		wanted = append(wanted, id)
@@ -120,7 +120,7 @@ func (r *resends) verify(ctx context.Context, rows *warehouse.Events, suspects m
 	for id, list := range suspects {
 		before := stored[id]
 		for _, s := range list {
-			if isResend(s, before, r.lane.service.config.DedupWindow) {
+			if isDuplicate(s, before, r.lane.service.config.DedupWindow) {
 				marked[s.row] = true
 				dropped++
 				continue
@@ -132,8 +132,8 @@ func (r *resends) verify(ctx context.Context, rows *warehouse.Events, suspects m
 	return marked, dropped, nil
 }
 
-// isResend tells whether an event has a row already, from those stored before.
-func isResend(s suspect, before []suspect, window time.Duration) bool {
+// isDuplicate tells whether an event has a row already, from those stored before.
+func isDuplicate(s suspect, before []suspect, window time.Duration) bool {
 	another := false
 	for _, b := range before {
 		if b.keyAt == s.keyAt {

@@ -2,11 +2,11 @@ package loader
 
 import "context"
 
-// outrank makes what comes of a replay win over what is stored of it, be that re-attributed: what a replay is for is
+// supersede makes what comes of a replay win over what is stored of it, be that re-attributed: what a replay is for is
 // that the mapping is another now. It is asked for whole chunks with a replayed record in them: of other records
 // nothing is stored as a rule, and where something is, it loses or wins by the same right.
-func (l *lane) outrank(c *chunk) error {
-	f, ok := c.filler.(*events)
+func (l *partitionWorker) supersede(c *insertBatch) error {
+	f, ok := c.rowBuilder.(*eventBuilder)
 	if !ok || !c.replayed || f.rows == nil || f.rows.Rows() == 0 {
 		return nil
 	}

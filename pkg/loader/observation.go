@@ -9,9 +9,9 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// subject is an identify or an activity: what it claims of a user, and the rest of it. There are few beside the
+// observation is an identify or an activity: what it claims of a user, and the rest of it. There are few beside the
 // events, so each is an object of its own.
-type subject struct {
+type observation struct {
 	claim        identity.Claim
 	organization identity.OrganizationClaim // ExternalID is nil without one
 	activity     warehouse.Activity         // ExternalConversationID is nil for an identify
@@ -19,14 +19,14 @@ type subject struct {
 
 // By what a user or an organization was made. They are created_from in ClickHouse.
 var (
-	byIdentify     = []byte("identify")
-	byConversation = []byte("conversation")
+	createdByIdentify     = []byte("identify")
+	createdByConversation = []byte("conversation")
 )
 
-func identified(e *stream.Entry, i *mapping.Identify) subject {
-	s := claimOf(e, i.ExternalUserID, i.Email)
+func observeIdentify(e *stream.Entry, i *mapping.Identify) observation {
+	s := newObservation(e, i.ExternalUserID, i.Email)
 	c := &s.claim
-	c.Explicit = identity.Said{At: i.At, Text: byIdentify}
+	c.Explicit = identity.Said{At: i.At, Text: createdByIdentify}
 	if string(i.Properties) != "{}" { // what a call leaves out it says nothing about
 		c.Properties = identity.Said{At: i.At, Text: bytes.Clone(i.Properties)}
 	}
@@ -49,9 +49,9 @@ func identified(e *stream.Entry, i *mapping.Identify) subject {
 	return s
 }
 
-func active(e *stream.Entry, a *mapping.Activity) subject {
-	s := claimOf(e, a.ExternalUserID, a.Email)
-	s.claim.Explicit = identity.Said{At: a.At, Text: byConversation}
+func observeActivity(e *stream.Entry, a *mapping.Activity) observation {
+	s := newObservation(e, a.ExternalUserID, a.Email)
+	s.claim.Explicit = identity.Said{At: a.At, Text: createdByConversation}
 	s.activity = warehouse.Activity{
 		Workspace: s.claim.Workspace, Product: bytes.Clone(e.Product), ExternalConversationID: bytes.Clone(a.ExternalConversationID),
 		ExternalUserID: s.claim.ExternalID, Email: s.claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
@@ -61,14 +61,14 @@ func active(e *stream.Entry, a *mapping.Activity) subject {
 	return s
 }
 
-func claimOf(e *stream.Entry, externalID, email []byte) subject {
-	s := subject{claim: identity.Nothing}
+func newObservation(e *stream.Entry, externalID, email []byte) observation {
+	s := observation{claim: identity.Nothing}
 	s.claim.Workspace, s.claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
 	s.claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
 	return s
 }
 
-// says tells whether the claim is about anybody: an activity need not be.
-func (s *subject) says() bool { return s.claim.ExternalID != nil || s.claim.Email != nil }
+// namesUser tells whether the claim is about anybody: an activity need not be.
+func (s *observation) namesUser() bool { return s.claim.ExternalID != nil || s.claim.Email != nil }
 
-func (s *subject) isActivity() bool { return s.activity.ExternalConversationID != nil }
+func (s *observation) isActivity() bool { return s.activity.ExternalConversationID != nil }

@@ -5,26 +5,26 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// letters appends dead letters to a block. It takes whatever stands in their topic.
-type letters struct {
+// deadLetterBuilder appends dead letters to a block. It takes whatever stands in their topic.
+type deadLetterBuilder struct {
 	rows   *warehouse.DeadLetters // nil while there is nothing in it: letters are rare, and can be large
 	letter warehouse.DeadLetter
 }
 
-func newLetters(p stream.Partition) *letters {
-	return &letters{letter: warehouse.DeadLetter{Origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}}}
+func newDeadLetterBuilder(p stream.Partition) *deadLetterBuilder {
+	return &deadLetterBuilder{letter: warehouse.DeadLetter{Origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}}}
 }
 
-func (f *letters) block() warehouse.Block {
+func (f *deadLetterBuilder) block() warehouse.Block {
 	if f.rows == nil {
 		f.rows = warehouse.NewDeadLetters()
 	}
 	return f.rows
 }
 
-func (f *letters) reset() { f.rows = nil }
+func (f *deadLetterBuilder) reset() { f.rows = nil }
 
-func (f *letters) add(e *stream.Entry) (string, error) {
+func (f *deadLetterBuilder) append(e *stream.Entry) (string, error) {
 	fillOrigin(&f.letter.Origin, e)
 	f.letter.Reason, f.letter.Detail, f.letter.From = e.Reason, e.Detail, e.Origin
 	f.letter.Message, f.letter.Context = e.Value, e.Context

@@ -30,12 +30,12 @@ type queue struct {
 }
 
 func newQueue(t *testing.T, lanes int) *queue {
-	q := &queue{&Service{lanes: map[stream.Partition]*lane{}}, &pauses{paused: map[int32]bool{}}, t}
+	q := &queue{&Service{workers: map[stream.Partition]*partitionWorker{}}, &pauses{paused: map[int32]bool{}}, t}
 	q.consumer = q.pauses
 	q.config.BlockRows, q.config.BlockBytes, q.config.MaxPartitionBytes, q.config.Warehouse.Inserts = 100, 1000, 1<<20, 2
 	for id := range int32(lanes) {
 		p := stream.Partition{ID: id}
-		q.lanes[p] = &lane{Partition: p, service: q.Service}
+		q.workers[p] = &partitionWorker{Partition: p, service: q.Service}
 	}
 	return q
 }
@@ -44,13 +44,13 @@ func newQueue(t *testing.T, lanes int) *queue {
 func (q *queue) read(id int32, rows, left int) {
 	q.t.Helper()
 	require.NotContains(q.t, q.pauses.paused, id)
-	q.lanes[stream.Partition{ID: id}].turn.note(int64(left), rows, int64(rows), &q.config)
+	q.workers[stream.Partition{ID: id}].schedule.recordFetch(int64(left), rows, int64(rows), &q.config)
 }
 
 // reads are the partitions that are read by now.
 func (q *queue) reads() (ids []int32) {
-	q.takeTurns()
-	for p := range q.lanes {
+	q.reschedule()
+	for p := range q.workers {
 		if !q.pauses.paused[p.ID] {
 			ids = append(ids, p.ID)
 		}
@@ -109,8 +109,8 @@ func TestOneThatHasEnoughDoesNotUseItsTurn(t *testing.T) {
 		q.read(id, 10-int(id), 1000)
 	}
 	require.Equal(t, []int32{0, 1}, q.reads())
-	stuck := q.lanes[stream.Partition{ID: 0}]
-	stuck.offer(&stream.Batch{Partition: stuck.Partition, Bytes: 1 << 20})
+	stuck := q.workers[stream.Partition{ID: 0}]
+	stuck.enqueue(&stream.Batch{Partition: stuck.Partition, Bytes: 1 << 20})
 	require.Equal(t, []int32{1, 2}, q.reads())
 	require.NotNil(t, stuck.next())
 	require.Equal(t, []int32{0, 1}, q.reads())
@@ -128,16 +128,16 @@ func TestASilentPartitionGivesItsTurnUp(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	require.NoError(t, q.pollInTurns(t.Context()), "others wait, so it does not wait for ever")
+	require.NoError(t, q.pollScheduled(t.Context()), "others wait, so it does not wait for ever")
 	require.Equal(t, []int32{0, 1}, q.reads(), "the last of what they read before was in this poll")
-	require.NoError(t, q.pollInTurns(t.Context()))
+	require.NoError(t, q.pollScheduled(t.Context()))
 	require.Equal(t, []int32{1, 2}, q.reads())
 
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	require.ErrorIs(t, q.pollInTurns(stopped), context.Canceled)
+	require.ErrorIs(t, q.pollScheduled(stopped), context.Canceled)
 	q.pauses.poll = func(context.Context) error { return stream.ErrFenced }
-	require.ErrorIs(t, q.pollInTurns(t.Context()), stream.ErrFenced)
+	require.ErrorIs(t, q.pollScheduled(t.Context()), stream.ErrFenced)
 }
 
 func TestAPartitionThatIsGivenUpIsNotLeftPaused(t *testing.T) {
@@ -146,8 +146,8 @@ func TestAPartitionThatIsGivenUpIsNotLeftPaused(t *testing.T) {
 		q.read(id, 3-int(id), 1000)
 	}
 	require.Equal(t, []int32{0, 1}, q.reads())
-	l := q.lanes[stream.Partition{ID: 2}]
+	l := q.workers[stream.Partition{ID: 2}]
 	l.stopping, l.cancel = make(chan struct{}), func() {}
-	l.finish(0)
+	l.stop(0)
 	require.Empty(t, q.pauses.paused)
 }
