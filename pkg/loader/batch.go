@@ -1,7 +1,7 @@
 package loader
 
 import (
-	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/tracing"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -39,7 +39,7 @@ type insertBatch struct {
 	requests                tracing.Requests // that have records in it
 	replayed                bool             // there are records of a replay in it
 	recreated               bool             // the partition's last owner had prepared it
-	flight                  *identity.Flight // nil until it is attributed
+	attributed              attribution.Batch
 }
 
 func (c *insertBatch) empty() bool { return c.records == 0 }
@@ -73,15 +73,7 @@ func newDeadLetter(e *stream.Entry, reason string, err error) deadLetter {
 }
 
 func (c *insertBatch) clear() {
-	c.land()
 	c.reset()
 	clear(c.deadLetters)
 	*c = insertBatch{rowBuilder: c.rowBuilder, deadLetters: c.deadLetters[:0]}
-}
-
-// land ends the chunk's attribution: its rows are in the table, or never will be.
-func (c *insertBatch) land() {
-	if c.flight != nil {
-		c.flight.End()
-	}
 }

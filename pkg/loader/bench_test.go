@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/millrace/millrace/pkg/identity"
 )
 
 // BenchmarkLoader takes a backlog through the whole loader into ClickHouse. The broker is in this process
@@ -49,7 +47,7 @@ func BenchmarkLoader(b *testing.B) {
 }
 
 // BenchmarkAttribution takes the same backlog, of events of 100,000 users, through loaders that do not attribute, that
-// meet every user for the first time, that know the users from ClickHouse, and that have them in memory.
+// see every user for the first time, and that have read the users from ClickHouse when they started.
 func BenchmarkAttribution(b *testing.B) {
 	const events, partitions, products = 400_000, 8, 50
 	w := newWorld(b, partitions)
@@ -57,15 +55,11 @@ func BenchmarkAttribution(b *testing.B) {
 	w.config.Warehouse.Compression = "none"
 	w.produce(b, 0, events, products)
 	claims := []string{"user_claims", "user_claims_by_email", "organization_claims", "products", "attribution_progress"}
-	var known *identity.Identities
-	load := func(b *testing.B, attribute bool, identities *identity.Identities) {
+	load := func(b *testing.B, attribute bool) {
 		for b.Loop() {
 			w.config.Consumer.Group = "bench-" + time.Now().String()
 			w.config.Attribution = attribute
 			loader := w.prepare(b)
-			if identities != nil {
-				loader.attributor.identities = identities
-			}
 			before := processTime()
 			loader.start(b)
 			eventually(b, func() bool {
@@ -75,7 +69,6 @@ func BenchmarkAttribution(b *testing.B) {
 			b.ReportMetric(float64((processTime()-before).Microseconds())/events, "cpu-µs/event")
 			b.StopTimer()
 			loader.stop(b)
-			known = loader.attributor.identities
 			w.db.Exec(b, "TRUNCATE TABLE events")
 			b.StartTimer()
 		}
@@ -87,10 +80,9 @@ func BenchmarkAttribution(b *testing.B) {
 		}
 	}
 	for range 3 { // in turns, so that what else the machine does meets all of them
-		b.Run("off", func(b *testing.B) { load(b, false, nil) })
-		b.Run("cold", func(b *testing.B) { forget(b); load(b, true, nil) })
-		b.Run("stored", func(b *testing.B) { load(b, true, nil) })
-		b.Run("warm", func(b *testing.B) { load(b, true, known) })
+		b.Run("off", func(b *testing.B) { load(b, false) })
+		b.Run("cold", func(b *testing.B) { forget(b); load(b, true) })
+		b.Run("stored", func(b *testing.B) { load(b, true) })
 	}
 }
 

@@ -16,18 +16,9 @@
 //	observation.go  an identify or an activity becomes what it says of a user
 //	sender.go   attribute, insert, then dead letters, then commit: the order that loses nothing
 //
-// Whom events are about (the rules are pkg/identity's):
+// Users, organizations and conversations of events are pkg/attribution's:
 //
-//	attribute.go    a chunk's way: look up, learn, write down, resolve
-//	converse.go     the conversations of events
-//	products.go     the products a lane has seen
-//	news.go         what may make stored rows be about somebody else
-//	attributor.go   what lanes share for that, and what works news in
-//	preload.go      all that is known, when a loader starts
-//	learn.go        news of other loaders, and of earlier owners of the partitions
-//	desk.go         what waits to be worked in for each workspace
-//	reattribute.go  and works it into stored rows
-//	ownership.go    which of them are this loader's to revise
+//	attribution.go  what attribution asks of the loader
 //
 //	lag.go      how far behind a partition is, in records and in time
 //	metrics.go  what is counted

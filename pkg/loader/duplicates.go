@@ -56,7 +56,7 @@ func (r *duplicateFilter) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.lane.service.attributor.lookup.RecentDeliveries(ctx, r.lane.Topic, r.lane.ID, config.DedupWindow, most, func(product, insertID []byte, keyAt, receivedAt int64) {
+	err = r.lane.service.lookup.RecentDeliveries(ctx, r.lane.Topic, r.lane.ID, config.DedupWindow, most, func(product, insertID []byte, keyAt, receivedAt int64) {
 		index.Add(product, insertID, keyAt, receivedAt)
 	})
 	if err == nil {
@@ -107,7 +107,7 @@ func (r *duplicateFilter) verify(ctx context.Context, rows *warehouse.Events, su
 	for id := range suspects {
 		wanted = append(wanted, id)
 	}
-	found, err := r.lane.service.attributor.lookup.Deliveries(ctx, wanted)
+	found, err := r.lane.service.lookup.Deliveries(ctx, wanted)
 	if err != nil {
 		return nil, 0, err
 	}

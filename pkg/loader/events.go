@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -19,7 +20,7 @@ type eventBuilder struct {
 	event        mapping.Event
 	origin       warehouse.Origin
 	malformed    func(mapping.Overrides)
-	observations []observation // identifies and activities
+	observations []attribution.Observation // identifies and activities
 	identify     mapping.Identify
 	activity     mapping.Activity
 }

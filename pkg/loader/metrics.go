@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/pkg/dedup"
-	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 )
@@ -25,8 +24,6 @@ type metrics struct {
 	insert       prometheus.Histogram
 	freshness    prometheus.Histogram
 	offset       *prometheus.GaugeVec
-	revised      *prometheus.CounterVec
-	pass         prometheus.Histogram
 	duplicates   prometheus.Counter
 	dedupIDs     *prometheus.GaugeVec
 	dedupBytes   *prometheus.GaugeVec
@@ -34,7 +31,7 @@ type metrics struct {
 	dedupLookups *prometheus.GaugeVec
 }
 
-func newMetrics(registry prometheus.Registerer, held *memoryLimit, a *attributor) *metrics {
+func newMetrics(registry prometheus.Registerer, held *memoryLimit) *metrics {
 	opts := func(name, help string) prometheus.Opts {
 		return prometheus.Opts{Namespace: "millrace", Subsystem: "loader", Name: name, Help: help}
 	}
@@ -52,9 +49,6 @@ func newMetrics(registry prometheus.Registerer, held *memoryLimit, a *attributor
 		dedupBytes:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_bytes", "Memory of the deduplication index.")), []string{"partition"}),
 		dedupReach:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_reach_seconds", "Time span that the deduplication index covers: the window, or less if it is full.")), []string{"partition"}),
 		dedupLookups: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_lookups", "Results of look-ups in the deduplication index since the partition was assigned.")), []string{"partition", "result"}),
-		revised:      prometheus.NewCounterVec(prometheus.CounterOpts(opts("reattributed_rows_total", "Stored rows written again because their user or conversation changed, by table.")), []string{"table"}),
-		pass: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "reattribution_duration_seconds",
-			Help: "Duration of one re-attribution pass over stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}),
 		insert: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "insert_duration_seconds",
 			Help: "Time to insert a block, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.005, 2, 14)}),
 		freshness: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "freshness_seconds",
@@ -69,14 +63,7 @@ func newMetrics(registry prometheus.Registerer, held *memoryLimit, a *attributor
 	for i := range stages {
 		m.stages = append(m.stages, stage.WithLabelValues(stages[i].name))
 	}
-	identities := func(name, help string, of func(identity.Stats) float64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return of(a.identities.Stats()) })
-	}
-	registry.MustRegister(m.revised, m.pass, m.duplicates, m.dedupIDs, m.dedupBytes, m.dedupReach, m.dedupLookups,
-		identities("identity_cache_hits_total", "Identity look-ups answered by the cache, one for each name and block.", func(s identity.Stats) float64 { return float64(s.Hits) }),
-		identities("identity_cache_misses_total", "Identity look-ups sent to ClickHouse.", func(s identity.Stats) float64 { return float64(s.Misses) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("identity_cache_entries", "External ids and addresses in the cache.")), func() float64 { return float64(a.identities.Stats().Entries) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("reattribution_lag_seconds", "Age of the oldest identity change that is not yet applied to stored events.")), a.lag))
+	registry.MustRegister(m.duplicates, m.dedupIDs, m.dedupBytes, m.dedupReach, m.dedupLookups)
 	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.records, m.deadLetters, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes_limit", "Buffered bytes at which the loader stops fetching.")), func() float64 { return float64(held.max) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.bufferedBytes.Load()) }))

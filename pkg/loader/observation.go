@@ -3,19 +3,12 @@ package loader
 import (
 	"bytes"
 
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
-
-// observation is an identify or an activity: what it claims of a user, and the rest of it. There are few beside the
-// events, so each is an object of its own.
-type observation struct {
-	claim        identity.Claim
-	organization identity.OrganizationClaim // ExternalID is nil without one
-	activity     warehouse.Activity         // ExternalConversationID is nil for an identify
-}
 
 // By what a user or an organization was made. They are created_from in ClickHouse.
 var (
@@ -23,9 +16,9 @@ var (
 	createdByConversation = []byte("conversation")
 )
 
-func observeIdentify(e *stream.Entry, i *mapping.Identify) observation {
+func observeIdentify(e *stream.Entry, i *mapping.Identify) attribution.Observation {
 	s := newObservation(e, i.ExternalUserID, i.Email)
-	c := &s.claim
+	c := &s.Claim
 	c.Explicit = identity.Said{At: i.At, Text: createdByIdentify}
 	if string(i.Properties) != "{}" { // what a call leaves out it says nothing about
 		c.Properties = identity.Said{At: i.At, Text: bytes.Clone(i.Properties)}
@@ -40,35 +33,30 @@ func observeIdentify(e *stream.Entry, i *mapping.Identify) observation {
 		return s
 	}
 	c.Organization = identity.Said{At: i.At, Text: bytes.Clone(i.ExternalOrganizationID)}
-	s.organization = identity.NothingOfOrganization
-	s.organization.Workspace, s.organization.ExternalID = c.Workspace, c.Organization.Text
-	s.organization.Explicit = c.Explicit
+	s.Organization = identity.NothingOfOrganization
+	s.Organization.Workspace, s.Organization.ExternalID = c.Workspace, c.Organization.Text
+	s.Organization.Explicit = c.Explicit
 	if i.OrganizationName != nil {
-		s.organization.LastName = identity.Said{At: i.At, Text: bytes.Clone(i.OrganizationName)}
+		s.Organization.LastName = identity.Said{At: i.At, Text: bytes.Clone(i.OrganizationName)}
 	}
 	return s
 }
 
-func observeActivity(e *stream.Entry, a *mapping.Activity) observation {
+func observeActivity(e *stream.Entry, a *mapping.Activity) attribution.Observation {
 	s := newObservation(e, a.ExternalUserID, a.Email)
-	s.claim.Explicit = identity.Said{At: a.At, Text: createdByConversation}
-	s.activity = warehouse.Activity{
-		Workspace: s.claim.Workspace, Product: bytes.Clone(e.Product), ExternalConversationID: bytes.Clone(a.ExternalConversationID),
-		ExternalUserID: s.claim.ExternalID, Email: s.claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
+	s.Claim.Explicit = identity.Said{At: a.At, Text: createdByConversation}
+	s.Activity = warehouse.Activity{
+		Workspace: s.Claim.Workspace, Product: bytes.Clone(e.Product), ExternalConversationID: bytes.Clone(a.ExternalConversationID),
+		ExternalUserID: s.Claim.ExternalID, Email: s.Claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
 		ReceivedAt: e.ReceivedAt, Version: warehouse.Version(e.ReceivedAt),
 	}
-	s.activity.ConversationID = identity.ConversationID(e.Product, a.ExternalConversationID)
+	s.Activity.ConversationID = identity.ConversationID(e.Product, a.ExternalConversationID)
 	return s
 }
 
-func newObservation(e *stream.Entry, externalID, email []byte) observation {
-	s := observation{claim: identity.Nothing}
-	s.claim.Workspace, s.claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
-	s.claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
+func newObservation(e *stream.Entry, externalID, email []byte) attribution.Observation {
+	s := attribution.Observation{Claim: identity.Nothing}
+	s.Claim.Workspace, s.Claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
+	s.Claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
 	return s
 }
-
-// namesUser tells whether the claim is about anybody: an activity need not be.
-func (s *observation) namesUser() bool { return s.claim.ExternalID != nil || s.claim.Email != nil }
-
-func (s *observation) isActivity() bool { return s.activity.ExternalConversationID != nil }

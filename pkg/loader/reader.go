@@ -89,9 +89,9 @@ func (s *Service) cancelWorkers() {
 func (s *Service) Assigned(partitions []stream.Partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.attribution.PartitionsAssigned(partitions)
 	for _, p := range partitions {
 		s.workers[p] = newPartitionWorker(s, p)
-		s.attributor.open(p)
 	}
 	s.joined.Store(true)
 	s.deps.Log.Debug("partitions assigned", "partitions", partitions)
@@ -106,6 +106,7 @@ func (s *Service) Revoked(partitions []stream.Partition, lost bool) {
 	if lost {
 		timeout = 0 // another member may have them already
 	}
+	s.attribution.PartitionsRevoked(partitions)
 	var wait sync.WaitGroup
 	for _, p := range partitions {
 		s.mu.Lock()

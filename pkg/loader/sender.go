@@ -32,6 +32,8 @@ func (l *partitionWorker) sendBatch(c *insertBatch) {
 	defer func() {
 		l.sending.Store(false)
 		l.service.memory.release(c.bytes)
+		c.attributed.Rebuilt = false
+		l.service.attribution.Complete(&c.attributed)
 		c.clear()
 		l.free <- c
 	}()
@@ -84,10 +86,8 @@ func (l *partitionWorker) insert(c *insertBatch) error {
 	if err := l.insertRows(c); err != nil {
 		return err
 	}
-	c.land()
-	if c.recreated && l.service.config.Attribution { // the last owner's rows may be those that stay, and be about whom it knew, whenever they came
-		l.service.attributor.open(l.Partition)
-	}
+	c.attributed.Rebuilt = c.recreated
+	l.service.attribution.Complete(&c.attributed)
 	return nil
 }
 
@@ -186,8 +186,12 @@ const (
 
 // retry tries until it works, the lane is given up, the group has moved on, or ClickHouse refuses the rows themselves.
 func (l *partitionWorker) retry(operation string, try func(context.Context) error) error {
+	return l.service.retry(l.ctx, l.Partition, operation, try)
+}
+
+func (s *Service) retry(ctx context.Context, p stream.Partition, operation string, try func(context.Context) error) error {
 	backoff := retry.WithJitterPercent(20, retry.WithCappedDuration(retryMaxDelay, retry.NewExponential(retryMinDelay)))
-	return retry.Do(l.ctx, backoff, func(ctx context.Context) error {
+	return retry.Do(ctx, backoff, func(ctx context.Context) error {
 		err := try(ctx)
 		if err == nil || ctx.Err() != nil || errors.Is(err, stream.ErrFenced) {
 			return err
@@ -195,8 +199,8 @@ func (l *partitionWorker) retry(operation string, try func(context.Context) erro
 		if _, refused := warehouse.Refusal(err); refused {
 			return err // it would be refused again
 		}
-		l.service.metrics.retries.WithLabelValues(operation).Inc()
-		l.service.deps.Log.Warn("operation failed, retrying", "operation", operation, "partition", l.String(), "error", err)
+		s.metrics.retries.WithLabelValues(operation).Inc()
+		s.deps.Log.Warn("operation failed, retrying", "operation", operation, "partition", p.String(), "error", err)
 		return retry.RetryableError(err)
 	})
 }

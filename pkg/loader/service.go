@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-retry"
 
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/tracing"
@@ -38,7 +39,8 @@ type Service struct {
 	memory   *memoryLimit
 	metrics  *metrics
 
-	attributor *attributor
+	lookup      *warehouse.Lookup
+	attribution *attribution.Service
 
 	newRowBuilder func(stream.Partition) rowBuilder // makes what turns a partition's records into rows
 
@@ -90,8 +92,10 @@ func New(config Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), memory: newMemoryLimit(config.MaxBufferedBytes),
 		workers: map[stream.Partition]*partitionWorker{}}
-	s.attributor = newAttributor(s, lookup)
-	s.newRowBuilder, s.metrics = s.rowBuilderFor, newMetrics(deps.Metrics, s.memory, s.attributor)
+	s.lookup = lookup
+	s.newRowBuilder, s.metrics = s.rowBuilderFor, newMetrics(deps.Metrics, s.memory)
+	s.attribution = attribution.New(config.attribution(deps.Stream.Topics().Ingest),
+		attribution.Deps{Host: attributionHost{s}, Lookup: lookup, Log: deps.Log, Metrics: deps.Metrics})
 	deps.Metrics.MustRegister(newPartitionMetrics(s))
 	deps.Health.Require("loader", func() error {
 		if !s.joined.Load() {
@@ -122,9 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.awaitShards(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if s.config.Attribution {
-		defer s.attributor.start(ctx)()
-	}
+	defer s.attribution.Start(ctx)()
 	lost := nameLosses{}
 	for {
 		err := s.load(ctx)
@@ -140,7 +142,7 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) awaitShards(ctx context.Context) error {
 	backoff := retry.WithCappedDuration(retryMaxDelay, retry.NewExponential(retryMinDelay))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
-		err := s.attributor.lookup.Connect(ctx)
+		err := s.lookup.Connect(ctx)
 		if err == nil || warehouse.OtherShards(err) {
 			return err
 		}
@@ -225,17 +227,5 @@ func (s *Service) close() {
 		s.deps.Log.Warn("some dead letters were still under way; they will be written again", "error", err)
 	}
 	s.inserter.Close()
-	s.attributor.lookup.Close()
-}
-
-// ingestPartitions are those of the ingest topic that this loader has.
-func (s *Service) ingestPartitions() (ids []int32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for p := range s.workers {
-		if p.Topic == s.deps.Stream.Topics().Ingest {
-			ids = append(ids, p.ID)
-		}
-	}
-	return ids
+	s.lookup.Close()
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/mapping"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -190,8 +190,8 @@ var simulated = sync.OnceValue(func() *Service {
 		panic(err)
 	}
 	s.config.DedupWindow, s.config.Attribution = 0, false
-	s.attributor = &attributor{identities: identity.NewIdentities(1)}
-	s.metrics = newMetrics(prometheus.NewRegistry(), s.memory, s.attributor)
+	s.attribution = attribution.New(attribution.Config{}, attribution.Deps{Metrics: prometheus.NewRegistry()})
+	s.metrics = newMetrics(prometheus.NewRegistry(), s.memory)
 	s.newRowBuilder = func(p stream.Partition) rowBuilder { return newEventBuilder(p, func(mapping.Overrides) {}) }
 	return s
 })
@@ -199,7 +199,7 @@ var simulated = sync.OnceValue(func() *Service {
 func (w *simulation) lane(me *member, rows int, linger time.Duration) *partitionWorker {
 	common := simulated()
 	s := &Service{config: common.config, deps: common.deps, fail: common.fail, workers: common.workers, memory: common.memory,
-		attributor: common.attributor, metrics: common.metrics, newRowBuilder: common.newRowBuilder, consumer: me, inserter: me}
+		attribution: common.attribution, metrics: common.metrics, newRowBuilder: common.newRowBuilder, consumer: me, inserter: me}
 	s.config.BlockRows, s.config.BlockLinger = rows, linger
 	return newPartitionWorker(s, partition)
 }
@@ -313,3 +313,10 @@ func (m *member) Confirm(context.Context, []stream.Partition) error {
 	panic("BUG: nothing is attributed here")
 }
 func (m *member) Close() {}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

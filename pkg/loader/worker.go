@@ -43,14 +43,13 @@ type partitionWorker struct {
 
 	lag lag
 
-	products   products // of the goroutine that sends, as what follows
-	duplicates duplicateFilter
+	duplicates duplicateFilter // of the goroutine that sends
 }
 
 func newPartitionWorker(s *Service, p stream.Partition) *partitionWorker {
 	l := &partitionWorker{
 		Partition: p, service: s, wake: make(chan struct{}, 1), flushRequested: make(chan struct{}, 1), stopping: make(chan struct{}),
-		deliveries: make(chan *insertBatch), free: make(chan *insertBatch, 2), products: newProducts(s.attributor),
+		deliveries: make(chan *insertBatch), free: make(chan *insertBatch, 2),
 	}
 	l.duplicates.lane = l
 	l.ctx, l.cancel = context.WithCancel(context.Background())

@@ -1,46 +1,65 @@
-package loader
+package attribution
 
 import (
 	"context"
 
 	"github.com/millrace/millrace/pkg/identity"
+	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// attribute finds out whom a chunk's events are about. What the chunk says of users, organizations and
-// conversations is written down before its events are: whoever restarts in between finds it said already,
-// which changes nothing.
-func (l *partitionWorker) attribute(c *insertBatch) error {
-	f, ok := c.rowBuilder.(*eventBuilder)
-	if !ok || f.empty() || !l.service.config.Attribution {
+// Batch is what is attributed together: the mapped rows of a range of a partition's records.
+type Batch struct {
+	Partition    stream.Partition
+	Events       *warehouse.Events // to be filled in
+	Observations []Observation     // of identifies and activities
+	Rebuilt      bool              // its range was prepared by the partition's last owner
+
+	flight *identity.Flight // nil unless it is being resolved
+}
+
+// Resolve fills in the users, organizations and conversations of a batch's events. What the batch says of them is written
+// down before its events are: whoever restarts in between finds it said already, which changes nothing. The memory of the
+// batch must stay as it is until Complete.
+func (a *Service) Resolve(ctx context.Context, batch *Batch) error {
+	if !a.config.Enabled || batch.Events.Rows() == 0 && len(batch.Observations) == 0 {
 		return nil
 	}
-	if err := l.service.attributor.awaitPreload(l.ctx); err != nil {
+	if err := a.awaitPreload(ctx); err != nil {
 		return err
 	}
-	b := &boarding{lane: l, a: l.service.attributor, events: f, flight: l.service.attributor.identities.Begin(), news: newsOf{}}
-	c.flight = b.flight
+	b := a.begin(batch)
 	b.board()
-	if err := l.retry("identities_lookup", b.lookUp); err != nil {
+	if err := b.retry(ctx, "identities_lookup", b.lookUp); err != nil {
 		return err
 	}
 	b.learn()
-	if err := b.write(); err != nil {
+	if err := b.write(ctx); err != nil {
 		return err
 	}
-	return b.converse()
+	return b.converse(ctx)
 }
 
-func (f *eventBuilder) empty() bool {
-	return len(f.observations) == 0 && (f.rows == nil || f.rows.Rows() == 0)
+// Complete says that the batch's rows are stored, or never will be. Completing it twice is harmless.
+func (a *Service) Complete(batch *Batch) {
+	if batch.flight != nil {
+		batch.flight.End()
+		batch.flight = nil
+	}
+	if batch.Rebuilt && a.config.Enabled {
+		// The last owner's rows may be those that stay, and be about whom it knew, whenever they came.
+		a.mu.Lock()
+		a.opened = append(a.opened, batch.Partition.ID)
+		a.mu.Unlock()
+		rouse(a.wake)
+	}
 }
 
-// boarding is a chunk on its way through attribution.
+// boarding is a batch on its way through attribution.
 type boarding struct {
-	lane   *partitionWorker
-	a      *attributor
-	events *eventBuilder
-	flight *identity.Flight
+	*Batch
+	a    *Service
+	seen *products
 
 	users         *warehouse.UserClaims // nil as long as there is nothing in it; so the others
 	organizations *warehouse.OrganizationClaims
@@ -50,17 +69,26 @@ type boarding struct {
 	folded        []byte
 }
 
+func (a *Service) begin(batch *Batch) *boarding {
+	batch.flight = a.identities.Begin()
+	return &boarding{Batch: batch, a: a, seen: a.productsOf(batch.Partition), news: newsOf{}}
+}
+
+func (b *boarding) retry(ctx context.Context, operation string, try func(context.Context) error) error {
+	return b.a.host.Retry(ctx, b.Partition, operation, try)
+}
+
 // board adds all subjects: the events' by their rows, then the others'.
 func (b *boarding) board() {
 	b.a.identities.Lock()
 	defer b.a.identities.Unlock()
-	rows := b.events.borrow()
-	b.flight.Expect(rows.Rows() + len(b.events.observations))
+	rows := b.Events
+	b.flight.Expect(rows.Rows() + len(b.Observations))
 	for s := rows.Persons(); s.Next(); {
 		b.flight.Add(s.Workspace, s.ExternalUserID, s.Email)
 	}
-	for i := range b.events.observations {
-		c := &b.events.observations[i].claim
+	for i := range b.Observations {
+		c := &b.Observations[i].Claim
 		b.flight.Add(c.Workspace, c.ExternalID, c.Email)
 	}
 }
@@ -83,22 +111,22 @@ func (b *boarding) lookUp(ctx context.Context) error {
 func (b *boarding) learn() {
 	b.a.identities.Lock()
 	defer b.a.identities.Unlock()
-	rows := b.events.borrow()
+	rows := b.Events
 	for s := rows.Subjects(); s.Next(); {
 		b.learnEvent(&s)
 	}
-	for i := range b.events.observations {
-		b.learnOther(rows.Rows()+i, &b.events.observations[i])
+	for i := range b.Observations {
+		b.learnOther(rows.Rows()+i, &b.Observations[i])
 	}
 	for row := range rows.Rows() {
 		if id, known := b.flight.Resolve(row); known {
 			rows.SetUser(row, id)
 		}
 	}
-	for i := range b.events.observations {
-		if s := &b.events.observations[i]; s.isActivity() {
-			s.activity.UserID, s.activity.HasUser = b.flight.Resolve(rows.Rows() + i)
-			b.addActivity(&s.activity)
+	for i := range b.Observations {
+		if s := &b.Observations[i]; s.isActivity() {
+			s.Activity.UserID, s.Activity.HasUser = b.flight.Resolve(rows.Rows() + i)
+			b.addActivity(&s.Activity)
 		}
 	}
 }
@@ -122,19 +150,19 @@ func (b *boarding) learnEvent(s *warehouse.Subjects) {
 			o.FirstName = identity.Said{At: s.At, Text: s.OrganizationName}
 		}
 		b.claimOrganization(&o, false)
-		b.events.rows.SetOrganization(s.Row, o.OrganizationID)
+		b.Events.SetOrganization(s.Row, o.OrganizationID)
 	}
 }
 
-func (b *boarding) learnOther(j int, s *observation) {
+func (b *boarding) learnOther(j int, s *Observation) {
 	if s.isActivity() {
-		b.seeProduct(s.activity.Workspace, s.activity.Product)
+		b.seeProduct(s.Activity.Workspace, s.Activity.Product)
 	}
-	if s.namesUser() {
-		b.claim(j, &s.claim, !s.isActivity()) // an identify's properties are not compared: it is written as it is
+	if s.identifiesUser() {
+		b.claim(j, &s.Claim, !s.isActivity()) // an identify's properties are not compared: it is written as it is
 	}
-	if s.organization.ExternalID != nil {
-		b.claimOrganization(&s.organization, true)
+	if s.Organization.ExternalID != nil {
+		b.claimOrganization(&s.Organization, true)
 	}
 }
 
@@ -166,11 +194,11 @@ func (b *boarding) claimOrganization(c *identity.OrganizationClaim, anyway bool)
 }
 
 func (b *boarding) seeProduct(workspace, product []byte) {
-	if !b.lane.products.see(workspace, product) {
+	if !b.seen.see(workspace, product) {
 		if b.products == nil {
 			b.products = warehouse.NewProducts()
 		}
-		b.products.Append(workspace, product, b.lane.ID)
+		b.products.Append(workspace, product, b.Partition.ID)
 	}
 }
 
@@ -178,9 +206,9 @@ func (b *boarding) addActivity(a *warehouse.Activity) {
 	if b.activities == nil {
 		b.activities = warehouse.NewActivities(b.a.writer)
 	}
-	a.Partition = b.lane.ID
+	a.Partition = b.Partition.ID
 	b.activities.Append(a)
-	b.lane.products.activate(a.Product)
+	b.seen.activate(a.Product)
 	if b.a.identities.MeetConversation(a.Product, a.ExternalConversationID) {
 		b.news.meet(string(a.Workspace), string(a.Product), string(a.ExternalConversationID))
 	}
@@ -191,7 +219,7 @@ func (b *boarding) addActivity(a *warehouse.Activity) {
 
 // write writes down what was learnt. It is true whatever becomes of the chunk, and the cache takes it for
 // written: if the lane is given up before, the attributor writes it.
-func (b *boarding) write() error {
+func (b *boarding) write(ctx context.Context) error {
 	var blocks []warehouse.Facts
 	if b.products != nil {
 		blocks = append(blocks, b.products)
@@ -206,7 +234,7 @@ func (b *boarding) write() error {
 		blocks = append(blocks, b.activities)
 	}
 	for i, block := range blocks {
-		err := b.lane.retry("claims_write", func(ctx context.Context) error { return b.a.lookup.Insert(ctx, block) })
+		err := b.retry(ctx, "claims_write", func(ctx context.Context) error { return b.a.lookup.Insert(ctx, block) })
 		if err != nil {
 			b.a.owe(blocks[i:], b.news)
 			return err

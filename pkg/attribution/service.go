@@ -1,8 +1,11 @@
-package loader
+package attribution
 
 import (
 	"context"
+	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,11 +14,14 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// attributor is what the lanes share to find out whom events are about, and what works news into events
+// Service is what the lanes share to find out whom events are about, and what works news into events
 // that are stored already. What it does can be done twice, and half: whatever is lost with the process is in
 // ClickHouse, and is learnt again from there.
-type attributor struct {
-	service    *Service
+type Service struct {
+	config     Config
+	host       Host
+	log        *slog.Logger
+	metrics    *metrics
 	identities *identity.Identities
 	lookup     *warehouse.Lookup
 	conversing conversing
@@ -26,10 +32,11 @@ type attributor struct {
 	resting    time.Duration // passShare, but for tests
 
 	mu       sync.Mutex
-	desks    map[string]*desk  // of workspaces that have news
-	owed     []warehouse.Facts // learnt by lanes that were given up before they could write it down
-	opened   []int32           // partitions that have come since they were last looked at
-	learntTo time.Time         // what other loaders have written up to here is on the desks, or worked in
+	owned    map[int32]*products // ingest partitions that this loader has, and what their workers have seen
+	desks    map[string]*desk    // of workspaces that have news
+	owed     []warehouse.Facts   // learnt by lanes that were given up before they could write it down
+	opened   []int32             // partitions that have come since they were last looked at
+	learntTo time.Time           // what other loaders have written up to here is on the desks, or worked in
 
 	paying sync.Mutex // held while what is owed is written down
 
@@ -40,13 +47,59 @@ type attributor struct {
 	polled   time.Time
 }
 
-func newAttributor(s *Service, lookup *warehouse.Lookup) *attributor {
-	return &attributor{service: s, lookup: lookup, writer: rand.Uint64(), identities: identity.NewIdentities(s.config.IdentityCache),
-		preloaded: make(chan struct{}), wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}
+// New builds the service; Start runs its background work.
+func New(config Config, deps Deps) *Service {
+	a := &Service{config: config, host: deps.Host, lookup: deps.Lookup, log: deps.Log, writer: rand.Uint64(),
+		identities: identity.NewIdentities(config.IdentityCache), owned: map[int32]*products{}, preloaded: make(chan struct{}),
+		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}
+	a.metrics = newMetrics(deps.Metrics, a)
+	return a
+}
+
+// PartitionsAssigned makes this loader the owner of partitions, before their first batch. It has their events looked
+// through for what has been learnt since their last loader did.
+func (a *Service) PartitionsAssigned(partitions []stream.Partition) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range partitions {
+		if p.Topic == a.config.Topic {
+			a.owned[p.ID] = newProducts(a)
+			a.opened = append(a.opened, p.ID)
+		}
+	}
+	rouse(a.wake)
+}
+
+// PartitionsRevoked ends the ownership of partitions. Batches of them may still be completed.
+func (a *Service) PartitionsRevoked(partitions []stream.Partition) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range partitions {
+		if p.Topic == a.config.Topic {
+			delete(a.owned, p.ID)
+		}
+	}
+}
+
+// ownedPartitions returns the ingest partitions that this loader has.
+func (a *Service) ownedPartitions() []int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Collect(maps.Keys(a.owned))
+}
+
+// productsOf returns what has been seen of a partition, whose worker alone uses it.
+func (a *Service) productsOf(p stream.Partition) *products {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if seen := a.owned[p.ID]; seen != nil {
+		return seen
+	}
+	return newProducts(a) // it is revoked meanwhile
 }
 
 // announce has news worked in. They are written down, or owed.
-func (a *attributor) announce(of newsOf) {
+func (a *Service) announce(of newsOf) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for workspace, n := range of {
@@ -66,7 +119,7 @@ func rouse(c chan struct{}) {
 }
 
 // owe has what a lane has learnt written down without it.
-func (a *attributor) owe(blocks []warehouse.Facts, n newsOf) {
+func (a *Service) owe(blocks []warehouse.Facts, n newsOf) {
 	a.mu.Lock()
 	a.owed = append(a.owed, blocks...)
 	a.mu.Unlock()
@@ -75,7 +128,7 @@ func (a *attributor) owe(blocks []warehouse.Facts, n newsOf) {
 }
 
 // payBack writes down what is owed.
-func (a *attributor) payBack(ctx context.Context) error {
+func (a *Service) payBack(ctx context.Context) error {
 	a.paying.Lock()
 	defer a.paying.Unlock()
 	a.mu.Lock()
@@ -93,17 +146,6 @@ func (a *attributor) payBack(ctx context.Context) error {
 	return nil
 }
 
-// open has a partition's events looked through for what has been learnt since its last loader did.
-func (a *attributor) open(p stream.Partition) {
-	if p.Topic != a.service.deps.Stream.Topics().Ingest {
-		return
-	}
-	a.mu.Lock()
-	a.opened = append(a.opened, p.ID)
-	a.mu.Unlock()
-	rouse(a.wake)
-}
-
 const (
 	passesAtOnce = 2                      // passes at the same time;
 	passPause    = 200 * time.Millisecond // and after each there is a pause, at least so long
@@ -112,8 +154,11 @@ const (
 	saveInterval = 10 * time.Second       // how often progress is
 )
 
-// start has news worked in until ctx ends or stop is called.
-func (a *attributor) start(ctx context.Context) (stop func()) {
+// Start runs the background work until ctx ends or stop is called.
+func (a *Service) Start(ctx context.Context) (stop func()) {
+	if !a.config.Enabled {
+		return func() {}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { a.keepLearning(ctx) })
@@ -127,7 +172,7 @@ func (a *attributor) start(ctx context.Context) (stop func()) {
 }
 
 // keepLearning finds news until ctx ends.
-func (a *attributor) keepLearning(ctx context.Context) {
+func (a *Service) keepLearning(ctx context.Context) {
 	known := a.preload(ctx)
 	close(a.preloaded)
 	for ctx.Err() == nil {
@@ -142,7 +187,7 @@ func (a *attributor) keepLearning(ctx context.Context) {
 }
 
 // keepWorking works news in until ctx ends.
-func (a *attributor) keepWorking(ctx context.Context) {
+func (a *Service) keepWorking(ctx context.Context) {
 	for ctx.Err() == nil {
 		desks, wait := a.pick(time.Now())
 		if len(desks) == 0 {
@@ -154,15 +199,14 @@ func (a *attributor) keepWorking(ctx context.Context) {
 			a.complain(ctx, "reattribute", err)
 		}
 		took := time.Since(start)
-		a.service.metrics.pass.Observe(took.Seconds())
+		a.metrics.pass.Observe(took.Seconds())
 		sleep(ctx, max(passPause, a.resting*took))
 	}
 }
 
-func (a *attributor) complain(ctx context.Context, operation string, err error) {
+func (a *Service) complain(ctx context.Context, operation string, err error) {
 	if ctx.Err() == nil {
-		a.service.metrics.retries.WithLabelValues(operation).Inc()
-		a.service.deps.Log.Warn("operation failed, retrying", "operation", operation, "error", err)
+		a.host.Retrying(operation, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"context"
@@ -68,11 +68,11 @@ func (a *answers) named(set func(event int, conversation identity.ID)) {
 }
 
 // converse finds the conversations of a chunk's events. The chunk's own activities are written down by now.
-func (b *boarding) converse() error {
-	rows := b.events.borrow()
+func (b *boarding) converse(ctx context.Context) error {
+	rows := b.Events
 	var found answers
-	err := b.lane.retry("conversations_lookup", func(ctx context.Context) (err error) {
-		if err := b.lane.products.askForActivity(ctx, b.a.lookup); err != nil {
+	err := b.retry(ctx, "conversations_lookup", func(ctx context.Context) (err error) {
+		if err := b.seen.askForActivity(ctx, b.a.lookup); err != nil {
 			return err
 		}
 		q := newQuestions()
@@ -109,14 +109,14 @@ func (b *boarding) converse() error {
 
 // converses tells whether any of the events may have a conversation: many companies' never do.
 func (b *boarding) converses(rows *warehouse.Events) bool {
-	return rows.NamesConversations() || slices.ContainsFunc(rows.Products(), b.lane.products.activeText)
+	return rows.NamesConversations() || slices.ContainsFunc(rows.Products(), b.seen.activeText)
 }
 
 // looksBack tells whose activities decide about an event, if any do.
 func (b *boarding) looksBack(s *warehouse.Subjects) (u warehouse.ProductUser, ok bool) {
-	if s.ExternalConversationID != nil || !b.lane.products.active(s.Product) {
+	if s.ExternalConversationID != nil || !b.seen.active(s.Product) {
 		return u, false
 	}
-	id, ok := b.events.rows.User(s.Row)
+	id, ok := b.Events.User(s.Row)
 	return warehouse.ProductUser{Product: string(s.Product), User: id}, ok
 }

@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"testing"
@@ -11,10 +11,10 @@ import (
 
 // shared are two loaders that have a partition each of a product's two, and have had them for long.
 func (w *world) shared(t *testing.T) (one, other *running) {
-	one, other = w.still(t), w.still(t)
+	one, other = w.service(t), w.service(t)
 	for id, r := range []*running{one, other} {
-		r.assign(t, w.ingest(int32(id)))
-		w.boardIn(t, r, int32(id), happened("seen", "u39", "", -24*time.Hour)).land(t) // so that the product has been seen there
+		r.assign(t, int32(id))
+		r.begin(t, int32(id), event("seen", "u39", "", -24*time.Hour)).store(t) // so that the product has been seen there
 		r.forLong(t, time.Now().Add(-time.Hour))
 	}
 	return one, other
@@ -25,8 +25,8 @@ func (w *world) hears(t *testing.T, r *running) {
 	for _, table := range []string{"conversation_activity", "user_claims"} {
 		w.db.Exec(t, "INSERT INTO "+table+" SELECT * REPLACE (written_at - INTERVAL 1 MINUTE AS written_at) FROM "+table)
 	}
-	r.attributor.learntTo, r.attributor.polled = time.Now().Add(-time.Hour), time.Time{}
-	require.NoError(t, r.attributor.workOff(t.Context()))
+	r.learntTo, r.polled = time.Now().Add(-time.Hour), time.Time{}
+	require.NoError(t, r.workOff(t.Context()))
 }
 
 func (w *world) requireAttributed(t *testing.T, want map[string]string) {
@@ -39,34 +39,34 @@ func (w *world) requireAttributed(t *testing.T, want map[string]string) {
 // An activity and the event that followed from it are in partitions of two loaders, since one names the address and the
 // other the id; and neither is in the table when the other is resolved.
 func TestAnActivityInAnotherLoadersPartitionIsFound(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 2)
 	one, other := w.shared(t)
-	w.boardIn(t, other, 1, identify("u1", "1@x.io", -time.Hour)).land(t)
-	named := happened("named", "", "", 0)
+	other.begin(t, 1, identify("u1", "1@x.io", -time.Hour)).store(t)
+	named := event("named", "", "", 0)
 	named.conversation = "c1"
-	w.boardIn(t, other, 1, happened("e", "u1", "", time.Minute), named).land(t)
-	w.board(t, one, activity("c1", "", "1@x.io", 0)).land(t)
-	require.NoError(t, one.attributor.workOff(t.Context()))
+	other.begin(t, 1, event("e", "u1", "", time.Minute), named).store(t)
+	one.begin(t, 0, activity("c1", "", "1@x.io", 0)).store(t)
+	require.NoError(t, one.workOff(t.Context()))
 	w.requireAttributed(t, map[string]string{"e": "u1 -", "named": "- -"})
 	w.hears(t, other)
 	w.requireAttributed(t, map[string]string{"e": "u1 c1", "named": "- c1"})
-	w.boardIn(t, other, 1, happened("later", "u1", "", 2*time.Minute)).land(t)
+	other.begin(t, 1, event("later", "u1", "", 2*time.Minute)).store(t)
 	w.requireAttributed(t, map[string]string{"e": "u1 c1", "named": "- c1", "later": "u1 c1"})
 }
 
 // An activity turns out to be somebody else's, and its own loader has put that right before another comes to see it: who
 // followed from it there did not.
 func TestAnActivityThatWasRevisedByAnotherLoaderIsReconsidered(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 2)
 	one, other := w.shared(t)
-	w.board(t, one, identify("u1", "1@x.io", -time.Hour), activity("c1", "", "1@x.io", 0)).land(t)
-	w.boardIn(t, other, 1, happened("e", "u1", "", time.Minute)).land(t)
+	one.begin(t, 0, identify("u1", "1@x.io", -time.Hour), activity("c1", "", "1@x.io", 0)).store(t)
+	other.begin(t, 1, event("e", "u1", "", time.Minute)).store(t)
 	w.hears(t, other)
 	w.requireAttributed(t, map[string]string{"e": "u1 c1"})
-	w.board(t, one, identify("u2", "1@x.io", -2*time.Hour)).land(t)
-	require.NoError(t, one.attributor.workOff(t.Context()))
+	one.begin(t, 0, identify("u2", "1@x.io", -2*time.Hour)).store(t)
+	require.NoError(t, one.workOff(t.Context()))
 	require.Equal(t, identity.UserID([]byte("w"), []byte("u2")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
 	w.requireAttributed(t, map[string]string{"e": "u1 c1"})
 	w.db.Exec(t, "ALTER TABLE user_claims DELETE WHERE external_user_id = 'u1' SETTINGS mutations_sync = 1") // which would have e looked at for another reason
@@ -81,10 +81,10 @@ func TestAnActivityThatWasRevisedByAnotherLoaderIsReconsidered(t *testing.T) {
 func TestALoaderRevisesWhatCameFromItsOwnPartitions(t *testing.T) {
 	w := newWorld(t, 2)
 	one, other := w.shared(t)
-	w.board(t, one, happened("first", "u1", "", 0)).land(t)
-	w.boardIn(t, other, 1, happened("second", "u1", "", 0), activity("c1", "u2", "1@x.io", 0)).land(t)
-	w.board(t, one, identify("u1", "", 0)).land(t)
-	require.NoError(t, one.attributor.workOff(t.Context()))
+	one.begin(t, 0, event("first", "u1", "", 0)).store(t)
+	other.begin(t, 1, event("second", "u1", "", 0), activity("c1", "u2", "1@x.io", 0)).store(t)
+	one.begin(t, 0, identify("u1", "", 0)).store(t)
+	require.NoError(t, one.workOff(t.Context()))
 	w.requireAttributed(t, map[string]string{"first": "u1 -", "second": "- -"})
 	w.hears(t, other)
 	w.requireAttributed(t, map[string]string{"first": "u1 -", "second": "u1 -"})
@@ -93,35 +93,35 @@ func TestALoaderRevisesWhatCameFromItsOwnPartitions(t *testing.T) {
 // What a revision of activities writes bears times from its beginning on, and is to be seen at its end: others read no
 // further before.
 func TestNobodyLooksPastARevisionThatIsUnderWay(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 1)
-	r := w.still(t)
-	before, err := r.attributor.lookup.Settled(t.Context())
+	r := w.service(t)
+	before, err := r.lookup.Settled(t.Context())
 	require.NoError(t, err)
-	calm, err := r.attributor.lookup.Calm(t.Context())
+	calm, err := r.lookup.Calm(t.Context())
 	require.NoError(t, err)
 	require.False(t, calm.Before(before), "the control")
 	arrive := w.revising(t, "activity-")
 	defer arrive()
-	began, err := r.attributor.lookup.Settled(t.Context())
+	began, err := r.lookup.Settled(t.Context())
 	require.NoError(t, err)
 	time.Sleep(time.Second)
-	calm, err = r.attributor.lookup.Calm(t.Context())
+	calm, err = r.lookup.Calm(t.Context())
 	require.NoError(t, err)
 	require.False(t, calm.After(began))
 }
 
 // In one loader a lane has the first activity of a product, and another lane has seen that there was none.
 func TestALaneLooksBackToWhatAnotherHasWritten(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 2)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	r.assign(t, w.ingest(1))
-	w.boardIn(t, r, 1, identify("u1", "1@x.io", 0), happened("before", "u1", "", 0)).land(t)
-	w.board(t, r, activity("c1", "", "1@x.io", 0)).land(t)
-	w.boardIn(t, r, 1, happened("after", "u1", "", time.Minute)).land(t)
+	r := w.service(t)
+	r.assign(t, 0)
+	r.assign(t, 1)
+	r.begin(t, 1, identify("u1", "1@x.io", 0), event("before", "u1", "", 0)).store(t)
+	r.begin(t, 0, activity("c1", "", "1@x.io", 0)).store(t)
+	r.begin(t, 1, event("after", "u1", "", time.Minute)).store(t)
 	require.Equal(t, map[string]string{"before": "u1 -", "after": "u1 c1"}, w.attributed(t))
-	require.NoError(t, r.attributor.workOff(t.Context()))
+	require.NoError(t, r.workOff(t.Context()))
 	require.Equal(t, map[string]string{"before": "u1 c1", "after": "u1 c1"}, w.attributed(t))
 }

@@ -1,7 +1,6 @@
-package loader
+package attribution
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,115 +11,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/pkg/identity"
-	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
-
-// still is a loader with all partitions of a world, in which nothing moves on its own.
-func (w *world) still(t *testing.T) *running {
-	r := w.prepare(t)
-	products := warehouse.NewProducts()
-	products.Append([]byte("w"), []byte("p"), 0)
-	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
-	r.setMembership(trusted{}, nil)
-	return r
-}
-
-// forLong makes r the owner of its partitions for long: nothing is to be gone back for, and what was written since a time
-// is to be heard yet.
-func (r *running) forLong(t *testing.T, since time.Time) {
-	a := r.attributor
-	require.NoError(t, a.learn(t.Context()))
-	a.taken, a.caughtUp, a.learntTo, a.polled = time.Time{}, since, since, time.Time{}
-}
-
-// trusted is a member that nobody takes partitions from.
-type trusted struct{ consumer }
-
-func (trusted) Confirm(context.Context, []stream.Partition) error { return nil }
-
-func (r *running) assign(t *testing.T, p stream.Partition) {
-	r.Assigned([]stream.Partition{p})
-	t.Cleanup(func() { r.Revoked([]stream.Partition{p}, true) })
-}
-
-// workOff learns, and works in whatever there is, rests or not.
-func (a *attributor) workOff(ctx context.Context) error {
-	if err := a.learn(ctx); err != nil {
-		return err
-	}
-	for {
-		desks, _ := a.pick(time.Now().Add(time.Hour))
-		if len(desks) == 0 {
-			return nil
-		}
-		if err := a.pass(ctx, desks); err != nil {
-			return err
-		}
-	}
-}
-
-// board takes messages as far as learning from them.
-func (w *world) board(t *testing.T, r *running, messages ...said) *boarding {
-	return w.boardIn(t, r, 0, messages...)
-}
-
-func (w *world) boardIn(t *testing.T, r *running, partition int32, messages ...said) *boarding {
-	f := newEventBuilder(w.ingest(partition), r.metrics.countMalformed)
-	for i := range messages {
-		m := &messages[i]
-		_, err := f.append(&stream.Entry{Kind: []byte(m.kind), Workspace: []byte(m.workspace), Product: []byte(m.product), Connection: []byte("c"), Provider: []byte("api"),
-			ReceivedAt: noon.Add(time.Hour).UnixMicro() + int64(i), Offset: int64(i), Value: m.message(t)})
-		require.NoError(t, err)
-	}
-	b := &boarding{lane: r.workers[w.ingest(partition)], a: r.attributor, events: f, flight: r.attributor.identities.Begin(), news: newsOf{}}
-	b.board()
-	require.NoError(t, b.lookUp(t.Context()))
-	b.learn()
-	return b
-}
-
-// land takes a boarding the rest of the way.
-func (b *boarding) land(t *testing.T) {
-	require.NoError(t, b.write())
-	require.NoError(t, b.converse())
-	require.NoError(t, b.lane.service.inserter.Insert(t.Context(), b.events.block(), fmt.Sprint(time.Now())))
-	b.flight.End()
-}
 
 // An activity that was resolved before an identify was learnt, and is written after that was worked in, must
 // not stay somebody else's.
 func TestAnActivityInTheAirIsRevisedToo(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 1)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	slow := w.board(t, r, activity("c1", "", "1@x.io", 0))
-	w.board(t, r, identify("u1", "1@x.io", 0), happened("e", "u1", "", time.Minute)).land(t)
+	r := w.service(t)
+	r.assign(t, 0)
+	slow := r.begin(t, 0, activity("c1", "", "1@x.io", 0))
+	r.begin(t, 0, identify("u1", "1@x.io", 0), event("e", "u1", "", time.Minute)).store(t)
 	passed := make(chan error)
-	go func() { passed <- r.attributor.workOff(t.Context()) }()
+	go func() { passed <- r.workOff(t.Context()) }()
 	time.Sleep(2 * time.Second) // more than it takes to read the activities; what is slower hides the bug, no more
-	slow.land(t)
+	slow.store(t)
 	require.NoError(t, <-passed)
-	require.NoError(t, r.attributor.workOff(t.Context()))
+	require.NoError(t, r.workOff(t.Context()))
 	require.Equal(t, identity.UserID([]byte("w"), []byte("u1")).String(), w.db.Exec(t, "SELECT user_id FROM conversation_activity FINAL"))
 	require.Equal(t, map[string]string{"e": "u1 c1"}, w.attributed(t))
-}
-
-func (w *world) claims(t *testing.T, written, rows string) {
-	w.db.Exec(t, `INSERT INTO user_claims (workspace_id, external_user_id, email, user_id, explicit_first, event_first, name_first, name_last, writer, written_at)
-		SELECT 'w', c1, c2, toUUID(c3), (9223372036854775807, ''), (c4, 'api'), (9223372036854775807, ''), (-9223372036854775808, ''), 99, now64(6) - INTERVAL `+written+` FROM VALUES(`+rows+`)`)
 }
 
 // A partition that comes while others' news is worked in has progress of its own, which that must not overtake.
 func TestProgressIsNotSavedForWhatHasYetToBeResumed(t *testing.T) {
 	w := newWorld(t, 1)
-	r := w.still(t)
-	a, group := r.attributor, w.config.Consumer.Group
+	r := w.service(t)
+	a, group := r.Service, w.config.Group
 	before := time.Now().Add(-time.Hour).Truncate(time.Microsecond).UTC()
 	require.NoError(t, a.lookup.SaveProgress(t.Context(), group, []int32{0}, before))
 	require.NoError(t, a.learn(t.Context()))
-	r.assign(t, w.ingest(0)) // between take and save
+	r.assign(t, 0) // between take and save
 	require.NoError(t, a.save(t.Context()))
 	progress, err := a.lookup.Progress(t.Context(), group)
 	require.NoError(t, err)
@@ -131,35 +52,35 @@ func TestProgressIsNotSavedForWhatHasYetToBeResumed(t *testing.T) {
 func TestALoaderGoesOnWhereItsPartitionsWere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	r := w.still(t)
-	a := r.attributor
+	r := w.service(t)
+	a := r.Service
 	w.db.Exec(t, `INSERT INTO user_claims (workspace_id, external_user_id, user_id, explicit_first, writer, written_at)
 		SELECT 'w', toString(number), generateUUIDv4(), (1, 'identify'), 99, now64(6) - INTERVAL 2 HOUR + toIntervalMillisecond(number) FROM numbers(60000)`)
 	at := time.Now().Add(-time.Hour)
-	require.NoError(t, a.lookup.SaveProgress(t.Context(), w.config.Consumer.Group, []int32{0}, at))
+	require.NoError(t, a.lookup.SaveProgress(t.Context(), w.config.Group, []int32{0}, at))
 	require.NoError(t, a.learn(t.Context()))
-	r.assign(t, w.ingest(0))
+	r.assign(t, 0)
 	for !a.taken.IsZero() || a.caughtUp.IsZero() {
 		require.NoError(t, a.learn(t.Context()))
-		require.False(t, a.learntTo.Before(at.Add(-w.config.Warehouse.Timeout).Truncate(time.Microsecond)), "it is at %s", a.learntTo)
+		require.False(t, a.learntTo.Before(at.Add(-w.config.WriteTimeout).Truncate(time.Microsecond)), "it is at %s", a.learntTo)
 		time.Sleep(time.Second)
 	}
-	require.False(t, a.learntTo.Before(at.Add(-w.config.Warehouse.Timeout)), "it is at %s", a.learntTo)
+	require.False(t, a.learntTo.Before(at.Add(-w.config.WriteTimeout)), "it is at %s", a.learntTo)
 }
 
 // An address that many have come with, each from an earlier time: what is stored is about one of the later, and
 // names nothing but its external id.
 func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 1)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	a := r.attributor
+	r := w.service(t)
+	r.assign(t, 0)
+	a := r.Service
 	row := func(n int, at int) string {
 		id := fmt.Sprintf("u%d", n)
 		return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", id, identity.UserID([]byte("w"), []byte(id)), at)
 	}
-	w.board(t, r, happened("e", "u39", "", 0)).land(t)
+	r.begin(t, 0, event("e", "u39", "", 0)).store(t)
 	w.claims(t, "2 HOUR", row(39, 1000))
 	r.forLong(t, time.Now().Add(-3*time.Hour))
 	require.NoError(t, a.workOff(t.Context()))
@@ -176,21 +97,21 @@ func TestWhoeverHasHeldAnAddressIsReconsidered(t *testing.T) {
 
 // The look-back asks for 15 minutes before each event, not for all that the users of a block have ever done.
 func TestTheLookBackReadsNoMoreThanItNeeds(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 1)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	var list []said
+	r := w.service(t)
+	r.assign(t, 0)
+	var list []message
 	for i := range 1000 {
 		list = append(list, activity("c1", "u1", "", time.Duration(i)*time.Hour))
 	}
-	w.board(t, r, list...).land(t)
+	r.begin(t, 0, list...).store(t)
 	q := newQuestions()
 	u := warehouse.ProductUser{Product: "p", User: identity.UserID([]byte("w"), []byte("u1"))}
 	for _, at := range []time.Duration{0, 999 * time.Hour} { // a late event and one on time
 		q.ask(u, noon.Add(at).UnixMilli())
 	}
-	found, err := q.answer(t.Context(), r.attributor.lookup)
+	found, err := q.answer(t.Context(), r.lookup)
 	require.NoError(t, err)
 	require.Contains(t, slices.Collect(func(yield func(int64) bool) {
 		for _, x := range found.activities[u] {
@@ -205,12 +126,12 @@ func TestTheLookBackReadsNoMoreThanItNeeds(t *testing.T) {
 // News that are too many to be kept are read back from what is written; also those whose chunk had more to write
 // behind them, for half a minute.
 func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 1)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	a := r.attributor
-	w.board(t, r, happened("e", "u1", "", 0)).land(t)
+	r := w.service(t)
+	r.assign(t, 0)
+	a := r.Service
+	r.begin(t, 0, event("e", "u1", "", 0)).store(t)
 	r.forLong(t, time.Now())
 	w.claims(t, "30 SECOND", fmt.Sprintf("('u1', '1@x.io', '%s', 1000)", identity.UserID([]byte("w"), []byte("u1"))))
 	n := &news{moved: []moved{{"w", "u1", "1@x.io"}}}
@@ -226,12 +147,12 @@ func TestNewsThatWereForgottenAreReadBack(t *testing.T) {
 
 // What waits for a connection has not been slow to write.
 func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
-	kfakeOnly(t)
+
 	t.Parallel()
 	w := newWorld(t, 1)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	w.board(t, r, activity("c1", "u1", "", 0)).land(t)
+	r := w.service(t)
+	r.assign(t, 0)
+	r.begin(t, 0, activity("c1", "u1", "", 0)).store(t)
 	w.db.Exec(t, "SYSTEM STOP MERGES products")
 	before := w.db.Exec(t, "SELECT count() FROM products")
 	affected := warehouse.Affected{Products: []string{"p"}, Users: []identity.ID{identity.UserID([]byte("w"), []byte("u1"))}}
@@ -239,7 +160,7 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	var reading sync.WaitGroup
 	for range cap(busy) { // as many as there are connections
 		reading.Go(func() {
-			_ = r.attributor.lookup.Activities(t.Context(), &affected, func([]warehouse.StoredActivity) error {
+			_ = r.lookup.Activities(t.Context(), &affected, func([]warehouse.StoredActivity) error {
 				busy <- struct{}{}
 				<-release
 				return nil
@@ -252,18 +173,18 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	time.AfterFunc(settling/2+time.Second, func() { close(release) })
 	products := warehouse.NewProducts()
 	products.Append([]byte("v"), []byte("q"), 0)
-	require.NoError(t, r.attributor.lookup.Insert(t.Context(), products))
+	require.NoError(t, r.lookup.Insert(t.Context(), products))
 	reading.Wait()
 	require.Equal(t, "1", w.db.Exec(t, "SELECT count() FROM products WHERE workspace_id = 'v'"), "and %s before", before)
 }
 
 // News that are read back and cannot be worked in are read back again, from where that has come, and nobody else's are.
 func TestAReadBackThatFailsGoesOn(t *testing.T) {
-	kfakeOnly(t)
+
 	w := newWorld(t, 1)
-	r := w.still(t)
-	r.assign(t, w.ingest(0))
-	a := r.attributor
+	r := w.service(t)
+	r.assign(t, 0)
+	a := r.Service
 	require.NoError(t, a.learn(t.Context()))
 	from := a.learntTo
 	a.deskOf("w").lost, a.deskOf("w").from = true, from

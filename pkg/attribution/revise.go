@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // workIn brings the stored rows that news may touch up to date: first activities, whose users decide about
 // conversations, and then, when all blocks that may not know the news have landed, events. What follows from activities
 // is added to the news.
-func (a *attributor) workIn(ctx context.Context, of newsOf) error {
+func (a *Service) workIn(ctx context.Context, of newsOf) error {
 	s, err := a.share(ctx)
 	if err != nil || len(s.owned) == 0 {
 		return err // the partitions may have gone since
@@ -40,7 +40,7 @@ func (a *attributor) workIn(ctx context.Context, of newsOf) error {
 }
 
 // affected turns news into questions.
-func (a *attributor) affected(ctx context.Context, s *share, n *news) (warehouse.Affected, error) {
+func (a *Service) affected(ctx context.Context, s *share, n *news) (warehouse.Affected, error) {
 	w := warehouse.Affected{Partitions: s.partitions(), Users: n.from, Conversations: n.conversations}
 	products := map[string]bool{}
 	workspaces := map[string]bool{}
@@ -79,7 +79,7 @@ func (a *attributor) affected(ctx context.Context, s *share, n *news) (warehouse
 }
 
 // expected finds whom the external ids, or the addresses, in news stand for by now.
-func (a *attributor) expected(ctx context.Context, n *news, name func(moved) string, alone func(moved) moved) ([]warehouse.Expected, error) {
+func (a *Service) expected(ctx context.Context, n *news, name func(moved) string, alone func(moved) moved) ([]warehouse.Expected, error) {
 	var list []moved
 	met := map[moved]bool{}
 	for _, m := range n.moved {
@@ -100,7 +100,7 @@ func (a *attributor) expected(ctx context.Context, n *news, name func(moved) str
 }
 
 // who resolves subjects by all that is known.
-func (a *attributor) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]identity.ID, error) {
+func (a *Service) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]identity.ID, error) {
 	flight := a.identities.Begin()
 	defer flight.End()
 	a.identities.Lock()
@@ -132,7 +132,7 @@ func present(s string) []byte {
 	return []byte(s)
 }
 
-func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, of newsOf) error {
+func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, of newsOf) error {
 	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
 	if err != nil {
 		return err
@@ -158,11 +158,11 @@ func (a *attributor) reviseActivities(ctx context.Context, list []warehouse.Stor
 	if err != nil {
 		return err
 	}
-	a.service.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
+	a.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
 	return a.lookup.ReviseActivities(ctx, changed, lease, a.writer)
 }
 
-func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
+func (a *Service) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
 	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
 	if err != nil {
 		return err
@@ -186,12 +186,12 @@ func (a *attributor) reviseEvents(ctx context.Context, list []warehouse.Stored) 
 	if err != nil {
 		return err
 	}
-	a.service.metrics.revised.WithLabelValues("events").Add(float64(len(changed)))
+	a.metrics.revised.WithLabelValues("events").Add(float64(len(changed)))
 	return a.lookup.ReviseEvents(ctx, changed, lease)
 }
 
 // conversations finds the conversations of stored events whose users are known.
-func (a *attributor) conversations(ctx context.Context, list []warehouse.Stored, users []identity.ID) ([]identity.ID, error) {
+func (a *Service) conversations(ctx context.Context, list []warehouse.Stored, users []identity.ID) ([]identity.ID, error) {
 	q := newQuestions()
 	for i := range list {
 		event := &list[i]

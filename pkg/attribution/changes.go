@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"github.com/millrace/millrace/pkg/identity"

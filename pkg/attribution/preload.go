@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"context"
@@ -7,18 +7,18 @@ import (
 
 // preload takes up what has been said of users before, if it fits into the cache: to ask for those of a backlog, as they come,
 // costs ClickHouse nearly as much as to insert it. What others write from now on is heard of, for this is done by who listens.
-func (a *attributor) preload(ctx context.Context) (done bool) {
+func (a *Service) preload(ctx context.Context) (done bool) {
 	start := time.Now()
 	complete, err := a.takeUp(ctx)
 	if err != nil {
 		a.complain(ctx, "preload", err)
 		return false
 	}
-	a.service.deps.Log.Debug("users preloaded", "complete", complete, "took", time.Since(start))
+	a.log.Debug("users preloaded", "complete", complete, "took", time.Since(start))
 	return true
 }
 
-func (a *attributor) takeUp(ctx context.Context) (complete bool, err error) {
+func (a *Service) takeUp(ctx context.Context) (complete bool, err error) {
 	settled, err := a.lookup.Settled(ctx)
 	if err != nil {
 		return false, err
@@ -34,7 +34,7 @@ func (a *attributor) takeUp(ctx context.Context) (complete bool, err error) {
 }
 
 // awaitPreload waits until a preload has been tried: not for one that works, for whom it would have made known can be asked for.
-func (a *attributor) awaitPreload(ctx context.Context) error {
+func (a *Service) awaitPreload(ctx context.Context) error {
 	select {
 	case <-a.preloaded:
 		return nil

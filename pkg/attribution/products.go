@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"context"
@@ -21,8 +21,8 @@ type product struct {
 	active          *atomic.Bool // whether it has conversations at all; the same for all lanes
 }
 
-func newProducts(a *attributor) products {
-	return products{conversing: &a.conversing, seen: map[string]*product{}}
+func newProducts(a *Service) *products {
+	return &products{conversing: &a.conversing, seen: map[string]*product{}}
 }
 
 // see tells whether the product has been seen before.

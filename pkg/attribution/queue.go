@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"context"
@@ -42,7 +42,7 @@ const (
 )
 
 // deskOf finds a workspace's desk. The caller holds the lock, as for what follows.
-func (a *attributor) deskOf(workspace string) *desk {
+func (a *Service) deskOf(workspace string) *desk {
 	d := a.desks[workspace]
 	if d == nil {
 		d = &desk{workspace: workspace, company: anyCompany}
@@ -67,7 +67,7 @@ func (d *desk) put(n *news, since, from time.Time) {
 }
 
 // bound forgets the news of whoever has most, if there are too many: what they tell of is written down.
-func (a *attributor) bound() {
+func (a *Service) bound() {
 	all, most := 0, (*desk)(nil)
 	for _, d := range a.desks {
 		all += d.len()
@@ -82,7 +82,7 @@ func (a *attributor) bound() {
 
 // busy tells whether so many news wait that more should not be looked for. Those of a workspace in trouble do not count:
 // they may wait for long.
-func (a *attributor) busy() bool {
+func (a *Service) busy() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all := 0
@@ -97,7 +97,7 @@ func (a *attributor) busy() bool {
 // pick takes the desks of the next pass: the one that has waited longest of those that may be worked in, and others that
 // it may be with. Of those that have to be alone there is one at a time, so that they do not hold up the rest. If there
 // are none, it tells when to look again.
-func (a *attributor) pick(now time.Time) (picked []*desk, wait time.Duration) {
+func (a *Service) pick(now time.Time) (picked []*desk, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	alone := false
@@ -134,7 +134,7 @@ func (a *attributor) pick(now time.Time) (picked []*desk, wait time.Duration) {
 }
 
 // pass works in what is on the desks.
-func (a *attributor) pass(ctx context.Context, desks []*desk) error {
+func (a *Service) pass(ctx context.Context, desks []*desk) error {
 	start := time.Now()
 	of := newsOf{}
 	for _, d := range desks {
@@ -149,7 +149,7 @@ func (a *attributor) pass(ctx context.Context, desks []*desk) error {
 	troubled := false // it is no workspace's fault
 	if err != nil {
 		_, ping := a.lookup.Settled(ctx)
-		troubled = ping != nil || errors.Is(err, errNoMember) || errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrGivenUp)
+		troubled = ping != nil || errors.Is(err, ErrNoMember) || errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrGivenUp)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -161,7 +161,7 @@ func (a *attributor) pass(ctx context.Context, desks []*desk) error {
 }
 
 // finish takes the desk out of a pass of so many. What was not worked in waits on.
-func (a *attributor) finish(d *desk, desks int, failed, troubled bool, took time.Duration) {
+func (a *Service) finish(d *desk, desks int, failed, troubled bool, took time.Duration) {
 	at := d.at
 	d.at = nil
 	if failed {
@@ -197,7 +197,7 @@ func earliest(t, u time.Time) time.Time {
 }
 
 // lag is how long the oldest news has been waiting, in seconds.
-func (a *attributor) lag() float64 {
+func (a *Service) lag() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
@@ -214,7 +214,7 @@ func (a *attributor) lag() float64 {
 }
 
 // progress is up to when all that was learnt is worked in.
-func (a *attributor) progress() time.Time {
+func (a *Service) progress() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	to := a.learntTo

@@ -1,4 +1,4 @@
-package loader
+package attribution
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // learn finds out what other loaders have learnt, and what was left undone in the partitions that have come.
-func (a *attributor) learn(ctx context.Context) error {
+func (a *Service) learn(ctx context.Context) error {
 	if err := a.payBack(ctx); err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (a *attributor) learn(ctx context.Context) error {
 }
 
 // resume goes back to where the last loaders of the partitions that have come were.
-func (a *attributor) resume(ctx context.Context) error {
+func (a *Service) resume(ctx context.Context) error {
 	a.mu.Lock()
 	opened := a.opened
 	a.opened = nil
@@ -41,8 +41,8 @@ func (a *attributor) resume(ctx context.Context) error {
 	return err
 }
 
-func (a *attributor) goBack(ctx context.Context, opened []int32) error {
-	progress, err := a.lookup.Progress(ctx, a.service.config.Consumer.Group)
+func (a *Service) goBack(ctx context.Context, opened []int32) error {
+	progress, err := a.lookup.Progress(ctx, a.config.Group)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 	for _, id := range opened {
 		from := time.Time{}
 		if at, ok := progress[id]; ok {
-			from = at.Add(-a.service.config.Warehouse.Timeout) // announced later than written
+			from = at.Add(-a.config.WriteTimeout) // announced later than written
 		}
 		a.learntTo = earliest(a.learntTo, from)
 	}
@@ -74,7 +74,7 @@ func (a *attributor) goBack(ctx context.Context, opened []int32) error {
 // leased tells whether partitions have come whose last loader may still revise rows: it had read them before it lost
 // the partition, knows less than is known now, and writes last. When it cannot any more, all that it may not have
 // known is gone back for, also what this loader has learnt and worked in since.
-func (a *attributor) leased(ctx context.Context) (bool, error) {
+func (a *Service) leased(ctx context.Context) (bool, error) {
 	if a.taken.IsZero() {
 		return false, nil
 	}
@@ -89,7 +89,7 @@ func (a *attributor) leased(ctx context.Context) (bool, error) {
 }
 
 // hear reads what other loaders have learnt, and what this one may have left undone in an earlier life.
-func (a *attributor) hear(ctx context.Context) error {
+func (a *Service) hear(ctx context.Context) error {
 	if a.caughtUp.IsZero() {
 		return nil // no partition has come yet
 	}
@@ -131,7 +131,7 @@ func (a *attributor) hear(ctx context.Context) error {
 
 // read makes news of what was written down in a span of time: of claims, and of activities; of these all, or only those of
 // products that are spread, which may be another loader's. It may come less far than that.
-func (a *attributor) read(ctx context.Context, since warehouse.Since, all bool) (of newsOf, to time.Time, err error) {
+func (a *Service) read(ctx context.Context, since warehouse.Since, all bool) (of newsOf, to time.Time, err error) {
 	of = newsOf{}
 	learnt, err := a.lookup.Learnt(ctx, since)
 	if err != nil {
@@ -163,7 +163,7 @@ func (a *attributor) read(ctx context.Context, since warehouse.Since, all bool) 
 
 // recall takes activities for news that may not have been worked in. What all lanes know by now of a conversation that was
 // met before need not be told of it again, unless the news of that may have been lost.
-func (a *attributor) recall(ctx context.Context, of newsOf, since warehouse.Since, all bool) (to time.Time, err error) {
+func (a *Service) recall(ctx context.Context, of newsOf, since warehouse.Since, all bool) (to time.Time, err error) {
 	mine, err := a.watched(ctx, since.Workspace, all)
 	if err != nil || len(mine) == 0 {
 		return since.Until, err
@@ -184,7 +184,7 @@ func (a *attributor) recall(ctx context.Context, of newsOf, since warehouse.Sinc
 }
 
 // watched are this loader's products whose activities are read: all, or those that are spread.
-func (a *attributor) watched(ctx context.Context, workspace string, all bool) (products []string, err error) {
+func (a *Service) watched(ctx context.Context, workspace string, all bool) (products []string, err error) {
 	if all {
 		var workspaces []string
 		if workspace != "" {
@@ -205,7 +205,7 @@ func (a *attributor) watched(ctx context.Context, workspace string, all bool) (p
 
 // readBack works in what a workspace's desk could not keep: all that was written down since then, some at a time. By now
 // it is to be seen, or owed.
-func (a *attributor) readBack(ctx context.Context, d *desk) error {
+func (a *Service) readBack(ctx context.Context, d *desk) error {
 	if err := a.payBack(ctx); err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (a *attributor) readBack(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
-	for from := d.at.from.Add(-a.service.config.Warehouse.Timeout); from.Before(now); { // announced later than written
+	for from := d.at.from.Add(-a.config.WriteTimeout); from.Before(now); { // announced later than written
 		of, to, err := a.read(ctx, warehouse.Since{After: from, Until: now, Workspace: d.workspace}, true)
 		if err == nil {
 			err = a.workIn(ctx, of)
@@ -223,23 +223,23 @@ func (a *attributor) readBack(ctx context.Context, d *desk) error {
 		}
 		from = to
 		a.mu.Lock()
-		d.at.from = from.Add(a.service.config.Warehouse.Timeout)
+		d.at.from = from.Add(a.config.WriteTimeout)
 		a.mu.Unlock()
 	}
 	return nil
 }
 
 // save notes the progress, now and then.
-func (a *attributor) save(ctx context.Context) error {
+func (a *Service) save(ctx context.Context) error {
 	if time.Since(a.saved) < saveInterval {
 		return nil
 	}
-	owned := a.service.ingestPartitions()
+	owned := a.ownedPartitions()
 	a.mu.Lock()
 	owned = slices.DeleteFunc(owned, func(id int32) bool { return slices.Contains(a.opened, id) }) // not resumed yet
 	a.mu.Unlock()
 	if len(owned) > 0 {
-		if err := a.lookup.SaveProgress(ctx, a.service.config.Consumer.Group, owned, a.progress()); err != nil {
+		if err := a.lookup.SaveProgress(ctx, a.config.Group, owned, a.progress()); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,7 @@
-package loader
+package attribution
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,8 +18,8 @@ import (
 //  2. the group says whose the partitions are: so whoever has them next was given them after 1;
 //  3. the revision begins before the lease has run out, or never;
 //  4. the next owner goes back for all that this one may not have known, after the lease and what began under it have
-//     ended (see attributor.leased).
-func (a *attributor) mayRevise(ctx context.Context, n int, from func(int) warehouse.Seen) (lease warehouse.Lease, err error) {
+//     ended (see Service.leased).
+func (a *Service) mayRevise(ctx context.Context, n int, from func(int) warehouse.Seen) (lease warehouse.Lease, err error) {
 	if lease, err = a.lookup.Lease(ctx); err != nil {
 		return lease, err
 	}
@@ -36,21 +35,11 @@ func (a *attributor) mayRevise(ctx context.Context, n int, from func(int) wareho
 			partitions = append(partitions, s.partition(seen))
 		}
 	}
-	member, fail := a.service.membership()
-	if member == nil {
-		return lease, errNoMember
-	}
-	err = member.Confirm(ctx, partitions)
-	if errors.Is(err, stream.ErrFenced) {
-		fail(err)
-	}
-	if err != nil {
+	if err := a.host.Confirm(ctx, partitions); err != nil {
 		return lease, fmt.Errorf("revise rows: %w", err)
 	}
 	return lease, nil
 }
-
-var errNoMember = errors.New("this loader has not joined the group yet")
 
 // share is what is this loader's: the rows that came from its partitions, whichever product they are of. Its own blocks are
 // the only ones that bring new ones, so it knows which have landed; and a product's partitions may be several loaders'.
@@ -60,13 +49,13 @@ type share struct {
 	owned map[int32]bool
 }
 
-func (a *attributor) share(ctx context.Context) (*share, error) {
-	of, err := a.service.deps.Stream.IngestPartitions(ctx)
+func (a *Service) share(ctx context.Context) (*share, error) {
+	of, err := a.host.IngestPartitions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &share{topic: a.service.deps.Stream.Topics().Ingest, of: of, owned: map[int32]bool{}}
-	for _, id := range a.service.ingestPartitions() {
+	s := &share{topic: a.config.Topic, of: of, owned: map[int32]bool{}}
+	for _, id := range a.ownedPartitions() {
 		s.owned[id] = true
 	}
 	return s, nil
@@ -104,7 +93,7 @@ func (s *share) products(all []warehouse.Seen) (names []string) {
 }
 
 // products are those of workspaces, or of all, of which there may be rows that are this loader's.
-func (a *attributor) products(ctx context.Context, workspaces []string) ([]string, error) {
+func (a *Service) products(ctx context.Context, workspaces []string) ([]string, error) {
 	all, err := a.lookup.Products(ctx, workspaces)
 	if err != nil {
 		return nil, err
