@@ -1,8 +1,6 @@
 package loader
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/millrace/millrace/pkg/attribution"
@@ -17,12 +15,10 @@ type eventBuilder struct {
 	stored       []bool            // of a chunk with replayed records, the rows that the table has a row for
 	mapper       mapping.Mapper
 	message      mapping.Message
-	event        mapping.Event
+	result       mapping.Result
 	origin       warehouse.Origin
 	malformed    func(mapping.Overrides)
 	observations []attribution.Observation // identifies and activities
-	identify     mapping.Identify
-	activity     mapping.Activity
 }
 
 func newEventBuilder(p stream.Partition, malformed func(mapping.Overrides)) *eventBuilder {
@@ -52,73 +48,24 @@ func (f *eventBuilder) reset() {
 	}
 }
 
-// reasonUnknownKind is for records that the edge never writes; others may write to the topic. All other
-// reasons are the mapper's.
-const reasonUnknownKind = "unknown_kind"
-
-// reasonMapperBug is for messages that the mapping could not cope with. Each shows a bug of ours.
-const reasonMapperBug = "mapper_bug"
-
-var errMapper = errors.New("BUG: the mapping panicked")
-
 func (f *eventBuilder) append(e *stream.Entry) (reason string, err error) {
 	f.message = mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
-	switch kind := stream.Kind(e.Kind); {
-	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderSegment:
-		err = f.recoverMapping(func() error { return f.mapper.Map(&f.message, &f.event) })
-	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderAPI:
-		err = f.recoverMapping(func() error { return f.mapper.MapNative(&f.message, &f.event) })
-	case kind == stream.KindIdentify:
-		return f.observe(e, f.recoverMapping(func() error { return f.mapper.MapIdentify(&f.message, &f.identify) }))
-	case kind == stream.KindConversation:
-		return f.observe(e, f.recoverMapping(func() error { return f.mapper.MapConversation(&f.message, &f.activity) }))
-	default:
-		return reasonUnknownKind, fmt.Errorf("kind %.40q of provider %.40q is not known to this loader", e.Kind, e.Provider)
+	if err := f.mapper.MapRecord(e.Kind, e.Provider, &f.message, &f.result); err != nil {
+		return mapping.Code(err), err
 	}
-	if err != nil {
-		return codeOf(err), err
-	}
-	if f.event.Malformed != 0 {
-		f.malformed(f.event.Malformed)
-	}
-	fillOrigin(&f.origin, e)
-	f.borrow().Append(&f.event, &f.origin)
-	return "", nil
-}
-
-// recoverMapping keeps a message that shows a bug in the mapping from stopping its partition: the loader would meet
-// it again after every restart.
-func (f *eventBuilder) recoverMapping(mapping func() error) (err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("%w: %T", errMapper, panicked)
+	switch f.result.Type {
+	case mapping.IsEvent:
+		if f.result.Event.Malformed != 0 {
+			f.malformed(f.result.Event.Malformed)
 		}
-	}()
-	return mapping()
-}
-
-// observe keeps what is no event.
-func (f *eventBuilder) observe(e *stream.Entry, err error) (string, error) {
-	if err != nil {
-		return codeOf(err), err
-	}
-	if stream.Kind(e.Kind) == stream.KindIdentify {
-		f.observations = append(f.observations, observeIdentify(e, &f.identify))
-	} else {
-		f.observations = append(f.observations, observeActivity(e, &f.activity))
+		fillOrigin(&f.origin, e)
+		f.borrow().Append(&f.result.Event, &f.origin)
+	case mapping.IsIdentify:
+		f.observations = append(f.observations, observeIdentify(e, &f.result.Identify))
+	case mapping.IsActivity:
+		f.observations = append(f.observations, observeActivity(e, &f.result.Activity))
 	}
 	return "", nil
-}
-
-func codeOf(err error) string {
-	if errors.Is(err, errMapper) {
-		return reasonMapperBug
-	}
-	var unmappable *mapping.Unmappable
-	if !errors.As(err, &unmappable) {
-		panic("BUG: the mapper gave no reason: " + err.Error())
-	}
-	return unmappable.Code
 }
 
 func fillOrigin(o *warehouse.Origin, e *stream.Entry) {

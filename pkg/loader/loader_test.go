@@ -105,7 +105,7 @@ func TestWhatCannotBecomeAnEventBecomesADeadLetter(t *testing.T) {
 		"unknown_kind\t{\"type\":\"track\",\"event\":\"E\"}\t"+topic+"/0/8\n"+
 		"unknown_kind\t{}\t"+topic+"/0/9",
 		w.db.Exec(t, "SELECT reason, message, origin FROM dead_letters ORDER BY kafka_offset"))
-	require.Equal(t, `kind "event" of provider "mixpanel" is not known to this loader`, w.db.Exec(t, "SELECT detail FROM dead_letters WHERE kafka_offset = 8"))
+	require.Equal(t, `message cannot be mapped: kind "event" of provider "mixpanel" is not known`, w.db.Exec(t, "SELECT detail FROM dead_letters WHERE kafka_offset = 8"))
 	require.Less(t, len(w.db.Exec(t, "SELECT detail FROM dead_letters WHERE kafka_offset = 9")), 200)
 	require.Equal(t, "Good", w.db.Exec(t, "SELECT event_type FROM outcomes"), "their neighbour is not the worse for it")
 	require.Equal(t, float64(10), loader.value(t, "millrace_loader_dead_letters_total", ""))

@@ -2,7 +2,6 @@ package loader
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -153,16 +152,27 @@ func TestThoseWithMostHandOver(t *testing.T) {
 	require.Equal(t, []int32{1, 4}, pressed(), "there is nothing to hand over")
 }
 
-func TestOnlyTheMappersReasonsAreKnown(t *testing.T) {
-	require.Panics(t, func() { codeOf(errors.New("?")) })
-	require.Equal(t, "too_deep", codeOf(&mapping.Unmappable{Code: "too_deep"}))
-}
-
-// A message that shows a bug in the mapping becomes a dead letter: it must not stop its partition for good.
-func TestAPanicInTheMappingIsADeadLetter(t *testing.T) {
-	f := newEventBuilder(partition, func(mapping.Overrides) {})
-	err := f.recoverMapping(func() error { panic("canary") })
-	require.ErrorIs(t, err, errMapper)
-	require.Equal(t, "mapper_bug", codeOf(err))
-	require.NotContains(t, err.Error(), "canary")
+// The kinds and the providers are those of the records that the edge writes, and the reason is the mapping's.
+func TestEventBuilder_Append_MapsByKindAndProvider(t *testing.T) {
+	const raw = `{"type":"track","event":"E","eventType":"E","externalUserId":"u","externalConversationId":"c"}`
+	for _, row := range []struct {
+		kind                     stream.Kind
+		provider, reason         string
+		rows, identifyOrActivity int
+	}{
+		{stream.KindEvent, stream.ProviderSegment, "", 1, 0},
+		{stream.KindEvent, stream.ProviderAPI, "", 1, 0},
+		{stream.KindIdentify, stream.ProviderAPI, "", 0, 1},
+		{stream.KindConversation, stream.ProviderAPI, "", 0, 1},
+		{stream.KindEvent, "mixpanel", "unknown_kind", 0, 0},
+		{stream.KindIdentify, stream.ProviderSegment, "unknown_kind", 0, 0},
+		{"other", stream.ProviderAPI, "unknown_kind", 0, 0},
+	} {
+		f := newEventBuilder(partition, func(mapping.Overrides) {})
+		reason, err := f.append(&stream.Entry{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
+		require.Equal(t, row.reason, reason, row)
+		require.Equal(t, row.reason != "", err != nil, row)
+		require.Equal(t, row.rows, f.borrow().Rows(), row)
+		require.Len(t, f.observations, row.identifyOrActivity, row)
+	}
 }

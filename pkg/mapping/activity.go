@@ -10,8 +10,8 @@ type Activity struct {
 	At                     int64  // Unix milliseconds
 }
 
-// MapConversation is MapNative for an activity.
-func (m *Mapper) MapConversation(msg *Message, a *Activity) error {
+// mapActivity is mapAPI for an activity.
+func (m *Mapper) mapActivity(msg *Message, a *Activity) error {
 	n := &m.activity
 	if err := m.readNative(msg.Raw, n, errNotAnObject); err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Package outcome says what a message means: the business event behind one of our own API, or behind a
+// Package mapping says what a message means: the business event behind one of our own API, or behind a
 // track, page or screen call of Segment's, with its time, its value, hints at who did it, and whether it
 // speaks for or against the conversation before it; and who a user is and what happens in a conversation,
 // where our own API is told that. It is pure: bytes in, an Event, Identify or Activity out.
@@ -11,7 +11,8 @@
 //
 //	event.go      what goes in and what comes out
 //	names.go      the texts of the enumerations
-//	mapper.go     Map: one message from front to back, and why one cannot be mapped
+//	record.go     MapRecord: the one dispatch by a record's kind and provider
+//	mapper.go     mapSegment: one message from front to back, and why one cannot be mapped
 //	fields.go     one pass over the JSON: the values that mapping needs, as raw JSON
 //	texts.go      raw JSON values as texts and ids
 //	eventtype.go  the name, its renaming, and the properties that remember the old one
@@ -21,9 +22,9 @@
 //	overrides.go  the other overrides: influence, score, conversation
 //	influence.go  what a name says: words and how they join
 //	words.go      the keywords in all their forms
-//	native.go     MapNative: an event of our own API
-//	identify.go   MapIdentify: who a user is
-//	activity.go   MapConversation: one activity of a conversation
+//	native.go     mapAPI: an event of our own API
+//	identify.go   mapIdentify: who a user is
+//	activity.go   mapActivity: one activity of a conversation
 //
 // and beside its way, for people who ask why an event is as it is:
 //

@@ -7,7 +7,7 @@ import (
 // Explain maps msg, which is Segment's, and says for each field of the event which rule decided it. The error is an
 // *Unmappable, as Map's. It is for people who wonder, not for every message: it maps first and then looks again.
 func (m *Mapper) Explain(msg *Message, e *Event) ([]Explained, error) {
-	if err := m.Map(msg, e); err != nil {
+	if err := m.mapSegment(msg, e); err != nil {
 		return nil, err
 	}
 	f, p := &m.fields, &m.fields.properties

@@ -20,8 +20,8 @@ type explainer struct {
 }
 
 var (
-	ofSegment = explainer{(*Mapper).Explain, (*Mapper).Map, "event"}
-	ofOurs    = explainer{(*Mapper).ExplainNative, (*Mapper).MapNative, "eventType"}
+	ofSegment = explainer{(*Mapper).Explain, (*Mapper).mapSegment, "event"}
+	ofOurs    = explainer{(*Mapper).ExplainNative, (*Mapper).mapAPI, "eventType"}
 )
 
 // requireDecisive holds each field to the members that are said to have decided it: alone they decide the same, without

@@ -93,7 +93,7 @@ func TestInfluenceRuleIsThatOfExplain(t *testing.T) {
 	for _, raw := range ordinary {
 		var e, explained Event
 		message := Message{Raw: []byte(raw), ReceivedAt: receivedAt}
-		require.NoError(t, m.Map(&message, &e))
+		require.NoError(t, m.mapSegment(&message, &e))
 		rule := m.InfluenceRule(&e)
 		list, err := other.Explain(&message, &explained)
 		require.NoError(t, err)
@@ -101,8 +101,8 @@ func TestInfluenceRuleIsThatOfExplain(t *testing.T) {
 		require.Equal(t, explained, e)
 	}
 	var e Event
-	require.NoError(t, m.MapNative(&Message{Raw: []byte(nativeEvent)}, &e))
+	require.NoError(t, m.mapAPI(&Message{Raw: []byte(nativeEvent)}, &e))
 	require.Equal(t, "influence", m.InfluenceRule(&e))
-	require.NoError(t, m.MapNative(&Message{Raw: []byte(`{"eventType":"Sign Up","value":-1,"currency":"EUR"}`)}, &e))
+	require.NoError(t, m.mapAPI(&Message{Raw: []byte(`{"eventType":"Sign Up","value":-1,"currency":"EUR"}`)}, &e))
 	require.Equal(t, "value is below zero", m.InfluenceRule(&e))
 }

@@ -5,7 +5,7 @@ import "github.com/millrace/millrace/pkg/rawjson"
 // ExplainNative is Explain for an event of our own API. Little of it can have been ignored: what is not as it has to be
 // makes it no event.
 func (m *Mapper) ExplainNative(msg *Message, e *Event) ([]Explained, error) {
-	if err := m.MapNative(msg, e); err != nil {
+	if err := m.mapAPI(msg, e); err != nil {
 		return nil, err
 	}
 	n := &m.native

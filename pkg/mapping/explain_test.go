@@ -263,6 +263,6 @@ func TestWhatIsExplainedStaysAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	before := fmt.Sprint(list)
 	clear(raw)
-	require.NoError(t, m.Map(&Message{Raw: []byte(ordinary["renamed"])}, &e))
+	require.NoError(t, m.mapSegment(&Message{Raw: []byte(ordinary["renamed"])}, &e))
 	require.Equal(t, before, fmt.Sprint(list))
 }

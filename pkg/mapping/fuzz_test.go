@@ -71,7 +71,7 @@ func FuzzMap(f *testing.F) {
 		var m Mapper
 		var e Event
 		given := bytes.Clone(raw)
-		err := m.Map(&message, &e)
+		err := m.mapSegment(&message, &e)
 		requireExplained(t, (*Mapper).Explain, &message, &e, err)
 		require.Equal(t, given, raw)
 		o := objectOf(raw)
@@ -84,8 +84,8 @@ func FuzzMap(f *testing.F) {
 
 		var again Event
 		var other Mapper
-		require.NoError(t, other.Map(&Message{Raw: []byte(realistic), Context: batch}, &again))
-		require.NoError(t, other.Map(&message, &again))
+		require.NoError(t, other.mapSegment(&Message{Raw: []byte(realistic), Context: batch}, &again))
+		require.NoError(t, other.mapSegment(&message, &again))
 		require.Equal(t, e, again)
 	})
 }

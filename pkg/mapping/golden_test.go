@@ -65,7 +65,7 @@ func TestMapGolden(t *testing.T) {
 // describe says in one line what a message means.
 func describe(t *testing.T, m *Mapper, message *Message) string {
 	var e Event
-	if err := m.Map(message, &e); err != nil {
+	if err := m.mapSegment(message, &e); err != nil {
 		var unmappable *Unmappable
 		require.True(t, errors.As(err, &unmappable))
 		return "no event: " + unmappable.Code

@@ -13,8 +13,8 @@ type Identify struct {
 	At                     int64  // Unix milliseconds
 }
 
-// MapIdentify is MapNative for an identify call.
-func (m *Mapper) MapIdentify(msg *Message, i *Identify) error {
+// mapIdentify is mapAPI for an identify call.
+func (m *Mapper) mapIdentify(msg *Message, i *Identify) error {
 	n := &m.identify
 	if err := m.readNative(msg.Raw, n, errNotAnObject); err != nil {
 		return err

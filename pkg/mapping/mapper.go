@@ -49,9 +49,9 @@ var (
 
 func unmappable(r *payload.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
 
-// Map fills e with what msg, which is Segment's, means. What e held before does not matter; its slices alias msg or m and
+// mapSegment fills e with what msg, which is Segment's, means. What e held before does not matter; its slices alias msg or m and
 // are good until the next call. The error is an *Unmappable, and e is then meaningless.
-func (m *Mapper) Map(msg *Message, e *Event) error {
+func (m *Mapper) mapSegment(msg *Message, e *Event) error {
 	*e = Event{Properties: emptyObject}
 	m.memory = m.memory[:0]
 	if err := m.read(msg.Raw); err != nil {

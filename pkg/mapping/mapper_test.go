@@ -36,7 +36,7 @@ func TestMapAllocatesNothing(t *testing.T) {
 	for name, raw := range ordinary {
 		message := Message{Raw: []byte(raw), Context: batch, ReceivedAt: receivedAt}
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			if m.Map(&message, &e) != nil {
+			if m.mapSegment(&message, &e) != nil {
 				t.Fatal("not mapped")
 			}
 		}), name)
@@ -49,10 +49,10 @@ func TestMapForgetsTheMessageBefore(t *testing.T) {
 		for name, raw := range ordinary {
 			var want, got Event
 			var fresh Mapper
-			require.NoError(t, fresh.Map(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &want))
+			require.NoError(t, fresh.mapSegment(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &want))
 			batch := []byte(`{"groupId":"g","traits":{"email":"b@example.com","name":"B"}}`)
-			require.NoError(t, used.Map(&Message{Raw: []byte(before), Context: batch}, &got))
-			require.NoError(t, used.Map(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &got))
+			require.NoError(t, used.mapSegment(&Message{Raw: []byte(before), Context: batch}, &got))
+			require.NoError(t, used.mapSegment(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &got))
 			require.Equal(t, want, got, name)
 		}
 	}
@@ -66,19 +66,19 @@ func TestMapNamesWhatCannotBeMapped(t *testing.T) {
 	} {
 		var m Mapper
 		var unmappable *Unmappable
-		err := m.Map(&Message{Raw: []byte(raw)}, new(Event))
+		err := m.mapSegment(&Message{Raw: []byte(raw)}, new(Event))
 		require.ErrorAs(t, err, &unmappable)
 		require.Equal(t, code, unmappable.Code)
 		require.NotContains(t, fmt.Sprintf("%v %+v", err, *unmappable), "canary")
 	}
 	deep := strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1)
-	require.NoError(t, new(Mapper).Map(&Message{Raw: []byte(`{"type":"track","event":"E","x":` + deep + "}")}, new(Event)))
+	require.NoError(t, new(Mapper).mapSegment(&Message{Raw: []byte(`{"type":"track","event":"E","x":` + deep + "}")}, new(Event)))
 }
 
 func TestInsertIDOfAMessageWithoutOne(t *testing.T) {
 	raw := []byte(`{"type":"track","event":"E"}`)
 	var e Event
-	require.NoError(t, new(Mapper).Map(&Message{Raw: raw}, &e))
+	require.NoError(t, new(Mapper).mapSegment(&Message{Raw: raw}, &e))
 	require.Equal(t, fmt.Sprintf("segment:sha256:%x", sha256.Sum256(raw)), string(e.InsertID))
 	require.Nil(t, e.MessageID)
 }
@@ -88,7 +88,7 @@ func TestEmailIsOfBoundedLength(t *testing.T) {
 	for length, ok := range map[int]bool{scalar.MaxAddressBytes: true, scalar.MaxAddressBytes + 1: false} {
 		email := strings.Repeat("a", length-len(domain)) + domain
 		var e Event
-		require.NoError(t, new(Mapper).Map(&Message{Raw: []byte(`{"type":"page","traits":{"email":"` + email + `"}}`)}, &e))
+		require.NoError(t, new(Mapper).mapSegment(&Message{Raw: []byte(`{"type":"page","traits":{"email":"` + email + `"}}`)}, &e))
 		require.Equal(t, ok, e.UserEmail != nil)
 	}
 	for _, c := range "\u0000\u001f\u007f\u0085\u00a0\u2003 \t" {
@@ -100,9 +100,9 @@ func TestBrokenContextBesideTheBatchIsNoError(t *testing.T) {
 	var m Mapper
 	for _, context := range []string{`{"groupId":"bad"`, `{"groupId":"bad"} {}`, "{\"groupId\":\"bad\xff\"}", `[]`, `"bad"`, ``, `{"groupId":"bad","x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`} {
 		var e Event
-		require.NoError(t, m.Map(&Message{Raw: []byte(`{"type":"page"}`), Context: []byte(`{"groupId":"good"}`)}, &e))
+		require.NoError(t, m.mapSegment(&Message{Raw: []byte(`{"type":"page"}`), Context: []byte(`{"groupId":"good"}`)}, &e))
 		require.Equal(t, "good", string(e.ExternalOrganizationID))
-		require.NoError(t, m.Map(&Message{Raw: []byte(`{"type":"page"}`), Context: []byte(context)}, &e))
+		require.NoError(t, m.mapSegment(&Message{Raw: []byte(`{"type":"page"}`), Context: []byte(context)}, &e))
 		require.Nil(t, e.ExternalOrganizationID, context)
 	}
 }
@@ -126,7 +126,7 @@ func BenchmarkMap(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if m.Map(&message, &e) != nil {
+				if m.mapSegment(&message, &e) != nil {
 					b.Fatal("not mapped")
 				}
 			}

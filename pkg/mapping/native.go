@@ -8,9 +8,9 @@ import (
 	"github.com/millrace/millrace/pkg/payload"
 )
 
-// MapNative is Map for an event of our own API. It says itself what a message of Segment's is searched for,
+// mapAPI is mapSegment for an event of our own API. It says itself what a message of Segment's is searched for,
 // so there is little to decide: one that is not as it has to be is no event.
-func (m *Mapper) MapNative(msg *Message, e *Event) error {
+func (m *Mapper) mapAPI(msg *Message, e *Event) error {
 	n := &m.native
 	if err := m.readNative(msg.Raw, n, errNotAnEvent); err != nil {
 		return err

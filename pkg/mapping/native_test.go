@@ -17,7 +17,7 @@ const nativeEvent = `{"insertId":"order-4711-paid","eventType":" Order Completed
 func mapNative(t *testing.T, raw string) *Event {
 	t.Helper()
 	var e Event
-	require.NoError(t, new(Mapper).MapNative(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &e), raw)
+	require.NoError(t, new(Mapper).mapAPI(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &e), raw)
 	return &e
 }
 
@@ -101,7 +101,7 @@ func TestMapNativeNamesWhatCannotBeMapped(t *testing.T) {
 		`{"event":"canary"}`: "missing_event_type", `{"eventType":"canary","eventAt":"canary"}`: "invalid_event_at", `{"eventType":"canary","value":[]}`: "invalid_value",
 	} {
 		var unmappable *Unmappable
-		err := new(Mapper).MapNative(&Message{Raw: []byte(raw)}, new(Event))
+		err := new(Mapper).mapAPI(&Message{Raw: []byte(raw)}, new(Event))
 		require.ErrorAs(t, err, &unmappable)
 		require.Equal(t, code, unmappable.Code)
 		require.NotContains(t, fmt.Sprintf("%v %+v", err, *unmappable), "canary")
@@ -120,7 +120,7 @@ func TestMapNativeAllocatesNothing(t *testing.T) {
 	for _, raw := range []string{nativeEvent, `{"eventType":"E"}`, `{"eventType":"Signed \"Up\"","userHints":{"email":"a\u0062@c.de"},"value":"\u0035"}`} {
 		message := Message{Raw: []byte(raw), ReceivedAt: receivedAt}
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			if m.MapNative(&message, &e) != nil {
+			if m.mapAPI(&message, &e) != nil {
 				t.Fatal("not mapped")
 			}
 		}), raw)
@@ -141,7 +141,7 @@ func FuzzMapNative(f *testing.F) {
 		raw = p.Messages[1].Raw
 		var m Mapper
 		var e Event
-		err := m.MapNative(&Message{Raw: raw, ReceivedAt: receivedAt}, &e)
+		err := m.mapAPI(&Message{Raw: raw, ReceivedAt: receivedAt}, &e)
 		require.Equal(t, p.Messages[1].Reason == payload.Accepted, err == nil, "%q: %v", raw, err)
 		requireExplained(t, (*Mapper).ExplainNative, &Message{Raw: raw, ReceivedAt: receivedAt}, &e, err)
 		if err != nil {
@@ -150,9 +150,9 @@ func FuzzMapNative(f *testing.F) {
 		checkInvariants(t, &e)
 		var other Mapper
 		var again Event
-		require.NoError(t, other.MapNative(&Message{Raw: []byte(nativeEvent)}, &again))
-		require.NoError(t, other.Map(&Message{Raw: []byte(realistic)}, &again))
-		require.NoError(t, other.MapNative(&Message{Raw: raw, ReceivedAt: receivedAt}, &again))
+		require.NoError(t, other.mapAPI(&Message{Raw: []byte(nativeEvent)}, &again))
+		require.NoError(t, other.mapSegment(&Message{Raw: []byte(realistic)}, &again))
+		require.NoError(t, other.mapAPI(&Message{Raw: raw, ReceivedAt: receivedAt}, &again))
 		require.Equal(t, e, again)
 	})
 }
@@ -164,7 +164,7 @@ func BenchmarkMapNative(b *testing.B) {
 	b.SetBytes(int64(len(nativeEvent)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if m.MapNative(&message, &e) != nil {
+		if m.mapAPI(&message, &e) != nil {
 			b.Fatal("not mapped")
 		}
 	}

@@ -21,14 +21,14 @@ const (
 func mapIdentify(t *testing.T, raw string) *Identify {
 	t.Helper()
 	var i Identify
-	require.NoError(t, new(Mapper).MapIdentify(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &i), raw)
+	require.NoError(t, new(Mapper).mapIdentify(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &i), raw)
 	return &i
 }
 
 func mapConversation(t *testing.T, raw string) *Activity {
 	t.Helper()
 	var a Activity
-	require.NoError(t, new(Mapper).MapConversation(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &a), raw)
+	require.NoError(t, new(Mapper).mapActivity(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &a), raw)
 	return &a
 }
 
@@ -51,8 +51,8 @@ func TestMapConversation(t *testing.T) {
 
 // mappings are the two as functions of a message alone.
 var mappings = map[string]func(*Mapper, *Message) error{
-	"identify":     func(m *Mapper, msg *Message) error { return m.MapIdentify(msg, new(Identify)) },
-	"conversation": func(m *Mapper, msg *Message) error { return m.MapConversation(msg, new(Activity)) },
+	"identify":     func(m *Mapper, msg *Message) error { return m.mapIdentify(msg, new(Identify)) },
+	"conversation": func(m *Mapper, msg *Message) error { return m.mapActivity(msg, new(Activity)) },
 }
 
 func TestWhatSubjectsCannotBe(t *testing.T) {
@@ -82,7 +82,7 @@ func TestMapSubjectsAllocatesNothing(t *testing.T) {
 	var a Activity
 	call, activity := Message{Raw: []byte(identifyCall), ReceivedAt: receivedAt}, Message{Raw: []byte(activityCall), ReceivedAt: receivedAt}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if m.MapIdentify(&call, &i) != nil || m.MapConversation(&activity, &a) != nil {
+		if m.mapIdentify(&call, &i) != nil || m.mapActivity(&activity, &a) != nil {
 			t.Fatal("not mapped")
 		}
 	}))
@@ -98,26 +98,26 @@ func FuzzMapSubject(f *testing.F) {
 		if message, taken := takenBy(t, &api.IdentifyFormat, identifyCall, raw); message != nil {
 			var m, other Mapper
 			var i, again Identify
-			err := m.MapIdentify(message, &i)
+			err := m.mapIdentify(message, &i)
 			require.Equal(t, taken, err == nil, "%q: %v", raw, err)
 			if err == nil {
 				requireSubject(t, i.ExternalUserID, i.Email, i.Properties, i.At)
 				require.False(t, i.ExternalUserID == nil && i.Email == nil)
 				useUp(t, &other)
-				require.NoError(t, other.MapIdentify(message, &again))
+				require.NoError(t, other.mapIdentify(message, &again))
 				require.Equal(t, i, again)
 			}
 		}
 		if message, taken := takenBy(t, &api.ActivityFormat, activityCall, raw); message != nil {
 			var m, other Mapper
 			var a, again Activity
-			err := m.MapConversation(message, &a)
+			err := m.mapActivity(message, &a)
 			require.Equal(t, taken, err == nil, "%q: %v", raw, err)
 			if err == nil {
 				requireSubject(t, a.ExternalUserID, a.Email, a.Properties, a.At)
 				require.NotEmpty(t, a.ExternalConversationID)
 				useUp(t, &other)
-				require.NoError(t, other.MapConversation(message, &again))
+				require.NoError(t, other.mapActivity(message, &again))
 				require.Equal(t, a, again)
 			}
 		}
@@ -137,10 +137,10 @@ func takenBy(t *testing.T, format *payload.Format, valid string, raw []byte) (m 
 // useUp has a Mapper map everything else before.
 func useUp(t *testing.T, m *Mapper) {
 	t.Helper()
-	require.NoError(t, m.MapNative(&Message{Raw: []byte(nativeEvent)}, new(Event)))
-	require.NoError(t, m.MapIdentify(&Message{Raw: []byte(identifyCall)}, new(Identify)))
-	require.NoError(t, m.MapConversation(&Message{Raw: []byte(activityCall)}, new(Activity)))
-	require.NoError(t, m.Map(&Message{Raw: []byte(realistic)}, new(Event)))
+	require.NoError(t, m.mapAPI(&Message{Raw: []byte(nativeEvent)}, new(Event)))
+	require.NoError(t, m.mapIdentify(&Message{Raw: []byte(identifyCall)}, new(Identify)))
+	require.NoError(t, m.mapActivity(&Message{Raw: []byte(activityCall)}, new(Activity)))
+	require.NoError(t, m.mapSegment(&Message{Raw: []byte(realistic)}, new(Event)))
 }
 
 func requireSubject(t *testing.T, id, email, properties []byte, at int64) {
@@ -158,7 +158,7 @@ func BenchmarkMapIdentify(b *testing.B) {
 	b.SetBytes(int64(len(identifyCall)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if m.MapIdentify(&message, &i) != nil {
+		if m.mapIdentify(&message, &i) != nil {
 			b.Fatal("not mapped")
 		}
 	}

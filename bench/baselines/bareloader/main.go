@@ -71,7 +71,8 @@ func (c *flags) make(first, last int) (*warehouse.Events, error) {
 	writer := traffic.New(traffic.Config{Seed: c.Seed, Products: c.Products, Users: c.Users, EventsOnly: true, Start: c.Start, Every: c.Every})
 	block, mapper := warehouse.NewEvents(), mapping.Mapper{}
 	var raw []byte
-	var event mapping.Event
+	var result mapping.Result
+	kind, provider := []byte(mapping.KindEvent), []byte(mapping.ProviderSegment)
 	origin := warehouse.Origin{Workspace: []byte(traffic.Workspace), Provider: []byte(stream.ProviderSegment), Topic: "bare"}
 	for n := first; n < last; n++ {
 		var product int
@@ -80,10 +81,10 @@ func (c *flags) make(first, last int) (*warehouse.Events, error) {
 		origin.Product, origin.Connection = []byte(name), []byte("c-"+name)
 		origin.Partition, origin.Offset = stream.PartitionOf(name, int32(c.Partitions)), int64(n)
 		origin.ReceivedAt = c.Start.Add(time.Duration(n) * c.Every).UnixMicro()
-		if err := mapper.Map(&mapping.Message{Raw: raw, ReceivedAt: origin.ReceivedAt}, &event); err != nil {
+		if err := mapper.MapRecord(kind, provider, &mapping.Message{Raw: raw, ReceivedAt: origin.ReceivedAt}, &result); err != nil {
 			return nil, err
 		}
-		block.Append(&event, &origin)
+		block.Append(&result.Event, &origin)
 	}
 	for s := block.Subjects(); s.Next(); {
 		if s.ExternalUserID != nil {

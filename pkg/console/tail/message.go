@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,10 +38,8 @@ func (m Message) IsEvent() bool { return m.InsertID != "" }
 
 // reader maps records. It serves one goroutine.
 type reader struct {
-	mapper   mapping.Mapper
-	event    mapping.Event
-	identify mapping.Identify
-	activity mapping.Activity
+	mapper mapping.Mapper
+	result mapping.Result
 }
 
 // read makes a Message of a record, as a loader would make a row of it.
@@ -55,48 +52,23 @@ func (r *reader) read(t *stream.Tailed) Message {
 		m.Reason, m.Detail = string(e.Reason), string(e.Detail)
 		return m
 	}
-	if err := r.mapped(e, &m); err != nil {
-		m.Reason, m.Detail = "mapper_bug", "the mapping could not cope with it"
-		var unmappable *mapping.Unmappable
-		if errors.As(err, &unmappable) {
-			m.Reason, m.Detail = unmappable.Code, unmappable.Message
-		}
+	message := mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
+	if err := r.mapper.MapRecord(e.Kind, e.Provider, &message, &r.result); err != nil {
+		m.Reason, m.Detail = mapping.Code(err), err.Error()
+		return m
+	}
+	switch r.result.Type {
+	case mapping.IsEvent:
+		m.fill(&r.result.Event)
+		m.InfluenceRule = r.mapper.InfluenceRule(&r.result.Event)
+	case mapping.IsIdentify:
+		i := &r.result.Identify
+		m.ExternalUser, m.Email, m.Name = string(i.ExternalUserID), string(i.Email), string(i.Name)
+	case mapping.IsActivity:
+		a := &r.result.Activity
+		m.ExternalUser, m.Email, m.ExternalConversation = string(a.ExternalUserID), string(a.Email), string(a.ExternalConversationID)
 	}
 	return m
-}
-
-var errPanicked = errors.New("BUG: the mapping panicked")
-
-// mapped maps the entry. A message that shows a bug in the mapping becomes a dead letter in the loader, and must not end the console.
-func (r *reader) mapped(e *stream.Entry, m *Message) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errPanicked
-		}
-	}()
-	message := mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
-	switch kind := stream.Kind(e.Kind); {
-	case kind == stream.KindEvent && string(e.Provider) == stream.ProviderSegment:
-		if err = r.mapper.Map(&message, &r.event); err == nil {
-			m.fill(&r.event)
-			m.InfluenceRule = r.mapper.InfluenceRule(&r.event)
-		}
-	case kind == stream.KindEvent:
-		if err = r.mapper.MapNative(&message, &r.event); err == nil {
-			m.fill(&r.event)
-			m.InfluenceRule = r.mapper.InfluenceRule(&r.event)
-		}
-	case kind == stream.KindIdentify:
-		if err = r.mapper.MapIdentify(&message, &r.identify); err == nil {
-			m.ExternalUser, m.Email, m.Name = string(r.identify.ExternalUserID), string(r.identify.Email), string(r.identify.Name)
-		}
-	case kind == stream.KindConversation:
-		if err = r.mapper.MapConversation(&message, &r.activity); err == nil {
-			m.ExternalUser, m.Email = string(r.activity.ExternalUserID), string(r.activity.Email)
-			m.ExternalConversation = string(r.activity.ExternalConversationID)
-		}
-	}
-	return err
 }
 
 func (m *Message) fill(e *mapping.Event) {
