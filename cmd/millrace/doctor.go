@@ -59,7 +59,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 	}
 	for _, look := range []func(context.Context, *doctor.Report){
 		c.lookAtKafka,
-		func(ctx context.Context, r *doctor.Report) { warehouse.CheckUp(ctx, c.Warehouse, r) },
+		func(ctx context.Context, r *doctor.Report) { warehouse.Diagnose(ctx, c.Warehouse, r) },
 		func(ctx context.Context, r *doctor.Report) { connection.CheckRedis(ctx, c.Redis, r) },
 	} {
 		part, cancel := context.WithTimeout(ctx, doctorPart)

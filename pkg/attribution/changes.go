@@ -34,7 +34,7 @@ func (n newsOf) act(workspace string, u warehouse.ProductUser, at int64) {
 func (n newsOf) hear(a *warehouse.StoredActivity) {
 	if warehouse.Revised(a.Version) {
 		of := n.of(a.Workspace)
-		c := warehouse.ConversationOf{Product: a.Product, ID: identity.ConversationID([]byte(a.Product), []byte(a.Conversation))}
+		c := warehouse.ProductConversation{Product: a.Product, ID: identity.ConversationID([]byte(a.Product), []byte(a.Conversation))}
 		of.followed = stretched(of.followed, c, spanFrom(a.At))
 	}
 	if a.UserID != (identity.ID{}) {
@@ -66,10 +66,10 @@ func (n newsOf) together() *news {
 // news is what may make stored rows be about somebody else.
 type news struct {
 	moved         []moved
-	from          []identity.ID                     // who held an address before
-	conversations []warehouse.ConversationName      // that have become known
-	active        map[warehouse.ProductUser]span    // of users who have been active
-	followed      map[warehouse.ConversationOf]span // of conversations whose activities may be another user's than they were
+	from          []identity.ID                          // who held an address before
+	conversations []warehouse.ConversationName           // that have become known
+	active        map[warehouse.ProductUser]span         // of users who have been active
+	followed      map[warehouse.ProductConversation]span // of conversations whose activities may be another user's than they were
 }
 
 // moved is a pair of an external id and an address, either may be "", that is somebody else by now.

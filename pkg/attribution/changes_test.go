@@ -155,12 +155,12 @@ func TestWhatWaitedForItsTurnIsWrittenOnce(t *testing.T) {
 	r.begin(t, 0, activity("c1", "u1", "", 0)).store(t)
 	w.db.Exec(t, "SYSTEM STOP MERGES products")
 	before := w.db.Exec(t, "SELECT count() FROM products")
-	affected := warehouse.Affected{Products: []string{"p"}, Users: []identity.ID{identity.UserID([]byte("w"), []byte("u1"))}}
+	affected := warehouse.AffectedRows{Products: []string{"p"}, Users: []identity.ID{identity.UserID([]byte("w"), []byte("u1"))}}
 	busy, release := make(chan struct{}, 4), make(chan struct{})
 	var reading sync.WaitGroup
 	for range cap(busy) { // as many as there are connections
 		reading.Go(func() {
-			_ = r.lookup.Activities(t.Context(), &affected, func([]warehouse.StoredActivity) error {
+			_ = r.lookup.AffectedActivities(t.Context(), &affected, func([]warehouse.StoredActivity) error {
 				busy <- struct{}{}
 				<-release
 				return nil

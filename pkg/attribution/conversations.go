@@ -13,12 +13,12 @@ import (
 // is known, and what its user was active in before.
 type questions struct {
 	names    map[warehouse.ConversationName][]int // and the events that name it
-	moments  map[warehouse.Moment]struct{}
+	moments  map[warehouse.TimeBucket]struct{}
 	from, to int64
 }
 
 func newQuestions() *questions {
-	return &questions{names: map[warehouse.ConversationName][]int{}, moments: map[warehouse.Moment]struct{}{}, from: math.MaxInt64, to: math.MinInt64}
+	return &questions{names: map[warehouse.ConversationName][]int{}, moments: map[warehouse.TimeBucket]struct{}{}, from: math.MaxInt64, to: math.MinInt64}
 }
 
 func (q *questions) name(product, conversation string, event int) {
@@ -27,7 +27,7 @@ func (q *questions) name(product, conversation string, event int) {
 }
 
 func (q *questions) ask(u warehouse.ProductUser, at int64) {
-	for _, moment := range warehouse.MomentsBefore(u, at) {
+	for _, moment := range warehouse.LookBackBuckets(u, at) {
 		q.moments[moment] = struct{}{}
 	}
 	q.from, q.to = min(q.from, at-identity.LookBack.Milliseconds()), max(q.to, at)
@@ -47,12 +47,12 @@ func (q *questions) answer(ctx context.Context, lookup *warehouse.Lookup) (a ans
 		for name := range q.names {
 			wanted = append(wanted, name)
 		}
-		if a.known, err = lookup.Conversations(ctx, wanted); err != nil {
+		if a.known, err = lookup.KnownConversations(ctx, wanted); err != nil {
 			return a, err
 		}
 	}
 	if len(q.moments) > 0 {
-		a.activities, err = lookup.ActivitiesOf(ctx, q.moments, q.from, q.to)
+		a.activities, err = lookup.ActivitiesIn(ctx, q.moments, q.from, q.to)
 	}
 	return a, err
 }
@@ -80,7 +80,7 @@ func (b *boarding) converse(ctx context.Context) error {
 			found.questions = q
 			return nil
 		}
-		for s := rows.Subjects(); s.Next(); {
+		for s := rows.EntityRows(); s.Next(); {
 			if s.ExternalConversationID != nil {
 				q.name(string(s.Product), string(s.ExternalConversationID), s.Row)
 			} else if u, ok := b.looksBack(&s); ok {
@@ -97,7 +97,7 @@ func (b *boarding) converse(ctx context.Context) error {
 	if len(found.activities) == 0 {
 		return nil
 	}
-	for s := rows.Subjects(); s.Next(); {
+	for s := rows.EntityRows(); s.Next(); {
 		if u, ok := b.looksBack(&s); ok {
 			if id, ok := found.activities[u].LatestBefore(s.At); ok {
 				rows.SetConversation(s.Row, id)
@@ -109,11 +109,11 @@ func (b *boarding) converse(ctx context.Context) error {
 
 // converses tells whether any of the events may have a conversation: many companies' never do.
 func (b *boarding) converses(rows *warehouse.Events) bool {
-	return rows.NamesConversations() || slices.ContainsFunc(rows.Products(), b.seen.activeText)
+	return rows.HasExternalConversations() || slices.ContainsFunc(rows.Products(), b.seen.activeText)
 }
 
 // looksBack tells whose activities decide about an event, if any do.
-func (b *boarding) looksBack(s *warehouse.Subjects) (u warehouse.ProductUser, ok bool) {
+func (b *boarding) looksBack(s *warehouse.EntityRows) (u warehouse.ProductUser, ok bool) {
 	if s.ExternalConversationID != nil || !b.seen.active(s.Product) {
 		return u, false
 	}

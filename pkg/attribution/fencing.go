@@ -19,8 +19,8 @@ import (
 //  3. the revision begins before the lease has run out, or never;
 //  4. the next owner goes back for all that this one may not have known, after the lease and what began under it have
 //     ended (see Service.leased).
-func (a *Service) mayRevise(ctx context.Context, n int, from func(int) warehouse.Seen) (lease warehouse.Lease, err error) {
-	if lease, err = a.lookup.Lease(ctx); err != nil {
+func (a *Service) mayRevise(ctx context.Context, n int, from func(int) warehouse.ProductPartition) (lease warehouse.Lease, err error) {
+	if lease, err = a.lookup.AcquireLease(ctx); err != nil {
 		return lease, err
 	}
 	s, err := a.share(ctx)
@@ -28,7 +28,7 @@ func (a *Service) mayRevise(ctx context.Context, n int, from func(int) warehouse
 		return lease, err
 	}
 	var partitions []stream.Partition
-	met := map[warehouse.Seen]bool{}
+	met := map[warehouse.ProductPartition]bool{}
 	for i := range n {
 		if seen := from(i); !met[seen] {
 			met[seen] = true
@@ -63,7 +63,7 @@ func (a *Service) share(ctx context.Context) (*share, error) {
 
 // partition is whose owner revises a row: the one that it came from, or its product's own if that is not known. Every row
 // has one, also after the topic was made anew with fewer.
-func (s *share) partition(seen warehouse.Seen) stream.Partition {
+func (s *share) partition(seen warehouse.ProductPartition) stream.Partition {
 	id := seen.Partition % s.of
 	if seen.Partition < 0 {
 		id = stream.PartitionOf(seen.Product, s.of)
@@ -71,18 +71,18 @@ func (s *share) partition(seen warehouse.Seen) stream.Partition {
 	return stream.Partition{Topic: s.topic, ID: id}
 }
 
-func (s *share) has(seen warehouse.Seen) bool { return s.owned[s.partition(seen).ID] }
+func (s *share) has(seen warehouse.ProductPartition) bool { return s.owned[s.partition(seen).ID] }
 
 // partitions say so to ClickHouse; with all of them, nothing has to be said.
-func (s *share) partitions() warehouse.Partitions {
+func (s *share) partitions() warehouse.PartitionFilter {
 	if len(s.owned) == int(s.of) {
-		return warehouse.Partitions{}
+		return warehouse.PartitionFilter{}
 	}
-	return warehouse.Partitions{IDs: slices.Sorted(maps.Keys(s.owned)), Of: s.of}
+	return warehouse.PartitionFilter{IDs: slices.Sorted(maps.Keys(s.owned)), PartitionCount: s.of}
 }
 
 // products are those of which there may be rows that are this loader's.
-func (s *share) products(all []warehouse.Seen) (names []string) {
+func (s *share) products(all []warehouse.ProductPartition) (names []string) {
 	for _, seen := range all {
 		if s.has(seen) {
 			names = append(names, seen.Product)

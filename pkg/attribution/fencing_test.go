@@ -15,9 +15,9 @@ import (
 )
 
 // stale are the stored events as a loader read them.
-func (r *running) stale(t *testing.T) (list []warehouse.Stored) {
-	affected := warehouse.Affected{Products: []string{"p"}, Addresses: []warehouse.Expected{{Name: identity.Name{Workspace: []byte("w"), Name: []byte("1@x.io")}}}}
-	require.NoError(t, r.lookup.Events(t.Context(), &affected, func(some []warehouse.Stored) error {
+func (r *running) stale(t *testing.T) (list []warehouse.StoredEvent) {
+	affected := warehouse.AffectedRows{Products: []string{"p"}, Addresses: []warehouse.ExpectedUser{{Name: identity.Name{Workspace: []byte("w"), Name: []byte("1@x.io")}}}}
+	require.NoError(t, r.lookup.AffectedEvents(t.Context(), &affected, func(some []warehouse.StoredEvent) error {
 		list = append(list, some...)
 		return nil
 	}))

@@ -39,7 +39,7 @@ func newWorld(t testing.TB, partitions int32) *world {
 	t.Helper()
 	w := &world{db: env.ClickHouse(t), partitions: partitions}
 	require.NoError(t, kong.ApplyDefaults(&w.warehouse))
-	w.warehouse.Settling = settling
+	w.warehouse.VisibilityDelay = settling
 	w.warehouse.ClickHouse, w.warehouse.Database = w.db.Addr(), w.db.Name
 	w.config = Config{Enabled: true, Topic: topic, Group: "loaders", IdentityCache: 100_000, WriteTimeout: w.warehouse.Timeout}
 	_, err := warehouse.Migrate(t.Context(), w.warehouse)

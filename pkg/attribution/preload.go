@@ -19,7 +19,7 @@ func (a *Service) preload(ctx context.Context) (done bool) {
 }
 
 func (a *Service) takeUp(ctx context.Context) (complete bool, err error) {
-	settled, err := a.lookup.Settled(ctx)
+	settled, err := a.lookup.SafeTime(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -29,7 +29,7 @@ func (a *Service) takeUp(ctx context.Context) (complete bool, err error) {
 	}
 	a.mu.Unlock()
 	p := a.identities.Preload()
-	fit, err := a.lookup.Known(ctx, a.identities.Room(), p.Addresses, p.Persons)
+	fit, err := a.lookup.AllClaims(ctx, a.identities.Room(), p.Addresses, p.Persons)
 	return fit && err == nil && p.End(), err
 }
 

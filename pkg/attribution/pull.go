@@ -46,7 +46,7 @@ func (a *Service) goBack(ctx context.Context, opened []int32) error {
 	if err != nil {
 		return err
 	}
-	settled, err := a.lookup.Settled(ctx)
+	settled, err := a.lookup.SafeTime(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (a *Service) leased(ctx context.Context) (bool, error) {
 	if a.taken.IsZero() {
 		return false, nil
 	}
-	if leased, err := a.lookup.Leased(ctx, a.taken); err != nil || leased {
+	if leased, err := a.lookup.LeaseMayBeActive(ctx, a.taken); err != nil || leased {
 		return leased, err
 	}
 	now, err := a.lookup.Now(ctx)
@@ -104,12 +104,12 @@ func (a *Service) hear(ctx context.Context) error {
 		return nil
 	}
 	a.polled = time.Now()
-	since := warehouse.Since{After: a.learntTo, But: a.writer}
+	since := warehouse.ChangeFilter{After: a.learntTo, ExceptWriter: a.writer}
 	if behind {
-		since.But = 0 // what this one has written before a partition came to it counts too
+		since.ExceptWriter = 0 // what this one has written before a partition came to it counts too
 	}
 	var err error
-	if since.Until, err = a.lookup.Calm(ctx); err != nil {
+	if since.Until, err = a.lookup.ActivityWatermark(ctx); err != nil {
 		return err
 	}
 	if since.Until.Before(since.After) {
@@ -131,9 +131,9 @@ func (a *Service) hear(ctx context.Context) error {
 
 // read makes news of what was written down in a span of time: of claims, and of activities; of these all, or only those of
 // products that are spread, which may be another loader's. It may come less far than that.
-func (a *Service) read(ctx context.Context, since warehouse.Since, all bool) (of newsOf, to time.Time, err error) {
+func (a *Service) read(ctx context.Context, since warehouse.ChangeFilter, all bool) (of newsOf, to time.Time, err error) {
 	of = newsOf{}
-	learnt, err := a.lookup.Learnt(ctx, since)
+	learnt, err := a.lookup.ChangesSince(ctx, since)
 	if err != nil {
 		return nil, to, err
 	}
@@ -147,7 +147,7 @@ func (a *Service) read(ctx context.Context, since warehouse.Since, all bool) (of
 		}
 	}
 	if len(addresses) > 0 {
-		holders, err := a.lookup.Holders(ctx, addresses)
+		holders, err := a.lookup.UsersOfAddresses(ctx, addresses)
 		if err != nil {
 			return nil, to, err
 		}
@@ -156,14 +156,14 @@ func (a *Service) read(ctx context.Context, since warehouse.Since, all bool) (of
 			n.from = append(n.from, ids...)
 		}
 	}
-	since.Until = learnt.To
+	since.Until = learnt.ReadTo
 	to, err = a.recall(ctx, of, since, all)
 	return of, to, err
 }
 
 // recall takes activities for news that may not have been worked in. What all lanes know by now of a conversation that was
 // met before need not be told of it again, unless the news of that may have been lost.
-func (a *Service) recall(ctx context.Context, of newsOf, since warehouse.Since, all bool) (to time.Time, err error) {
+func (a *Service) recall(ctx context.Context, of newsOf, since warehouse.ChangeFilter, all bool) (to time.Time, err error) {
 	mine, err := a.watched(ctx, since.Workspace, all)
 	if err != nil || len(mine) == 0 {
 		return since.Until, err
@@ -192,7 +192,7 @@ func (a *Service) watched(ctx context.Context, workspace string, all bool) (prod
 		}
 		return a.products(ctx, workspaces)
 	}
-	seen, err := a.lookup.Spread(ctx)
+	seen, err := a.lookup.SaltedProducts(ctx)
 	if err != nil || len(seen) == 0 {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (a *Service) readBack(ctx context.Context, d *desk) error {
 		return err
 	}
 	for from := d.at.from.Add(-a.config.WriteTimeout); from.Before(now); { // announced later than written
-		of, to, err := a.read(ctx, warehouse.Since{After: from, Until: now, Workspace: d.workspace}, true)
+		of, to, err := a.read(ctx, warehouse.ChangeFilter{After: from, Until: now, Workspace: d.workspace}, true)
 		if err == nil {
 			err = a.workIn(ctx, of)
 		}

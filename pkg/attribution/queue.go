@@ -148,7 +148,7 @@ func (a *Service) pass(ctx context.Context, desks []*desk) error {
 	}
 	troubled := false // it is no workspace's fault
 	if err != nil {
-		_, ping := a.lookup.Settled(ctx)
+		_, ping := a.lookup.SafeTime(ctx)
 		troubled = ping != nil || errors.Is(err, ErrNoMember) || errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrGivenUp)
 	}
 	a.mu.Lock()

@@ -84,7 +84,7 @@ func (b *boarding) board() {
 	defer b.a.identities.Unlock()
 	rows := b.Events
 	b.flight.Expect(rows.Rows() + len(b.Observations))
-	for s := rows.Persons(); s.Next(); {
+	for s := rows.UserRows(); s.Next(); {
 		b.flight.Add(s.Workspace, s.ExternalUserID, s.Email)
 	}
 	for i := range b.Observations {
@@ -112,7 +112,7 @@ func (b *boarding) learn() {
 	b.a.identities.Lock()
 	defer b.a.identities.Unlock()
 	rows := b.Events
-	for s := rows.Subjects(); s.Next(); {
+	for s := rows.EntityRows(); s.Next(); {
 		b.learnEvent(&s)
 	}
 	for i := range b.Observations {
@@ -131,7 +131,7 @@ func (b *boarding) learn() {
 	}
 }
 
-func (b *boarding) learnEvent(s *warehouse.Subjects) {
+func (b *boarding) learnEvent(s *warehouse.EntityRows) {
 	b.seeProduct(s.Workspace, s.Product)
 	if s.Email != nil {
 		c := identity.Nothing
@@ -220,7 +220,7 @@ func (b *boarding) addActivity(a *warehouse.Activity) {
 // write writes down what was learnt. It is true whatever becomes of the chunk, and the cache takes it for
 // written: if the lane is given up before, the attributor writes it.
 func (b *boarding) write(ctx context.Context) error {
-	var blocks []warehouse.Facts
+	var blocks []warehouse.IdempotentBlock
 	if b.products != nil {
 		blocks = append(blocks, b.products)
 	}
@@ -239,7 +239,7 @@ func (b *boarding) write(ctx context.Context) error {
 			b.a.owe(blocks[i:], b.news)
 			return err
 		}
-		if block == warehouse.Facts(b.users) { // at once: a restart finds nothing new in them
+		if block == warehouse.IdempotentBlock(b.users) { // at once: a restart finds nothing new in them
 			b.a.announce(b.news.takePeople())
 		}
 	}

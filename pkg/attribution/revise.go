@@ -24,24 +24,24 @@ func (a *Service) workIn(ctx context.Context, of newsOf) error {
 	if err := a.identities.Await(ctx); err != nil { // activities in the air have a user who may be another by now
 		return err
 	}
-	err = a.lookup.Activities(ctx, &affected, func(list []warehouse.StoredActivity) error {
-		list = slices.DeleteFunc(list, func(row warehouse.StoredActivity) bool { return !s.has(row.Seen()) })
+	err = a.lookup.AffectedActivities(ctx, &affected, func(list []warehouse.StoredActivity) error {
+		list = slices.DeleteFunc(list, func(row warehouse.StoredActivity) bool { return !s.has(row.ProductPartition()) })
 		return a.reviseActivities(ctx, list, of)
 	})
 	if err != nil {
 		return err
 	}
 	all := of.together()
-	affected.Active, affected.Followed = all.active, all.followed
+	affected.UserSpans, affected.ConversationSpans = all.active, all.followed
 	if err := a.identities.Await(ctx); err != nil {
 		return err
 	}
-	return a.lookup.Events(ctx, &affected, func(list []warehouse.Stored) error { return a.reviseEvents(ctx, list) })
+	return a.lookup.AffectedEvents(ctx, &affected, func(list []warehouse.StoredEvent) error { return a.reviseEvents(ctx, list) })
 }
 
 // affected turns news into questions.
-func (a *Service) affected(ctx context.Context, s *share, n *news) (warehouse.Affected, error) {
-	w := warehouse.Affected{Partitions: s.partitions(), Users: n.from, Conversations: n.conversations}
+func (a *Service) affected(ctx context.Context, s *share, n *news) (warehouse.AffectedRows, error) {
+	w := warehouse.AffectedRows{Partitions: s.partitions(), Users: n.from, Conversations: n.conversations}
 	products := map[string]bool{}
 	workspaces := map[string]bool{}
 	for _, m := range n.moved {
@@ -79,7 +79,7 @@ func (a *Service) affected(ctx context.Context, s *share, n *news) (warehouse.Af
 }
 
 // expected finds whom the external ids, or the addresses, in news stand for by now.
-func (a *Service) expected(ctx context.Context, n *news, name func(moved) string, alone func(moved) moved) ([]warehouse.Expected, error) {
+func (a *Service) expected(ctx context.Context, n *news, name func(moved) string, alone func(moved) moved) ([]warehouse.ExpectedUser, error) {
 	var list []moved
 	met := map[moved]bool{}
 	for _, m := range n.moved {
@@ -92,9 +92,9 @@ func (a *Service) expected(ctx context.Context, n *news, name func(moved) string
 	if err != nil {
 		return nil, err
 	}
-	expected := make([]warehouse.Expected, len(list))
+	expected := make([]warehouse.ExpectedUser, len(list))
 	for i, m := range list {
-		expected[i] = warehouse.Expected{Name: identity.Name{Workspace: []byte(m.workspace), Name: []byte(name(m))}, User: users[i]}
+		expected[i] = warehouse.ExpectedUser{Name: identity.Name{Workspace: []byte(m.workspace), Name: []byte(name(m))}, User: users[i]}
 	}
 	return expected, nil
 }
@@ -154,7 +154,7 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.Seen { return changed[i].Seen() })
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.ProductPartition { return changed[i].ProductPartition() })
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 	return a.lookup.ReviseActivities(ctx, changed, lease, a.writer)
 }
 
-func (a *Service) reviseEvents(ctx context.Context, list []warehouse.Stored) error {
+func (a *Service) reviseEvents(ctx context.Context, list []warehouse.StoredEvent) error {
 	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func (a *Service) reviseEvents(ctx context.Context, list []warehouse.Stored) err
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.Seen { return changed[i].Seen() })
+	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.ProductPartition { return changed[i].ProductPartition() })
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (a *Service) reviseEvents(ctx context.Context, list []warehouse.Stored) err
 }
 
 // conversations finds the conversations of stored events whose users are known.
-func (a *Service) conversations(ctx context.Context, list []warehouse.Stored, users []identity.ID) ([]identity.ID, error) {
+func (a *Service) conversations(ctx context.Context, list []warehouse.StoredEvent, users []identity.ID) ([]identity.ID, error) {
 	q := newQuestions()
 	for i := range list {
 		event := &list[i]

@@ -32,11 +32,11 @@ type Service struct {
 	resting    time.Duration // passShare, but for tests
 
 	mu       sync.Mutex
-	owned    map[int32]*products // ingest partitions that this loader has, and what their workers have seen
-	desks    map[string]*desk    // of workspaces that have news
-	owed     []warehouse.Facts   // learnt by lanes that were given up before they could write it down
-	opened   []int32             // partitions that have come since they were last looked at
-	learntTo time.Time           // what other loaders have written up to here is on the desks, or worked in
+	owned    map[int32]*products         // ingest partitions that this loader has, and what their workers have seen
+	desks    map[string]*desk            // of workspaces that have news
+	owed     []warehouse.IdempotentBlock // learnt by lanes that were given up before they could write it down
+	opened   []int32                     // partitions that have come since they were last looked at
+	learntTo time.Time                   // what other loaders have written up to here is on the desks, or worked in
 
 	paying sync.Mutex // held while what is owed is written down
 
@@ -119,7 +119,7 @@ func rouse(c chan struct{}) {
 }
 
 // owe has what a lane has learnt written down without it.
-func (a *Service) owe(blocks []warehouse.Facts, n newsOf) {
+func (a *Service) owe(blocks []warehouse.IdempotentBlock, n newsOf) {
 	a.mu.Lock()
 	a.owed = append(a.owed, blocks...)
 	a.mu.Unlock()

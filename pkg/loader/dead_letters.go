@@ -26,7 +26,7 @@ func (f *deadLetterBuilder) reset() { f.rows = nil }
 
 func (f *deadLetterBuilder) append(e *stream.Entry) (string, error) {
 	fillOrigin(&f.letter.Origin, e)
-	f.letter.Reason, f.letter.Detail, f.letter.From = e.Reason, e.Detail, e.Origin
+	f.letter.Reason, f.letter.Detail, f.letter.OriginalRecord = e.Reason, e.Detail, e.Origin
 	f.letter.Message, f.letter.Context = e.Value, e.Context
 	f.block()
 	f.rows.Append(&f.letter)

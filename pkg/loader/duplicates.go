@@ -36,7 +36,7 @@ func (l *partitionWorker) dropDuplicates(c *insertBatch) error {
 	return l.retry("deliveries_lookup", func(ctx context.Context) error {
 		marked, dropped, err := r.verify(ctx, f.rows, suspects)
 		if err == nil && dropped > 0 {
-			f.rows.Drop(marked)
+			f.rows.RemoveRows(marked)
 			l.service.metrics.duplicates.Add(float64(dropped))
 		}
 		return err
@@ -70,7 +70,7 @@ func (r *duplicateFilter) fill(ctx context.Context) error {
 func (r *duplicateFilter) suspects(f *eventBuilder) map[warehouse.Delivery][]suspect {
 	var suspects map[warehouse.Delivery][]suspect
 	rows := f.rows
-	for k := rows.Keys(); k.Next(); {
+	for k := rows.KeyRows(); k.Next(); {
 		verdict := r.index.Add(k.Product, k.InsertID, k.KeyAt, k.ReceivedAt)
 		if f.stored != nil && f.stored[k.Row] {
 			continue
@@ -86,7 +86,7 @@ func (r *duplicateFilter) suspects(f *eventBuilder) map[warehouse.Delivery][]sus
 	if suspects == nil {
 		return nil
 	}
-	for k := rows.Keys(); k.Next(); {
+	for k := rows.KeyRows(); k.Next(); {
 		id := warehouse.Delivery{Product: string(k.Product), InsertID: string(k.InsertID)}
 		if list, suspected := suspects[id]; suspected {
 			suspects[id] = append(list, suspect{k.Row, k.KeyAt, k.ReceivedAt})
@@ -107,7 +107,7 @@ func (r *duplicateFilter) verify(ctx context.Context, rows *warehouse.Events, su
 	for id := range suspects {
 		wanted = append(wanted, id)
 	}
-	found, err := r.lane.service.lookup.Deliveries(ctx, wanted)
+	found, err := r.lane.service.lookup.StoredDeliveries(ctx, wanted)
 	if err != nil {
 		return nil, 0, err
 	}

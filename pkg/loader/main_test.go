@@ -68,7 +68,7 @@ func newWorld(t testing.TB, partitions int32) *world {
 	w.stream.Partitions, w.stream.Replication = partitions, 1
 	require.NoError(t, kong.ApplyDefaults(&w.config))
 	w.config.BlockLinger = 20 * time.Millisecond
-	w.config.Warehouse.Settling = settling
+	w.config.Warehouse.VisibilityDelay = settling
 	w.config.Warehouse.ClickHouse, w.config.Warehouse.Database = w.db.Addr(), w.db.Name
 	w.config.Consumer.SessionTimeout = 6 * time.Second
 	w.config.StopTimeout = 2 * time.Second

@@ -33,7 +33,7 @@ func (l *partitionWorker) insertPart(c *insertBatch, rows warehouse.Block, from,
 	err := l.retry("insert", func(ctx context.Context) error {
 		return l.service.inserter.InsertRows(ctx, rows, from, to, fmt.Sprintf("%s/%d-%d", token, from, to))
 	})
-	if why, is := warehouse.Refusal(err); is {
+	if why, is := warehouse.RejectedRows(err); is {
 		return refused(why)
 	}
 	return err

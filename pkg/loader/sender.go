@@ -119,7 +119,7 @@ func (l *partitionWorker) insertRows(c *insertBatch) error {
 	if rows.Rows() == 0 {
 		return nil
 	}
-	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.firstOffset, c.nextOffset-1, rows.Sum())
+	token := fmt.Sprintf("%s/%d-%d/%016x", l.Partition, c.firstOffset, c.nextOffset-1, rows.Checksum())
 	if forgetsBlocks {
 		token = uuid.NewString()
 	}
@@ -134,7 +134,7 @@ func (l *partitionWorker) insertRows(c *insertBatch) error {
 // insertShards sends a block, or in a cluster each shard's rows of it: these at once, for each can fail and be refused by
 // itself.
 func (l *partitionWorker) insertShards(c *insertBatch, rows warehouse.Block, token string) error {
-	parts, err := l.service.inserter.Parts(l.ctx, rows) // never an error: lanes come when the shards are known
+	parts, err := l.service.inserter.SplitByShard(l.ctx, rows) // never an error: lanes come when the shards are known
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (l *partitionWorker) insertShards(c *insertBatch, rows warehouse.Block, tok
 	insert(0)
 	others.Wait()
 	for i, part := range parts {
-		if _, refused := warehouse.Refusal(errs[i]); refused {
+		if _, refused := warehouse.RejectedRows(errs[i]); refused {
 			errs[i] = l.insertHalves(c, part, 0, part.Rows(), token)
 		}
 	}
@@ -196,7 +196,7 @@ func (s *Service) retry(ctx context.Context, p stream.Partition, operation strin
 		if err == nil || ctx.Err() != nil || errors.Is(err, stream.ErrFenced) {
 			return err
 		}
-		if _, refused := warehouse.Refusal(err); refused {
+		if _, refused := warehouse.RejectedRows(err); refused {
 			return err // it would be refused again
 		}
 		s.metrics.retries.WithLabelValues(operation).Inc()

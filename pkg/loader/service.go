@@ -65,7 +65,7 @@ type (
 		Confirm(ctx context.Context, partitions []stream.Partition) error
 	}
 	inserter interface {
-		Parts(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)
+		SplitByShard(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)
 		Insert(ctx context.Context, b warehouse.Block, token string) error
 		InsertRows(ctx context.Context, b warehouse.Block, from, to int, token string) error
 		Close()
@@ -142,8 +142,8 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) awaitShards(ctx context.Context) error {
 	backoff := retry.WithCappedDuration(retryMaxDelay, retry.NewExponential(retryMinDelay))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
-		err := s.lookup.Connect(ctx)
-		if err == nil || warehouse.OtherShards(err) {
+		err := s.lookup.FindShards(ctx)
+		if err == nil || warehouse.ShardsChanged(err) {
 			return err
 		}
 		s.deps.Log.Warn("cannot find ClickHouse's shards, trying again", "error", err)

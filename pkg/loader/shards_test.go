@@ -84,7 +84,7 @@ func TestAResendIsKnownInItsShard(t *testing.T) {
 	w.config.Warehouse.Cluster = env.OneShard
 	loader = w.load(t)
 	<-loader.done
-	require.True(t, warehouse.OtherShards(loader.err), "rows would be written where they are not looked for: %v", loader.err)
+	require.True(t, warehouse.ShardsChanged(loader.err), "rows would be written where they are not looked for: %v", loader.err)
 	w.config.Warehouse.Cluster = env.TwoShards
 	loader = w.load(t)
 	for _, product := range []string{"p", "p2", "p3"} {

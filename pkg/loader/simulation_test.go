@@ -282,13 +282,13 @@ func (m *member) Commit(ctx context.Context, _ stream.Partition, next int64) err
 	return m.note(ctx, next, 0)
 }
 
-func (m *member) Parts(_ context.Context, b warehouse.Block) ([]warehouse.Block, error) {
+func (m *member) SplitByShard(_ context.Context, b warehouse.Block) ([]warehouse.Block, error) {
 	return []warehouse.Block{b}, nil
 }
 
 func (m *member) Insert(ctx context.Context, b warehouse.Block, token string) error {
 	var ids []string
-	for k := b.(*warehouse.Events).Keys(); k.Next(); {
+	for k := b.(*warehouse.Events).KeyRows(); k.Next(); {
 		ids = append(ids, string(k.InsertID))
 	}
 	return m.call(ctx, false, func() error {

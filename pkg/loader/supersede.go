@@ -11,7 +11,7 @@ func (l *partitionWorker) supersede(c *insertBatch) error {
 		return nil
 	}
 	return l.retry("replay_lookup", func(ctx context.Context) (err error) {
-		f.stored, err = l.service.lookup.Outrank(ctx, f.rows, l.Topic, l.ID)
+		f.stored, err = l.service.lookup.Supersede(ctx, f.rows, l.Topic, l.ID)
 		return err
 	})
 }

@@ -30,8 +30,8 @@ func (b *block) Bytes() int {
 	return n
 }
 
-// Sum is a checksum of what came of the messages: blocks of the same ones in the same order have the same.
-func (b *block) Sum() uint64 {
+// Checksum is a checksum of what came of the messages: blocks of the same ones in the same order have the same.
+func (b *block) Checksum() uint64 {
 	h := xxhash.New()
 	for _, c := range b.columns[:len(b.columns)-b.derived] {
 		c.sum(h)

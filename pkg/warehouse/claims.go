@@ -2,8 +2,8 @@ package warehouse
 
 import "github.com/millrace/millrace/pkg/identity"
 
-// Facts is a table's rows on their way that mean the same however often they are written.
-type Facts interface{ self() *block }
+// IdempotentBlock is a table's rows on their way that mean the same however often they are written.
+type IdempotentBlock interface{ self() *block }
 
 // UserClaims is a block of the user_claims table.
 type UserClaims struct {

@@ -26,7 +26,7 @@ type Config struct {
 	Timeout     time.Duration `name:"insert-timeout" help:"How long an insert may take before its connection is given up and the same block is sent again." default:"60s"`
 	Inserts     int           `name:"concurrent-inserts" help:"Blocks sent at once." default:"3"`
 
-	Settling time.Duration `kong:"-"` // instead of the constant, for tests: all loaders of a database must have the same
+	VisibilityDelay time.Duration `kong:"-"` // instead of the constant, for tests: all loaders of a database must have the same
 
 	Password credential.Password `embed:"" prefix:"clickhouse-"`
 	TLS      credential.TLS      `embed:"" prefix:"clickhouse-" set:"server=ClickHouse"`

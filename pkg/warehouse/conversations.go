@@ -14,8 +14,8 @@ import (
 // ConversationName is a conversation's external id in a product.
 type ConversationName struct{ Product, Name string }
 
-// Conversations finds which of the conversations are known: those that have had an activity.
-func (l *Lookup) Conversations(ctx context.Context, wanted []ConversationName) (known []ConversationName, err error) {
+// KnownConversations finds which of the conversations are known: those that have had an activity.
+func (l *Lookup) KnownConversations(ctx context.Context, wanted []ConversationName) (known []ConversationName, err error) {
 	var n names
 	for _, w := range wanted {
 		n.add([]byte(w.Product), []byte(w.Name))
@@ -39,25 +39,25 @@ type ProductUser struct {
 	User    identity.ID
 }
 
-// Moment is a span of time of a user in a product, as long as the look-back.
-type Moment struct {
+// TimeBucket is a span of time of a user in a product, as long as the look-back.
+type TimeBucket struct {
 	ProductUser
 	span int64
 }
 
-// MomentsBefore are the two that the look-back from a time, in Unix milliseconds, lies in.
-func MomentsBefore(u ProductUser, at int64) [2]Moment {
+// LookBackBuckets are the two that the look-back from a time, in Unix milliseconds, lies in.
+func LookBackBuckets(u ProductUser, at int64) [2]TimeBucket {
 	const length = int64(identity.LookBack / time.Millisecond)
 	span := at / length
 	if at%length < 0 {
 		span--
 	}
-	return [2]Moment{{u, span - 1}, {u, span}}
+	return [2]TimeBucket{{u, span - 1}, {u, span}}
 }
 
-// ActivitiesOf finds what the users have done in the products in moments that lie between two times, in Unix
+// ActivitiesIn finds what the users have done in the products in moments that lie between two times, in Unix
 // milliseconds. They are sorted. Only what is in the moments is read into memory, however far apart they are.
-func (l *Lookup) ActivitiesOf(ctx context.Context, wanted map[Moment]struct{}, from, to int64) (map[ProductUser]identity.Activities, error) {
+func (l *Lookup) ActivitiesIn(ctx context.Context, wanted map[TimeBucket]struct{}, from, to int64) (map[ProductUser]identity.Activities, error) {
 	var products proto.ColStr
 	var users proto.ColUUID
 	var spans proto.ColInt64

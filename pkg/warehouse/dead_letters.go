@@ -2,9 +2,9 @@ package warehouse
 
 // DeadLetter is one message that could not become an event.
 type DeadLetter struct {
-	Origin               // of the dead letter itself
-	Reason, Detail, From []byte
-	Message, Context     []byte
+	Origin                         // of the dead letter itself
+	Reason, Detail, OriginalRecord []byte
+	Message, Context               []byte
 }
 
 // DeadLetters is a block of the dead_letters table.
@@ -49,7 +49,7 @@ func (b *DeadLetters) Append(d *DeadLetter) {
 	b.detail.put(d.Detail)
 	b.message.put(d.Message)
 	b.context.put(d.Context)
-	b.origin.put(d.From)
+	b.origin.put(d.OriginalRecord)
 	b.topic.put([]byte(d.Topic))
 	b.partition.put32(uint32(d.Partition))
 	b.offset.put64(uint64(d.Offset))

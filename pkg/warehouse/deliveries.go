@@ -26,8 +26,8 @@ func (r *deliveryResult) columns() proto.Results {
 	return proto.Results{{Name: "product", Data: &r.product}, {Name: "insert_id", Data: &r.insertID}, {Name: "key_at", Data: &r.keyAt}, {Name: "received", Data: &r.receivedAt}}
 }
 
-// Deliveries finds the stored rows that have one of the insert ids in one of the products.
-func (l *Lookup) Deliveries(ctx context.Context, wanted []Delivery) (found []Delivery, err error) {
+// StoredDeliveries finds the stored rows that have one of the insert ids in one of the products.
+func (l *Lookup) StoredDeliveries(ctx context.Context, wanted []Delivery) (found []Delivery, err error) {
 	var n names
 	for i := range wanted {
 		n.add([]byte(wanted[i].Product), []byte(wanted[i].InsertID))

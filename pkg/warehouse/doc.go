@@ -16,24 +16,24 @@
 //	claims.go         the columns of what is learnt of users, organizations and conversations
 //	pool.go           connections
 //	replicas.go       which of a shard's replicas they are to
-//	fleet.go          a pool for each shard, and a block's rows spread over them
+//	cluster.go        a pool for each shard, and a block's rows spread over them
 //	insert.go         sending a block
 //	rows.go           some of a block's rows
-//	trouble.go        which errors blame the rows, and not the server
-//	replayed.go       rows that those of a replay win over
+//	errors.go         which errors blame the rows, and not the server
+//	supersede.go      rows that those of a replay win over
 //	deliveries.go     rows of insert ids that came before
-//	subjects.go       whom a block's events are about: read back from it, and filled in
+//	entities.go       whom a block's events are about: read back from it, and filled in
 //	lookup.go         what is known of users, asked in bulk
 //	preload.go        all that is known of them
 //	conversations.go  the same of conversations
-//	learnt.go         what other loaders have learnt, and how far that has been worked in
+//	changes.go        what other loaders have learnt, and how far that has been worked in
 //	reattribute.go    stored rows that may be about somebody else by now
 //	revise.go         and those that are, written once more
 //	reader.go         what people ask
 //	parameters.go     and the same question to be copied
-//	checkup.go        what the doctor asks of the server
-//	checkup_tables.go and of our tables in it
-//	checkup_cluster.go  on every server of a cluster
+//	doctor.go         what the doctor asks of the server
+//	doctor_tables.go  and of our tables in it
+//	doctor_cluster.go  on every server of a cluster
 //
 // Blocks are written by ch-go, the wire protocol below clickhouse-go, because they can be handed over as
 // the bytes that are sent: appending 100,000 rows to clickhouse-go's columns copies every value twice

@@ -13,14 +13,14 @@ import (
 type Block interface {
 	Rows() int
 	Bytes() int
-	Sum() uint64
+	Checksum() uint64
 	Offset(row int) int64 // in Kafka
 	Reset()
 	self() *block
 }
 
 // Inserter sends blocks over a bounded number of connections to each shard.
-type Inserter struct{ fleet }
+type Inserter struct{ cluster }
 
 // NewInserter makes an inserter; connections are opened when they are needed.
 func NewInserter(config Config) (*Inserter, error) {
@@ -28,7 +28,7 @@ func NewInserter(config Config) (*Inserter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Inserter{fleet{servers: s, size: config.Inserts}}, nil
+	return &Inserter{cluster{servers: s, size: config.Inserts}}, nil
 }
 
 // insertSettings are sent with each block.
@@ -54,8 +54,8 @@ func insertSettings(token string) []ch.Setting {
 	}
 }
 
-// Parts are what Insert is to send: a block, or each shard's rows of it. Each may fail by itself, and be sent again.
-func (i *Inserter) Parts(ctx context.Context, b Block) ([]Block, error) {
+// SplitByShard are what Insert is to send: a block, or each shard's rows of it. Each may fail by itself, and be sent again.
+func (i *Inserter) SplitByShard(ctx context.Context, b Block) ([]Block, error) {
 	pools, err := i.open(ctx)
 	if err != nil || len(pools) == 1 {
 		return []Block{b}, err
@@ -79,7 +79,7 @@ func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token 
 	if from > 0 || to < b.Rows() {
 		rows = rows.slice(from, to)
 	}
-	p, is := b.(*part)
+	p, is := b.(*shardBlock)
 	if !is {
 		_, err := i.insert(ctx, rows, token)
 		return err

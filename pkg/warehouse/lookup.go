@@ -14,7 +14,7 @@ import (
 
 // Lookup reads what attribution has to know, in bulk: what is asked for goes along as a table.
 type Lookup struct {
-	*fleet
+	*cluster
 	among func([]*pool) []*pool // of the shards, which are asked; nil is all
 }
 
@@ -28,23 +28,23 @@ func NewLookup(config Config) (*Lookup, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Lookup{fleet: &fleet{servers: s, size: lookupConnections}}, nil
+	return &Lookup{cluster: &cluster{servers: s, size: lookupConnections}}, nil
 }
 
 // Inserter is one that uses the same replicas of shards: what it has written, the Lookup finds.
 func (l *Lookup) Inserter() *Inserter {
-	return &Inserter{fleet{servers: l.servers, size: l.config.Inserts}}
+	return &Inserter{cluster{servers: l.servers, size: l.config.Inserts}}
 }
 
-// Connect finds a cluster's shards. If they are not those that the rows were spread over, that is final: see OtherShards.
-func (l *Lookup) Connect(ctx context.Context) error { return l.find(ctx) }
+// FindShards finds a cluster's shards. If they are not those that the rows were spread over, that is final: see ShardsChanged.
+func (l *Lookup) FindShards(ctx context.Context) error { return l.find(ctx) }
 
-// OtherShards tells whether err says that the cluster is another than it was.
-func OtherShards(err error) bool { return errors.Is(err, errOtherShards) }
+// ShardsChanged tells whether err says that the cluster is another than it was.
+func ShardsChanged(err error) bool { return errors.Is(err, errShardsChanged) }
 
 // of asks only the shards that the keys are in, products or workspaces.
 func (l *Lookup) of(keys *proto.ColStr) *Lookup {
-	return &Lookup{l.fleet, func(pools []*pool) []*pool { return l.fleet.of(pools, keys) }}
+	return &Lookup{l.cluster, func(pools []*pool) []*pool { return l.cluster.of(pools, keys) }}
 }
 
 // each runs something for each of the shards that are asked, one after the other.
@@ -67,15 +67,15 @@ func (l *Lookup) each(ctx context.Context, do func(*pool) error) error {
 // apart is each for questions whose answers have to be told apart by shards.
 func (l *Lookup) apart(ctx context.Context, do func(*Lookup) error) error {
 	return l.each(ctx, func(p *pool) error {
-		return do(&Lookup{l.fleet, func([]*pool) []*pool { return []*pool{p} }})
+		return do(&Lookup{l.cluster, func([]*pool) []*pool { return []*pool{p} }})
 	})
 }
 
 // Insert writes down what was learnt. Writing it again changes nothing, so it needs no token. What takes long to
 // write is written again, so that nobody who looks for what is new can have looked past it: see Settling.
-func (l *Lookup) Insert(ctx context.Context, b Facts) error {
+func (l *Lookup) Insert(ctx context.Context, b IdempotentBlock) error {
 	for {
-		if took, err := l.insert(ctx, b.self(), ""); err != nil || took < l.Settling()/2 {
+		if took, err := l.insert(ctx, b.self(), ""); err != nil || took < l.VisibilityDelay()/2 {
 			return err
 		}
 	}

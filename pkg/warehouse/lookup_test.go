@@ -179,7 +179,7 @@ func userOf(product, user string) ProductUser {
 func TestConversationsAndActivities(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
-	known, err := l.Conversations(t.Context(), nil)
+	known, err := l.KnownConversations(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, known)
 	some, err := l.ProductsWithActivity(t.Context(), []string{"p"})
@@ -189,14 +189,14 @@ func TestConversationsAndActivities(t *testing.T) {
 	writeActivities(t, l, activityOf("p", "c", "u", 1000), activityOf("p", "c", "u", 2000), activityOf("p", "d", "", 1500), activityOf("q", "e", "u", 1000), activityOf("p", "f", "v", 3001))
 	for _, text := range evil {
 		writeActivities(t, l, activityOf(text, text, text, 1))
-		known, err := l.Conversations(t.Context(), []ConversationName{{text, text}, {text, "c"}, {"p", text}})
+		known, err := l.KnownConversations(t.Context(), []ConversationName{{text, text}, {text, "c"}, {"p", text}})
 		require.NoError(t, err)
 		require.Equal(t, []ConversationName{{text, text}}, known)
-		found, err := l.ActivitiesOf(t.Context(), moments(1, userOf(text, text)), 0, 1)
+		found, err := l.ActivitiesIn(t.Context(), moments(1, userOf(text, text)), 0, 1)
 		require.NoError(t, err)
 		require.Equal(t, map[ProductUser]identity.Activities{userOf(text, text): {{At: 1, Conversation: identity.ConversationID([]byte(text), []byte(text))}}}, found)
 	}
-	known, err = l.Conversations(t.Context(), []ConversationName{{"p", "c"}, {"q", "c"}, {"p", "e"}, {"q", "e"}, {"", ""}})
+	known, err = l.KnownConversations(t.Context(), []ConversationName{{"p", "c"}, {"q", "c"}, {"p", "e"}, {"q", "e"}, {"", ""}})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []ConversationName{{"p", "c"}, {"q", "e"}}, known)
 	some, err = l.ProductsWithActivity(t.Context(), []string{"p", "q", "r"})
@@ -204,7 +204,7 @@ func TestConversationsAndActivities(t *testing.T) {
 	require.ElementsMatch(t, []string{"p", "q"}, some)
 
 	of := func(from, to int64, wanted ...ProductUser) map[ProductUser]identity.Activities {
-		found, err := l.ActivitiesOf(t.Context(), moments(2000, wanted...), from, to)
+		found, err := l.ActivitiesIn(t.Context(), moments(2000, wanted...), from, to)
 		require.NoError(t, err)
 		return found
 	}
@@ -214,10 +214,10 @@ func TestConversationsAndActivities(t *testing.T) {
 	require.Len(t, of(math.MinInt64, math.MaxInt64, userOf("p", "v"), userOf("q", "u")), 2, "times that no DateTime64 holds")
 }
 
-func moments(at int64, users ...ProductUser) map[Moment]struct{} {
-	set := map[Moment]struct{}{}
+func moments(at int64, users ...ProductUser) map[TimeBucket]struct{} {
+	set := map[TimeBucket]struct{}{}
 	for _, u := range users {
-		for _, m := range MomentsBefore(u, at) {
+		for _, m := range LookBackBuckets(u, at) {
 			set[m] = struct{}{}
 		}
 	}
@@ -228,7 +228,7 @@ func moments(at int64, users ...ProductUser) map[Moment]struct{} {
 func TestMomentsCoverTheLookBack(t *testing.T) {
 	const length = int64(15 * 60 * 1000)
 	for _, at := range []int64{0, 1, -1, length, length - 1, -length, -length - 1, 1779105600_123, earliestTime} {
-		m := MomentsBefore(ProductUser{}, at)
+		m := LookBackBuckets(ProductUser{}, at)
 		require.Equal(t, m[0].span+1, m[1].span)
 		require.LessOrEqual(t, m[0].span*length, at-length)
 		require.LessOrEqual(t, m[1].span*length, at)
@@ -241,20 +241,20 @@ func TestActivitiesSince(t *testing.T) {
 	l := lookup(t, config)
 	writeActivities(t, l, activityOf("p", "c", "u", 1000), activityOf("p", "d", "", 1500), activityOf("q", "e", "u", 1000))
 	future := time.Now().Add(time.Hour)
-	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, Since{Until: future})
+	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, ChangeFilter{Until: future})
 	require.NoError(t, err)
 	version := Version(origin.ReceivedAt)
 	require.ElementsMatch(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: version, UserID: userOf("p", "u").User}, {Workspace: "w", Product: "p", Conversation: "d", At: 1500, Version: version}}, list)
-	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, Since{Until: future, But: testWriter})
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, ChangeFilter{Until: future, ExceptWriter: testWriter})
 	require.NoError(t, err)
 	require.Empty(t, list)
-	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, Since{Until: future, But: testWriter + 1})
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, ChangeFilter{Until: future, ExceptWriter: testWriter + 1})
 	require.NoError(t, err)
 	require.Len(t, list, 2)
-	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, Since{After: future, Until: future.Add(time.Hour)})
+	list, _, err = l.ActivitiesSince(t.Context(), []string{"p", "q"}, ChangeFilter{After: future, Until: future.Add(time.Hour)})
 	require.NoError(t, err)
 	require.Empty(t, list)
-	list, _, err = l.ActivitiesSince(t.Context(), nil, Since{Until: future})
+	list, _, err = l.ActivitiesSince(t.Context(), nil, ChangeFilter{Until: future})
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
@@ -273,13 +273,13 @@ func TestProductsAndProgress(t *testing.T) {
 	b.Append([]byte("v"), []byte("q"), 0)
 	require.NoError(t, l.Insert(t.Context(), b))
 	require.NoError(t, l.Insert(t.Context(), b), "once more")
-	v, w := []Seen{{"q", 0}, {"q", 7}}, []Seen{{"p", 0}, {"o'neil\x00", -1}, {"o'neil\x00", 7}}
-	for workspaces, want := range map[string][]Seen{"": append(v, w...), "v": v, "x": nil, "x w": w} {
+	v, w := []ProductPartition{{"q", 0}, {"q", 7}}, []ProductPartition{{"p", 0}, {"o'neil\x00", -1}, {"o'neil\x00", 7}}
+	for workspaces, want := range map[string][]ProductPartition{"": append(v, w...), "v": v, "x": nil, "x w": w} {
 		products, err := l.Products(t.Context(), strings.Fields(workspaces))
 		require.NoError(t, err)
 		require.ElementsMatch(t, want, products)
 	}
-	spread, err := l.Spread(t.Context())
+	spread, err := l.SaltedProducts(t.Context())
 	require.NoError(t, err)
 	require.ElementsMatch(t, v, spread)
 	progress, err := l.Progress(t.Context(), "g")
@@ -306,36 +306,36 @@ func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
 	writeClaims(t, l, 5, claimed("w", "now", "", 1, never)) // has not settled
 	seen, after := map[string]bool{}, time.Time{}
 	for _, page := range []int{2 * together, 2 * together, 0} {
-		learnt, err := l.Learnt(t.Context(), Since{After: after, Until: settled(t, l)})
+		learnt, err := l.ChangesSince(t.Context(), ChangeFilter{After: after, Until: settled(t, l)})
 		require.NoError(t, err)
 		require.Len(t, learnt.Claims, page)
 		for _, c := range learnt.Claims {
 			require.False(t, seen[string(c.ExternalID)])
 			seen[string(c.ExternalID)] = true
 		}
-		require.True(t, learnt.To.After(after))
-		after = learnt.To
+		require.True(t, learnt.ReadTo.After(after))
+		after = learnt.ReadTo
 	}
 	require.Len(t, seen, together*moments)
 	require.False(t, seen["now"])
-	learnt, err := l.Learnt(t.Context(), Since{Until: settled(t, l), But: 5})
+	learnt, err := l.ChangesSince(t.Context(), ChangeFilter{Until: settled(t, l), ExceptWriter: 5})
 	require.NoError(t, err)
 	require.Empty(t, learnt.Claims, "one's own")
-	learnt, err = l.Learnt(t.Context(), Since{Until: settled(t, l), But: 6})
+	learnt, err = l.ChangesSince(t.Context(), ChangeFilter{Until: settled(t, l), ExceptWriter: 6})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), learnt.Claims[0].Explicit.At)
 	for workspace, want := range map[string]int{"w": len(learnt.Claims), "v": 0} {
-		of, err := l.Learnt(t.Context(), Since{Until: settled(t, l), Workspace: workspace})
+		of, err := l.ChangesSince(t.Context(), ChangeFilter{Until: settled(t, l), Workspace: workspace})
 		require.NoError(t, err)
 		require.Len(t, of.Claims, want, workspace)
 	}
 	require.Nil(t, learnt.Claims[0].Email)
-	require.WithinDuration(t, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC), learnt.To, 0)
+	require.WithinDuration(t, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC), learnt.ReadTo, 0)
 }
 
 func settled(t *testing.T, l *Lookup) time.Time {
 	t.Helper()
-	at, err := l.Settled(t.Context())
+	at, err := l.SafeTime(t.Context())
 	require.NoError(t, err)
 	return at
 }
@@ -343,26 +343,26 @@ func settled(t *testing.T, l *Lookup) time.Time {
 func TestHolders(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
-	holders, err := l.Holders(t.Context(), []identity.Name{name("w", "x@x")})
+	holders, err := l.UsersOfAddresses(t.Context(), []identity.Name{name("w", "x@x")})
 	require.NoError(t, err)
 	require.Empty(t, holders)
 	writeClaims(t, l, 1, claimed("w", "a", "x@x", never, 1), claimed("w", "b", "x@x", 9, never), claimed("w", "", "x@x", 0, 0), claimed("w", "c", "y@x", 1, 1), claimed("v", "d", "x@x", 1, 1))
-	holders, err = l.Holders(t.Context(), []identity.Name{name("w", "x@x")})
+	holders, err = l.UsersOfAddresses(t.Context(), []identity.Name{name("w", "x@x")})
 	require.NoError(t, err)
 	require.Len(t, holders, 1)
 	require.ElementsMatch(t, []identity.ID{userOf("", "b").User, userOf("", "a").User, identity.AddressID([]byte("w"), []byte("x@x"))}, holders["w"])
 }
 
 // another is an external id or an address that stands for somebody whose no row is.
-func another(workspace, text string) Expected {
-	return Expected{name(workspace, text), identity.ID{15: 1}}
+func another(workspace, text string) ExpectedUser {
+	return ExpectedUser{name(workspace, text), identity.ID{15: 1}}
 }
 
 // told are the events of these tests by insert id.
-func told(t *testing.T, l *Lookup, a *Affected) map[string]Stored {
+func told(t *testing.T, l *Lookup, a *AffectedRows) map[string]StoredEvent {
 	t.Helper()
-	got := map[string]Stored{}
-	require.NoError(t, l.Events(t.Context(), a, func(list []Stored) error {
+	got := map[string]StoredEvent{}
+	require.NoError(t, l.AffectedEvents(t.Context(), a, func(list []StoredEvent) error {
 		for _, s := range list {
 			got[s.InsertID] = s
 		}
@@ -394,7 +394,7 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 	edge.EventAtSource = mapping.FromEdge
 	storeEvents(t, config, "t", eventOf("id", "o'neil\x00", "", "", 1000), eventOf("address", "", "ÄÖ@X.io", "", 1000), eventOf("conversation", "", "", "c'", 1000),
 		eventOf("nothing", "", "", "", 1000), eventOf("user", "z", "", "", 5000), edge)
-	u, talk := userOf("p", "z"), ConversationOf{"p", identity.ConversationID([]byte("p"), []byte("c"))}
+	u, talk := userOf("p", "z"), ProductConversation{"p", identity.ConversationID([]byte("p"), []byte("c"))}
 	followed := eventOf("followed", "", "", "", 1000)
 	storeEvents(t, config, "followed", followed)
 	db.Exec(t, "INSERT INTO events SELECT * REPLACE ('"+talk.ID.String()+"' AS conversation_id, version + 1 AS version) FROM events WHERE insert_id = 'followed'")
@@ -402,30 +402,30 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 
 	p := []string{"p"}
 	for what, c := range map[string]struct {
-		affected Affected
+		affected AffectedRows
 		want     []string
 	}{
-		"nothing":                        {Affected{Products: p}, nil},
-		"an external id":                 {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00"), another("w", "x")}}, []string{"id"}},
-		"of another workspace":           {Affected{Products: p, ExternalIDs: []Expected{another("v", "o'neil\x00")}}, nil},
-		"of another product":             {Affected{Products: []string{"q"}, ExternalIDs: []Expected{another("w", "o'neil\x00")}}, nil},
-		"an address":                     {Affected{Products: p, Addresses: []Expected{another("w", "äö@x.io")}}, []string{"address"}},
-		"an external id, whose they are": {Affected{Products: p, ExternalIDs: []Expected{{name("w", "o'neil\x00"), identity.ID{}}}}, nil},
-		"letters of two cases, anyway":   {Affected{Products: p, Addresses: []Expected{{name("w", "äö@x.io"), identity.ID{}}}}, []string{"address"}},
-		"nobody, whose they are not":     {Affected{Products: p, ExternalIDs: []Expected{{name("w", "z"), identity.ID{}}}}, []string{"user"}},
-		"a user":                         {Affected{Products: p, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
-		"a conversation":                 {Affected{Products: p, Conversations: []ConversationName{{"p", "c'"}, {"q", "x"}}}, []string{"conversation"}},
-		"a span, both ends":              {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5000, 5000}}}, []string{"user", "without a time"}},
-		"a span before":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {0, 4999}}}, nil},
-		"a span behind":                  {Affected{Products: p, Active: map[ProductUser][2]int64{u: {5001, 9999}}}, nil},
-		"a span that is no day":          {Affected{Products: p, Active: map[ProductUser][2]int64{u: {math.MinInt64, math.MaxInt64}}}, []string{"user", "without a time"}},
-		"nobody's span":                  {Affected{Products: p, Active: map[ProductUser][2]int64{{"p", identity.UserID([]byte("w"), []byte("x"))}: {0, 9999}}}, nil},
-		"of another partition":           {Affected{Products: p, Partitions: Partitions{[]int32{0, 2}, 5}, Users: []identity.ID{u.User}}, nil},
-		"of the partition":               {Affected{Products: p, Partitions: Partitions{[]int32{1, 3}, 5}, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
-		"of a topic that had more":       {Affected{Products: p, Partitions: Partitions{[]int32{1}, 2}, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
-		"followed from a conversation":   {Affected{Products: p, Followed: map[ConversationOf]Span{talk: {1000, 1000}}}, []string{"followed"}},
-		"long after it":                  {Affected{Products: p, Followed: map[ConversationOf]Span{talk: {0, 999}}}, nil},
-		"all":                            {Affected{Products: p, ExternalIDs: []Expected{another("w", "o'neil\x00")}, Addresses: []Expected{another("w", "äö@x.io")}, Users: []identity.ID{u.User}}, []string{"address", "id", "user", "without a time"}},
+		"nothing":                        {AffectedRows{Products: p}, nil},
+		"an external id":                 {AffectedRows{Products: p, ExternalIDs: []ExpectedUser{another("w", "o'neil\x00"), another("w", "x")}}, []string{"id"}},
+		"of another workspace":           {AffectedRows{Products: p, ExternalIDs: []ExpectedUser{another("v", "o'neil\x00")}}, nil},
+		"of another product":             {AffectedRows{Products: []string{"q"}, ExternalIDs: []ExpectedUser{another("w", "o'neil\x00")}}, nil},
+		"an address":                     {AffectedRows{Products: p, Addresses: []ExpectedUser{another("w", "äö@x.io")}}, []string{"address"}},
+		"an external id, whose they are": {AffectedRows{Products: p, ExternalIDs: []ExpectedUser{{name("w", "o'neil\x00"), identity.ID{}}}}, nil},
+		"letters of two cases, anyway":   {AffectedRows{Products: p, Addresses: []ExpectedUser{{name("w", "äö@x.io"), identity.ID{}}}}, []string{"address"}},
+		"nobody, whose they are not":     {AffectedRows{Products: p, ExternalIDs: []ExpectedUser{{name("w", "z"), identity.ID{}}}}, []string{"user"}},
+		"a user":                         {AffectedRows{Products: p, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
+		"a conversation":                 {AffectedRows{Products: p, Conversations: []ConversationName{{"p", "c'"}, {"q", "x"}}}, []string{"conversation"}},
+		"a span, both ends":              {AffectedRows{Products: p, UserSpans: map[ProductUser][2]int64{u: {5000, 5000}}}, []string{"user", "without a time"}},
+		"a span before":                  {AffectedRows{Products: p, UserSpans: map[ProductUser][2]int64{u: {0, 4999}}}, nil},
+		"a span behind":                  {AffectedRows{Products: p, UserSpans: map[ProductUser][2]int64{u: {5001, 9999}}}, nil},
+		"a span that is no day":          {AffectedRows{Products: p, UserSpans: map[ProductUser][2]int64{u: {math.MinInt64, math.MaxInt64}}}, []string{"user", "without a time"}},
+		"nobody's span":                  {AffectedRows{Products: p, UserSpans: map[ProductUser][2]int64{{"p", identity.UserID([]byte("w"), []byte("x"))}: {0, 9999}}}, nil},
+		"of another partition":           {AffectedRows{Products: p, Partitions: PartitionFilter{[]int32{0, 2}, 5}, Users: []identity.ID{u.User}}, nil},
+		"of the partition":               {AffectedRows{Products: p, Partitions: PartitionFilter{[]int32{1, 3}, 5}, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
+		"of a topic that had more":       {AffectedRows{Products: p, Partitions: PartitionFilter{[]int32{1}, 2}, Users: []identity.ID{u.User}}, []string{"user", "without a time"}},
+		"followed from a conversation":   {AffectedRows{Products: p, ConversationSpans: map[ProductConversation]Span{talk: {1000, 1000}}}, []string{"followed"}},
+		"long after it":                  {AffectedRows{Products: p, ConversationSpans: map[ProductConversation]Span{talk: {0, 999}}}, nil},
+		"all":                            {AffectedRows{Products: p, ExternalIDs: []ExpectedUser{another("w", "o'neil\x00")}, Addresses: []ExpectedUser{another("w", "äö@x.io")}, Users: []identity.ID{u.User}}, []string{"address", "id", "user", "without a time"}},
 	} {
 		got := told(t, l, &c.affected)
 		var ids []string
@@ -434,9 +434,9 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 		}
 		require.ElementsMatch(t, c.want, ids, what)
 	}
-	got := told(t, l, &Affected{Products: p, Users: []identity.ID{u.User}})
-	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "user", KeyAt: 5000, EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, ExternalUserID: "z", UserID: u.User, Partition: 3}, got["user"])
-	require.Equal(t, Stored{Workspace: "w", Product: "p", InsertID: "without a time", EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, UserID: u.User, Partition: 3}, got["without a time"])
+	got := told(t, l, &AffectedRows{Products: p, Users: []identity.ID{u.User}})
+	require.Equal(t, StoredEvent{Workspace: "w", Product: "p", InsertID: "user", KeyAt: 5000, EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, ExternalUserID: "z", UserID: u.User, Partition: 3}, got["user"])
+	require.Equal(t, StoredEvent{Workspace: "w", Product: "p", InsertID: "without a time", EventAt: 5000, Version: Version(origin.ReceivedAt) + 1, UserID: u.User, Partition: 3}, got["without a time"])
 }
 
 const eventsUsers = "SELECT insert_id, ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-'), properties FROM outcomes ORDER BY insert_id"
@@ -449,9 +449,9 @@ func TestRevisedEventsKeepTheRest(t *testing.T) {
 	storeEvents(t, config, "t", e, eventOf("plain", "u", "", "", 1000))
 	const rest = "SELECT * EXCEPT (user_id, conversation_id, version) FROM events FINAL ORDER BY insert_id"
 	before := db.Exec(t, rest)
-	all := func() []Stored {
-		var list []Stored
-		require.NoError(t, l.Events(t.Context(), &Affected{Products: []string{"p"}, ExternalIDs: []Expected{another("w", "u")}}, func(found []Stored) error {
+	all := func() []StoredEvent {
+		var list []StoredEvent
+		require.NoError(t, l.AffectedEvents(t.Context(), &AffectedRows{Products: []string{"p"}, ExternalIDs: []ExpectedUser{another("w", "u")}}, func(found []StoredEvent) error {
 			list = append(list, found...)
 			return nil
 		}))
@@ -485,13 +485,13 @@ func TestRevisedEventsKeepTheRest(t *testing.T) {
 		require.Zero(t, s.UserID, "a row that was replaced meanwhile stays")
 	}
 	require.NoError(t, l.ReviseEvents(t.Context(), nil, leased(t, l)))
-	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", InsertID: "not there", Version: 5, UserID: first}}, leased(t, l)))
+	require.NoError(t, l.ReviseEvents(t.Context(), []StoredEvent{{Product: "p", InsertID: "not there", Version: 5, UserID: first}}, leased(t, l)))
 	require.Equal(t, before, db.Exec(t, rest))
 }
 
 func leased(t *testing.T, l *Lookup) Lease {
 	t.Helper()
-	lease, err := l.Lease(t.Context())
+	lease, err := l.AcquireLease(t.Context())
 	require.NoError(t, err)
 	return lease
 }
@@ -504,17 +504,17 @@ func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
 	writeActivities(t, l, activityOf("p", "c", "u", 1000))
 	version := Version(origin.ReceivedAt)
 	lease := leased(t, l)
-	out := Lease(time.Time(lease).Add(-l.leaseTime() - time.Millisecond))
-	row := Stored{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: userOf("p", "v").User}
-	require.ErrorContains(t, l.ReviseEvents(t.Context(), []Stored{row}, out), "lease")
+	out := Lease(time.Time(lease).Add(-l.leaseDuration() - time.Millisecond))
+	row := StoredEvent{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: userOf("p", "v").User}
+	require.ErrorContains(t, l.ReviseEvents(t.Context(), []StoredEvent{row}, out), "lease")
 	require.ErrorContains(t, l.ReviseActivities(t.Context(), []StoredActivity{{Product: "p", Conversation: "c", At: 1000, ExternalUserID: "u", Version: version, UserID: row.UserID}}, out, testWriter), "lease")
 	require.Equal(t, "1\t1", db.Exec(t, "SELECT (SELECT count() FROM events), (SELECT count() FROM conversation_activity)"))
-	require.NoError(t, l.ReviseEvents(t.Context(), []Stored{row}, lease), "the control")
+	require.NoError(t, l.ReviseEvents(t.Context(), []StoredEvent{row}, lease), "the control")
 	require.Equal(t, row.UserID.String(), db.Exec(t, "SELECT user_id FROM events FINAL"))
 
-	start := time.Time(lease).Add(-l.leaseTime())
+	start := time.Time(lease).Add(-l.leaseDuration())
 	require.True(t, isLeased(t, l, start))
-	require.False(t, isLeased(t, l, start.Add(-l.leaseTime()-time.Minute)))
+	require.False(t, isLeased(t, l, start.Add(-l.leaseDuration()-time.Minute)))
 }
 
 // One that has begun counts until it has ended, however long it takes.
@@ -535,17 +535,17 @@ func TestARevisionUnderWayIsWaitedFor(t *testing.T) {
 	for db.Exec(t, running) == "0" {
 		time.Sleep(10 * time.Millisecond)
 	}
-	now := time.Time(leased(t, l)).Add(-l.leaseTime())
-	require.True(t, isLeased(t, l, now.Add(-l.leaseTime())), "it began under the lease")
+	now := time.Time(leased(t, l)).Add(-l.leaseDuration())
+	require.True(t, isLeased(t, l, now.Add(-l.leaseDuration())), "it began under the lease")
 	require.False(t, isLeased(t, l, now.Add(-time.Hour)), "it began after that one had run out")
 	db.Exec(t, "KILL QUERY WHERE query_id = '"+id+"' SYNC")
 	<-done
-	require.False(t, isLeased(t, l, now.Add(-l.leaseTime())))
+	require.False(t, isLeased(t, l, now.Add(-l.leaseDuration())))
 }
 
 func isLeased(t *testing.T, l *Lookup, before time.Time) bool {
 	t.Helper()
-	leased, err := l.Leased(t.Context(), before)
+	leased, err := l.LeaseMayBeActive(t.Context(), before)
 	require.NoError(t, err)
 	return leased
 }
@@ -559,7 +559,7 @@ func TestRevisionsStopCountingAtTheTop(t *testing.T) {
 	version := uint64(top - 1)
 	for n, want := range []uint64{math.MaxUint64, math.MaxUint64, math.MaxUint64} {
 		user := userOf("p", fmt.Sprint(n)).User
-		require.NoError(t, l.ReviseEvents(t.Context(), []Stored{{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: user}}, leased(t, l)))
+		require.NoError(t, l.ReviseEvents(t.Context(), []StoredEvent{{Product: "p", KeyAt: 1000, InsertID: "e", Version: version, UserID: user}}, leased(t, l)))
 		require.Equal(t, fmt.Sprintf("%s\t%d", user, want), db.Exec(t, "SELECT user_id, version FROM events FINAL"), "the last is the one that counts")
 		version = want
 	}
@@ -573,22 +573,22 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 	byAddress := activityOf("p", "c'\x00", "", 2000)
 	byAddress.Email, byAddress.Partition = []byte("a@x"), 7
 	writeActivities(t, l, activityOf("p", "c", "u", 1000), byAddress, activityOf("p", "d", "", 3000), activityOf("q", "e", "u", 1000))
-	find := func(a Affected) (list []StoredActivity) {
-		require.NoError(t, l.Activities(t.Context(), &a, func(found []StoredActivity) error {
+	find := func(a AffectedRows) (list []StoredActivity) {
+		require.NoError(t, l.AffectedActivities(t.Context(), &a, func(found []StoredActivity) error {
 			list = append(list, found...)
 			return nil
 		}))
 		return list
 	}
 	p := []string{"p"}
-	require.Empty(t, find(Affected{Products: p}))
-	require.Empty(t, find(Affected{Products: p, Users: []identity.ID{userOf("p", "x").User}}))
-	require.Empty(t, find(Affected{Products: p, ExternalIDs: []Expected{another("v", "u")}}))
-	u := find(Affected{Products: p, ExternalIDs: []Expected{another("w", "u")}})
+	require.Empty(t, find(AffectedRows{Products: p}))
+	require.Empty(t, find(AffectedRows{Products: p, Users: []identity.ID{userOf("p", "x").User}}))
+	require.Empty(t, find(AffectedRows{Products: p, ExternalIDs: []ExpectedUser{another("v", "u")}}))
+	u := find(AffectedRows{Products: p, ExternalIDs: []ExpectedUser{another("w", "u")}})
 	require.Equal(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: Version(origin.ReceivedAt), ExternalUserID: "u", UserID: userOf("p", "u").User}}, u)
-	require.Equal(t, u, find(Affected{Products: p, Users: []identity.ID{userOf("p", "u").User}}))
-	require.Empty(t, find(Affected{Products: p, ExternalIDs: []Expected{{name("w", "u"), userOf("p", "u").User}}}), "it is his already")
-	byMail := Affected{Products: p, Addresses: []Expected{another("w", "a@x")}}
+	require.Equal(t, u, find(AffectedRows{Products: p, Users: []identity.ID{userOf("p", "u").User}}))
+	require.Empty(t, find(AffectedRows{Products: p, ExternalIDs: []ExpectedUser{{name("w", "u"), userOf("p", "u").User}}}), "it is his already")
+	byMail := AffectedRows{Products: p, Addresses: []ExpectedUser{another("w", "a@x")}}
 	stale := find(byMail)
 	for n, user := range []identity.ID{userOf("p", "1").User, {}} {
 		list := find(byMail)
@@ -621,7 +621,7 @@ func TestWhatIsKnownIsReadAsAWhole(t *testing.T) {
 				}
 			}
 		}
-		fit, err := l.Known(t.Context(), most, take(&p.addresses), take(&p.persons))
+		fit, err := l.AllClaims(t.Context(), most, take(&p.addresses), take(&p.persons))
 		require.NoError(t, err)
 		return fit, p
 	}

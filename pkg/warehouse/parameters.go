@@ -30,9 +30,9 @@ func encoded(query string, parameters map[string]string) map[string]string {
 	return coded
 }
 
-// Filled is a query with its parameters' values written into it, to be copied: it answers the same. A value stays a value also
+// InlineParameters is a query with its parameters' values written into it, to be copied: it answers the same. A value stays a value also
 // where the query stands between a shell's double quotes.
-func Filled(query string, parameters map[string]string) string {
+func InlineParameters(query string, parameters map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(query, func(p string) string {
 		parts := placeholder.FindStringSubmatch(p)
 		value, given := parameters[parts[1]]

@@ -8,9 +8,9 @@ import (
 	"github.com/millrace/millrace/pkg/identity"
 )
 
-// Known passes all claims that have been written down on, first as they are by address and then those of external ids,
+// AllClaims passes all claims that have been written down on, first as they are by address and then those of external ids,
 // some at a time, if neither are more than most. They are views, and one may come in several parts.
-func (l *Lookup) Known(ctx context.Context, most int, addresses, persons func([]identity.Claim)) (fit bool, err error) {
+func (l *Lookup) AllClaims(ctx context.Context, most int, addresses, persons func([]identity.Claim)) (fit bool, err error) {
 	rows, err := l.number(ctx, "SELECT assumeNotNull(greatest((SELECT count() FROM user_claims_by_email), (SELECT count() FROM user_claims)))")
 	if err != nil || rows > uint64(most) {
 		return false, err

@@ -50,7 +50,7 @@ func TestAParameterIsNothingButAValue(t *testing.T) {
 		hex := fmt.Sprintf("%X", value)
 		require.Equal(t, []asked{{hex, hex, 1}}, rows, "%q", value)
 
-		filled := Filled(askedQuery, p)
+		filled := InlineParameters(askedQuery, p)
 		require.Equal(t, hex+"\t"+hex+"\t1", db.Exec(t, filled), filled)
 		said, err := exec.CommandContext(t.Context(), "sh", "-c", `printf %s "`+filled+`"`).Output()
 		require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestAParameterIsNothingButAValue(t *testing.T) {
 func TestFilled(t *testing.T) {
 	p := map[string]string{"product": "o'shop", "at": "2026-05-18 12:00:00.000", "n": "30", "odd": "1); DROP", "list": "[1]"}
 	require.Equal(t, `WHERE product_id = 'o\x27shop' AND at < toDateTime64('2026-05-18 12:00:00.000', 3, 'UTC') AND n = 30 AND m = CAST('1); DROP', 'UInt8') AND k IN CAST('[1]', 'Array(DateTime(\x27UTC\x27))') AND {missing:String}`,
-		Filled(`WHERE product_id = {product:String} AND at < {at:DateTime64(3, 'UTC')} AND n = {n:UInt32} AND m = {odd:UInt8} AND k IN {list:Array(DateTime('UTC'))} AND {missing:String}`, p))
+		InlineParameters(`WHERE product_id = {product:String} AND at < {at:DateTime64(3, 'UTC')} AND n = {n:UInt32} AND m = {odd:UInt8} AND k IN {list:Array(DateTime('UTC'))} AND {missing:String}`, p))
 }
 
 func TestAReaderIsBounded(t *testing.T) {

@@ -14,34 +14,34 @@ import (
 	"github.com/millrace/millrace/pkg/identity"
 )
 
-// Affected says which rows of the products, among those that came from the partitions, may be about somebody else by now.
-type Affected struct {
-	Products      []string
-	Partitions    Partitions
-	ExternalIDs   []Expected              // rows that name one of them and are not its user's,
-	Addresses     []Expected              // or one of these,
-	Users         []identity.ID           // or are one of these users',
-	Conversations []ConversationName      // or name one of these conversations,
-	Active        map[ProductUser]Span    // or are a user's in a span of time,
-	Followed      map[ConversationOf]Span // or followed from a conversation, there
+// AffectedRows says which rows of the products, among those that came from the partitions, may be about somebody else by now.
+type AffectedRows struct {
+	Products          []string
+	Partitions        PartitionFilter
+	ExternalIDs       []ExpectedUser               // rows that name one of them and are not its user's,
+	Addresses         []ExpectedUser               // or one of these,
+	Users             []identity.ID                // or are one of these users',
+	Conversations     []ConversationName           // or name one of these conversations,
+	UserSpans         map[ProductUser]Span         // or are a user's in a span of time,
+	ConversationSpans map[ProductConversation]Span // or followed from a conversation, there
 }
 
 // Span is from a time to another, both included, in Unix milliseconds.
 type Span = [2]int64
 
-// ConversationOf is a conversation of a product.
-type ConversationOf struct {
+// ProductConversation is a conversation of a product.
+type ProductConversation struct {
 	Product string
 	ID      identity.ID
 }
 
-// Partitions are some of a topic's; none stands for all. Rows that do not say where they came from are of any.
-type Partitions struct {
-	IDs []int32
-	Of  int32 // how many the topic has. Rows of a topic that had more are shared out among these.
+// PartitionFilter are some of a topic's; none stands for all. Rows that do not say where they came from are of any.
+type PartitionFilter struct {
+	IDs            []int32
+	PartitionCount int32 // how many the topic has. Rows of a topic that had more are shared out among these.
 }
 
-func (p *Partitions) condition() string {
+func (p *PartitionFilter) condition() string {
 	if p.IDs == nil {
 		return "1"
 	}
@@ -49,17 +49,17 @@ func (p *Partitions) condition() string {
 	for i, id := range p.IDs {
 		ids[i] = strconv.Itoa(int(id))
 	}
-	return fmt.Sprintf("(kafka_partition < 0 OR kafka_partition %% %d IN (%s))", p.Of, strings.Join(ids, ", "))
+	return fmt.Sprintf("(kafka_partition < 0 OR kafka_partition %% %d IN (%s))", p.PartitionCount, strings.Join(ids, ", "))
 }
 
-// Expected is an external id or an address, and the user who it stands for by all that is known, if it does.
-type Expected struct {
+// ExpectedUser is an external id or an address, and the user who it stands for by all that is known, if it does.
+type ExpectedUser struct {
 	identity.Name
 	User identity.ID
 }
 
-// Stored is a row of events as far as attribution goes.
-type Stored struct {
+// StoredEvent is a row of events as far as attribution goes.
+type StoredEvent struct {
 	Workspace, Product, InsertID string
 	KeyAt, EventAt               int64
 	Version                      uint64
@@ -79,17 +79,21 @@ type StoredActivity struct {
 	Partition                        int32 // -1 if it does not say
 }
 
-// Seen is what the row is of, and where it came from.
-func (s *Stored) Seen() Seen { return Seen{s.Product, s.Partition} }
+// ProductPartition is what the row is of, and where it came from.
+func (s *StoredEvent) ProductPartition() ProductPartition {
+	return ProductPartition{s.Product, s.Partition}
+}
 
-// Seen is the same of an activity.
-func (s *StoredActivity) Seen() Seen { return Seen{s.Product, s.Partition} }
+// ProductPartition is the same of an activity.
+func (s *StoredActivity) ProductPartition() ProductPartition {
+	return ProductPartition{s.Product, s.Partition}
+}
 
 const noID = "toUUID('00000000-0000-0000-0000-000000000000')"
 
 // aboutPeople is the condition for rows that the identities in Affected are about; email is the column of the address.
 // Most rows of somebody who has just become known are right already: they are what made him known.
-func (a *Affected) aboutPeople(email string) string {
+func (a *AffectedRows) aboutPeople(email string) string {
 	const user = "ifNull(user_id, " + noID + ")"
 	var any []string
 	expected := func(column, table string) {
@@ -108,7 +112,7 @@ func (a *Affected) aboutPeople(email string) string {
 	return strings.Join(any, " OR ")
 }
 
-func expectedTable(name string, list []Expected) ch.ExternalTable {
+func expectedTable(name string, list []ExpectedUser) ch.ExternalTable {
 	var n names
 	var users proto.ColUUID
 	for i := range list {
@@ -121,13 +125,13 @@ func expectedTable(name string, list []Expected) ch.ExternalTable {
 }
 
 // in asks the shards that the products are in.
-func (a *Affected) in(l *Lookup) *Lookup {
+func (a *AffectedRows) in(l *Lookup) *Lookup {
 	var products proto.ColStr
 	products.AppendArr(a.Products)
 	return l.of(&products)
 }
 
-func (a *Affected) tables() []ch.ExternalTable {
+func (a *AffectedRows) tables() []ch.ExternalTable {
 	var products proto.ColStr
 	for _, p := range a.Products {
 		products.Append(p)
@@ -147,9 +151,9 @@ func (a *Affected) tables() []ch.ExternalTable {
 	return tables
 }
 
-// Events passes the affected rows of events to take, some at a time, which may ask other questions meanwhile.
+// AffectedEvents passes the affected rows of events to take, some at a time, which may ask other questions meanwhile.
 // A row can come more than once.
-func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) error) error {
+func (l *Lookup) AffectedEvents(ctx context.Context, a *AffectedRows, take func([]StoredEvent) error) error {
 	l = a.in(l)
 	if about := a.aboutPeople("lower(ifNull(user_email, ''))"); about != "" {
 		if err := l.stored(ctx, about, &a.Partitions, a.tables(), take); err != nil {
@@ -161,22 +165,22 @@ func (l *Lookup) Events(ctx context.Context, a *Affected, take func([]Stored) er
 		for _, c := range a.Conversations {
 			n.add([]byte(c.Product), []byte(c.Name))
 		}
-		tables := append((&Affected{Products: a.Products}).tables(), n.table("named"))
+		tables := append((&AffectedRows{Products: a.Products}).tables(), n.table("named"))
 		if err := l.stored(ctx, "(product_id, ifNull(external_conversation_id, '')) IN (SELECT scope, name FROM named)", &a.Partitions, tables, take); err != nil {
 			return err
 		}
 	}
-	if len(a.Active)+len(a.Followed) == 0 {
+	if len(a.UserSpans)+len(a.ConversationSpans) == 0 {
 		return nil
 	}
-	return l.stored(ctx, a.active(), &a.Partitions, append((&Affected{Products: a.Products}).tables(), a.activeTables()...), take)
+	return l.stored(ctx, a.active(), &a.Partitions, append((&AffectedRows{Products: a.Products}).tables(), a.activeTables()...), take)
 }
 
 // active is the condition for rows in which the look-back may find something new. That they are near in time
 // is said of the sorting key too, so that the rest of the table is not read.
-func (a *Affected) active() string {
+func (a *AffectedRows) active() string {
 	from, to := int64(latestTime), int64(earliestTime)
-	for _, spans := range []iter.Seq[Span]{maps.Values(a.Active), maps.Values(a.Followed)} {
+	for _, spans := range []iter.Seq[Span]{maps.Values(a.UserSpans), maps.Values(a.ConversationSpans)} {
 		for span := range spans {
 			from, to = min(from, clampTime(span[0])), max(to, clampTime(span[1]))
 		}
@@ -185,19 +189,19 @@ func (a *Affected) active() string {
 		return fmt.Sprintf("%s BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')", column, from, to)
 	}
 	whose := "(product_id, ifNull(user_id, " + noID + ")) IN (SELECT product, id FROM active)"
-	if len(a.Followed) > 0 {
+	if len(a.ConversationSpans) > 0 {
 		whose = "(" + whose + " OR (product_id, ifNull(conversation_id, " + noID + ")) IN (SELECT product, id FROM followed))"
 	}
 	return "(" + near("event_key_at") + " OR event_key_at = fromUnixTimestamp64Milli(0, 'UTC')) AND " + near("event_at") +
 		" AND external_conversation_id IS NULL AND " + whose
 }
 
-func (a *Affected) activeTables() []ch.ExternalTable {
+func (a *AffectedRows) activeTables() []ch.ExternalTable {
 	var active, followed idsOf
-	for u := range a.Active {
+	for u := range a.UserSpans {
 		active.add(u.Product, u.User)
 	}
-	for c := range a.Followed {
+	for c := range a.ConversationSpans {
 		followed.add(c.Product, c.ID)
 	}
 	return []ch.ExternalTable{active.table("active"), followed.table("followed")}
@@ -221,7 +225,7 @@ func (t *idsOf) table(name string) ch.ExternalTable {
 // stored reads the rows by their keys, which are found before without FINAL: that would read every column of every row.
 // Those of other partitions are left out before FINAL as well as after it: of a row's versions, only the one that stays
 // matters.
-func (l *Lookup) stored(ctx context.Context, about string, from *Partitions, tables []ch.ExternalTable, take func([]Stored) error) error {
+func (l *Lookup) stored(ctx context.Context, about string, from *PartitionFilter, tables []ch.ExternalTable, take func([]StoredEvent) error) error {
 	var workspace, product, insertID, externalID, email, conversation proto.ColStr
 	var keyAt, eventAt proto.ColInt64
 	var version proto.ColUInt64
@@ -243,9 +247,9 @@ func (l *Lookup) stored(ctx context.Context, about string, from *Partitions, tab
 			AND ` + from.condition() + `
 		SETTINGS do_not_merge_across_partitions_select_final = 1`
 	return l.read(ctx, "events that may be about somebody else", query, tables, columns, func(rows int) error {
-		list := make([]Stored, rows)
+		list := make([]StoredEvent, rows)
 		for row := range list {
-			list[row] = Stored{
+			list[row] = StoredEvent{
 				Workspace: workspace.Row(row), Product: product.Row(row), InsertID: insertID.Row(row),
 				KeyAt: keyAt.Row(row), EventAt: eventAt.Row(row), Version: version.Row(row),
 				ExternalUserID: externalID.Row(row), Email: email.Row(row), Conversation: conversation.Row(row),
@@ -259,8 +263,8 @@ func (l *Lookup) stored(ctx context.Context, about string, from *Partitions, tab
 	})
 }
 
-// Activities passes the affected rows of conversation_activity to take, as Events does.
-func (l *Lookup) Activities(ctx context.Context, a *Affected, take func([]StoredActivity) error) error {
+// AffectedActivities passes the affected rows of conversation_activity to take, as Events does.
+func (l *Lookup) AffectedActivities(ctx context.Context, a *AffectedRows, take func([]StoredActivity) error) error {
 	l = a.in(l)
 	about := a.aboutPeople("email")
 	if about == "" {

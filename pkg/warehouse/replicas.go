@@ -26,7 +26,7 @@ func (r *replicas) current(c connection) bool { return c.to == r.at.Load() }
 // leave goes on to the next replica, after an error that may be one replica's alone. Whoever fails on the one before later
 // has nothing more to move.
 func (r *replicas) leave(ctx context.Context, c connection, err error) {
-	if _, refused := Refusal(err); refused || ctx.Err() != nil {
+	if _, refused := RejectedRows(err); refused || ctx.Err() != nil {
 		return
 	}
 	r.at.CompareAndSwap(c.to, (c.to+1)%int32(len(r.addrs)))

@@ -14,19 +14,19 @@ import (
 // Lease is until when, by ClickHouse's clock, a revision may begin.
 type Lease time.Time
 
-// leaseTime is how long a Lease lasts.
-func (l *Lookup) leaseTime() time.Duration { return l.Settling() / 2 }
+// leaseDuration is how long a Lease lasts.
+func (l *Lookup) leaseDuration() time.Duration { return l.VisibilityDelay() / 2 }
 
-// Lease starts one. Who asks for it, and then makes sure that the rows are still his to revise, cannot be one who has
+// AcquireLease starts one. Who asks for it, and then makes sure that the rows are still his to revise, cannot be one who has
 // lost them long ago when the revision begins, however long he was held up in between.
-func (l *Lookup) Lease(ctx context.Context) (Lease, error) {
-	settled, err := l.Settled(ctx)
-	return Lease(settled.Add(l.Settling() + l.leaseTime())), err
+func (l *Lookup) AcquireLease(ctx context.Context) (Lease, error) {
+	settled, err := l.SafeTime(ctx)
+	return Lease(settled.Add(l.VisibilityDelay() + l.leaseDuration())), err
 }
 
 // ReviseEvents writes the rows once more, with UserID and ConversationID as they are in the list, as the next
 // revision of what was read: one that has been replaced meanwhile stays. It fails if the lease has run out.
-func (l *Lookup) ReviseEvents(ctx context.Context, list []Stored, lease Lease) error {
+func (l *Lookup) ReviseEvents(ctx context.Context, list []StoredEvent, lease Lease) error {
 	var product, insertID proto.ColStr
 	var keyAt proto.ColInt64
 	var version proto.ColUInt64
@@ -95,14 +95,14 @@ type revision struct {
 // revisionPrefix marks queries that revise rows, for Leased.
 const (
 	revisionPrefix         = "millrace-revision-"
-	activityRevisionPrefix = revisionPrefix + "activity-" // and for Calm
+	activityRevisionPrefix = revisionPrefix + "activity-" // and for ActivityWatermark
 )
 
-// Leased tells whether a revision may still come of a Lease that was started before a time, by ClickHouse's clock: it has
+// LeaseMayBeActive tells whether a revision may still come of a Lease that was started before a time, by ClickHouse's clock: it has
 // not run out, or what began under it is still being written.
-func (l *Lookup) Leased(ctx context.Context, before time.Time) (bool, error) {
+func (l *Lookup) LeaseMayBeActive(ctx context.Context, before time.Time) (bool, error) {
 	var leased proto.ColUInt8
-	end := before.Add(l.leaseTime()).UnixMicro()
+	end := before.Add(l.leaseDuration()).UnixMicro()
 	query := fmt.Sprintf(`SELECT toUInt8(toUnixTimestamp64Micro(now64(6)) <= %[1]d OR count() > 0) AS leased FROM %[3]s
 		WHERE startsWith(query_id, '%[2]s') AND toUnixTimestamp64Micro(now64(6)) - elapsed * 1e6 <= %[1]d`, end, revisionPrefix, l.processes())
 	answer := false

@@ -6,8 +6,8 @@ package warehouse
 // nowhere is where a row goes that nobody wants.
 const nowhere = -1
 
-// Drop takes the marked rows out.
-func (b *block) Drop(marked []bool) {
+// RemoveRows takes the marked rows out.
+func (b *block) RemoveRows(marked []bool) {
 	to := make([]int, len(marked))
 	for row, drop := range marked {
 		if drop {

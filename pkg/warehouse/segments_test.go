@@ -136,20 +136,20 @@ func TestRowsBeyondTheFirstSegment(t *testing.T) {
 	b := NewEvents()
 	benchEvents(b.Append)
 	require.Greater(t, benchRows, segmentSize)
-	require.False(t, b.NamesConversations())
+	require.False(t, b.HasExternalConversations())
 	e, o := plain, origin
 	e.ExternalUserID, e.ExternalConversationID, e.InsertID = []byte("the last"), []byte("chat"), []byte("segment:last")
 	o.Offset = 4711
 	b.Append(&e, &o)
 	last := b.Rows() - 1
-	require.True(t, b.NamesConversations())
+	require.True(t, b.HasExternalConversations())
 	b.SetUser(last, identity.UserID([]byte("w"), []byte("the last")))
 	user, known := b.User(last)
 	require.True(t, known)
 	require.Equal(t, identity.UserID([]byte("w"), []byte("the last")), user)
 	_, known = b.User(last - 1)
 	require.False(t, known)
-	s, p := b.Subjects(), b.Persons()
+	s, p := b.EntityRows(), b.UserRows()
 	for range b.Rows() {
 		require.True(t, s.Next() && p.Next())
 	}
@@ -166,7 +166,7 @@ func TestRowsBeyondTheFirstSegment(t *testing.T) {
 	for row := range last {
 		marked[row] = true
 	}
-	b.Drop(marked)
+	b.RemoveRows(marked)
 	require.Equal(t, 1, b.Rows())
 	require.EqualValues(t, 4711, b.Offset(0))
 	user, _ = b.User(0)

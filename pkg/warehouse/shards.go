@@ -98,8 +98,8 @@ func shardOf(slots []int, key []byte) int { return slots[xxhash.Sum64(key)%uint6
 // changed: with other shards, half of the keys would be looked for where their rows are not.
 const layoutView = "cluster_layout"
 
-// errOtherShards: the cluster is not the one that the rows were spread over.
-var errOtherShards = errors.New("the cluster has other shards than the rows were spread over")
+// errShardsChanged: the cluster is not the one that the rows were spread over.
+var errShardsChanged = errors.New("the cluster has other shards than the rows were spread over")
 
 // weightsOf is how much each shard takes, as the view has it.
 func weightsOf(shards []shard) string {
@@ -131,7 +131,7 @@ func (c *Config) checkLayout(ctx context.Context, addr string, number int, shard
 		return fmt.Errorf("ask ClickHouse at %s which shard it is: %w", addr, explain(err))
 	}
 	if want := weightsOf(shards); int(is) != number || weights != want {
-		return fmt.Errorf("%w: at %s they are shard %d of those with weights %s, and in cluster %s it is shard %d of %s", errOtherShards, addr, is, weights, c.Cluster, number, want)
+		return fmt.Errorf("%w: at %s they are shard %d of those with weights %s, and in cluster %s it is shard %d of %s", errShardsChanged, addr, is, weights, c.Cluster, number, want)
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func TestRowsGoWhereDistributedPutsThem(t *testing.T) {
 	}
 }
 
-func offsets(p *part) (list []int64) {
+func offsets(p *shardBlock) (list []int64) {
 	for row := range p.Rows() {
 		list = append(list, p.Offset(row))
 	}
@@ -194,7 +194,7 @@ func TestAClusterThatGrows(t *testing.T) {
 	require.ErrorContains(t, err, "the cluster has other shards than the rows were spread over: at "+config.ClickHouse+" they are shard 1 of those with weights [1], and in cluster two it is shard 1 of [1,1]")
 	lookup, err := NewLookup(grown)
 	require.NoError(t, err)
-	require.True(t, OtherShards(lookup.Connect(t.Context())))
+	require.True(t, ShardsChanged(lookup.FindShards(t.Context())))
 	doctortest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, doctor.Fail, "other shards", "docs/production.md")
 
 	moved := env.Shards(t)

@@ -174,7 +174,7 @@ func TestAResetBlockIsAsNew(t *testing.T) {
 func TestDeadLettersKeepEveryField(t *testing.T) {
 	db, config := migrated(t)
 	b := NewDeadLetters()
-	b.Append(&DeadLetter{Origin: origin, Reason: []byte("missing_event"), Detail: []byte("why"), From: []byte("t/1/2"), Message: []byte(`{"type":"track"}`), Context: []byte(`{}`)})
+	b.Append(&DeadLetter{Origin: origin, Reason: []byte("missing_event"), Detail: []byte("why"), OriginalRecord: []byte("t/1/2"), Message: []byte(`{"type":"track"}`), Context: []byte(`{}`)})
 	insert(t, config, b, "t")
 	require.Equal(t, "w\tp\tc\tsegment\t2026-05-18 12:00:00.123\tmissing_event\twhy\t{\"type\":\"track\"}\t{}\tt/1/2\tmillrace.ingest\t3\t1099511627776",
 		db.Exec(t, "SELECT * FROM dead_letters FORMAT TSV"))
@@ -215,7 +215,7 @@ func TestSumTellsBlocksApart(t *testing.T) {
 		edit(&e)
 		b.Append(&plain, &origin)
 		b.Append(&e, &origin)
-		return b.Sum()
+		return b.Checksum()
 	}
 	same := sum(func(*mapping.Event) {})
 	require.Equal(t, same, sum(func(*mapping.Event) {}))

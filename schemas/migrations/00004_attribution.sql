@@ -103,9 +103,9 @@ CREATE TABLE attribution_progress{{.OnCluster}}
 (
     loader_group  String,
     partition     Int32,
-    learnt_to     DateTime64(6, 'UTC')
+    pulled_to     DateTime64(6, 'UTC')
 )
-ENGINE = {{.Replicated}}ReplacingMergeTree(learnt_to)
+ENGINE = {{.Replicated}}ReplacingMergeTree(pulled_to)
 ORDER BY (loader_group, partition);
 
 -- +goose Down

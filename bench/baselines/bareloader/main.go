@@ -86,7 +86,7 @@ func (c *flags) make(first, last int) (*warehouse.Events, error) {
 		}
 		block.Append(&result.Event, &origin)
 	}
-	for s := block.Subjects(); s.Next(); {
+	for s := block.EntityRows(); s.Next(); {
 		if s.ExternalUserID != nil {
 			block.SetUser(s.Row, identity.UserID(s.Workspace, s.ExternalUserID))
 		}

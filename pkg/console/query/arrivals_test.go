@@ -154,7 +154,7 @@ func testStoredCheaply(t *testing.T, i *Insight, db env.Database) {
 	found, err := i.Stored(t.Context(), keys)
 	require.NoError(t, err)
 	require.Len(t, found, MaxKeys)
-	estimate := "SELECT sum(rows) FROM (EXPLAIN ESTIMATE " + warehouse.Filled(storedQuery, parameters{"keys": list(keys)}) + ")"
+	estimate := "SELECT sum(rows) FROM (EXPLAIN ESTIMATE " + warehouse.InlineParameters(storedQuery, parameters{"keys": list(keys)}) + ")"
 	read, err := strconv.Atoi(db.Exec(t, estimate))
 	require.NoError(t, err)
 	require.Positive(t, read)

@@ -29,7 +29,7 @@ type parameters map[string]string
 // ask returns the answer and what was asked.
 func ask[T any](ctx context.Context, i *Insight, query string, p parameters) (rows []T, sql string, err error) {
 	rows, err = warehouse.Select[T](ctx, i.reader, query, p)
-	return rows, warehouse.Filled(query, p), err
+	return rows, warehouse.InlineParameters(query, p), err
 }
 
 const moment = "DateTime64(3, 'UTC')"

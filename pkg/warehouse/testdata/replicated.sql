@@ -211,9 +211,9 @@ CREATE TABLE attribution_progress ON CLUSTER analytics
 (
     `loader_group` String,
     `partition` Int32,
-    `learnt_to` DateTime64(6, 'UTC')
+    `pulled_to` DateTime64(6, 'UTC')
 )
-ENGINE = ReplicatedReplacingMergeTree(learnt_to)
+ENGINE = ReplicatedReplacingMergeTree(pulled_to)
 ORDER BY (loader_group, partition);
 -- 00005_people.sql
 CREATE VIEW users ON CLUSTER analytics

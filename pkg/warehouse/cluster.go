@@ -48,7 +48,7 @@ func (s *servers) find(ctx context.Context) error {
 	for i := range shards {
 		found[i] = &replicas{addrs: shards[i].addrs}
 		for _, addr := range shards[i].addrs {
-			if err = s.config.checkLayout(ctx, addr, i+1, shards); err == nil || errors.Is(err, errOtherShards) {
+			if err = s.config.checkLayout(ctx, addr, i+1, shards); err == nil || errors.Is(err, errShardsChanged) {
 				break
 			}
 		}
@@ -60,15 +60,15 @@ func (s *servers) find(ctx context.Context) error {
 	return nil
 }
 
-// fleet is a bounded number of connections to each shard.
-type fleet struct {
+// cluster is a bounded number of connections to each shard.
+type cluster struct {
 	*servers
 	size  int
 	pools atomic.Pointer[[]*pool]
 }
 
 // open are the shards' connections.
-func (f *fleet) open(ctx context.Context) ([]*pool, error) {
+func (f *cluster) open(ctx context.Context) ([]*pool, error) {
 	if pools := f.pools.Load(); pools != nil {
 		return *pools, nil
 	}
@@ -84,7 +84,7 @@ func (f *fleet) open(ctx context.Context) ([]*pool, error) {
 }
 
 // Close ends the connections. No query may be under way.
-func (f *fleet) Close() {
+func (f *cluster) Close() {
 	if pools := f.pools.Load(); pools != nil {
 		for _, p := range *pools {
 			p.close()
@@ -93,7 +93,7 @@ func (f *fleet) Close() {
 }
 
 // of picks the shards that keys are in.
-func (f *fleet) of(pools []*pool, keys *proto.ColStr) []*pool {
+func (f *cluster) of(pools []*pool, keys *proto.ColStr) []*pool {
 	if len(pools) == 1 {
 		return pools
 	}
@@ -113,7 +113,7 @@ func (f *fleet) of(pools []*pool, keys *proto.ColStr) []*pool {
 
 // insert sends a block, each shard its rows, and tells how long the slowest took. What is not sent under a token is not
 // recognised when it comes again.
-func (f *fleet) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
+func (f *cluster) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
 	pools, err := f.open(ctx)
 	if err != nil {
 		return 0, err
@@ -133,14 +133,14 @@ func (f *fleet) insert(ctx context.Context, b *block, token string) (took time.D
 	return slices.Max(times), err
 }
 
-// part is the rows of a block that are one shard's: the same whoever makes the block.
-type part struct {
+// shardBlock is the rows of a block that are one shard's: the same whoever makes the block.
+type shardBlock struct {
 	*block
 	shard int
 }
 
 // token is the part's, from the block's.
-func (p *part) token(of string) string {
+func (p *shardBlock) token(of string) string {
 	if of == "" {
 		return ""
 	}
@@ -148,12 +148,12 @@ func (p *part) token(of string) string {
 }
 
 // Offset is where the message of a row stands in its partition.
-func (p *part) Offset(row int) int64 {
+func (p *shardBlock) Offset(row int) int64 {
 	return p.columns[slices.Index(p.names, "kafka_offset")].(*fixed).get64(row)
 }
 
 // split spreads the rows over the shards they belong to.
-func (b *block) split(slots []int, shards int) (parts []*part) {
+func (b *block) split(slots []int, shards int) (parts []*shardBlock) {
 	to := make([]int, 0, b.Rows())
 	rows := make([]int, shards)
 	b.columns[slices.Index(b.names, shardKeys[b.table])].(keyed).each(func(key []byte) {
@@ -162,11 +162,11 @@ func (b *block) split(slots []int, shards int) (parts []*part) {
 		rows[shard]++
 	})
 	if shard := slices.Index(rows, len(to)); shard >= 0 {
-		return []*part{{b, shard}}
+		return []*shardBlock{{b, shard}}
 	}
 	for shard, scattered := range b.scatter(0, to, shards) {
 		if rows[shard] > 0 {
-			parts = append(parts, &part{scattered, shard})
+			parts = append(parts, &shardBlock{scattered, shard})
 		}
 	}
 	return parts

@@ -34,7 +34,7 @@ func checkUpShard(ctx context.Context, config Config, r *doctor.Report, number i
 	case errors.Is(err, sql.ErrNoRows):
 		r.Fail(check, "run millrace migrate with --clickhouse-cluster "+config.Cluster, "%v", err)
 		return
-	case OtherShards(err):
+	case ShardsChanged(err):
 		r.Fail(check, "make it as it was, or move the rows: see docs/production.md", "%v", err)
 		return
 	case err != nil:

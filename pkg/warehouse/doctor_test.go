@@ -22,7 +22,7 @@ func examine(t *testing.T, config Config) doctor.Report {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var r doctor.Report
-	CheckUp(ctx, config, &r)
+	Diagnose(ctx, config, &r)
 	return r
 }
 

@@ -21,15 +21,15 @@ func TestTroubleIsNoRefusal(t *testing.T) {
 		proto.ErrAccessDenied, proto.ErrTooManySimultaneousQueries, proto.ErrAborted, proto.ErrKeeperException, proto.ErrQueryWasCancelled,
 		proto.ErrCannotWriteToFileDescriptor, proto.ErrNoZookeeper, proto.ErrUnknownStatusOfInsert,
 	} {
-		_, refused := Refusal(fmt.Errorf("insert: %w", &ch.Exception{Code: code}))
+		_, refused := RejectedRows(fmt.Errorf("insert: %w", &ch.Exception{Code: code}))
 		require.False(t, refused, code.String())
 	}
 	for _, err := range []error{nil, io.EOF, context.DeadlineExceeded, errors.New("broken pipe")} {
-		_, refused := Refusal(err)
+		_, refused := RejectedRows(err)
 		require.False(t, refused)
 	}
 	for code := range refusals {
-		why, refused := Refusal(fmt.Errorf("insert: %w", &ch.Exception{Code: code}))
+		why, refused := RejectedRows(fmt.Errorf("insert: %w", &ch.Exception{Code: code}))
 		require.True(t, refused, code.String())
 		require.NotEmpty(t, why)
 	}

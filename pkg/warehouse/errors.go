@@ -34,8 +34,8 @@ var refusals = map[proto.Error]string{
 	proto.ErrUnknownElementOfEnum:             "an unknown element of an enumeration",
 }
 
-// Refusal tells why ClickHouse refuses the rows themselves, if it is that what err says.
-func Refusal(err error) (why string, refused bool) {
+// RejectedRows tells why ClickHouse refuses the rows themselves, if it is that what err says.
+func RejectedRows(err error) (why string, refused bool) {
 	var exception *ch.Exception
 	if !errors.As(err, &exception) {
 		return "", false

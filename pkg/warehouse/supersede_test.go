@@ -11,7 +11,7 @@ import (
 
 func revised(revision, delivery uint64) uint64 { return revision<<versionBits | delivery }
 
-func TestOutrank(t *testing.T) {
+func TestSupersede(t *testing.T) {
 	const last = 1<<(64-versionBits) - 1
 	for name, row := range map[string]struct {
 		version, stored uint64
@@ -52,7 +52,7 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	defer lookup.Close()
 	replay := func(offset int64, want []bool) *Events {
 		b := rowsOf(offset, "a", "new", "b")
-		stored, err := lookup.Outrank(t.Context(), b, origin.Topic, origin.Partition)
+		stored, err := lookup.Supersede(t.Context(), b, origin.Topic, origin.Partition)
 		require.NoError(t, err)
 		require.Equal(t, want, stored)
 		return b
@@ -65,7 +65,7 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	}
 	insert(t, config, b, "replay")
 	again := replay(10, []bool{true, true, true})
-	require.Equal(t, b.Sum(), again.Sum(), "so that the token is the same")
+	require.Equal(t, b.Checksum(), again.Checksum(), "so that the token is the same")
 	insert(t, config, again, "replay")
 	require.Equal(t, "6", db.Exec(t, "SELECT count() FROM events"))
 
@@ -73,13 +73,13 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	require.Equal(t, int64(ahead+replaySteps<<versionBits), other.version.get64(0))
 	require.Equal(t, int64(ahead), other.version.get64(1))
 	elsewhere := rowsOf(10, "a")
-	_, err = lookup.Outrank(t.Context(), elsewhere, "another.topic", origin.Partition)
+	_, err = lookup.Supersede(t.Context(), elsewhere, "another.topic", origin.Partition)
 	require.NoError(t, err)
 	require.Equal(t, int64(ahead+replaySteps<<versionBits), elsewhere.version.get64(0), "the same offset of another topic is another record")
 }
 
-// BenchmarkOutrank is a replayed block of 100,000 rows in a table of two million.
-func BenchmarkOutrank(b *testing.B) {
+// BenchmarkSupersede is a replayed block of 100,000 rows in a table of two million.
+func BenchmarkSupersede(b *testing.B) {
 	const rows, product = 100_000, "p"
 	db, config := migrated(b)
 	db.Exec(b, fmt.Sprintf(`INSERT INTO events (product_id, insert_id, message_type, event_at_source, influence, event_key_at, version)
@@ -96,7 +96,7 @@ func BenchmarkOutrank(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		stored, err := lookup.Outrank(b.Context(), block, origin.Topic, origin.Partition)
+		stored, err := lookup.Supersede(b.Context(), block, origin.Topic, origin.Partition)
 		require.NoError(b, err)
 		require.True(b, stored[0] && stored[rows-1])
 	}

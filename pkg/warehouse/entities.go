@@ -8,8 +8,8 @@ import (
 	"github.com/millrace/millrace/pkg/identity"
 )
 
-// Subjects reads back from a block of events who they are about: the columns hold it, so nothing is kept twice.
-type Subjects struct {
+// EntityRows reads back from a block of events who they are about: the columns hold it, so nothing is kept twice.
+type EntityRows struct {
 	events  *Events
 	persons bool
 	Row     int
@@ -24,14 +24,14 @@ type Subjects struct {
 	user, email, name, organization, organizationName, conversation cursor
 }
 
-// Subjects starts before the first row. What it shows views the block.
-func (b *Events) Subjects() Subjects { return Subjects{events: b, Row: -1} }
+// EntityRows starts before the first row. What it shows views the block.
+func (b *Events) EntityRows() EntityRows { return EntityRows{events: b, Row: -1} }
 
-// Persons is Subjects with no more than workspaces, external ids and addresses.
-func (b *Events) Persons() Subjects { return Subjects{events: b, Row: -1, persons: true} }
+// UserRows is Subjects with no more than workspaces, external ids and addresses.
+func (b *Events) UserRows() EntityRows { return EntityRows{events: b, Row: -1, persons: true} }
 
 // Next goes on to the next row, if there is one.
-func (s *Subjects) Next() bool {
+func (s *EntityRows) Next() bool {
 	b := s.events
 	if s.Row++; s.Row == b.Rows() {
 		return false
@@ -51,8 +51,8 @@ func (s *Subjects) Next() bool {
 	return true
 }
 
-// Keys reads back from a block of events what makes each row another than the rest.
-type Keys struct {
+// KeyRows reads back from a block of events what makes each row another than the rest.
+type KeyRows struct {
 	events *Events
 	Row    int
 
@@ -62,11 +62,11 @@ type Keys struct {
 	insertID cursor
 }
 
-// Keys starts before the first row. What it shows views the block.
-func (b *Events) Keys() Keys { return Keys{events: b, Row: -1} }
+// KeyRows starts before the first row. What it shows views the block.
+func (b *Events) KeyRows() KeyRows { return KeyRows{events: b, Row: -1} }
 
 // Next goes on to the next row, if there is one.
-func (k *Keys) Next() bool {
+func (k *KeyRows) Next() bool {
 	b := k.events
 	if k.Row++; k.Row == b.Rows() {
 		return false
@@ -77,8 +77,8 @@ func (k *Keys) Next() bool {
 	return true
 }
 
-// NamesConversations tells whether any row does.
-func (b *Events) NamesConversations() bool {
+// HasExternalConversations tells whether any row does.
+func (b *Events) HasExternalConversations() bool {
 	nulls := b.externalConversationID.nulls
 	for i := range nulls.count() {
 		if bytes.IndexByte(nulls.segment(i), 0) >= 0 {

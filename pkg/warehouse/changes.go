@@ -13,37 +13,39 @@ import (
 	"github.com/millrace/millrace/pkg/identity"
 )
 
-// Learnt is what other loaders have written down in a span of ClickHouse's own time.
-type Learnt struct {
+// IdentityChanges is what other loaders have written down in a span of ClickHouse's own time.
+type IdentityChanges struct {
 	Claims []identity.Claim
-	To     time.Time // everything up to here has been read
+	ReadTo time.Time // everything up to here has been read
 }
 
-// Settling is how long ago something must have been written to be sure that all that was written before is
+// VisibilityDelay is how long ago something must have been written to be sure that all that was written before is
 // to be seen. A block that takes longer is written again.
-const Settling = 10 * time.Second
+const VisibilityDelay = 10 * time.Second
 
-// Settling is how long it is here.
-func (l *Lookup) Settling() time.Duration { return cmp.Or(l.config.Settling, Settling) }
+// VisibilityDelay is how long it is here.
+func (l *Lookup) VisibilityDelay() time.Duration {
+	return cmp.Or(l.config.VisibilityDelay, VisibilityDelay)
+}
 
 // learntAtOnce bounds what is read at once, except for what was written together.
 const learntAtOnce = 10_000
 
-// Since says of what to read: what was written down after one time and until another, by ClickHouse's clock.
-type Since struct {
+// ChangeFilter says of what to read: what was written down after one time and until another, by ClickHouse's clock.
+type ChangeFilter struct {
 	After, Until time.Time
-	But          uint64 // what this writer has written is left out; 0 is nobody
+	ExceptWriter uint64 // what this writer has written is left out; 0 is nobody
 	Workspace    string // "" is all
 }
 
-// Learnt reads the claims written down in a span, the oldest first, and not all at once if there are many: the next
+// ChangesSince reads the claims written down in a span, the oldest first, and not all at once if there are many: the next
 // call goes on from To.
-func (l *Lookup) Learnt(ctx context.Context, since Since) (Learnt, error) {
-	all := Learnt{To: since.Until}
+func (l *Lookup) ChangesSince(ctx context.Context, since ChangeFilter) (IdentityChanges, error) {
+	all := IdentityChanges{ReadTo: since.Until}
 	err := l.apart(ctx, func(one *Lookup) error {
 		learnt, err := one.learnt(ctx, since)
 		all.Claims = append(all.Claims, learnt.Claims...) // those of one shard may go further than all do, and come again
-		all.To = earlier(all.To, learnt.To)
+		all.ReadTo = earlier(all.ReadTo, learnt.ReadTo)
 		return err
 	})
 	return all, err
@@ -56,15 +58,15 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func (l *Lookup) learnt(ctx context.Context, since Since) (Learnt, error) {
-	learnt := Learnt{To: since.Until}
+func (l *Lookup) learnt(ctx context.Context, since ChangeFilter) (IdentityChanges, error) {
+	learnt := IdentityChanges{ReadTo: since.Until}
 	var workspace proto.ColStr
 	workspace.Append(since.Workspace)
 	var r claimResult
 	var written proto.ColInt64
 	query := fmt.Sprintf(`SELECT workspace_id AS workspace, external_user_id, email, user_id AS user, explicit_first.1 AS explicit, event_first.1 AS event, name_first.1 AS named, toUnixTimestamp64Micro(written_at) AS written
 		FROM user_claims WHERE written_at > fromUnixTimestamp64Micro(%d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%d, 'UTC') AND writer != %d`,
-		since.After.UnixMicro(), since.Until.UnixMicro(), since.But)
+		since.After.UnixMicro(), since.Until.UnixMicro(), since.ExceptWriter)
 	if since.Workspace != "" {
 		query += " AND workspace_id IN (SELECT name FROM wanted)"
 	}
@@ -79,14 +81,14 @@ func (l *Lookup) learnt(ctx context.Context, since Since) (Learnt, error) {
 		return nil
 	})
 	if len(learnt.Claims) >= learntAtOnce {
-		learnt.To = time.UnixMicro(last).UTC()
+		learnt.ReadTo = time.UnixMicro(last).UTC()
 	}
 	return learnt, err
 }
 
 // ActivitiesSince reads the activities of products that were written in a span, as Learnt does. They are rows as they
 // were written, also those that have been replaced since.
-func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, since Since) (activities []StoredActivity, to time.Time, err error) {
+func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, since ChangeFilter) (activities []StoredActivity, to time.Time, err error) {
 	to = since.Until
 	err = l.apart(ctx, func(one *Lookup) error {
 		some, until, err := one.activitiesSince(ctx, products, since)
@@ -96,7 +98,7 @@ func (l *Lookup) ActivitiesSince(ctx context.Context, products []string, since S
 	return activities, to, err
 }
 
-func (l *Lookup) activitiesSince(ctx context.Context, products []string, since Since) (activities []StoredActivity, to time.Time, err error) {
+func (l *Lookup) activitiesSince(ctx context.Context, products []string, since ChangeFilter) (activities []StoredActivity, to time.Time, err error) {
 	var wanted, workspace, product, conversation proto.ColStr
 	var at, written proto.ColInt64
 	var version proto.ColUInt64
@@ -106,7 +108,7 @@ func (l *Lookup) activitiesSince(ctx context.Context, products []string, since S
 	query := fmt.Sprintf(`SELECT workspace_id AS workspace, product_id AS product, external_conversation_id, version, toUnixTimestamp64Milli(activity_at) AS at, ifNull(user_id, %[1]s) AS user, toUnixTimestamp64Micro(written_at) AS written
 		FROM conversation_activity WHERE product_id IN (SELECT product FROM wanted)
 		AND written_at > fromUnixTimestamp64Micro(%[2]d, 'UTC') AND written_at <= fromUnixTimestamp64Micro(%[3]d, 'UTC')
-		AND (writer != %[4]d OR %[4]d = 0) ORDER BY written_at LIMIT %[5]d WITH TIES`, noID, since.After.UnixMicro(), since.Until.UnixMicro(), since.But, learntAtOnce)
+		AND (writer != %[4]d OR %[4]d = 0) ORDER BY written_at LIMIT %[5]d WITH TIES`, noID, since.After.UnixMicro(), since.Until.UnixMicro(), since.ExceptWriter, learntAtOnce)
 	err = l.read(ctx, "what has been active", query, []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}},
 		proto.Results{{Name: "workspace", Data: &workspace}, {Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &conversation}, {Name: "version", Data: &version}, {Name: "at", Data: &at}, {Name: "user", Data: &user}, {Name: "written", Data: &written}}, func(rows int) error {
 			for row := range rows {
@@ -121,8 +123,8 @@ func (l *Lookup) activitiesSince(ctx context.Context, products []string, since S
 	return activities, to, err
 }
 
-// Holders finds who has a claim on the addresses, by workspace: one of them held it before the last came.
-func (l *Lookup) Holders(ctx context.Context, addresses []identity.Name) (holders map[string][]identity.ID, err error) {
+// UsersOfAddresses finds who has a claim on the addresses, by workspace: one of them held it before the last came.
+func (l *Lookup) UsersOfAddresses(ctx context.Context, addresses []identity.Name) (holders map[string][]identity.ID, err error) {
 	var workspace proto.ColStr
 	var user proto.ColUUID
 	holders = map[string][]identity.ID{}
@@ -137,11 +139,11 @@ func (l *Lookup) Holders(ctx context.Context, addresses []identity.Name) (holder
 	return holders, err
 }
 
-// Settled is the time by ClickHouse's clock before which everything inserted is to be seen. Of several shards it is the
+// SafeTime is the time by ClickHouse's clock before which everything inserted is to be seen. Of several shards it is the
 // clock that is behind: what is written after this has a later time in each.
-func (l *Lookup) Settled(ctx context.Context) (time.Time, error) {
+func (l *Lookup) SafeTime(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
-	return now.Add(-l.Settling()), err
+	return now.Add(-l.VisibilityDelay()), err
 }
 
 // Now is the time by ClickHouse's clock after all that has been written: of several shards, the one that is ahead.
@@ -150,12 +152,12 @@ func (l *Lookup) Now(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
-// Calm is Settled, or earlier, so that activities revised before it are to be seen too: a revision takes as long as it
+// ActivityWatermark is SafeTime, or earlier, so that activities revised before it are to be seen too: a revision takes as long as it
 // takes, and what it writes bears times from its beginning on.
-func (l *Lookup) Calm(ctx context.Context) (time.Time, error) {
+func (l *Lookup) ActivityWatermark(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)), (SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM %s
 		WHERE startsWith(query_id, '%s')))`, l.processes(), activityRevisionPrefix))
-	return now.Add(-l.Settling()), err
+	return now.Add(-l.VisibilityDelay()), err
 }
 
 // processes are the queries that run on a shard: it may be one of its other replicas that another loader uses.
@@ -184,23 +186,23 @@ func (l *Lookup) time(ctx context.Context, of string) (first, last time.Time, er
 	return time.UnixMicro(slices.Min(times)).UTC(), time.UnixMicro(slices.Max(times)).UTC(), nil
 }
 
-// Seen is a product and a partition in which messages of it have been, -1 if that was not written down.
-type Seen struct {
+// ProductPartition is a product and a partition in which messages of it have been, -1 if that was not written down.
+type ProductPartition struct {
 	Product   string
 	Partition int32
 }
 
 // Products finds the products of workspaces; none stands for all.
-func (l *Lookup) Products(ctx context.Context, workspaces []string) ([]Seen, error) {
+func (l *Lookup) Products(ctx context.Context, workspaces []string) ([]ProductPartition, error) {
 	return l.products(ctx, "WHERE workspace_id IN (SELECT workspace FROM wanted) OR (SELECT count() FROM wanted) = 0", workspaces)
 }
 
-// Spread finds the products that have been in several partitions.
-func (l *Lookup) Spread(ctx context.Context) ([]Seen, error) {
+// SaltedProducts finds the products that have been in several partitions.
+func (l *Lookup) SaltedProducts(ctx context.Context) ([]ProductPartition, error) {
 	return l.products(ctx, "WHERE product_id IN (SELECT product_id FROM products WHERE seen_in > 0 GROUP BY product_id HAVING uniqExact(seen_in) > 1)", nil)
 }
 
-func (l *Lookup) products(ctx context.Context, where string, workspaces []string) (products []Seen, err error) {
+func (l *Lookup) products(ctx context.Context, where string, workspaces []string) (products []ProductPartition, err error) {
 	var wanted, product proto.ColStr
 	var seenIn proto.ColInt32
 	wanted.AppendArr(workspaces)
@@ -208,7 +210,7 @@ func (l *Lookup) products(ctx context.Context, where string, workspaces []string
 		[]ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "workspace", Data: &wanted}}}},
 		proto.Results{{Name: "product_id", Data: &product}, {Name: "seen_in", Data: &seenIn}}, func(rows int) error {
 			for row := range rows {
-				products = append(products, Seen{product.Row(row), seenIn.Row(row) - 1})
+				products = append(products, ProductPartition{product.Row(row), seenIn.Row(row) - 1})
 			}
 			return nil
 		})
@@ -221,7 +223,7 @@ func (l *Lookup) Progress(ctx context.Context, group string) (progress map[int32
 	var to proto.ColInt64
 	name.Append(group)
 	progress = map[int32]time.Time{}
-	err = l.read(ctx, "how far attribution has come", "SELECT partition, toUnixTimestamp64Micro(max(learnt_to)) AS learnt FROM attribution_progress WHERE loader_group IN (SELECT name FROM wanted) GROUP BY partition",
+	err = l.read(ctx, "how far attribution has come", "SELECT partition, toUnixTimestamp64Micro(max(pulled_to)) AS learnt FROM attribution_progress WHERE loader_group IN (SELECT name FROM wanted) GROUP BY partition",
 		[]ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "name", Data: &name}}}},
 		proto.Results{{Name: "partition", Data: &partition}, {Name: "learnt", Data: &to}}, func(rows int) error {
 			for row := range rows {
@@ -235,7 +237,7 @@ func (l *Lookup) Progress(ctx context.Context, group string) (progress map[int32
 // SaveProgress notes it.
 func (l *Lookup) SaveProgress(ctx context.Context, group string, partitions []int32, to time.Time) error {
 	b := &block{table: "attribution_progress"}
-	name, partition, learnt := b.addText("loader_group"), b.addFixed("partition", "Int32", 4), b.addFixed("learnt_to", "DateTime64(6, 'UTC')", 8)
+	name, partition, learnt := b.addText("loader_group"), b.addFixed("partition", "Int32", 4), b.addFixed("pulled_to", "DateTime64(6, 'UTC')", 8)
 	for _, p := range partitions {
 		name.put([]byte(group))
 		partition.put32(uint32(p))

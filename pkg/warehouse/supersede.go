@@ -12,11 +12,11 @@ import (
 // between our look and our insert writes the next one, and must not tie with us.
 const replaySteps = 4
 
-// Outrank gives the rows of a block that are stored already a version that wins over what is stored, and tells which
+// Supersede gives the rows of a block that are stored already a version that wins over what is stored, and tells which
 // those are. Two do not: rows that a later delivery than the stored one would make, for the first counts; and rows
 // that this very record has made, which keep their version, so that a block that is made anew after a crash is the
 // same block.
-func (l *Lookup) Outrank(ctx context.Context, b *Events, topic string, partition int32) (stored []bool, err error) {
+func (l *Lookup) Supersede(ctx context.Context, b *Events, topic string, partition int32) (stored []bool, err error) {
 	var row, version proto.ColUInt64
 	var own proto.ColUInt8
 	columns := proto.Results{{Name: "row", Data: &row}, {Name: "highest", Data: &version}, {Name: "own", Data: &own}}
@@ -52,7 +52,7 @@ func (b *Events) wanted(topic string) (products *proto.ColStr, tables []ch.Exter
 	var row, offset proto.ColUInt64
 	var product, insertID, here proto.ColStr
 	var keyAt proto.ColInt64
-	for k := b.Keys(); k.Next(); {
+	for k := b.KeyRows(); k.Next(); {
 		row.Append(uint64(k.Row))
 		offset.Append(uint64(b.offset.get64(k.Row)))
 		product.AppendBytes(k.Product)

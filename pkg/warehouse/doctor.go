@@ -16,8 +16,8 @@ import (
 // testedVersion is what Millrace's own tests run on.
 var testedVersion = [2]int{26, 7}
 
-// CheckUp looks at ClickHouse and at our tables in it, and changes nothing.
-func CheckUp(ctx context.Context, config Config, r *doctor.Report) {
+// Diagnose looks at ClickHouse and at our tables in it, and changes nothing.
+func Diagnose(ctx context.Context, config Config, r *doctor.Report) {
 	if err := config.Validate(); err != nil {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
 		return
