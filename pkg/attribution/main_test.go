@@ -153,9 +153,9 @@ func (m *message) appendTo(b *Batch, offset int) {
 			ReceivedAt: received, Topic: topic, Partition: b.Partition.ID, Offset: int64(offset)})
 		return
 	}
-	o := Observation{Claim: identity.Nothing}
+	o := Observation{Claim: identity.EmptyClaim}
 	o.Claim.Workspace, o.Claim.ExternalID, o.Claim.Email = []byte("w"), present(m.user), present(m.email)
-	o.Claim.Explicit = identity.Said{At: at, Text: []byte("identify")}
+	o.Claim.Explicit = identity.Timestamped{At: at, Text: []byte("identify")}
 	if m.kind == stream.KindConversation {
 		o.Activity = warehouse.Activity{Workspace: []byte("w"), Product: []byte("p"), ExternalConversationID: []byte(m.conversation),
 			ExternalUserID: o.Claim.ExternalID, Email: o.Claim.Email, At: at, Properties: []byte("{}"), ReceivedAt: received,

@@ -29,8 +29,8 @@ func (a *Service) takeUp(ctx context.Context) (complete bool, err error) {
 	}
 	a.mu.Unlock()
 	p := a.identities.Preload()
-	fit, err := a.lookup.AllClaims(ctx, a.identities.Room(), p.Addresses, p.Persons)
-	return fit && err == nil && p.End(), err
+	fit, err := a.lookup.AllClaims(ctx, a.identities.Capacity(), p.Addresses, p.ExternalIDs)
+	return fit && err == nil && p.Complete(), err
 }
 
 // awaitPreload waits until a preload has been tried: not for one that works, for whom it would have made known can be asked for.

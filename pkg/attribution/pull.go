@@ -175,7 +175,7 @@ func (a *Service) recall(ctx context.Context, of newsOf, since warehouse.ChangeF
 	for i := range activities {
 		activity := &activities[i]
 		a.conversing.note(activity.Product) // before it is announced: the flights that begin from now on look back
-		if first := a.identities.MeetHeard(activity.Product, activity.Conversation); first || all {
+		if first := a.identities.ObserveRemoteConversation(activity.Product, activity.Conversation); first || all {
 			of.meet(activity.Workspace, activity.Product, activity.Conversation)
 		}
 		of.hear(activity)

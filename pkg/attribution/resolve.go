@@ -15,7 +15,7 @@ type Batch struct {
 	Observations []Observation     // of identifies and activities
 	Rebuilt      bool              // its range was prepared by the partition's last owner
 
-	flight *identity.Flight // nil unless it is being resolved
+	flight *identity.Batch // nil unless it is being resolved
 }
 
 // Resolve fills in the users, organizations and conversations of a batch's events. What the batch says of them is written
@@ -43,7 +43,7 @@ func (a *Service) Resolve(ctx context.Context, batch *Batch) error {
 // Complete says that the batch's rows are stored, or never will be. Completing it twice is harmless.
 func (a *Service) Complete(batch *Batch) {
 	if batch.flight != nil {
-		batch.flight.End()
+		batch.flight.Complete()
 		batch.flight = nil
 	}
 	if batch.Rebuilt && a.config.Enabled {
@@ -70,7 +70,7 @@ type boarding struct {
 }
 
 func (a *Service) begin(batch *Batch) *boarding {
-	batch.flight = a.identities.Begin()
+	batch.flight = a.identities.BeginBatch()
 	return &boarding{Batch: batch, a: a, seen: a.productsOf(batch.Partition), news: newsOf{}}
 }
 
@@ -83,7 +83,7 @@ func (b *boarding) board() {
 	b.a.identities.Lock()
 	defer b.a.identities.Unlock()
 	rows := b.Events
-	b.flight.Expect(rows.Rows() + len(b.Observations))
+	b.flight.Grow(rows.Rows() + len(b.Observations))
 	for s := rows.UserRows(); s.Next(); {
 		b.flight.Add(s.Workspace, s.ExternalUserID, s.Email)
 	}
@@ -101,7 +101,7 @@ func (b *boarding) lookUp(ctx context.Context) error {
 	}
 	claims, holdings, err := b.a.lookup.Identities(ctx, persons, addresses)
 	if err == nil {
-		b.flight.Found(claims, holdings)
+		b.flight.Load(claims, holdings)
 	}
 	return err
 }
@@ -134,20 +134,20 @@ func (b *boarding) learn() {
 func (b *boarding) learnEvent(s *warehouse.EntityRows) {
 	b.seeProduct(s.Workspace, s.Product)
 	if s.Email != nil {
-		c := identity.Nothing
+		c := identity.EmptyClaim
 		c.Workspace, c.ExternalID, c.Email = s.Workspace, s.ExternalUserID, s.Email
-		c.Event = identity.Said{At: s.At, Text: s.Source}
+		c.Event = identity.Timestamped{At: s.At, Text: s.Source}
 		if s.UserName != nil {
-			c.FirstName = identity.Said{At: s.At, Text: s.UserName}
+			c.FirstName = identity.Timestamped{At: s.At, Text: s.UserName}
 		}
 		b.claim(s.Row, &c, false)
 	}
 	if s.ExternalOrganizationID != nil {
-		o := identity.NothingOfOrganization
+		o := identity.EmptyOrganizationClaim
 		o.Workspace, o.ExternalID = s.Workspace, s.ExternalOrganizationID
-		o.Event = identity.Said{At: s.At, Text: s.Source}
+		o.Event = identity.Timestamped{At: s.At, Text: s.Source}
 		if s.OrganizationName != nil {
-			o.FirstName = identity.Said{At: s.At, Text: s.OrganizationName}
+			o.FirstName = identity.Timestamped{At: s.At, Text: s.OrganizationName}
 		}
 		b.claimOrganization(&o, false)
 		b.Events.SetOrganization(s.Row, o.OrganizationID)
@@ -168,24 +168,24 @@ func (b *boarding) learnOther(j int, s *Observation) {
 
 // claim learns from a claim and notes it down if there is anything new in it.
 func (b *boarding) claim(j int, c *identity.Claim, anyway bool) {
-	change := b.flight.Learn(j, c)
-	if !change.News && !change.Moved && !anyway {
+	change := b.flight.Observe(j, c)
+	if !change.New && !change.Reassigned && !anyway {
 		return
 	}
 	c.Email, b.folded = identity.Fold(b.folded[:0], c.Email)
-	if change.News || anyway {
+	if change.New || anyway {
 		if b.users == nil {
 			b.users = warehouse.NewUserClaims(b.a.writer)
 		}
 		b.users.Append(c)
 	}
-	if change.Moved {
-		b.news.move(c, change.From)
+	if change.Reassigned {
+		b.news.move(c, change.PreviousUser)
 	}
 }
 
 func (b *boarding) claimOrganization(c *identity.OrganizationClaim, anyway bool) {
-	if news := b.a.identities.LearnOrganization(c); news || anyway {
+	if news := b.a.identities.ObserveOrganization(c); news || anyway {
 		if b.organizations == nil {
 			b.organizations = warehouse.NewOrganizationClaims()
 		}
@@ -209,7 +209,7 @@ func (b *boarding) addActivity(a *warehouse.Activity) {
 	a.Partition = b.Partition.ID
 	b.activities.Append(a)
 	b.seen.activate(a.Product)
-	if b.a.identities.MeetConversation(a.Product, a.ExternalConversationID) {
+	if b.a.identities.ObserveConversation(a.Product, a.ExternalConversationID) {
 		b.news.meet(string(a.Workspace), string(a.Product), string(a.ExternalConversationID))
 	}
 	if a.HasUser {

@@ -21,7 +21,7 @@ func (a *Service) workIn(ctx context.Context, of newsOf) error {
 	if err != nil || len(affected.Products) == 0 {
 		return err
 	}
-	if err := a.identities.Await(ctx); err != nil { // activities in the air have a user who may be another by now
+	if err := a.identities.AwaitBatches(ctx); err != nil { // activities in the air have a user who may be another by now
 		return err
 	}
 	err = a.lookup.AffectedActivities(ctx, &affected, func(list []warehouse.StoredActivity) error {
@@ -33,7 +33,7 @@ func (a *Service) workIn(ctx context.Context, of newsOf) error {
 	}
 	all := of.together()
 	affected.UserSpans, affected.ConversationSpans = all.active, all.followed
-	if err := a.identities.Await(ctx); err != nil {
+	if err := a.identities.AwaitBatches(ctx); err != nil {
 		return err
 	}
 	return a.lookup.AffectedEvents(ctx, &affected, func(list []warehouse.StoredEvent) error { return a.reviseEvents(ctx, list) })
@@ -101,8 +101,8 @@ func (a *Service) expected(ctx context.Context, n *news, name func(moved) string
 
 // who resolves subjects by all that is known.
 func (a *Service) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]identity.ID, error) {
-	flight := a.identities.Begin()
-	defer flight.End()
+	flight := a.identities.BeginBatch()
+	defer flight.Complete()
 	a.identities.Lock()
 	for i := range n {
 		workspace, externalID, email := subject(i)
@@ -114,7 +114,7 @@ func (a *Service) who(ctx context.Context, n int, subject func(int) (workspace, 
 		if err != nil {
 			return nil, err
 		}
-		flight.Found(claims, holdings)
+		flight.Load(claims, holdings)
 	}
 	a.identities.Lock()
 	defer a.identities.Unlock()

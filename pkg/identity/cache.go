@@ -20,34 +20,34 @@ func (k key) in(scope key) key { return key{k.a + scope.b*3, k.b + scope.a*5} }
 // an index with open addressing finds them: 125 bytes for each (BenchmarkMemory) instead of the 175 of maps of pointers. An entry stays where it
 // is as long as it is there.
 type cache[V any] struct {
-	index []mark // a power of two; at most three quarters are taken
-	pages [][]entry[V]
-	free  []uint32
-	len   int
-	young int
-	turns uint32
+	index      []slot // a power of two; at most three quarters are taken
+	pages      [][]entry[V]
+	free       []uint32
+	len        int
+	recent     int
+	generation uint32
 }
 
-// mark is where an entry is, from 1 on, above the bits of its key that say where it is in the index. 0 is none.
-type mark uint64
+// slot is where an entry is, from 1 on, above the bits of its key that say where it is in the index. 0 is none.
+type slot uint64
 
 type entry[V any] struct {
-	key   key
-	used  uint32 // the turn in which it was last; 0 is free
-	value V
+	key        key
+	generation uint32 // the turn in which it was last; 0 is free
+	value      V
 }
 
 const (
-	pageBits  = 10
-	pageSize  = 1 << pageBits
-	leastMark = 1 << 4
+	pageBits = 10
+	pageSize = 1 << pageBits
+	minSlots = 1 << 4
 )
 
-func newCache[V any]() cache[V] { return cache[V]{index: make([]mark, leastMark), turns: 1} }
+func newCache[V any]() cache[V] { return cache[V]{index: make([]slot, minSlots), generation: 1} }
 
-func (m mark) home(index []mark) int { return int(uint32(m)) & (len(index) - 1) }
+func (m slot) home(index []slot) int { return int(uint32(m)) & (len(index) - 1) }
 
-func (c *cache[V]) at(m mark) *entry[V] {
+func (c *cache[V]) at(m slot) *entry[V] {
 	n := uint32(m>>32) - 1
 	return &c.pages[n>>pageBits][n&(pageSize-1)]
 }
@@ -71,9 +71,9 @@ func (c *cache[V]) get(k key) *V {
 		return nil
 	}
 	e := c.at(m)
-	if e.used != c.turns {
-		e.used = c.turns
-		c.young++
+	if e.generation != c.generation {
+		e.generation = c.generation
+		c.recent++
 	}
 	return &e.value
 }
@@ -89,7 +89,7 @@ func (c *cache[V]) peek(k key) *V {
 // put adds an entry that is not there yet, all zero.
 func (c *cache[V]) put(k key) *V {
 	if 4*(c.len+1) > 3*len(c.index) {
-		c.reindex(2 * len(c.index))
+		c.rehash(2 * len(c.index))
 	}
 	if len(c.free) == 0 {
 		first := uint32(len(c.pages)) << pageBits
@@ -100,12 +100,12 @@ func (c *cache[V]) put(k key) *V {
 	}
 	n := c.free[len(c.free)-1]
 	c.free = c.free[:len(c.free)-1]
-	m := mark(n+1)<<32 | mark(uint32(k.a))
+	m := slot(n+1)<<32 | slot(uint32(k.a))
 	c.index[c.find(k)] = m
 	e := c.at(m)
-	e.key, e.used = k, c.turns
+	e.key, e.generation = k, c.generation
 	c.len++
-	c.young++
+	c.recent++
 	return &e.value
 }
 
@@ -115,7 +115,7 @@ func (c *cache[V]) remove(k key) {
 	if c.index[at] == 0 {
 		return
 	}
-	c.vacate(c.at(c.index[at]), uint32(c.index[at]>>32)-1)
+	c.release(c.at(c.index[at]), uint32(c.index[at]>>32)-1)
 	last := len(c.index) - 1
 	for next := (at + 1) & last; c.index[next] != 0; next = (next + 1) & last {
 		if m := c.index[next]; (next-m.home(c.index))&last >= (next-at)&last {
@@ -125,39 +125,39 @@ func (c *cache[V]) remove(k key) {
 	c.index[at] = 0
 }
 
-func (c *cache[V]) vacate(e *entry[V], n uint32) {
-	if e.used == c.turns {
-		c.young--
+func (c *cache[V]) release(e *entry[V], n uint32) {
+	if e.generation == c.generation {
+		c.recent--
 	}
 	*e = entry[V]{}
 	c.free = append(c.free, n)
 	c.len--
 }
 
-// turn forgets what has not been used since the last, of which it tells before.
-func (c *cache[V]) turn(forget func(*V)) {
+// nextGeneration forgets what has not been used since the last, of which it tells before.
+func (c *cache[V]) nextGeneration(forget func(*V)) {
 	for p, page := range c.pages {
 		for j := range page {
-			if e := &page[j]; e.used != 0 && e.used != c.turns {
+			if e := &page[j]; e.generation != 0 && e.generation != c.generation {
 				if forget != nil {
 					forget(&e.value)
 				}
-				c.vacate(e, uint32(p<<pageBits+j))
+				c.release(e, uint32(p<<pageBits+j))
 			}
 		}
 	}
-	c.turns++
-	c.young = 0
-	c.reindex(len(c.index))
+	c.generation++
+	c.recent = 0
+	c.rehash(len(c.index))
 }
 
-// reindex makes the index anew, of a size.
-func (c *cache[V]) reindex(size int) {
-	c.index = make([]mark, size)
+// rehash makes the index anew, of a size.
+func (c *cache[V]) rehash(size int) {
+	c.index = make([]slot, size)
 	for p, page := range c.pages {
 		for j := range page {
-			if e := &page[j]; e.used != 0 {
-				c.index[c.find(e.key)] = mark(p<<pageBits+j+1)<<32 | mark(uint32(e.key.a))
+			if e := &page[j]; e.generation != 0 {
+				c.index[c.find(e.key)] = slot(p<<pageBits+j+1)<<32 | slot(uint32(e.key.a))
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func (c *cache[V]) reindex(size int) {
 func (c *cache[V]) each(do func(*V)) {
 	for _, page := range c.pages {
 		for j := range page {
-			if page[j].used != 0 {
+			if page[j].generation != 0 {
 				do(&page[j].value)
 			}
 		}

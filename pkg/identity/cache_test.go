@@ -46,12 +46,12 @@ func TestTheCacheIsTwoGenerations(t *testing.T) {
 			},
 			"turn": func(t *rapid.T) {
 				forgotten := 0
-				c.turn(func(*int) { forgotten++ })
+				c.nextGeneration(func(*int) { forgotten++ })
 				require.Equal(t, len(old), forgotten)
 				young, old = map[key]*int{}, young
 			},
 			"": func(t *rapid.T) {
-				require.Equal(t, len(young), c.young)
+				require.Equal(t, len(young), c.recent)
 				require.Equal(t, len(young)+len(old), c.len)
 				n := 0
 				c.each(func(*int) { n++ })

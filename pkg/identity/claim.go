@@ -14,8 +14,8 @@ const (
 	Always = math.MinInt64
 )
 
-// Said is a text and when it was said, in Unix milliseconds by the message's own word.
-type Said struct {
+// Timestamped is a text and when it was said, in Unix milliseconds by the message's own word.
+type Timestamped struct {
 	At   int64
 	Text []byte
 }
@@ -26,18 +26,18 @@ type Claim struct {
 	Workspace, ExternalID, Email []byte
 	UserID                       ID // of the external id, else of the address
 
-	Explicit  Said // the first identify or conversation, and which it was
-	Event     Said // the first event, and its source
-	FirstName Said // by an event
+	Explicit  Timestamped // the first identify or conversation, and which it was
+	Event     Timestamped // the first event, and its source
+	FirstName Timestamped // by an event
 
-	LastName, Organization, Properties Said  // by an identify
-	EmailSaid                          int64 // by an identify
+	LastName, Organization, Properties Timestamped // by an identify
+	EmailAt                            int64       // by an identify
 }
 
-// Nothing is the claim that says nothing: copies of it are filled in.
-var Nothing = Claim{
-	Explicit: Said{At: Never}, Event: Said{At: Never}, FirstName: Said{At: Never},
-	LastName: Said{At: Always}, Organization: Said{At: Always}, Properties: Said{At: Always}, EmailSaid: Always,
+// EmptyClaim is the claim that says nothing: copies of it are filled in.
+var EmptyClaim = Claim{
+	Explicit: Timestamped{At: Never}, Event: Timestamped{At: Never}, FirstName: Timestamped{At: Never},
+	LastName: Timestamped{At: Always}, Organization: Timestamped{At: Always}, Properties: Timestamped{At: Always}, EmailAt: Always,
 }
 
 // Strength is how strongly a claim holds an address: by an external id that an identify or a conversation
@@ -59,7 +59,7 @@ type Hold struct {
 	UserID   ID
 }
 
-func (h *Hold) before(o *Hold) bool {
+func (h *Hold) precedes(o *Hold) bool {
 	if h.Strength != o.Strength {
 		return h.Strength < o.Strength
 	}
@@ -85,10 +85,10 @@ type OrganizationClaim struct {
 	Workspace, ExternalID []byte
 	OrganizationID        ID
 
-	Explicit, Event, FirstName, LastName Said // as in Claim
+	Explicit, Event, FirstName, LastName Timestamped // as in Claim
 }
 
-// NothingOfOrganization is Nothing for an organization.
-var NothingOfOrganization = OrganizationClaim{
-	Explicit: Said{At: Never}, Event: Said{At: Never}, FirstName: Said{At: Never}, LastName: Said{At: Always},
+// EmptyOrganizationClaim is Nothing for an organization.
+var EmptyOrganizationClaim = OrganizationClaim{
+	Explicit: Timestamped{At: Never}, Event: Timestamped{At: Never}, FirstName: Timestamped{At: Never}, LastName: Timestamped{At: Always},
 }

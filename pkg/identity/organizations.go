@@ -6,39 +6,39 @@ type organization struct {
 	times
 }
 
-// LearnOrganization adds a claim, fills in its id and tells whether it says anything that has not been written
+// ObserveOrganization adds a claim, fills in its id and tells whether it says anything that has not been written
 // down since the organization came into the cache. One that has left it is written down again, which changes
 // nothing. The caller holds the lock.
-func (i *Identities) LearnOrganization(c *OrganizationClaim) (news bool) {
+func (i *Identities) ObserveOrganization(c *OrganizationClaim) (news bool) {
 	k := hash(c.ExternalID).in(hash(c.Workspace))
 	o := i.organizations.get(k)
 	if o == nil {
-		if i.organizations.young >= i.half {
-			i.organizations.turn(nil)
+		if i.organizations.recent >= i.generationSize {
+			i.organizations.nextGeneration(nil)
 		}
 		o = i.organizations.put(k)
 		*o = organization{OrganizationID(c.Workspace, c.ExternalID), noTimes}
 	}
 	c.OrganizationID = o.id
-	return o.say(c.Explicit, c.Event, c.FirstName)
+	return o.observe(c.Explicit, c.Event, c.FirstName)
 }
 
-// MeetHeard is MeetConversation for one that another loader has written down, and takes the lock.
-func (i *Identities) MeetHeard(product, externalID string) (first bool) {
+// ObserveRemoteConversation is MeetConversation for one that another loader has written down, and takes the lock.
+func (i *Identities) ObserveRemoteConversation(product, externalID string) (first bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.MeetConversation([]byte(product), []byte(externalID))
+	return i.ObserveConversation([]byte(product), []byte(externalID))
 }
 
-// MeetConversation tells whether a conversation is met for the first time since it came into the cache. The caller
+// ObserveConversation tells whether a conversation is met for the first time since it came into the cache. The caller
 // holds the lock.
-func (i *Identities) MeetConversation(product, externalID []byte) (first bool) {
+func (i *Identities) ObserveConversation(product, externalID []byte) (first bool) {
 	k := hash(externalID).in(hash(product))
 	if i.conversations.get(k) != nil {
 		return false
 	}
-	if i.conversations.young >= i.half {
-		i.conversations.turn(nil)
+	if i.conversations.recent >= i.generationSize {
+		i.conversations.nextGeneration(nil)
 	}
 	i.conversations.put(k)
 	return true

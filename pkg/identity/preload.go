@@ -5,18 +5,18 @@ package identity
 // not here is a stranger. Flights go on meanwhile, and learn from what they look up themselves.
 type Preload struct {
 	identities *Identities
-	turn       int
+	generation int
 }
 
-// Room is how many external ids, and addresses, can be preloaded.
-func (i *Identities) Room() int { return 2 * i.half }
+// Capacity is how many external ids, and addresses, can be preloaded.
+func (i *Identities) Capacity() int { return 2 * i.generationSize }
 
 // Preload begins one. All that was written down before it begins must be passed to it, and what others write after that
 // must be passed to Merge.
 func (i *Identities) Preload() *Preload {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &Preload{i, i.turn}
+	return &Preload{i, i.generation}
 }
 
 // Addresses takes up claims as they were written down by address. All of them come before those of Persons.
@@ -32,39 +32,39 @@ func (p *Preload) Addresses(claims []Claim) {
 			a = i.putAddress(k, c.Workspace, c.Email)
 		}
 		if c.ExternalID == nil {
-			a.alone.say(c.Explicit, c.Event, c.FirstName)
+			a.withoutID.observe(c.Explicit, c.Event, c.FirstName)
 		}
-		if hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID); hold.before(&a.hold) {
+		if hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID); hold.precedes(&a.hold) {
 			a.hold = hold
 		}
 	}
 }
 
-// Persons takes up claims of external ids, as they were written down by those.
-func (p *Preload) Persons(claims []Claim) {
+// ExternalIDs takes up claims of external ids, as they were written down by those.
+func (p *Preload) ExternalIDs(claims []Claim) {
 	i := p.identities
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for j := range claims {
 		c := &claims[j]
 		k := hash(c.ExternalID).in(hash(c.Workspace))
-		if i.persons.get(k) == nil {
-			i.putPerson(k, c.UserID)
+		if i.externalIDs.get(k) == nil {
+			i.putExternalID(k, c.UserID)
 		}
-		i.foundClaim(c)
+		i.loadClaim(c)
 	}
 }
 
-// End tells that all claims have been passed. If some have been forgotten meanwhile, the identities are not complete.
-func (p *Preload) End() (complete bool) {
+// Complete tells that all claims have been passed. If some have been forgotten meanwhile, the identities are not complete.
+func (p *Preload) Complete() (complete bool) {
 	i := p.identities
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.turn != p.turn {
+	if i.generation != p.generation {
 		return false
 	}
 	i.addresses.each(func(a *address) { a.loaded = true })
-	i.persons.each(func(p *person) { p.loaded = true })
+	i.externalIDs.each(func(p *externalID) { p.loaded = true })
 	i.complete = true
 	return true
 }

@@ -19,14 +19,14 @@ type message struct {
 func (m *message) folded() string { return strings.ToLower(m.email) }
 
 func (m *message) claim() Claim {
-	c := Nothing
+	c := EmptyClaim
 	c.Workspace, c.ExternalID, c.Email = []byte(m.workspace), present(m.external), present(m.email)
 	if m.explicit {
 		c.Explicit.At = m.at
 	} else {
 		c.Event.At = m.at
 		if m.name != "" {
-			c.FirstName = Said{m.at, []byte(m.name)}
+			c.FirstName = Timestamped{m.at, []byte(m.name)}
 		}
 	}
 	return c
@@ -67,10 +67,10 @@ type moved struct {
 
 // journey is a flight and where it is.
 type journey struct {
-	flight   *Flight
+	flight   *Batch
 	messages []message
 	claims   []Claim
-	holdings []Holding
+	holdings []AddressState
 	learnt   []Claim
 	moved    []moved
 	users    []ID
@@ -78,7 +78,7 @@ type journey struct {
 }
 
 func (l *loader) begin(messages []message) {
-	j := &journey{flight: l.known.Begin(), messages: messages}
+	j := &journey{flight: l.known.BeginBatch(), messages: messages}
 	l.known.Lock()
 	for i := range messages {
 		j.flight.Add([]byte(messages[i].workspace), present(messages[i].external), present(messages[i].email))
@@ -93,7 +93,7 @@ func (l *loader) advance(j *journey) bool {
 	case 1:
 		j.claims, j.holdings = l.store.identities(j.flight.Missing())
 	case 2:
-		j.flight.Found(j.claims, j.holdings)
+		j.flight.Load(j.claims, j.holdings)
 		l.learn(j)
 	case 3:
 		l.store.write(j.learnt, l.number)
@@ -103,7 +103,7 @@ func (l *loader) advance(j *journey) bool {
 		for i := range j.messages {
 			l.rows = append(l.rows, row{j.messages[i], j.users[i]})
 		}
-		j.flight.End()
+		j.flight.Complete()
 		return true
 	}
 	return false
@@ -117,13 +117,13 @@ func (l *loader) learn(j *journey) {
 		if c.Email == nil && !j.messages[i].explicit {
 			continue // says nothing
 		}
-		change := j.flight.Learn(i, &c)
+		change := j.flight.Observe(i, &c)
 		c.Email, _ = Fold(nil, c.Email)
-		if change.News {
+		if change.New {
 			j.learnt = append(j.learnt, c)
 		}
-		if change.Moved {
-			j.moved = append(j.moved, moved{nameOf(&c), change.From})
+		if change.Reassigned {
+			j.moved = append(j.moved, moved{nameOf(&c), change.PreviousUser})
 		}
 	}
 	for i := range j.messages {
@@ -146,12 +146,12 @@ func (l *loader) preloads() {
 		l.preload.Addresses(l.store.all(func(c *Claim) bool { return c.Email != nil }))
 	case 2:
 		all := l.store.all(func(c *Claim) bool { return c.ExternalID != nil })
-		l.preload.Persons(all[:len(all)/2])
+		l.preload.ExternalIDs(all[:len(all)/2])
 		l.persons = all[len(all)/2:]
 	case 3:
-		l.preload.Persons(l.persons)
+		l.preload.ExternalIDs(l.persons)
 	case 4:
-		l.preload.End()
+		l.preload.Complete()
 		l.passed = 0
 	}
 }
@@ -202,12 +202,12 @@ func covered(r *row, news []moved) bool {
 }
 
 func (l *loader) who(m *message) ID {
-	f := l.known.Begin()
-	defer f.End()
+	f := l.known.BeginBatch()
+	defer f.Complete()
 	l.known.Lock()
 	f.Add([]byte(m.workspace), present(m.external), present(m.email))
 	l.known.Unlock()
-	f.Found(l.store.identities(f.Missing()))
+	f.Load(l.store.identities(f.Missing()))
 	l.known.Lock()
 	defer l.known.Unlock()
 	id, known := f.Resolve(0)

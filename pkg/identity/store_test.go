@@ -40,7 +40,7 @@ func (s *store) write(claims []Claim, writer int) {
 		name := nameOf(&claims[i])
 		sum, ok := s.sums[name]
 		if !ok {
-			sum = Nothing
+			sum = EmptyClaim
 			sum.Workspace, sum.ExternalID, sum.Email = claims[i].Workspace, claims[i].ExternalID, claims[i].Email
 		}
 		add(&sum, &claims[i])
@@ -62,7 +62,7 @@ func (s *store) all(wanted func(*Claim) bool) (claims []Claim) {
 
 // identities answers as the look-up in ClickHouse does: with MaxPairs claims of each external id at most, and the
 // state of all addresses that are asked for or in a claim.
-func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings []Holding) {
+func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings []AddressState) {
 	wanted := map[pairName]bool{}
 	for _, n := range addresses {
 		wanted[pairName{string(n.Workspace), "", string(n.Name)}] = true
@@ -86,12 +86,12 @@ func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings 
 		}
 	}
 	for name := range wanted {
-		h := Holding{Workspace: []byte(name.workspace), Email: []byte(name.email), Hold: Hold{Strength: Unclaimed}, ExplicitAt: Never, EventAt: Never, NameAt: Never}
+		h := AddressState{Workspace: []byte(name.workspace), Email: []byte(name.email), Hold: Hold{Strength: Unclaimed}, ExplicitAt: Never, EventAt: Never, NameAt: Never}
 		for of, sum := range s.sums {
 			if of.workspace != name.workspace || of.email != name.email {
 				continue
 			}
-			if hold := holdOf(of.externalID != "", sum.Explicit.At, sum.Event.At, sum.UserID); hold.before(&h.Hold) {
+			if hold := holdOf(of.externalID != "", sum.Explicit.At, sum.Event.At, sum.UserID); hold.precedes(&h.Hold) {
 				h.Hold = hold
 			}
 			if of.externalID == "" {

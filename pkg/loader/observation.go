@@ -19,32 +19,32 @@ var (
 func observeIdentify(e *stream.Entry, i *mapping.Identify) attribution.Observation {
 	s := newObservation(e, i.ExternalUserID, i.Email)
 	c := &s.Claim
-	c.Explicit = identity.Said{At: i.At, Text: createdByIdentify}
+	c.Explicit = identity.Timestamped{At: i.At, Text: createdByIdentify}
 	if string(i.Properties) != "{}" { // what a call leaves out it says nothing about
-		c.Properties = identity.Said{At: i.At, Text: bytes.Clone(i.Properties)}
+		c.Properties = identity.Timestamped{At: i.At, Text: bytes.Clone(i.Properties)}
 	}
 	if i.Name != nil {
-		c.LastName = identity.Said{At: i.At, Text: bytes.Clone(i.Name)}
+		c.LastName = identity.Timestamped{At: i.At, Text: bytes.Clone(i.Name)}
 	}
 	if c.Email != nil {
-		c.EmailSaid = i.At
+		c.EmailAt = i.At
 	}
 	if i.ExternalOrganizationID == nil {
 		return s
 	}
-	c.Organization = identity.Said{At: i.At, Text: bytes.Clone(i.ExternalOrganizationID)}
-	s.Organization = identity.NothingOfOrganization
+	c.Organization = identity.Timestamped{At: i.At, Text: bytes.Clone(i.ExternalOrganizationID)}
+	s.Organization = identity.EmptyOrganizationClaim
 	s.Organization.Workspace, s.Organization.ExternalID = c.Workspace, c.Organization.Text
 	s.Organization.Explicit = c.Explicit
 	if i.OrganizationName != nil {
-		s.Organization.LastName = identity.Said{At: i.At, Text: bytes.Clone(i.OrganizationName)}
+		s.Organization.LastName = identity.Timestamped{At: i.At, Text: bytes.Clone(i.OrganizationName)}
 	}
 	return s
 }
 
 func observeActivity(e *stream.Entry, a *mapping.Activity) attribution.Observation {
 	s := newObservation(e, a.ExternalUserID, a.Email)
-	s.Claim.Explicit = identity.Said{At: a.At, Text: createdByConversation}
+	s.Claim.Explicit = identity.Timestamped{At: a.At, Text: createdByConversation}
 	s.Activity = warehouse.Activity{
 		Workspace: s.Claim.Workspace, Product: bytes.Clone(e.Product), ExternalConversationID: bytes.Clone(a.ExternalConversationID),
 		ExternalUserID: s.Claim.ExternalID, Email: s.Claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
@@ -55,7 +55,7 @@ func observeActivity(e *stream.Entry, a *mapping.Activity) attribution.Observati
 }
 
 func newObservation(e *stream.Entry, externalID, email []byte) attribution.Observation {
-	s := attribution.Observation{Claim: identity.Nothing}
+	s := attribution.Observation{Claim: identity.EmptyClaim}
 	s.Claim.Workspace, s.Claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
 	s.Claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
 	return s

@@ -48,7 +48,7 @@ func (b *UserClaims) Append(c *identity.Claim) {
 	b.event.put(c.Event)
 	b.firstName.put(c.FirstName)
 	b.lastName.put(c.LastName)
-	b.emailSaid.put64(uint64(c.EmailSaid))
+	b.emailSaid.put64(uint64(c.EmailAt))
 	b.organization.put(c.Organization)
 	b.properties.put(c.Properties)
 	b.writer.put64(b.writerID)

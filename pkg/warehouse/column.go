@@ -146,7 +146,7 @@ type said struct {
 
 func newSaid() *said { return &said{at: fixed{kind: proto.ColumnTypeInt64, width: 8}} }
 
-func (c *said) put(s identity.Said) {
+func (c *said) put(s identity.Timestamped) {
 	c.at.put64(uint64(s.At))
 	c.text.put(s.Text)
 }

@@ -123,7 +123,7 @@ func (l *Lookup) read(ctx context.Context, what, query string, tables []ch.Exter
 
 // Identities finds the claims of external ids, as many of each as attribution keeps, and the state of addresses:
 // of those asked for and of those in the claims.
-func (l *Lookup) Identities(ctx context.Context, persons, addresses []identity.Name) ([]identity.Claim, []identity.Holding, error) {
+func (l *Lookup) Identities(ctx context.Context, persons, addresses []identity.Name) ([]identity.Claim, []identity.AddressState, error) {
 	var claims []identity.Claim
 	wanted := namesOf(addresses)
 	if len(persons) > 0 {
@@ -183,7 +183,7 @@ func (r *claimResult) claim(row int) identity.Claim {
 
 // view is good until the next rows come.
 func (r *claimResult) view(row int) identity.Claim {
-	c := identity.Nothing
+	c := identity.EmptyClaim
 	c.Workspace = r.workspace.RowBytes(row)
 	c.ExternalID, c.Email = orNil(r.externalID.RowBytes(row)), orNil(r.email.RowBytes(row))
 	c.UserID = r.user.Row(row)
@@ -212,7 +212,7 @@ const holdingsQuery = `SELECT workspace_id, email,
 		FROM user_claims_by_email WHERE (workspace_id, email) IN (SELECT scope, name FROM wanted) GROUP BY workspace_id, email, external_user_id)
 	GROUP BY workspace_id, email`
 
-func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []identity.Holding, err error) {
+func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []identity.AddressState, err error) {
 	var workspace, email proto.ColStr
 	var strength proto.ColUInt8
 	var since, explicit, event, named proto.ColInt64
@@ -225,7 +225,7 @@ func (l *Lookup) holdings(ctx context.Context, wanted *names) (holdings []identi
 	query := "SELECT workspace_id AS workspace, email, strength, since, holder, alone_explicit, alone_event, alone_named, alone FROM (" + holdingsQuery + ")"
 	err = l.of(&wanted.scopes).read(ctx, "addresses", query, []ch.ExternalTable{wanted.table("wanted")}, columns, func(rows int) error {
 		for row := range rows {
-			h := identity.Holding{
+			h := identity.AddressState{
 				Workspace: []byte(workspace.Row(row)), Email: []byte(email.Row(row)),
 				Hold:       identity.Hold{Strength: identity.Strength(strength.Row(row)), At: since.Row(row), UserID: holder.Row(row)},
 				ExplicitAt: identity.Never, EventAt: identity.Never, NameAt: identity.Never,

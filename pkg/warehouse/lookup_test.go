@@ -28,7 +28,7 @@ func bytesOrNil(s string) []byte { return orNil([]byte(s)) }
 
 // claimed is a claim as a loader writes it.
 func claimed(workspace, externalID, email string, explicit, event int64) identity.Claim {
-	c := identity.Nothing
+	c := identity.EmptyClaim
 	c.Workspace, c.ExternalID, c.Email = []byte(workspace), bytesOrNil(externalID), bytesOrNil(email)
 	c.UserID = identity.UserID(c.Workspace, c.ExternalID)
 	if c.ExternalID == nil {
@@ -70,15 +70,15 @@ func TestIdentitiesAreFoundAsTheyWereSaid(t *testing.T) {
 
 	for _, text := range evil {
 		named := claimed("w"+text, text, text+"@x", never, 5)
-		named.FirstName = identity.Said{At: 7, Text: []byte(text)}
+		named.FirstName = identity.Timestamped{At: 7, Text: []byte(text)}
 		writeClaims(t, l, 1, named, claimed("w"+text, text, text+"@x", 9, never), claimed("w"+text, "", text+"@x", never, 2),
 			claimed("w"+text, text, "", 3, never), claimed("w"+text, text+text, text+"@x", 8, 1), claimed("other", text, text+"@x", never, -5))
 		claims, holdings, err := l.Identities(t.Context(), []identity.Name{name("w"+text, text), name("w"+text, "nobody")}, []identity.Name{name("w"+text, "no@x")})
 		require.NoError(t, err, text)
 		both := claimed("w"+text, text, text+"@x", 9, 5)
-		both.FirstName = identity.Said{At: 7, Text: []byte{}}
+		both.FirstName = identity.Timestamped{At: 7, Text: []byte{}}
 		require.Equal(t, []identity.Claim{claimed("w"+text, text, "", 3, never), both}, claims, text)
-		require.Equal(t, []identity.Holding{{Workspace: []byte("w" + text), Email: []byte(text + "@x"),
+		require.Equal(t, []identity.AddressState{{Workspace: []byte("w" + text), Email: []byte(text + "@x"),
 			Hold:       identity.Hold{Strength: identity.ByExplicit, At: 8, UserID: identity.UserID([]byte("w"+text), []byte(text+text))},
 			ExplicitAt: never, EventAt: 2, NameAt: never}}, holdings, text)
 	}
@@ -631,7 +631,7 @@ func TestWhatIsKnownIsReadAsAWhole(t *testing.T) {
 	var both, alone []identity.Claim
 	for i, text := range evil {
 		named := claimed("w", text, text+"@x", never, 5)
-		named.FirstName = identity.Said{At: 7, Text: []byte{}}
+		named.FirstName = identity.Timestamped{At: 7, Text: []byte{}}
 		both = append(both, named)
 		alone = append(alone, claimed("w", "", text+"@x", never, int64(i)))
 	}

@@ -103,12 +103,12 @@ func TestKeysTellScopesApart(t *testing.T) {
 }
 
 // fly takes one external id and address through a flight that is left in the air.
-func fly(i *Identities, externalID, email string) *Flight {
-	f := i.Begin()
+func fly(i *Identities, externalID, email string) *Batch {
+	f := i.BeginBatch()
 	i.Lock()
 	f.Add([]byte("w"), present(externalID), present(email))
 	i.Unlock()
-	f.Found(nil, nil)
+	f.Load(nil, nil)
 	return f
 }
 
@@ -116,12 +116,12 @@ func TestWhatAFlightHasUsedStaysUntilItHasLanded(t *testing.T) {
 	i := NewIdentities(2)
 	f := fly(i, "kept", "kept@x")
 	i.Lock()
-	c := Nothing
+	c := EmptyClaim
 	c.Workspace, c.ExternalID, c.Email, c.Event.At = []byte("w"), []byte("kept"), []byte("kept@x"), 1
-	require.Equal(t, Change{News: true, Moved: true}, f.Learn(0, &c))
+	require.Equal(t, Change{New: true, Reassigned: true}, f.Observe(0, &c))
 	i.Unlock()
 	for n := range 20 {
-		fly(i, fmt.Sprint(n), fmt.Sprint(n, "@x")).End()
+		fly(i, fmt.Sprint(n), fmt.Sprint(n, "@x")).Complete()
 		i.Lock()
 		id, known := f.Resolve(0)
 		i.Unlock()
@@ -129,13 +129,13 @@ func TestWhatAFlightHasUsedStaysUntilItHasLanded(t *testing.T) {
 		require.Equal(t, UserID([]byte("w"), []byte("kept")), id)
 	}
 	require.Equal(t, 42, i.Stats().Entries, "a flight that stays in the air keeps all")
-	f.End()
-	f.End() // once more changes nothing
+	f.Complete()
+	f.Complete() // once more changes nothing
 	for n := range 4 {
-		fly(i, fmt.Sprint("later", n), "").End()
+		fly(i, fmt.Sprint("later", n), "").Complete()
 	}
 	require.LessOrEqual(t, i.Stats().Entries, 4)
-	again := i.Begin()
+	again := i.BeginBatch()
 	i.Lock()
 	again.Add([]byte("w"), []byte("kept"), []byte("KEPT@x"))
 	i.Unlock()
@@ -147,11 +147,11 @@ func TestWhatAFlightHasUsedStaysUntilItHasLanded(t *testing.T) {
 // Others that come and go all the time do not keep the cache from forgetting.
 func TestOverlappingFlightsDoNotKeepTheCacheFromForgetting(t *testing.T) {
 	i := NewIdentities(4)
-	var before *Flight
+	var before *Batch
 	for n := range 200 {
 		f := fly(i, fmt.Sprint(n), "")
 		if before != nil {
-			before.End()
+			before.Complete()
 		}
 		before = f
 		require.LessOrEqual(t, i.Stats().Entries, 8)
@@ -160,7 +160,7 @@ func TestOverlappingFlightsDoNotKeepTheCacheFromForgetting(t *testing.T) {
 
 func TestWhatIsMissingIsAskedForOncePerFlight(t *testing.T) {
 	i := NewIdentities(100)
-	f := i.Begin()
+	f := i.BeginBatch()
 	i.Lock()
 	for range 3 {
 		f.Add([]byte("w"), []byte("u"), []byte("u@x"))
@@ -170,8 +170,8 @@ func TestWhatIsMissingIsAskedForOncePerFlight(t *testing.T) {
 	persons, addresses := f.Missing()
 	require.Len(t, persons, 2)
 	require.Len(t, addresses, 1)
-	f.Found(nil, nil)
-	f.End()
+	f.Load(nil, nil)
+	f.Complete()
 	f = fly(i, "u", "u@x")
 	persons, addresses = f.Missing()
 	require.Empty(t, persons)
@@ -181,23 +181,23 @@ func TestWhatIsMissingIsAskedForOncePerFlight(t *testing.T) {
 
 func TestAwaitWaitsForTheFlightsThatHadBegun(t *testing.T) {
 	i := NewIdentities(1)
-	require.NoError(t, i.Await(t.Context()), "there are none")
-	first, second := i.Begin(), i.Begin()
+	require.NoError(t, i.AwaitBatches(t.Context()), "there are none")
+	first, second := i.BeginBatch(), i.BeginBatch()
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, i.Await(canceled), context.Canceled)
-	first.End()
-	require.ErrorIs(t, i.Await(canceled), context.Canceled, "one is in the air")
+	require.ErrorIs(t, i.AwaitBatches(canceled), context.Canceled)
+	first.Complete()
+	require.ErrorIs(t, i.AwaitBatches(canceled), context.Canceled, "one is in the air")
 	waited := make(chan error)
-	go func() { waited <- i.Await(context.Background()) }()
-	second.End()
-	third := i.Begin()
-	defer third.End()
+	go func() { waited <- i.AwaitBatches(context.Background()) }()
+	second.Complete()
+	third := i.BeginBatch()
+	defer third.Complete()
 	select {
 	case err := <-waited:
 		require.NoError(t, err)
 	case <-time.After(100 * time.Millisecond): // Await may have begun after the third: then it waits for that
-		third.End()
+		third.Complete()
 		require.NoError(t, <-waited)
 	}
 }
@@ -206,7 +206,7 @@ func TestAwaitWaitsForTheFlightsThatHadBegun(t *testing.T) {
 func TestWhatIsCachedKeepsNoFlightInMemory(t *testing.T) {
 	i := NewIdentities(100)
 	f := fly(i, "u", "u@x")
-	f.End()
+	f.Complete()
 	flight := weak.Make(f)
 	f = nil
 	runtime.GC()
@@ -217,13 +217,13 @@ func TestWhatIsCachedKeepsNoFlightInMemory(t *testing.T) {
 func TestOrganizationsSayWhatIsNew(t *testing.T) {
 	i := NewIdentities(2)
 	said := func(id string, explicit, event, name int64) bool {
-		c := NothingOfOrganization
+		c := EmptyOrganizationClaim
 		c.Workspace, c.ExternalID = []byte("w"), []byte(id)
 		c.Explicit.At, c.Event.At = explicit, event
 		if name != Never {
-			c.FirstName = Said{name, []byte("n")}
+			c.FirstName = Timestamped{name, []byte("n")}
 		}
-		news := i.LearnOrganization(&c)
+		news := i.ObserveOrganization(&c)
 		require.Equal(t, OrganizationID([]byte("w"), []byte(id)), c.OrganizationID)
 		return news
 	}
@@ -246,33 +246,33 @@ func TestAConversationIsMetOnce(t *testing.T) {
 	i := NewIdentities(2)
 	i.Lock()
 	defer i.Unlock()
-	require.True(t, i.MeetConversation([]byte("p"), []byte("c")))
-	require.False(t, i.MeetConversation([]byte("p"), []byte("c")))
-	require.True(t, i.MeetConversation([]byte("c"), []byte("p")))
+	require.True(t, i.ObserveConversation([]byte("p"), []byte("c")))
+	require.False(t, i.ObserveConversation([]byte("p"), []byte("c")))
+	require.True(t, i.ObserveConversation([]byte("c"), []byte("p")))
 	for n := range 10 {
-		require.True(t, i.MeetConversation([]byte("p"), fmt.Append(nil, n)))
+		require.True(t, i.ObserveConversation([]byte("p"), fmt.Append(nil, n)))
 	}
 	require.LessOrEqual(t, i.conversations.len, 2)
 }
 
 // warm is a flight of people who are known, each by an id and an address.
-func warm(people int) (*Identities, *Flight, []Claim) {
+func warm(people int) (*Identities, *Batch, []Claim) {
 	i := NewIdentities(4 * people)
 	claims := make([]Claim, people)
-	f := i.Begin()
+	f := i.BeginBatch()
 	i.Lock()
 	for n := range claims {
-		claims[n] = Nothing
+		claims[n] = EmptyClaim
 		claims[n].Workspace, claims[n].ExternalID, claims[n].Email = []byte("w"), fmt.Appendf(nil, "user_%d", n), fmt.Appendf(nil, "ada%d@example.com", n)
-		claims[n].Event = Said{1, []byte("segment")}
+		claims[n].Event = Timestamped{1, []byte("segment")}
 		f.Add(claims[n].Workspace, claims[n].ExternalID, claims[n].Email)
 	}
 	i.Unlock()
-	f.Found(nil, nil)
+	f.Load(nil, nil)
 	i.Lock()
 	defer i.Unlock()
 	for n := range claims {
-		f.Learn(n, &claims[n])
+		f.Observe(n, &claims[n])
 	}
 	return i, f, claims
 }
@@ -280,11 +280,11 @@ func warm(people int) (*Identities, *Flight, []Claim) {
 func TestAWarmEventAllocatesNothing(t *testing.T) {
 	const events = 100
 	i, f, claims := warm(events)
-	f.End()
-	f = i.Begin()
+	f.Complete()
+	f = i.BeginBatch()
 	workspace, upper := []byte("w"), []byte("ADA1@Example.com")
 	pass := func() {
-		f.subjects, f.names = f.subjects[:0], f.names[:0]
+		f.entities, f.names = f.entities[:0], f.names[:0]
 		i.Lock()
 		defer i.Unlock()
 		for n := range claims {
@@ -292,7 +292,7 @@ func TestAWarmEventAllocatesNothing(t *testing.T) {
 		}
 		f.Add(workspace, nil, upper)
 		for n := range claims {
-			f.Learn(n, &claims[n])
+			f.Observe(n, &claims[n])
 			f.Resolve(n)
 		}
 	}
@@ -304,25 +304,25 @@ func BenchmarkWarm(b *testing.B) {
 	for _, people := range []int{1_000, 1_000_000} {
 		b.Run(fmt.Sprint(people), func(b *testing.B) {
 			i, f, claims := warm(people)
-			f.End()
+			f.Complete()
 			const block = 10_000
 			b.ReportAllocs()
 			b.ResetTimer()
 			for done, at := 0, 0; done < b.N; done += block {
-				f := i.Begin()
+				f := i.BeginBatch()
 				i.Lock()
 				for j := range block {
 					c := &claims[(at+j*7919)%people]
 					f.Add(c.Workspace, c.ExternalID, c.Email)
 				}
 				for j := range block {
-					f.Learn(j, &claims[(at+j*7919)%people])
+					f.Observe(j, &claims[(at+j*7919)%people])
 				}
 				for j := range block {
 					f.Resolve(j)
 				}
 				i.Unlock()
-				f.End()
+				f.Complete()
 				at += block
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/event")
@@ -338,7 +338,7 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		i, f, claims := warm(people)
-		f.End()
+		f.Complete()
 		clear(claims)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
