@@ -24,6 +24,9 @@ func (e *Event) Reset() { *e = Event{Subject: Subject{text: e.text[:0]}} }
 // Take notes a member. Names that are not known are passed over.
 func (e *Event) Take(name, value []byte) { set(e.field(name), value) }
 
+// HasValueType reports whether the event has a valueType.
+func (e *Event) HasValueType() bool { return e.valueType != nil }
+
 // ID is the insertId.
 func (e *Event) ID() []byte { return e.InsertID }
 

@@ -56,28 +56,15 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 	if err != nil {
 		return body, err
 	}
-	body.Message = tail.Read(position.Partition, &entry)
+	body.Message, body.Fields = tail.Explain(position.Partition, &entry)
 	body.Text, body.Context, body.Origin = tail.Indent(entry.Value), tail.Indent(entry.Context), string(entry.Origin)
 	body.Help = helpFor(body.Reason)
 	if !body.IsEvent() {
 		return body, nil
-	}
-	if body.Fields, err = explain(&mapping.Message{Raw: entry.Value, Context: entry.Context, ReceivedAt: entry.ReceivedAt}, string(entry.Provider)); err != nil {
-		return body, err
 	}
 	rows, err := c.deps.Insight.Stored(ctx, []query.Key{keyOf(&body.Message)})
 	if row, stored := rows[keyOf(&body.Message)]; err == nil && stored {
 		body.Stage = stageOf(&row)
 	}
 	return body, nil
-}
-
-// explain says which rule decided each field.
-func explain(m *mapping.Message, provider string) ([]mapping.Explained, error) {
-	var mapper mapping.Mapper
-	var event mapping.Event
-	if provider == stream.ProviderSegment {
-		return mapper.Explain(m, &event)
-	}
-	return mapper.ExplainNative(m, &event)
 }

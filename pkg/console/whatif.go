@@ -56,8 +56,9 @@ func (b *whatifBody) judge(text []byte) error {
 		return fmt.Errorf("the edge would refuse all of it: %w", err)
 	}
 	now := time.Now()
-	var mapper mapping.Mapper
-	var event mapping.Event
+	mapper := mapping.NewExplainer()
+	var result mapping.Result
+	kind, provider := []byte(mapping.KindEvent), []byte(mapping.ProviderSegment)
 	for i, m := range p.Messages {
 		if i >= shownAtOnce {
 			b.More = len(p.Messages) - shownAtOnce
@@ -66,10 +67,10 @@ func (b *whatifBody) judge(text []byte) error {
 		would := wouldBe{Number: i + 1}
 		if m.Reason != payload.Accepted {
 			would.Code, would.Verdict = m.Reason.Code(), m.Reason.Sentence()
-		} else if fields, err := mapper.Explain(&mapping.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &event); err != nil {
-			would.Verdict = err.Error()
+		} else if err := mapper.MapRecord(kind, provider, &mapping.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &result); err != nil {
+			would.Code, would.Verdict = mapping.Code(err), err.Error()
 		} else {
-			would.Fields = fields
+			would.Fields = mapper.Explain(&result.Event)
 		}
 		b.Messages = append(b.Messages, would)
 	}

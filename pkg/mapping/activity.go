@@ -6,14 +6,14 @@ type Activity struct {
 	ExternalConversationID []byte // never nil
 	ExternalUserID         []byte
 	Email                  []byte // as it was sent; compare without regard to case
-	Properties             []byte // never nil; the very bytes
+	Properties             []byte // never nil; byte for byte
 	At                     int64  // Unix milliseconds
 }
 
-// mapActivity is mapAPI for an activity.
+// mapActivity maps an activity of a conversation.
 func (m *Mapper) mapActivity(msg *Message, a *Activity) error {
 	n := &m.activity
-	if err := m.readNative(msg.Raw, n, errNotAnObject); err != nil {
+	if err := m.readAPI(msg.Raw, n, errNotAnObject); err != nil {
 		return err
 	}
 	*a = Activity{

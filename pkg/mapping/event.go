@@ -51,7 +51,7 @@ const (
 	Track MessageType = iota + 1
 	Page
 	Screen
-	Native // of our own API, not of Segment's
+	API
 )
 
 // TimeSource is the field that EventAt was read from.

@@ -10,12 +10,17 @@ import (
 
 var emptyObject = []byte("{}")
 
-// eventType reads the name as it was sent and as it is to be. A name of white space alone is none.
+// eventType reads the name as it was sent, and the override that renames it. A name of white space alone is absent.
 func (m *Mapper) eventType(e *Event) {
 	f := &m.fields
-	original := f.event
+	path, original := "event", f.event
 	if e.MessageType != Track {
-		original = f.name
+		path, original = "name", f.name
+	}
+	renamed := m.trimmed(f.properties.gfEventType)
+	m.trace.tried(colEventType, "properties.gf_event_type", f.properties.gfEventType, renamed != nil, textFault)
+	if renamed == nil && given(f.properties.gfEventType) {
+		e.Malformed |= OverrideEventType
 	}
 	if rawjson.KindOf(original) == rawjson.String {
 		source := m.text(original)
@@ -23,41 +28,45 @@ func (m *Mapper) eventType(e *Event) {
 			e.SourceEvent = source
 		}
 	}
-	if !given(f.properties.gfEventType) {
+	m.trace.tried(colEventType, path, original, e.SourceEvent != nil, textFault)
+	m.trace.tried(colSourceEvent, path, original, e.SourceEvent != nil, textFault)
+	if renamed == nil {
 		return
 	}
-	name := m.trimmed(f.properties.gfEventType)
 	switch {
-	case name == nil:
-		e.Malformed |= OverrideEventType
-		return
-	case e.SourceEvent != nil && !bytes.Equal(name, e.EventType) && !f.properties.remembersName:
-		e.Properties = m.remember(e.Properties, original)
+	case e.SourceEvent == nil:
+	case f.properties.hasSegmentEvent:
+		m.trace.note(colProperties, "they have a segment_event: the original name is not appended")
+	case !bytes.Equal(renamed, e.EventType):
+		e.Properties = m.appendSegmentEvent(e.Properties, original)
+		m.trace.appended(path)
 	}
-	e.EventType = name
+	e.EventType = renamed
 }
 
-// remember adds the original name to properties, which are not empty: they have a gf_event_type. All
-// bytes before stay as they were received.
-func (m *Mapper) remember(properties, name []byte) []byte {
+// appendSegmentEvent adds the original name to properties, which have a gf_event_type and so are not empty. All bytes
+// before stay as they were received.
+func (m *Mapper) appendSegmentEvent(properties, name []byte) []byte {
 	start := len(m.memory)
 	m.memory = append(m.memory, properties[:len(properties)-1]...)
 	m.memory = append(m.memory, `,"segment_event":`...)
 	m.memory = append(m.memory, name...)
 	m.memory = append(m.memory, '}')
-	return m.made(start)
+	return m.memoryFrom(start)
 }
 
-// insertID is what one message's repetitions have in common: its id, or else its very bytes.
-func (m *Mapper) insertID(prefix string, id, raw []byte, e *Event) {
-	e.MessageID = id
+// insertID is equal for all deliveries of one message: it is made of the message's id, else of the message's bytes.
+func (m *Mapper) insertID(prefix, path string, rawID, raw []byte, e *Event) {
+	e.MessageID = m.id(rawID)
+	m.trace.tried(colInsertID, path, rawID, e.MessageID != nil, idFault)
 	start := len(m.memory)
 	m.memory = append(m.memory, prefix...)
-	if id != nil {
-		m.memory = append(m.memory, id...)
+	if e.MessageID != nil {
+		m.memory = append(m.memory, e.MessageID...)
 	} else {
 		sum := sha256.Sum256(raw)
 		m.memory = hex.AppendEncode(append(m.memory, "sha256:"...), sum[:])
+		m.trace.decide(colInsertID, "the hash of the message's bytes, because it has no id", "")
 	}
-	e.InsertID = m.made(start)
+	e.InsertID = m.memoryFrom(start)
 }

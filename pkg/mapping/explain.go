@@ -1,115 +1,132 @@
 package mapping
 
 import (
-	"github.com/millrace/millrace/pkg/rawjson"
+	"strconv"
+	"time"
 )
 
-// Explain maps msg, which is Segment's, and says for each field of the event which rule decided it. The error is an
-// *Unmappable, as Map's. It is for people who wonder, not for every message: it maps first and then looks again.
-func (m *Mapper) Explain(msg *Message, e *Event) ([]Explained, error) {
-	if err := m.mapSegment(msg, e); err != nil {
-		return nil, err
-	}
-	f, p := &m.fields, &m.fields.properties
-	r := rules{
-		insertID:       m.insertIDRule(member{"messageId", f.messageID}),
-		messageType:    by("type"),
-		eventAt:        m.timeRule(),
-		externalUserID: m.first(ids, member{"userId", f.userID}, member{"anonymousId", f.anonymousID}),
-		conversation:   overrideRule(member{"properties.gf_conversation_id", p.gfConversationID}, e.ExternalConversationID != nil, ids.fault),
-		influence:      m.influenceRule(e),
-		score:          overrideRule(member{"properties.gf_quality_impact_score", p.gfScore}, e.HasScore, notAScore),
-		currency:       m.currencyRule(member{"properties.currency", p.currency}),
-		properties:     m.propertiesRule(e),
-	}
-	r.eventType, r.sourceEvent = m.nameRules(e)
-	m.explainHints(msg.Context, &r)
-	m.explainValue(e, &r)
-	return r.explained(e), nil
+// InTheBatch begins the path of a member of the context that stands beside the batch.
+const InTheBatch = "the batch's "
+
+// Explained is one field of an event, and the rule that decided it. Value and Rule are copies and may quote the message.
+type Explained struct {
+	Field string   // the column of outcomes
+	Value string   // as it will be stored; empty if the field is null
+	Rule  string   // what decided, and which members were there but did not count, and why
+	From  []string // the members of the message that decided, as paths in it; see InTheBatch
+	Given bool     // false: the field is null, or has the default of a column that cannot be null
+	Later bool     // stored data decides, not the message alone: Value is empty, and Rule says how
 }
 
-func (m *Mapper) insertIDRule(id member) rule {
-	r := m.first(ids, id)
-	if r.from == nil {
-		r.says = "the hash of the message's very bytes, for there is no " + id.path + " to go by"
+// NewExplainer returns a Mapper that records how it decides, for Explain and InfluenceRule. Recording allocates memory.
+func NewExplainer() *Mapper { return &Mapper{trace: new(trace)} }
+
+// InfluenceRule says what decided the influence of the event that m, an explainer, has just mapped.
+func (m *Mapper) InfluenceRule() string { return m.trace.rules[colInfluence].sentence() }
+
+// Explain says for each field of e which rule decided it. e is the event that m, an explainer, has just mapped.
+func (m *Mapper) Explain(e *Event) []Explained {
+	r := &m.trace.rules
+	eventAt := time.UnixMilli(e.EventAt).UTC().AppendFormat(nil, "2006-01-02 15:04:05.000")
+	user, organization, conversation := laterRules(e)
+	return []Explained{
+		r[colInsertID].of("insert_id", e.InsertID),
+		r[colMessageType].of("message_type", []byte(e.MessageType.String())),
+		r[colEventType].of("event_type", e.EventType),
+		r[colSourceEvent].with(", as it was sent").of("source_event", e.SourceEvent),
+		r[colEventAt].of("event_at", eventAt),
+		r[colEventAt].of("event_at_source", []byte(e.EventAtSource.String())),
+		r[colExternalUserID].of("external_user_id", e.ExternalUserID),
+		user.of("user_id", nil),
+		r[colUserEmail].of("user_email", e.UserEmail),
+		r[colUserName].of("user_name", e.UserName),
+		r[colExternalOrganizationID].of("external_organization_id", e.ExternalOrganizationID),
+		organization.of("organization_id", nil),
+		r[colOrganizationName].of("organization_name", e.OrganizationName),
+		r[colExternalConversationID].of("external_conversation_id", e.ExternalConversationID),
+		conversation.of("conversation_id", nil),
+		r[colInfluence].of("influence", []byte(e.Influence.String())),
+		r[colScore].of("quality_impact_score", e.scoreText()),
+		r[colValue].of("value", e.number()),
+		r[colValueType].of("value_type", e.valueType()),
+		r[colValueText].of("value_text", e.ValueText),
+		r[colCurrency].with(", in upper case").of("currency", e.Currency),
+		r[colProperties].of("properties", e.Properties),
 	}
-	return r
 }
 
-// name is the member that has the event's name.
-func (m *Mapper) name(e *Event) member {
-	if e.MessageType == Track {
-		return member{"event", m.fields.event}
+// of is a field that the rule decided; nil is null.
+func (r rule) of(field string, value []byte) Explained {
+	return Explained{
+		Field: field, Value: string(value), Rule: r.sentence(), From: r.from, Given: value != nil, Later: r.later,
 	}
-	return member{"name", m.fields.name}
 }
 
-func (m *Mapper) nameRules(e *Event) (eventType, source rule) {
-	name := m.name(e)
-	eventType = m.first(texts, member{"properties.gf_event_type", m.fields.properties.gfEventType}, name)
-	if eventType.from == nil {
-		eventType.says, eventType.from = "the message's type, for it has no name", []string{"type"}
-	}
-	if source = m.first(texts, name); source.from != nil {
-		source.says += ", as it was sent"
-	}
-	return eventType, source
-}
-
-func (m *Mapper) timeRule() rule {
-	var tried []member
-	for source := FromTimestamp; source < FromEdge; source++ {
-		tried = append(tried, member{source.String(), m.fields.times[source]})
-	}
-	r := m.first(times, tried...)
-	if r.from == nil {
-		r.says = whenReceived
-	}
-	return r
-}
-
-const whenReceived = "when it was received, for it does not say itself when it happened"
-
-// overrideRule is the rule of an override that nothing stands in for.
-func overrideRule(o member, valid bool, fault func([]byte) string) rule {
-	if valid {
-		return by(o.path)
-	}
-	r := rule{says: "there is no " + o.path}
-	if given(o.raw) {
-		r.says = "there is no other source"
-		r.ignore(o.path, fault(o.raw))
-	}
-	return r
-}
-
-func notAScore([]byte) string { return "is not a number from -1 to 1" }
-
-func (m *Mapper) currencyRule(code member) rule {
-	r := m.first(codes, code)
+// with adds to the rule if a member decided.
+func (r rule) with(text string) rule {
 	if r.from != nil {
-		r.says += ", in upper case"
+		r.text += text
 	}
 	return r
 }
 
-func (m *Mapper) propertiesRule(e *Event) rule {
-	p := &m.fields.properties
-	if rawjson.KindOf(p.raw) != rawjson.Object {
-		return rule{says: noProperties}
-	}
-	r := by("properties")
-	r.says = veryBytes
-	if len(e.Properties) > len(p.raw) {
-		r.says += ", and the original name after them as segment_event"
-		r.from = append(r.from, m.name(e).path)
-	} else if renamed := m.trimmed(p.gfEventType); renamed != nil && e.SourceEvent != nil && p.remembersName {
-		r.notes = append(r.notes, "they have a segment_event: the original name is not appended")
-	}
-	return r
+// laterRules say how pkg/identity will find the user, the organization and the conversation.
+func laterRules(e *Event) (user, organization, conversation rule) {
+	return userRule(e), organizationRule(e), conversationRule(e)
 }
 
-const (
-	veryBytes    = "the very bytes of properties"
-	noProperties = "there are no properties"
-)
+func userRule(e *Event) rule {
+	switch {
+	case e.ExternalUserID != nil && e.UserEmail != nil:
+		return rule{later: true, text: "the user with this external_user_id; else the user with this user_email; " +
+			"else a new user with both"}
+	case e.ExternalUserID != nil:
+		return rule{later: true, text: "the user with this external_user_id; null until an identify, a conversation " +
+			"or an e-mail address makes that user known"}
+	case e.UserEmail != nil:
+		return rule{later: true, text: "the user with this user_email; else a new user"}
+	}
+	return rule{text: "null: there is neither an external_user_id nor a user_email"}
+}
+
+func organizationRule(e *Event) rule {
+	switch {
+	case e.ExternalOrganizationID != nil:
+		return rule{later: true, text: "the organization with this external_organization_id; else a new one"}
+	case e.OrganizationName != nil:
+		return rule{text: "null: there is no external_organization_id, and a name does not identify an organization"}
+	}
+	return rule{text: "null: there is no external_organization_id"}
+}
+
+func conversationRule(e *Event) rule {
+	switch {
+	case e.ExternalConversationID != nil:
+		return rule{later: true, text: "the conversation with this external_conversation_id; null until its first activity"}
+	case e.ExternalUserID != nil || e.UserEmail != nil:
+		return rule{later: true, text: "the user's conversation in this product with the latest activity in the " +
+			"15 minutes up to event_at, both ends included; null if there is none"}
+	}
+	return rule{text: "null: the event names neither a conversation nor a user"}
+}
+
+func (e *Event) scoreText() []byte {
+	if !e.HasScore {
+		return nil
+	}
+	return strconv.AppendFloat(nil, e.Score, 'g', -1, 64)
+}
+
+func (e *Event) number() []byte {
+	if !e.HasValue {
+		return nil
+	}
+	return e.Value.Append(nil)
+}
+
+func (e *Event) valueType() []byte {
+	if e.ValueType == NoValue {
+		return nil
+	}
+	return []byte(e.ValueType.String())
+}

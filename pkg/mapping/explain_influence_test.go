@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestRulesOfNames(t *testing.T) {
+func TestInfluenceRule_NamesTheWords(t *testing.T) {
 	for name, want := range map[string]string{
 		"Plan Upgraded":        `the word "Upgraded" of the name, a form of "upgrade"`,
 		"signup":               `the word "signup" of the name`,
@@ -28,12 +28,13 @@ func TestRulesOfNames(t *testing.T) {
 		"":                     "no word of the name is a keyword",
 	} {
 		var w words
+		w.influence([]byte(name))
 		require.Equal(t, want, w.rule([]byte(name)), name)
 	}
 }
 
-// TestThePhraseDecides: what is quoted has the name's influence by itself too, and what has none has no phrase.
-func TestThePhraseDecides(t *testing.T) {
+// TestInfluenceRule_QuotedWordsDecide: what is quoted has the name's influence by itself too, and what has none has no phrase.
+func TestInfluenceRule_QuotedWordsDecide(t *testing.T) {
 	vocabulary := strings.Fields("sign Up signed order completed Upgrade failed FAILS un subscribed page viewed refunded cancel error éa 注文 cart")
 	between := []string{" ", "_", "-", ".", "/", ":", "", "  ", "\u00a0", " - ", "2"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -52,26 +53,30 @@ func TestThePhraseDecides(t *testing.T) {
 
 func requirePhrase(t require.TestingT, name string) {
 	var w words
-	influence := influenceOf(name)
-	positive, negative := w.phrases([]byte(name))
-	switch {
-	case negative != nil:
-		require.Equal(t, Negative, influence, name)
-		require.Equal(t, Negative, influenceOf(negative.text), "%q of %q", negative.text, name)
-		require.Equal(t, Negative, keywords[negative.keyword])
-	case positive != nil:
-		require.Equal(t, Positive, influence, name)
-		require.Equal(t, Positive, influenceOf(positive.text), "%q of %q", positive.text, name)
-		require.Equal(t, Positive, keywords[positive.keyword])
-	default:
+	influence := w.influence([]byte(name))
+	for _, kind := range []Influence{Negative, Positive} {
+		m := &w.found[kind]
+		if !m.ok() {
+			continue
+		}
+		text := excerpt([]byte(name), m)
+		require.Equal(t, kind, influenceOf(text), "%q of %q", text, name)
+		require.Equal(t, kind, keywords[keywordOf(string(w.text[m.start:m.end]))])
+		if kind == Negative || !w.found[Negative].ok() {
+			require.Equal(t, kind, influence, name)
+		}
+	}
+	if !w.found[Negative].ok() && !w.found[Positive].ok() {
 		require.Equal(t, Neutral, influence, name)
 	}
 }
 
-// TestPhrasesAreShort: what is shown of a name has an end, although there may be any number of separators in it.
-func TestPhrasesAreShort(t *testing.T) {
+// TestInfluenceRule_ManySeparators_IsShort: what is shown of a name has an end, although there may be any number of separators in it.
+func TestInfluenceRule_ManySeparators_IsShort(t *testing.T) {
 	var w words
-	require.Equal(t, `the words "sign up" of the name`, w.rule([]byte("sign"+strings.Repeat(" ", 100_000)+"up")))
+	name := []byte("sign" + strings.Repeat(" ", 100_000) + "up")
+	w.influence(name)
+	require.Equal(t, `the words "sign up" of the name`, w.rule(name))
 }
 
 func TestEveryFormHasItsKeyword(t *testing.T) {
@@ -87,22 +92,23 @@ func TestEveryFormHasItsKeyword(t *testing.T) {
 		churn cancel unsubscribe refund downgrade delete failed error`), found)
 }
 
-// TestInfluenceRuleIsThatOfExplain, right after mapping, and leaves the event as it is.
-func TestInfluenceRuleIsThatOfExplain(t *testing.T) {
-	var m, other Mapper
+// InfluenceRule is the rule that Explain gives for the influence.
+func TestInfluenceRule_IsThatOfExplain(t *testing.T) {
+	m := NewExplainer()
 	for _, raw := range ordinary {
-		var e, explained Event
+		var e Event
 		message := Message{Raw: []byte(raw), ReceivedAt: receivedAt}
 		require.NoError(t, m.mapSegment(&message, &e))
-		rule := m.InfluenceRule(&e)
-		list, err := other.Explain(&message, &explained)
+		list, _, err := ofSegment.explain(&message)
 		require.NoError(t, err)
-		require.Equal(t, byField(list)["influence"].Rule, rule)
-		require.Equal(t, explained, e)
+		require.Equal(t, byField(list)["influence"].Rule, m.InfluenceRule())
+		*m.trace = trace{}
 	}
-	var e Event
-	require.NoError(t, m.mapAPI(&Message{Raw: []byte(nativeEvent)}, &e))
-	require.Equal(t, "influence", m.InfluenceRule(&e))
-	require.NoError(t, m.mapAPI(&Message{Raw: []byte(`{"eventType":"Sign Up","value":-1,"currency":"EUR"}`)}, &e))
-	require.Equal(t, "value is below zero", m.InfluenceRule(&e))
+	var r Result
+	for raw, want := range map[string]string{
+		apiEvent: "influence", `{"eventType":"Sign Up","value":-1,"currency":"EUR"}`: "value is below zero",
+	} {
+		require.NoError(t, m.MapRecord([]byte(KindEvent), []byte(ProviderAPI), &Message{Raw: []byte(raw)}, &r))
+		require.Equal(t, want, m.InfluenceRule())
+	}
 }

@@ -15,7 +15,7 @@ func explain(t *testing.T, raw, batch string) map[string]Explained {
 	if batch != "" {
 		message.Context = []byte(batch)
 	}
-	list, err := new(Mapper).Explain(&message, new(Event))
+	list, _, err := ofSegment.explain(&message)
 	require.NoError(t, err, raw)
 	return byField(list)
 }
@@ -28,26 +28,26 @@ func byField(list []Explained) map[string]Explained {
 	return fields
 }
 
-// said is a field as the tables below have it: its value, or null, and the rule.
-func (x Explained) said() string {
+// line is a field as the tables below have it: its value, or null, and the rule.
+func (x Explained) line() string {
 	if !x.Given {
 		return "null: " + x.Rule
 	}
 	return x.Value + ": " + x.Rule
 }
 
-// TestExplainNamesTheRuleInProperties goes through the contract's rules. Rows are members of a track's properties, a field, and what is
+// TestExplain_Properties_NameTheRule goes through the contract's rules. Rows are members of a track's properties, a field, and what is
 // said of it.
-func TestExplainNamesTheRuleInProperties(t *testing.T) {
+func TestExplain_Properties_NameTheRule(t *testing.T) {
 	for _, row := range [][3]string{
 		{`"revenue":49.0`, "influence", "positive: properties.revenue is above zero"},
 		{`"revenue":"-$1,049"`, "influence", "negative: properties.revenue is below zero"},
-		{`"revenue":0`, "influence", `neutral: no word of the name is a keyword; properties.revenue is zero and has no say`},
+		{`"revenue":0`, "influence", `neutral: no word of the name is a keyword; properties.revenue is zero and does not count`},
 		{`"revenue":"much"`, "influence", "neutral: no word of the name is a keyword; properties.revenue cannot be read as a number: ignored"},
 		{`"revenue":-1,"gf_influence":"Positive"`, "influence", "positive: properties.gf_influence"},
 		{`"revenue":-1,"gf_influence":"good"`, "influence", "negative: properties.revenue is below zero; properties.gf_influence is neither positive, negative nor neutral: ignored"},
 		{`"gf_event_type":"Plan Upgraded"`, "influence", `positive: the word "Upgraded" of the name, a form of "upgrade"`},
-		{`"price":5,"quantity":2`, "influence", "neutral: no word of the name is a keyword; price × quantity has no say"},
+		{`"price":5,"quantity":2`, "influence", "neutral: no word of the name is a keyword; price × quantity does not count"},
 
 		{`"revenue":49.0,"price":5,"quantity":2`, "value", "49: properties.revenue"},
 		{`"revenue":49.0`, "value_text", "49.0: properties.revenue"},
@@ -64,7 +64,7 @@ func TestExplainNamesTheRuleInProperties(t *testing.T) {
 		{`"gf_value":7`, "value_type", "currency: properties.gf_value is a number"},
 		{`"gf_value":"a lot"`, "value_type", "text: properties.gf_value cannot be read as a number: it is text"},
 		{`"gf_value":1e30`, "value_type", "text: properties.gf_value has more than 20 digits before the point: it is text"},
-		{`"gf_value":"a lot"`, "value", "null: null, for the value is text: value_text has it"},
+		{`"gf_value":"a lot"`, "value", "null: null, because the value is text: see value_text"},
 		{`"gf_value":"a lot"`, "value_text", "a lot: properties.gf_value"},
 		{`"gf_value":"7","gf_value_type":"Numeric"`, "value_type", "numeric: properties.gf_value_type"},
 		{`"gf_value":"7","gf_value_type":"number"`, "value_type", "currency: properties.gf_value is a number; properties.gf_value_type is none of currency, numeric, text and boolean: ignored"},
@@ -83,47 +83,47 @@ func TestExplainNamesTheRuleInProperties(t *testing.T) {
 		{`"currency":"dollars"`, "currency", "null: there is no usable properties.currency; properties.currency is not a code of three letters: ignored"},
 		{``, "currency", "null: there is no properties.currency"},
 		{`"gf_quality_impact_score":-0.5`, "quality_impact_score", "-0.5: properties.gf_quality_impact_score"},
-		{`"gf_quality_impact_score":2`, "quality_impact_score", "null: there is no other source; properties.gf_quality_impact_score is not a number from -1 to 1: ignored"},
+		{`"gf_quality_impact_score":2`, "quality_impact_score", "null: there is no usable properties.gf_quality_impact_score; properties.gf_quality_impact_score is not a number from -1 to 1: ignored"},
 		{``, "quality_impact_score", "null: there is no properties.gf_quality_impact_score"},
 		{`"gf_conversation_id":"c7"`, "external_conversation_id", "c7: properties.gf_conversation_id"},
-		{`"gf_conversation_id":" "`, "external_conversation_id", "null: there is no other source; properties.gf_conversation_id is blank: ignored"},
-		{`"gf_conversation_id":{}`, "external_conversation_id", "null: there is no other source; properties.gf_conversation_id is neither text nor a number: ignored"},
+		{`"gf_conversation_id":" "`, "external_conversation_id", "null: there is no usable properties.gf_conversation_id; properties.gf_conversation_id is blank: ignored"},
+		{`"gf_conversation_id":{}`, "external_conversation_id", "null: there is no usable properties.gf_conversation_id; properties.gf_conversation_id is neither text nor a number: ignored"},
 
 		{`"gf_event_type":" Plan Upgraded "`, "event_type", "Plan Upgraded: properties.gf_event_type"},
 		{`"gf_event_type":5`, "event_type", "Thing Done: event; properties.gf_event_type is not text: ignored"},
 		{`"gf_event_type":" "`, "event_type", "Thing Done: event; properties.gf_event_type is blank: ignored"},
 		{`"gf_event_type":"X"`, "source_event", " Thing Done: event, as it was sent"},
-		{`"gf_event_type":"X"`, "properties", `{"gf_event_type":"X","segment_event":" Thing Done"}: the very bytes of properties, and the original name after them as segment_event`},
-		{`"gf_event_type":"X","segment_event":1`, "properties", `{"gf_event_type":"X","segment_event":1}: the very bytes of properties; they have a segment_event: the original name is not appended`},
-		{`"a": 1`, "properties", `{"a": 1}: the very bytes of properties`},
+		{`"gf_event_type":"X"`, "properties", `{"gf_event_type":"X","segment_event":" Thing Done"}: properties, byte for byte, and the original name after them as segment_event`},
+		{`"gf_event_type":"X","segment_event":1`, "properties", `{"gf_event_type":"X","segment_event":1}: properties, byte for byte; they have a segment_event: the original name is not appended`},
+		{`"a": 1`, "properties", `{"a": 1}: properties, byte for byte`},
 	} {
-		require.Equal(t, row[2], explain(t, `{"type":"track","event":" Thing Done","properties":{`+row[0]+`}}`, "")[row[1]].said(), row[0])
+		require.Equal(t, row[2], explain(t, `{"type":"track","event":" Thing Done","properties":{`+row[0]+`}}`, "")[row[1]].line(), row[0])
 	}
 }
 
-// TestExplainNamesTheRule is the same for members beside the properties; behind a ~ is the context beside the batch.
-func TestExplainNamesTheRule(t *testing.T) {
+// TestExplain_Members_NameTheRule is the same for members beside the properties; behind a ~ is the context beside the batch.
+func TestExplain_Members_NameTheRule(t *testing.T) {
 	const noAddress = "null: there is no context.traits.email, traits.email or properties.email"
 	for _, row := range [][3]string{
 		{`"type":"track","event":"E","messageId":7`, "insert_id", "segment:7: messageId"},
 		{`"type":"page","messageId":7`, "message_type", "page: type"},
-		{`"type":"page","name":" "`, "event_type", "page: the message's type, for it has no name; name is blank: ignored"},
+		{`"type":"page","name":" "`, "event_type", "page: the message's type, because it has no name; name is blank: ignored"},
 		{`"type":"page","name":"Home","event":"E"`, "event_type", "Home: name"},
 		{`"type":"screen"`, "source_event", "null: there is no name"},
 		{`"type":"page","properties":null`, "properties", "{}: there are no properties"},
 
 		{`"type":"page","timestamp":"2026-05-18T14:00:00+02:00"`, "event_at", "2026-05-18 12:00:00.000: timestamp"},
 		{`"type":"page","timestamp":"yesterday","originalTimestamp":null,"sentAt":1779105600`, "event_at", "2026-05-18 12:00:00.000: sentAt; timestamp cannot be read as a time: ignored"},
-		{`"type":"page","timestamp":"yesterday"`, "event_at", "2026-05-18 12:00:09.876: when it was received, for it does not say itself when it happened; timestamp cannot be read as a time: ignored"},
+		{`"type":"page","timestamp":"yesterday"`, "event_at", "2026-05-18 12:00:09.876: the time of receipt, because the message has no usable time; timestamp cannot be read as a time: ignored"},
 		{`"type":"page","receivedAt":"2026-05-18T12:00:00Z"`, "event_at_source", "receivedAt: receivedAt"},
 
 		{`"type":"page","userId":"u","anonymousId":"a"`, "external_user_id", "u: userId"},
 		{`"type":"page","userId":null,"anonymousId":"a"`, "external_user_id", "a: anonymousId"},
 		{`"type":"page","userId":true,"anonymousId":12`, "external_user_id", "12: anonymousId; userId is neither text nor a number: ignored"},
 		{`"type":"page"`, "external_user_id", "null: there is no userId or anonymousId"},
-		{`"type":"page","userId":"u"`, "user_id", "null: the user whom external_user_id names, as soon as an identify, a conversation or an e-mail address makes that one known; null until then"},
-		{`"type":"page","userId":"u","traits":{"email":"a@b.c"}`, "user_id", "null: the user whom external_user_id names, if anybody is known by it; else the one whom user_email belongs to; else one is made of both"},
-		{`"type":"page","traits":{"email":"a@b.c"}`, "user_id", "null: the user whom user_email belongs to; made if it is nobody's"},
+		{`"type":"page","userId":"u"`, "user_id", "null: the user with this external_user_id; null until an identify, a conversation or an e-mail address makes that user known"},
+		{`"type":"page","userId":"u","traits":{"email":"a@b.c"}`, "user_id", "null: the user with this external_user_id; else the user with this user_email; else a new user with both"},
+		{`"type":"page","traits":{"email":"a@b.c"}`, "user_id", "null: the user with this user_email; else a new user"},
 		{`"type":"page"`, "user_id", "null: null: there is neither an external_user_id nor a user_email"},
 
 		{`"type":"page","context":{"traits":{"email":"a@b.c"}},"traits":{"email":"b@b.c"}`, "user_email", "a@b.c: context.traits.email"},
@@ -140,27 +140,27 @@ func TestExplainNamesTheRule(t *testing.T) {
 		{`"type":"page","traits":{"organization_id":"t"}~{"groupId":"g"}`, "external_organization_id", "g: the batch's context.groupId"},
 		{`"type":"page","traits":{"organization_id":"t"}`, "external_organization_id", "t: traits.organization_id"},
 		{`"type":"page","properties":{"organization_id":"p"}`, "external_organization_id", "p: properties.organization_id"},
-		{`"type":"page","traits":{"organization_id":"t"}`, "organization_id", "null: the organization that external_organization_id names; made if it is a new one"},
-		{`"type":"page","traits":{"company":"C"}`, "organization_id", "null: null: there is no external_organization_id, and a name alone does not say which organization it is"},
+		{`"type":"page","traits":{"organization_id":"t"}`, "organization_id", "null: the organization with this external_organization_id; else a new one"},
+		{`"type":"page","traits":{"company":"C"}`, "organization_id", "null: null: there is no external_organization_id, and a name does not identify an organization"},
 		{`"type":"page"`, "organization_id", "null: null: there is no external_organization_id"},
 		{`"type":"page","traits":{"organization_name":"O","company":"C"}`, "organization_name", "O: traits.organization_name"},
 		{`"type":"page","traits":{"organization_name":7,"company":"C"}`, "organization_name", "C: traits.company; traits.organization_name is not text: ignored"},
 		{`"type":"page","traits":{"company":{"name":"N"}}`, "organization_name", "N: traits.company.name"},
 		{`"type":"page","traits":{"company":{"name":" "}},"properties":{"company":"C"}`, "organization_name", "C: properties.company; traits.company.name is blank: ignored"},
 
-		{`"type":"page","userId":"u"`, "conversation_id", "null: the conversation in which the user was active last, in this product, in the 15 minutes up to event_at, both ends included; null if there is none"},
-		{`"type":"page","properties":{"gf_conversation_id":"c"}`, "conversation_id", "null: the conversation that external_conversation_id names, as soon as that has had an activity; null until then"},
-		{`"type":"page"`, "conversation_id", "null: null: the event names no conversation and no user who could have been in one"},
+		{`"type":"page","userId":"u"`, "conversation_id", "null: the user's conversation in this product with the latest activity in the 15 minutes up to event_at, both ends included; null if there is none"},
+		{`"type":"page","properties":{"gf_conversation_id":"c"}`, "conversation_id", "null: the conversation with this external_conversation_id; null until its first activity"},
+		{`"type":"page"`, "conversation_id", "null: null: the event names neither a conversation nor a user"},
 	} {
 		members, batch, _ := strings.Cut(row[0], "~")
-		require.Equal(t, row[2], explain(t, "{"+members+"}", batch)[row[1]].said(), row[0])
+		require.Equal(t, row[2], explain(t, "{"+members+"}", batch)[row[1]].line(), row[0])
 	}
 	hashed := explain(t, `{"type":"page","messageId":[]}`, "")["insert_id"]
-	require.Equal(t, "the hash of the message's very bytes, for there is no messageId to go by; messageId is neither text nor a number: ignored", hashed.Rule)
+	require.Equal(t, "the hash of the message's bytes, because it has no id; messageId is neither text nor a number: ignored", hashed.Rule)
 	require.Len(t, hashed.Value, len("segment:sha256:")+64)
 }
 
-func TestExplainSaysWhatIsDecidedLater(t *testing.T) {
+func TestExplain_StoredDataDecides_IsLater(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"type":"page"}`:                                       "",
 		`{"type":"page","userId":"u"}`:                          "user_id conversation_id",
@@ -169,8 +169,7 @@ func TestExplainSaysWhatIsDecidedLater(t *testing.T) {
 		`{"type":"page","traits":{"company":"C"}}`:              "",
 		`{"type":"page","properties":{"gf_conversation_id":1}}`: "conversation_id",
 	} {
-		var m Mapper
-		list, err := m.Explain(&Message{Raw: []byte(raw)}, new(Event))
+		list, _, err := ofSegment.explain(&Message{Raw: []byte(raw)})
 		require.NoError(t, err)
 		var later []string
 		for _, x := range list {
@@ -182,14 +181,14 @@ func TestExplainSaysWhatIsDecidedLater(t *testing.T) {
 	}
 }
 
-func TestExplainNativeNamesTheRule(t *testing.T) {
+func TestExplain_APIEvent_NamesTheRule(t *testing.T) {
 	for _, row := range [][3]string{
 		{`"insertId":"i"`, "insert_id", "api:i: insertId"},
-		{``, "message_type", "event: it came by our own API"},
+		{``, "message_type", "event: it came through the API"},
 		{`"eventType":" Plan Upgraded"`, "event_type", "Plan Upgraded: eventType"},
 		{`"eventType":" Plan Upgraded"`, "source_event", " Plan Upgraded: eventType, as it was sent"},
 		{`"eventAt":1779105600`, "event_at", "2026-05-18 12:00:00.000: eventAt"},
-		{``, "event_at", "2026-05-18 12:00:09.876: when it was received, for it does not say itself when it happened"},
+		{``, "event_at", "2026-05-18 12:00:09.876: the time of receipt, because the message has no usable time"},
 		{`"externalUserId":"u"`, "external_user_id", "u: externalUserId"},
 		{`"userHints":{"email":"a@b.c"}`, "user_email", "a@b.c: userHints.email"},
 		{`"userHints":{"name":" "}`, "user_name", "null: there is no usable userHints.name; userHints.name is blank: ignored"},
@@ -199,12 +198,12 @@ func TestExplainNativeNamesTheRule(t *testing.T) {
 		{`"qualityImpactScore":1`, "quality_impact_score", "1: qualityImpactScore"},
 		{``, "quality_impact_score", "null: there is no qualityImpactScore"},
 		{`"currency":"eur"`, "currency", "EUR: currency, in upper case"},
-		{`"properties":{"a": 1}`, "properties", `{"a": 1}: the very bytes of properties`},
+		{`"properties":{"a": 1}`, "properties", `{"a": 1}: properties, byte for byte`},
 		{``, "properties", `{}: there are no properties`},
 
 		{``, "value", "null: there is no value"},
 		{`"value":"$5"`, "value", "5: value"},
-		{`"value":"five"`, "value", "null: null, for the value is text: value_text has it"},
+		{`"value":"five"`, "value", "null: null, because the value is text: see value_text"},
 		{`"value":5,"valueType":"currency"`, "value_type", "currency: valueType"},
 		{`"value":5,"currency":"EUR"`, "value_type", "currency: there is a currency"},
 		{`"value":5`, "value_type", "numeric: value is a number"},
@@ -215,30 +214,30 @@ func TestExplainNativeNamesTheRule(t *testing.T) {
 		{`"value":5,"currency":"EUR","influence":"neutral"`, "influence", "neutral: influence"},
 		{`"value":5,"currency":"EUR"`, "influence", "positive: value is above zero"},
 		{`"value":-5,"valueType":"currency"`, "influence", "negative: value is below zero"},
-		{`"value":0,"currency":"EUR"`, "influence", "neutral: no word of the name is a keyword; value is zero and has no say"},
-		{`"value":-5`, "influence", "neutral: no word of the name is a keyword; value is no amount of money and has no say"},
+		{`"value":0,"currency":"EUR"`, "influence", "neutral: no word of the name is a keyword; value is zero and does not count"},
+		{`"value":-5`, "influence", "neutral: no word of the name is a keyword; value is no amount of money and does not count"},
 		{`"eventType":"Payment Failed","value":true`, "influence", `negative: the word "Failed" of the name`},
 	} {
 		raw := `{"eventType":"E",` + row[0] + `}`
-		list, err := new(Mapper).ExplainNative(&Message{Raw: []byte(strings.Replace(raw, ",}", "}", 1)), ReceivedAt: receivedAt}, new(Event))
+		list, _, err := ofAPI.explain(&Message{Raw: []byte(strings.Replace(raw, ",}", "}", 1)), ReceivedAt: receivedAt})
 		require.NoError(t, err, raw)
-		require.Equal(t, row[2], byField(list)[row[1]].said(), raw)
+		require.Equal(t, row[2], byField(list)[row[1]].line(), raw)
 	}
 }
 
-func TestExplainSaysWhyNot(t *testing.T) {
+func TestExplain_UnmappableMessage_ReturnsTheReason(t *testing.T) {
 	var unmappable *Unmappable
-	_, err := new(Mapper).Explain(&Message{Raw: []byte(`{"type":"track"}`)}, new(Event))
+	_, _, err := ofSegment.explain(&Message{Raw: []byte(`{"type":"track"}`)})
 	require.ErrorAs(t, err, &unmappable)
 	require.Equal(t, "missing_event", unmappable.Code)
-	_, err = new(Mapper).ExplainNative(&Message{Raw: []byte(`{"eventType":5}`)}, new(Event))
+	_, _, err = ofAPI.explain(&Message{Raw: []byte(`{"eventType":5}`)})
 	require.ErrorAs(t, err, &unmappable)
 	require.Equal(t, "invalid_event_type", unmappable.Code)
 }
 
-// TestExplainKnowsEveryColumn holds the fields to the view that analysts read. Those of the view that are not here are the
+// TestExplain_HasEveryColumnOfTheView holds the fields to the view that analysts read. Those of the view that are not here are the
 // connection's, or told by another.
-func TestExplainKnowsEveryColumn(t *testing.T) {
+func TestExplain_HasEveryColumnOfTheView(t *testing.T) {
 	view, err := os.ReadFile("../../schemas/migrations/00003_outcomes.sql")
 	require.NoError(t, err)
 	_, columns, _ := strings.Cut(string(view), "SELECT")
@@ -255,12 +254,12 @@ func TestExplainKnowsEveryColumn(t *testing.T) {
 	require.ElementsMatch(t, strings.FieldsFunc(columns, func(r rune) bool { return strings.ContainsRune(", \n", r) }), known)
 }
 
-func TestWhatIsExplainedStaysAsItIs(t *testing.T) {
-	var m Mapper
+func TestExplain_NextMessage_DoesNotChangeIt(t *testing.T) {
+	m := NewExplainer()
 	var e Event
 	raw := []byte(ordinary["escapes"])
-	list, err := m.Explain(&Message{Raw: raw}, &e)
-	require.NoError(t, err)
+	require.NoError(t, m.mapSegment(&Message{Raw: raw}, &e))
+	list := m.Explain(&e)
 	before := fmt.Sprint(list)
 	clear(raw)
 	require.NoError(t, m.mapSegment(&Message{Raw: []byte(ordinary["renamed"])}, &e))

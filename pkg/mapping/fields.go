@@ -13,7 +13,7 @@ type fields struct {
 	properties          properties
 }
 
-// hints are what an object says of the user and the organization.
+// hints are the members of an object about the user and the organization.
 type hints struct{ email, name, organizationID, organizationName, company []byte }
 
 type properties struct {
@@ -22,7 +22,7 @@ type properties struct {
 	gfEventType, gfInfluence, gfScore  []byte
 	gfValue, gfValueType               []byte
 	gfConversationID                   []byte
-	remembersName                      bool // has a segment_event
+	hasSegmentEvent                    bool
 	hints                              hints
 }
 
@@ -62,8 +62,8 @@ func (f *fields) read(s *rawjson.Scanner) {
 	}
 }
 
-// opens tells whether an object comes next; if another value does, it is skipped.
-func opens(s *rawjson.Scanner) bool {
+// atObject reports whether an object comes next, and skips any other value.
+func atObject(s *rawjson.Scanner) bool {
 	if s.Peek() != '{' {
 		s.Skip()
 		return false
@@ -71,10 +71,10 @@ func opens(s *rawjson.Scanner) bool {
 	return true
 }
 
-// readContext reads a context, which keeps the user's part of it under traits.
+// readContext reads a context, which has the user under traits.
 func (h *hints) readContext(s *rawjson.Scanner) {
 	*h = hints{}
-	if !opens(s) {
+	if !atObject(s) {
 		return
 	}
 	for s.Enter('{'); s.More('}'); {
@@ -93,7 +93,7 @@ func (h *hints) readContext(s *rawjson.Scanner) {
 
 // read reads traits into h.
 func (h *hints) read(s *rawjson.Scanner) {
-	if !opens(s) {
+	if !atObject(s) {
 		return
 	}
 	for s.Enter('{'); s.More('}'); {
@@ -154,7 +154,7 @@ func (p *properties) take(name []byte, s *rawjson.Scanner) {
 	case "gf_conversation_id":
 		p.gfConversationID = s.Skip()
 	case "segment_event":
-		p.remembersName = true
+		p.hasSegmentEvent = true
 		s.Skip()
 	default:
 		p.hints.take(name, s)

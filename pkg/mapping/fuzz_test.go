@@ -72,7 +72,7 @@ func FuzzMap(f *testing.F) {
 		var e Event
 		given := bytes.Clone(raw)
 		err := m.mapSegment(&message, &e)
-		requireExplained(t, (*Mapper).Explain, &message, &e, err)
+		requireExplained(t, &ofSegment, &message, &e, err)
 		require.Equal(t, given, raw)
 		o := objectOf(raw)
 		require.Equal(t, unmappableByReference(o, raw), err != nil)
@@ -91,10 +91,9 @@ func FuzzMap(f *testing.F) {
 }
 
 // requireExplained holds an explanation to what was mapped.
-func requireExplained(t *testing.T, explain func(*Mapper, *Message, *Event) ([]Explained, error), message *Message, mapped *Event, mapping error) {
-	var e Event
-	list, err := explain(new(Mapper), message, &e)
-	require.Equal(t, mapping, err)
+func requireExplained(t *testing.T, x *explainer, message *Message, mapped *Event, mapErr error) {
+	list, e, err := x.explain(message)
+	require.Equal(t, mapErr, err)
 	require.Equal(t, err == nil, list != nil)
 	if err == nil {
 		require.Equal(t, mapped, &e)

@@ -1,22 +1,21 @@
 package mapping
 
-// Identify is what an identify call says. Its slices alias the message or the Mapper's own memory and are
-// good until the Mapper's next call; a nil slice means that the call does not say. At least one of
-// ExternalUserID and Email is there.
+// Identify is an identify call: who a user is. Its slices alias the message or the Mapper's own memory and are valid until
+// the Mapper's next call; a nil slice is an absent field. At least one of ExternalUserID and Email is there.
 type Identify struct {
 	ExternalUserID         []byte
 	Email                  []byte // as it was sent; compare without regard to case
 	Name                   []byte
 	ExternalOrganizationID []byte
 	OrganizationName       []byte
-	Properties             []byte // never nil; the very bytes
+	Properties             []byte // never nil; byte for byte
 	At                     int64  // Unix milliseconds
 }
 
-// mapIdentify is mapAPI for an identify call.
+// mapIdentify maps an identify call of the API.
 func (m *Mapper) mapIdentify(msg *Message, i *Identify) error {
 	n := &m.identify
-	if err := m.readNative(msg.Raw, n, errNotAnObject); err != nil {
+	if err := m.readAPI(msg.Raw, n, errNotAnObject); err != nil {
 		return err
 	}
 	*i = Identify{

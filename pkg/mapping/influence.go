@@ -5,22 +5,30 @@ import (
 	"unicode/utf8"
 )
 
-// words is a name taken apart: its letters in lower case without what stood between the words, and where
-// each word ends in them. Adjoining words are adjoining letters, so that one look-up serves "signup" and
-// "Sign Up".
+// words is a name split into words: the words in lower case without what separated them, and where each word ends.
+// Adjoining words are adjoining text, so that one look-up serves "signup" and "Sign Up".
 type words struct {
-	letters []byte
-	ends    []int
+	text  []byte
+	ends  []int
+	found [len(influences)]match // the first keyword of each influence
 }
 
-// influence is what a name says. A keyword counts if a whole word is one, or some adjoining words make
-// one up. A name that says both is negative: an upgrade that failed is a failure.
+// match is where a keyword is in words.text.
+type match struct {
+	start, end int
+	several    bool // more than one word of the name
+}
+
+func (m *match) ok() bool { return m.end > 0 }
+
+// influence is what a name says. A keyword counts if it is a whole word, or some adjoining words together. A name with
+// keywords of both lists is negative: an upgrade that failed is a failure.
 func (w *words) influence(name []byte) Influence {
 	w.split(name)
-	found := Neutral
+	w.found = [len(influences)]match{}
 	start := 0
 	for first, end := range w.ends {
-		reach := reaches[w.letters[start]]
+		reach := reaches[w.text[start]]
 		for _, last := range w.ends[first:] {
 			if last-start > reach.longest {
 				break
@@ -28,23 +36,26 @@ func (w *words) influence(name []byte) Influence {
 			if last-start < reach.shortest {
 				continue
 			}
-			switch keywords[string(w.letters[start:last])] {
-			case Negative:
-				return Negative
-			case Positive:
-				found = Positive
+			if influence := keywords[string(w.text[start:last])]; influence != 0 && !w.found[influence].ok() {
+				w.found[influence] = match{start, last, last > end}
 			}
 		}
 		start = end
 	}
-	return found
+	switch {
+	case w.found[Negative].ok():
+		return Negative
+	case w.found[Positive].ok():
+		return Positive
+	}
+	return Neutral
 }
 
-// class is what a character means for where words end.
+// class tells which characters end words.
 type class uint8
 
 const (
-	other class = iota // letters without case, marks, punctuation: part of the word, and of no keyword
+	other class = iota // letters without case, marks, punctuation: part of a word, but of no keyword
 	lower
 	upper
 	digit
@@ -82,38 +93,38 @@ func classOf(r rune) class {
 	return other
 }
 
-// split takes a name apart at separators and where the case changes: before a capital that follows a small
-// letter or a digit, and before the last of several capitals that a small letter follows (HTML|Export). A
-// digit belongs to the word it stands in, so Error404 is no error.
+// split splits a name at separators and where the case changes: before a capital that follows a small letter or a digit,
+// and before the last of several capitals that a small letter follows (HTML|Export). A digit belongs to the word it is
+// in, so Error404 is no error.
 func (w *words) split(name []byte) {
-	w.letters, w.ends = w.letters[:0], w.ends[:0]
+	w.text, w.ends = w.text[:0], w.ends[:0]
 	before, capital := separator, 0 // capital is where the last capital is
 	for i := 0; i < len(name); {
 		r, size := utf8.DecodeRune(name[i:])
 		c := classOf(r)
 		switch {
 		case c == separator, c == upper && (before == lower || before == digit):
-			w.end(len(w.letters))
+			w.end(len(w.text))
 		case c == lower && before == upper:
 			w.end(capital)
 		}
 		if c == upper {
-			capital = len(w.letters)
+			capital = len(w.text)
 		}
 		switch {
 		case c == separator:
 		case c == upper && size == 1:
-			w.letters = append(w.letters, name[i]|0x20)
+			w.text = append(w.text, name[i]|0x20)
 		default:
-			w.letters = append(w.letters, name[i:i+size]...)
+			w.text = append(w.text, name[i:i+size]...)
 		}
 		before = c
 		i += size
 	}
-	w.end(len(w.letters))
+	w.end(len(w.text))
 }
 
-// end notes the end of a word, if it has any letters.
+// end notes the end of a word that is not empty.
 func (w *words) end(at int) {
 	begin := 0
 	if n := len(w.ends); n > 0 {

@@ -61,7 +61,7 @@ func TestSplit(t *testing.T) {
 		var got []string
 		start := 0
 		for _, end := range w.ends {
-			got = append(got, string(w.letters[start:end]))
+			got = append(got, string(w.text[start:end]))
 			start = end
 		}
 		require.Equal(t, want, strings.Join(got, " "), name)

@@ -14,20 +14,21 @@ import (
 // the stack from other producers.
 const maxDepth = 512
 
-// Mapper maps messages to what they mean. Its zero value is ready; it serves one goroutine and reuses the
-// memory of the message before.
+// Mapper maps messages to events, identify calls and activities. Its zero value is ready; it serves one goroutine and
+// reuses the memory of the message before.
 type Mapper struct {
 	fields   fields
-	native   api.Event
+	event    api.Event
 	identify api.Identify
 	activity api.Activity
-	batch    hints  // what the context beside the batch says
+	batch    hints  // of the context beside the batch
 	memory   []byte // texts of the current message that are no views
 	words    words
+	trace    *trace // nil unless somebody asks
 }
 
-// Unmappable is a message that cannot be mapped. The edge lets none through, but other producers can write
-// to the topic. It quotes nothing of the message.
+// Unmappable is a message that cannot be mapped. The edge accepts none, but other producers can write to the topic. It
+// quotes nothing of the message.
 type Unmappable struct {
 	Code    string // snake_case, for dead letters
 	Message string // half a sentence, for people
@@ -49,8 +50,7 @@ var (
 
 func unmappable(r *payload.Reason) *Unmappable { return &Unmappable{r.Code(), r.Sentence()} }
 
-// mapSegment fills e with what msg, which is Segment's, means. What e held before does not matter; its slices alias msg or m and
-// are good until the next call. The error is an *Unmappable, and e is then meaningless.
+// mapSegment maps a message of Segment. Its contract is that of MapRecord.
 func (m *Mapper) mapSegment(msg *Message, e *Event) error {
 	*e = Event{Properties: emptyObject}
 	m.memory = m.memory[:0]
@@ -60,19 +60,19 @@ func (m *Mapper) mapSegment(msg *Message, e *Event) error {
 	if err := m.shape(e); err != nil {
 		return err
 	}
-	m.insertID("segment:", m.id(m.fields.messageID), msg.Raw, e)
+	m.insertID("segment:", "messageId", m.fields.messageID, msg.Raw, e)
 	m.time(msg.ReceivedAt, e)
 	m.user(e)
 	m.hints(msg.Context, e)
 	revenueSign := m.value(e)
-	e.Currency = m.currency(m.fields.properties.currency)
+	m.currency("properties.currency", m.fields.properties.currency, e)
 	m.influence(revenueSign, e)
 	m.score(e)
 	m.conversation(e)
 	return nil
 }
 
-// read checks the message and notes the fields of it.
+// read checks the message and notes its fields.
 func (m *Mapper) read(raw []byte) error {
 	m.fields = fields{}
 	s, err := open(raw, errNoMessage)
@@ -83,7 +83,7 @@ func (m *Mapper) read(raw []byte) error {
 	return end(&s)
 }
 
-// open begins to read a message that has to be an object.
+// open begins to read a message. It returns notObject if that is no object.
 func open(raw []byte, notObject error) (rawjson.Scanner, error) {
 	if !utf8.Valid(raw) {
 		return rawjson.Scanner{}, errUTF8
@@ -95,7 +95,7 @@ func open(raw []byte, notObject error) (rawjson.Scanner, error) {
 	return s, nil
 }
 
-// end tells whether all of the message was JSON.
+// end reports whether all of the message was JSON.
 func end(s *rawjson.Scanner) error {
 	s.End()
 	switch err := s.Err(); {
@@ -107,7 +107,7 @@ func end(s *rawjson.Scanner) error {
 	return errJSON
 }
 
-// shape reads the type and the name: what a message must have. The checks come in the edge's order.
+// shape reads what a message must have: the type, the name and the properties. The checks come in the edge's order.
 func (m *Mapper) shape(e *Event) error {
 	f := &m.fields
 	if rawjson.KindOf(f.kind) != rawjson.String {
@@ -124,10 +124,13 @@ func (m *Mapper) shape(e *Event) error {
 	default:
 		return errIgnored
 	}
+	m.trace.decide(colMessageType, "type", "type")
 	switch rawjson.KindOf(f.properties.raw) {
 	case rawjson.Object:
 		e.Properties = f.properties.raw
+		m.trace.decide(colProperties, unchanged, "properties")
 	case rawjson.None, rawjson.Null:
+		m.trace.decide(colProperties, noProperties, "")
 	default:
 		return errProperties
 	}
@@ -138,5 +141,11 @@ func (m *Mapper) shape(e *Event) error {
 		return errNoEvent
 	}
 	e.EventType = kind
+	m.trace.decide(colEventType, "the message's type, because it has no name", "type")
 	return nil
 }
+
+const (
+	unchanged    = "properties, byte for byte"
+	noProperties = "there are no properties"
+)

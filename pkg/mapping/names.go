@@ -2,7 +2,7 @@ package mapping
 
 import "math/bits"
 
-var messageTypes = [...]string{Track: "track", Page: "page", Screen: "screen", Native: "event"}
+var messageTypes = [...]string{Track: "track", Page: "page", Screen: "screen", API: "event"}
 
 // String is the text that the events table stores.
 func (t MessageType) String() string { return messageTypes[t] }

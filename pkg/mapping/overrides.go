@@ -6,21 +6,29 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// influence decides by the override, else by the sign of the revenue (price × quantity has no say: a
-// viewed product is no outcome), else by the name.
+// influence decides by the override, else by the sign of the revenue, else by the name. price × quantity does not count:
+// a viewed product is no outcome.
 func (m *Mapper) influence(revenueSign int, e *Event) {
-	if override := m.fields.properties.gfInfluence; given(override) {
-		if e.Influence = Influence(oneOf(m.trimmed(override), influences[:])); e.Influence != 0 {
+	const path = "properties.gf_influence"
+	p := &m.fields.properties
+	if given(p.gfInfluence) {
+		if e.Influence = Influence(oneOf(m.trimmed(p.gfInfluence), influences[:])); e.Influence != 0 {
+			if m.trace != nil {
+				m.trace.rules[colInfluence] = rule{text: path, from: []string{path}}
+			}
 			return
 		}
 		e.Malformed |= OverrideInfluence
 	}
-	m.impliedInfluence(revenueSign, e)
+	m.impliedInfluence(pathRevenue, p.revenue, revenueSign, e)
+	if given(p.gfInfluence) {
+		m.trace.note(colInfluence, path+" is neither positive, negative nor neutral: ignored")
+	}
 }
 
-// impliedInfluence decides by what a sender did not say in so many words.
-func (m *Mapper) impliedInfluence(revenueSign int, e *Event) {
-	switch revenueSign {
+// impliedInfluence decides by the sign of the amount at path, else by the name.
+func (m *Mapper) impliedInfluence(path string, amount []byte, sign int, e *Event) {
+	switch sign {
 	case 1:
 		e.Influence = Positive
 	case -1:
@@ -28,10 +36,11 @@ func (m *Mapper) impliedInfluence(revenueSign int, e *Event) {
 	default:
 		e.Influence = m.words.influence(e.EventType)
 	}
+	m.trace.amount(path, amount, sign, e.EventType, &m.words)
 }
 
-// oneOf is the index of the text among lower-case ASCII words, whatever its case; 0 if it is none of
-// them. The words' own index 0 is empty and is never asked for.
+// oneOf is the index of the text among lower-case ASCII words, without regard to case; 0 if it is none of them. The
+// word at index 0 is empty and never matches.
 func oneOf(text []byte, names []string) int {
 	for i, name := range names {
 		if len(text) == len(name) && name != "" && foldsTo(text, name) {
@@ -57,25 +66,25 @@ func foldsTo(text []byte, lower string) bool {
 // score reads the quality impact: a number from -1 to 1, both included.
 func (m *Mapper) score(e *Event) {
 	raw := m.fields.properties.gfScore
-	if !given(raw) {
-		return
+	if given(raw) {
+		text, _ := m.scalar(raw)
+		if score, ok := scalar.ReadFloat(text); ok && -1 <= score && score <= 1 {
+			e.Score, e.HasScore = score, true
+		} else {
+			e.Malformed |= OverrideScore
+		}
 	}
-	text, _ := m.scalar(raw)
-	if score, ok := scalar.ReadFloat(text); ok && -1 <= score && score <= 1 {
-		e.Score, e.HasScore = score, true
-		return
-	}
-	e.Malformed |= OverrideScore
+	m.trace.tried(colScore, "properties.gf_quality_impact_score", raw, e.HasScore, scoreFault)
 }
 
 func (m *Mapper) conversation(e *Event) {
 	raw := m.fields.properties.gfConversationID
-	if !given(raw) {
-		return
+	if given(raw) {
+		if id := m.id(raw); len(bytes.TrimSpace(id)) > 0 {
+			e.ExternalConversationID = id
+		} else {
+			e.Malformed |= OverrideConversationID
+		}
 	}
-	if id := m.id(raw); len(bytes.TrimSpace(id)) > 0 {
-		e.ExternalConversationID = id
-		return
-	}
-	e.Malformed |= OverrideConversationID
+	m.trace.tried(colExternalConversationID, "properties.gf_conversation_id", raw, e.ExternalConversationID != nil, idFault)
 }

@@ -50,6 +50,9 @@ func (m *Mapper) MapRecord(kind, provider []byte, msg *Message, r *Result) (err 
 			err = &Unmappable{CodeMapperBug, fmt.Sprintf("BUG: the mapping panicked: %T", panicked)}
 		}
 	}()
+	if m.trace != nil {
+		*m.trace = trace{}
+	}
 	switch {
 	case string(kind) == KindEvent && string(provider) == ProviderSegment:
 		r.Type = IsEvent

@@ -7,11 +7,20 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// value reads what the event is worth, and returns the sign of the revenue, 0 if there is none that is
-// readable. The sign is that of the number as it was sent: a revenue too small for a Decimal has one too.
+// The members that a value can come from.
+const (
+	pathRevenue   = "properties.revenue"
+	pathPrice     = "properties.price"
+	pathQuantity  = "properties.quantity"
+	pathValue     = "properties.gf_value"
+	pathValueType = "properties.gf_value_type"
+)
+
+// value reads the value of the event. It returns the sign of the revenue, 0 if there is no readable one. The sign is that
+// of the number as it was sent: a revenue that is too small for a Decimal has one too.
 //
-// By default that is properties.revenue, or else price × quantity, as currency. A number that a Decimal
-// does not hold is as good as unreadable; more than 18 digits behind the point are rounded half to even.
+// The default is properties.revenue, else price × quantity, as currency. A number that a Decimal does not hold counts as
+// unreadable. More than 18 digits after the point are rounded half to even.
 func (m *Mapper) value(e *Event) (revenueSign int) {
 	p := &m.fields.properties
 	if n, text, ok := m.number(p.revenue); ok {
@@ -20,6 +29,7 @@ func (m *Mapper) value(e *Event) (revenueSign int) {
 			e.setNumber(Currency, d, text)
 		}
 	}
+	m.trace.tried(colValue, pathRevenue, p.revenue, e.HasValue, amountFault)
 	if !e.HasValue {
 		m.product(e)
 	}
@@ -37,6 +47,9 @@ func (e *Event) setText(t ValueType, text []byte) {
 
 // number reads a JSON number or a numeric string, and returns its text too.
 func (m *Mapper) number(value []byte) (n scalar.Number, text []byte, ok bool) {
+	if len(value) == 0 {
+		return n, nil, false
+	}
 	if text, ok = m.scalar(value); ok {
 		n, ok = scalar.ReadNumber(text)
 	}
@@ -45,49 +58,62 @@ func (m *Mapper) number(value []byte) (n scalar.Number, text []byte, ok bool) {
 
 func (m *Mapper) product(e *Event) {
 	p := &m.fields.properties
-	price, _, ok := m.number(p.price)
-	if !ok {
+	if p.price == nil && p.quantity == nil {
+		m.trace.factors(nil, nil, false, false)
 		return
 	}
-	quantity, _, ok := m.number(p.quantity)
-	if !ok {
-		return
-	}
-	if d, ok := price.Product(&quantity); ok {
-		start := len(m.memory)
-		m.memory = d.Append(m.memory)
-		e.setNumber(Currency, d, m.made(start))
-	}
-}
-
-// valueOverrides applies gf_value and gf_value_type. A gf_value without a valid type is currency if it reads
-// as a number, and else text. A type without a valid gf_value is the type of the default value if that
-// can have it (which boolean cannot), and nothing if there is none.
-func (m *Mapper) valueOverrides(e *Event) {
-	p := &m.fields.properties
-	t := NoValue
-	if given(p.gfValueType) {
-		if t = ValueType(oneOf(m.trimmed(p.gfValueType), valueTypes[:])); t == NoValue {
-			e.Malformed |= OverrideValueType
-		}
-	}
-	if given(p.gfValue) {
-		if m.setValue(t, p.gfValue, e) {
+	price, _, isPrice := m.number(p.price)
+	quantity, _, isQuantity := m.number(p.quantity)
+	if isPrice && isQuantity {
+		if d, ok := price.Product(&quantity); ok {
+			start := len(m.memory)
+			m.memory = d.Append(m.memory)
+			e.setNumber(Currency, d, m.memoryFrom(start))
+			if m.trace != nil {
+				r := &m.trace.rules[colValue]
+				r.text, r.from = pathPrice+" × "+pathQuantity, []string{pathPrice, pathQuantity}
+				m.trace.note(colInfluence, "price × quantity does not count")
+			}
 			return
 		}
-		e.Malformed |= OverrideValue
 	}
-	switch {
-	case !e.HasValue:
-	case t == Numeric:
-		e.ValueType = Numeric
-	case t == Text:
-		e.setText(Text, e.ValueText)
-	}
+	m.trace.factors(p.price, p.quantity, isPrice, isQuantity)
 }
 
-// setValue sets the value to gf_value as type t, and tells whether it could: a blank string says
-// nothing, and a number has to be one that a scalar.Decimal holds.
+// valueOverrides applies gf_value and gf_value_type. A gf_value without a valid type is currency if it is a number, else
+// text. A type without a valid gf_value is the type of the default value if that can have it (which boolean cannot), and
+// nothing if there is none.
+func (m *Mapper) valueOverrides(e *Event) {
+	p := &m.fields.properties
+	asked := NoValue
+	if given(p.gfValueType) {
+		if asked = ValueType(oneOf(m.trimmed(p.gfValueType), valueTypes[:])); asked == NoValue {
+			e.Malformed |= OverrideValueType
+			m.trace.note(colValueType, pathValueType+" is none of currency, numeric, text and boolean: ignored")
+		}
+	}
+	override := p.gfValue
+	if !given(override) || !m.setValue(asked, override, e) {
+		if given(override) {
+			e.Malformed |= OverrideValue
+			if m.trace != nil {
+				m.trace.rules[colValue].ignore(pathValue, valueFault(override, asked))
+			}
+		}
+		override = nil
+		switch {
+		case !e.HasValue:
+		case asked == Numeric:
+			e.ValueType = Numeric
+		case asked == Text:
+			e.setText(Text, e.ValueText)
+		}
+	}
+	m.trace.typed(e, asked, override)
+}
+
+// setValue sets the value to gf_value as type t. It reports whether gf_value can be of that type: a blank string cannot,
+// and a number must fit a scalar.Decimal.
 func (m *Mapper) setValue(t ValueType, value []byte, e *Event) bool {
 	if t == Boolean && rawjson.KindOf(value) == rawjson.Bool {
 		e.setText(Boolean, value)
@@ -124,8 +150,13 @@ func (m *Mapper) setValue(t ValueType, value []byte, e *Event) bool {
 
 var booleans = [...]string{"", "true", "false", "1", "0"}
 
-// currency is the upper-case code if the value looks like one: three ASCII letters.
-func (m *Mapper) currency(value []byte) []byte {
+// currency reads the currency: a code of three ASCII letters, which is stored in upper case.
+func (m *Mapper) currency(path string, value []byte, e *Event) {
+	e.Currency = m.currencyCode(value)
+	m.trace.tried(colCurrency, path, value, e.Currency != nil, currencyFault)
+}
+
+func (m *Mapper) currencyCode(value []byte) []byte {
 	code := m.trimmed(value)
 	if len(code) != 3 {
 		return nil
@@ -144,5 +175,5 @@ func (m *Mapper) currency(value []byte) []byte {
 	for _, c := range code {
 		m.memory = append(m.memory, c&^0x20)
 	}
-	return m.made(start)
+	return m.memoryFrom(start)
 }

@@ -9,7 +9,7 @@ import (
 
 // The names of enumerations, by their numbers from 1 on. A test holds them to the tables.
 var (
-	messageTypes = []fmt.Stringer{mapping.Track, mapping.Page, mapping.Screen, mapping.Native}
+	messageTypes = []fmt.Stringer{mapping.Track, mapping.Page, mapping.Screen, mapping.API}
 	timeSources  = []fmt.Stringer{mapping.FromTimestamp, mapping.FromOriginalTimestamp, mapping.FromSentAt, mapping.FromReceivedAt, mapping.FromEdge, mapping.FromEventAt}
 	influences   = []fmt.Stringer{mapping.Negative, mapping.Neutral, mapping.Positive}
 	valueTypes   = []fmt.Stringer{mapping.Currency, mapping.Numeric, mapping.Text, mapping.Boolean}

@@ -38,9 +38,11 @@ func (m Message) IsEvent() bool { return m.InsertID != "" }
 
 // reader maps records. It serves one goroutine.
 type reader struct {
-	mapper mapping.Mapper
+	mapper *mapping.Mapper
 	result mapping.Result
 }
+
+func newReader() reader { return reader{mapper: mapping.NewExplainer()} }
 
 // read makes a Message of a record, as a loader would make a row of it.
 func (r *reader) read(t *stream.Tailed) Message {
@@ -60,7 +62,7 @@ func (r *reader) read(t *stream.Tailed) Message {
 	switch r.result.Type {
 	case mapping.IsEvent:
 		m.fill(&r.result.Event)
-		m.InfluenceRule = r.mapper.InfluenceRule(&r.result.Event)
+		m.InfluenceRule = r.mapper.InfluenceRule()
 	case mapping.IsIdentify:
 		i := &r.result.Identify
 		m.ExternalUser, m.Email, m.Name = string(i.ExternalUserID), string(i.Email), string(i.Name)
@@ -81,8 +83,12 @@ func (m *Message) fill(e *mapping.Event) {
 	m.ExternalOrganization, m.ExternalConversation = string(e.ExternalOrganizationID), string(e.ExternalConversationID)
 }
 
-// Read makes a Message of one record.
-func Read(p stream.Partition, e *stream.Entry) Message {
-	var r reader
-	return r.read(&stream.Tailed{Partition: p, Entry: *e})
+// Explain makes a Message of one record, and says of an event which rule decided each field.
+func Explain(p stream.Partition, e *stream.Entry) (Message, []mapping.Explained) {
+	r := newReader()
+	m := r.read(&stream.Tailed{Partition: p, Entry: *e})
+	if !m.IsEvent() {
+		return m, nil
+	}
+	return m, r.mapper.Explain(&r.result.Event)
 }

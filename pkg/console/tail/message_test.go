@@ -9,7 +9,7 @@ import (
 )
 
 // The tail shows what a loader makes of a record, also of one that the loader does not know.
-func TestRead_MapsByKindAndProvider(t *testing.T) {
+func TestExplain_MapsByKindAndProvider(t *testing.T) {
 	const raw = `{"type":"track","event":"E","eventType":"E","externalUserId":"u","externalConversationId":"c"}`
 	for _, row := range []struct {
 		kind             stream.Kind
@@ -24,8 +24,9 @@ func TestRead_MapsByKindAndProvider(t *testing.T) {
 		{stream.KindIdentify, stream.ProviderSegment, "unknown_kind", false},
 		{"other", stream.ProviderAPI, "unknown_kind", false},
 	} {
-		m := Read(stream.Partition{}, &stream.Entry{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
+		m, fields := Explain(stream.Partition{}, &stream.Entry{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
 		require.Equal(t, row.reason, m.Reason, row)
 		require.Equal(t, row.isEvent, m.IsEvent(), row)
+		require.Equal(t, row.isEvent, len(fields) > 0, row)
 	}
 }

@@ -55,7 +55,7 @@ func Follow(ctx context.Context, client *stream.Client, connection, product stri
 	if err != nil {
 		return nil, err
 	}
-	return &Watch{tail: tail, connection: connection, filter: filter, began: time.Now()}, nil
+	return &Watch{tail: tail, connection: connection, filter: filter, reader: newReader(), began: time.Now()}, nil
 }
 
 // Close ends the watch.

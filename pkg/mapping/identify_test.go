@@ -137,7 +137,7 @@ func takenBy(t *testing.T, format *payload.Format, valid string, raw []byte) (m 
 // useUp has a Mapper map everything else before.
 func useUp(t *testing.T, m *Mapper) {
 	t.Helper()
-	require.NoError(t, m.mapAPI(&Message{Raw: []byte(nativeEvent)}, new(Event)))
+	require.NoError(t, m.mapAPI(&Message{Raw: []byte(apiEvent)}, new(Event)))
 	require.NoError(t, m.mapIdentify(&Message{Raw: []byte(identifyCall)}, new(Identify)))
 	require.NoError(t, m.mapActivity(&Message{Raw: []byte(activityCall)}, new(Activity)))
 	require.NoError(t, m.mapSegment(&Message{Raw: []byte(realistic)}, new(Event)))

@@ -12,18 +12,18 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-const nativeEvent = `{"insertId":"order-4711-paid","eventType":" Order Completed","eventAt":"2026-05-18T14:00:00.123456+02:00","externalUserId":"J\u00fcrgen","userHints":{"email":" Ada@example.com ","name":" Ada Lovelace"},"externalOrganizationId":"org_42","organizationHints":{"name":"Analytical Engines "},"value":"$1,249.90","valueType":"currency","currency":"usd","influence":"neutral","qualityImpactScore":-0.7,"externalConversationId":"conv_7","properties":{"plan": "pro","revenue":5,"gf_influence":"negative"}}`
+const apiEvent = `{"insertId":"order-4711-paid","eventType":" Order Completed","eventAt":"2026-05-18T14:00:00.123456+02:00","externalUserId":"J\u00fcrgen","userHints":{"email":" Ada@example.com ","name":" Ada Lovelace"},"externalOrganizationId":"org_42","organizationHints":{"name":"Analytical Engines "},"value":"$1,249.90","valueType":"currency","currency":"usd","influence":"neutral","qualityImpactScore":-0.7,"externalConversationId":"conv_7","properties":{"plan": "pro","revenue":5,"gf_influence":"negative"}}`
 
-func mapNative(t *testing.T, raw string) *Event {
+func mapAPIEvent(t *testing.T, raw string) *Event {
 	t.Helper()
 	var e Event
 	require.NoError(t, new(Mapper).mapAPI(&Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &e), raw)
 	return &e
 }
 
-func TestMapNativeReadsEveryField(t *testing.T) {
+func TestMapAPIReadsEveryField(t *testing.T) {
 	require.Equal(t, &Event{
-		InsertID: []byte("api:order-4711-paid"), MessageID: []byte("order-4711-paid"), MessageType: Native,
+		InsertID: []byte("api:order-4711-paid"), MessageID: []byte("order-4711-paid"), MessageType: API,
 		EventType: []byte("Order Completed"), SourceEvent: []byte(" Order Completed"),
 		EventAt: 1779105600123, EventAtSource: FromEventAt,
 		ExternalUserID: []byte("Jürgen"), UserEmail: []byte("Ada@example.com"), UserName: []byte("Ada Lovelace"),
@@ -31,7 +31,7 @@ func TestMapNativeReadsEveryField(t *testing.T) {
 		Influence: Neutral, Score: -0.7, HasScore: true,
 		ValueType: Currency, HasValue: true, Value: decimalOf(t, "1249.9"), ValueText: []byte("$1,249.90"), Currency: []byte("USD"),
 		Properties: []byte(`{"plan": "pro","revenue":5,"gf_influence":"negative"}`),
-	}, mapNative(t, nativeEvent))
+	}, mapAPIEvent(t, apiEvent))
 }
 
 func decimalOf(t *testing.T, text string) scalar.Decimal {
@@ -43,20 +43,20 @@ func decimalOf(t *testing.T, text string) scalar.Decimal {
 	return d
 }
 
-func TestMapNativeOfTheLeast(t *testing.T) {
+func TestMapAPIOfTheLeast(t *testing.T) {
 	raw := `{"eventType":"E"}`
 	require.Equal(t, &Event{
-		InsertID: fmt.Appendf(nil, "api:sha256:%x", sha256.Sum256([]byte(raw))), MessageType: Native, EventType: []byte("E"), SourceEvent: []byte("E"),
+		InsertID: fmt.Appendf(nil, "api:sha256:%x", sha256.Sum256([]byte(raw))), MessageType: API, EventType: []byte("E"), SourceEvent: []byte("E"),
 		EventAt: receivedAt / 1000, EventAtSource: FromEdge, Influence: Neutral, Properties: []byte("{}"),
-	}, mapNative(t, raw))
-	blank := mapNative(t, `{"eventType":"E","insertId":"","externalUserId":"","userHints":{"email":"","name":" "},"externalOrganizationId":null,"organizationHints":{},"externalConversationId":"","currency":"","properties":null}`)
+	}, mapAPIEvent(t, raw))
+	blank := mapAPIEvent(t, `{"eventType":"E","insertId":"","externalUserId":"","userHints":{"email":"","name":" "},"externalOrganizationId":null,"organizationHints":{},"externalConversationId":"","currency":"","properties":null}`)
 	blank.InsertID, blank.Currency = nil, nil
-	least := mapNative(t, raw)
+	least := mapAPIEvent(t, raw)
 	least.InsertID = nil
 	require.Equal(t, least, blank)
 }
 
-func TestNativeValueAndInfluence(t *testing.T) {
+func TestAPIValueAndInfluence(t *testing.T) {
 	for fields, want := range map[string]string{
 		`"value":5`:                                               "neutral numeric 5 5",
 		`"value":"5.50"`:                                          "neutral numeric 5.5 5.50",
@@ -77,7 +77,7 @@ func TestNativeValueAndInfluence(t *testing.T) {
 		`"eventType":"Signed Up","influence":"neutral"`:           "neutral",
 		`"eventType":"Signed Up","value":0,"currency":"EUR"`:      "positive currency 0 0 EUR",
 	} {
-		e := mapNative(t, `{"eventType":"E",`+fields+`}`)
+		e := mapAPIEvent(t, `{"eventType":"E",`+fields+`}`)
 		got := e.Influence.String()
 		if e.ValueType != NoValue {
 			got += " " + e.ValueType.String()
@@ -95,7 +95,7 @@ func TestNativeValueAndInfluence(t *testing.T) {
 	}
 }
 
-func TestMapNativeNamesWhatCannotBeMapped(t *testing.T) {
+func TestMapAPINamesWhatCannotBeMapped(t *testing.T) {
 	for raw, code := range map[string]string{
 		"": "not_an_event", `[{"eventType":"canary"}]`: "not_an_event", `{"eventType":"canary"`: "invalid_json", "{\"eventType\":\"canary\xff\"}": "invalid_utf8",
 		`{"event":"canary"}`: "missing_event_type", `{"eventType":"canary","eventAt":"canary"}`: "invalid_event_at", `{"eventType":"canary","value":[]}`: "invalid_value",
@@ -114,10 +114,10 @@ func TestNamesAreTheAPIs(t *testing.T) {
 	require.Equal(t, api.ValueTypes, valueTypes[1:])
 }
 
-func TestMapNativeAllocatesNothing(t *testing.T) {
+func TestMapAPIAllocatesNothing(t *testing.T) {
 	var m Mapper
 	var e Event
-	for _, raw := range []string{nativeEvent, `{"eventType":"E"}`, `{"eventType":"Signed \"Up\"","userHints":{"email":"a\u0062@c.de"},"value":"\u0035"}`} {
+	for _, raw := range []string{apiEvent, `{"eventType":"E"}`, `{"eventType":"Signed \"Up\"","userHints":{"email":"a\u0062@c.de"},"value":"\u0035"}`} {
 		message := Message{Raw: []byte(raw), ReceivedAt: receivedAt}
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			if m.mapAPI(&message, &e) != nil {
@@ -127,10 +127,10 @@ func TestMapNativeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzMapNative: what the edge lets through is an event, and nothing else is; and what was mapped before
+// FuzzMapAPI: what the edge lets through is an event, and nothing else is; and what was mapped before
 // leaves no trace.
-func FuzzMapNative(f *testing.F) {
-	for _, raw := range []string{nativeEvent, `{"eventType":"E"}`, `{"eventType":"\ud800","value":"x","currency":"EUR"}`, `{"eventType":"E","value":"１"}`, `{"eventType":"E","value":true,"batch":[]}`} {
+func FuzzMapAPI(f *testing.F) {
+	for _, raw := range []string{apiEvent, `{"eventType":"E"}`, `{"eventType":"\ud800","value":"x","currency":"EUR"}`, `{"eventType":"E","value":"１"}`, `{"eventType":"E","value":true,"batch":[]}`} {
 		f.Add([]byte(raw))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -143,25 +143,25 @@ func FuzzMapNative(f *testing.F) {
 		var e Event
 		err := m.mapAPI(&Message{Raw: raw, ReceivedAt: receivedAt}, &e)
 		require.Equal(t, p.Messages[1].Reason == payload.Accepted, err == nil, "%q: %v", raw, err)
-		requireExplained(t, (*Mapper).ExplainNative, &Message{Raw: raw, ReceivedAt: receivedAt}, &e, err)
+		requireExplained(t, &ofAPI, &Message{Raw: raw, ReceivedAt: receivedAt}, &e, err)
 		if err != nil {
 			return
 		}
 		checkInvariants(t, &e)
 		var other Mapper
 		var again Event
-		require.NoError(t, other.mapAPI(&Message{Raw: []byte(nativeEvent)}, &again))
+		require.NoError(t, other.mapAPI(&Message{Raw: []byte(apiEvent)}, &again))
 		require.NoError(t, other.mapSegment(&Message{Raw: []byte(realistic)}, &again))
 		require.NoError(t, other.mapAPI(&Message{Raw: raw, ReceivedAt: receivedAt}, &again))
 		require.Equal(t, e, again)
 	})
 }
 
-func BenchmarkMapNative(b *testing.B) {
+func BenchmarkMapAPI(b *testing.B) {
 	var m Mapper
 	var e Event
-	message := Message{Raw: []byte(nativeEvent), ReceivedAt: receivedAt}
-	b.SetBytes(int64(len(nativeEvent)))
+	message := Message{Raw: []byte(apiEvent), ReceivedAt: receivedAt}
+	b.SetBytes(int64(len(apiEvent)))
 	b.ReportAllocs()
 	for b.Loop() {
 		if m.mapAPI(&message, &e) != nil {
