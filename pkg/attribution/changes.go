@@ -5,114 +5,113 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// newsOf are news by workspace: what one of them has to work in keeps no other waiting.
-type newsOf map[string]*news
+// changeSet is the identity changes by workspace. Each workspace has a queue of its own, so that none delays another.
+type changeSet map[string]*changes
 
-func (n newsOf) of(workspace string) *news {
-	if n[workspace] == nil {
-		n[workspace] = &news{}
+func (s changeSet) of(workspace string) *changes {
+	if s[workspace] == nil {
+		s[workspace] = &changes{}
 	}
-	return n[workspace]
+	return s[workspace]
 }
 
-func (n newsOf) move(c *identity.Claim, from identity.ID) {
-	n.of(string(c.Workspace)).move(c, from)
+func (s changeSet) addReassignment(c *identity.Claim, previous identity.ID) {
+	n := s.of(string(c.Workspace))
+	n.reassigned = append(n.reassigned, entity{string(c.Workspace), string(c.ExternalID), string(c.Email)})
+	if previous != (identity.ID{}) {
+		n.previousUsers = append(n.previousUsers, previous)
+	}
 }
 
-func (n newsOf) meet(workspace, product, conversation string) {
-	of := n.of(workspace)
-	of.conversations = append(of.conversations, warehouse.ConversationName{Product: product, Name: conversation})
+func (s changeSet) addConversation(workspace, product, conversation string) {
+	n := s.of(workspace)
+	n.conversations = append(n.conversations, warehouse.ConversationName{Product: product, Name: conversation})
 }
 
-func (n newsOf) act(workspace string, u warehouse.ProductUser, at int64) {
-	of := n.of(workspace)
-	of.active = stretched(of.active, u, spanFrom(at))
+func (s changeSet) addActivity(workspace string, u warehouse.ProductUser, at int64) {
+	n := s.of(workspace)
+	n.activeUsers = extend(n.activeUsers, u, spanAfter(at))
 }
 
-// hear notes an activity that was written by another loader, or may have been worked in by half: whose it is, and if it was
-// revised, that it has been somebody else's.
-func (n newsOf) hear(a *warehouse.StoredActivity) {
+// addStoredActivity adds an activity that another loader wrote, or whose changes may have been applied in part. If the
+// row was revised before, its conversation may have followed another user's activity.
+func (s changeSet) addStoredActivity(a *warehouse.StoredActivity) {
 	if warehouse.Revised(a.Version) {
-		of := n.of(a.Workspace)
-		c := warehouse.ProductConversation{Product: a.Product, ID: identity.ConversationID([]byte(a.Product), []byte(a.Conversation))}
-		of.followed = stretched(of.followed, c, spanFrom(a.At))
+		n := s.of(a.Workspace)
+		id := identity.ConversationID([]byte(a.Product), []byte(a.Conversation))
+		c := warehouse.ProductConversation{Product: a.Product, ID: id}
+		n.revisedConversations = extend(n.revisedConversations, c, spanAfter(a.At))
 	}
 	if a.UserID != (identity.ID{}) {
-		n.act(a.Workspace, warehouse.ProductUser{Product: a.Product, User: a.UserID}, a.At)
+		s.addActivity(a.Workspace, warehouse.ProductUser{Product: a.Product, User: a.UserID}, a.At)
 	}
 }
 
-// takePeople takes out what is known of people.
-func (n newsOf) takePeople() newsOf {
-	people := newsOf{}
-	for workspace, of := range n {
-		if len(of.moved)+len(of.from) > 0 {
-			people[workspace] = &news{moved: of.moved, from: of.from}
-			of.moved, of.from = nil, nil
+// takeReassignments moves the changes of users into a set of their own.
+func (s changeSet) takeReassignments() changeSet {
+	taken := changeSet{}
+	for workspace, n := range s {
+		if len(n.reassigned)+len(n.previousUsers) > 0 {
+			taken[workspace] = &changes{reassigned: n.reassigned, previousUsers: n.previousUsers}
+			n.reassigned, n.previousUsers = nil, nil
 		}
 	}
-	return people
+	return taken
 }
 
-// together are the news of all workspaces.
-func (n newsOf) together() *news {
-	all := &news{}
-	for _, of := range n {
-		all.add(of)
+// merged returns the changes of all workspaces together.
+func (s changeSet) merged() *changes {
+	all := &changes{}
+	for _, n := range s {
+		all.add(n)
 	}
 	return all
 }
 
-// news is what may make stored rows be about somebody else.
-type news struct {
-	moved         []moved
-	from          []identity.ID                          // who held an address before
-	conversations []warehouse.ConversationName           // that have become known
-	active        map[warehouse.ProductUser]span         // of users who have been active
-	followed      map[warehouse.ProductConversation]span // of conversations whose activities may be another user's than they were
+// changes are what may give stored rows another user or another conversation.
+type changes struct {
+	reassigned           []entity                               // rows with either may resolve to another user now
+	previousUsers        []identity.ID                          // users that had an address before
+	conversations        []warehouse.ConversationName           // that are known now
+	activeUsers          map[warehouse.ProductUser]span         // users with new activities
+	revisedConversations map[warehouse.ProductConversation]span // conversations whose activities may have changed users
 }
 
-// moved is a pair of an external id and an address, either may be "", that is somebody else by now.
-type moved struct{ workspace, externalID, email string }
+// entity is an external id and an address in a workspace. Either may be "".
+type entity struct{ workspace, externalID, email string }
 
-// span is a time in which events may follow from an activity, in Unix milliseconds.
+// span is a range of times of events that may follow an activity, in Unix milliseconds, both ends included.
 type span = warehouse.Span
 
-func spanFrom(at int64) span { return span{at, at + identity.LookBack.Milliseconds()} }
+func spanAfter(at int64) span { return span{at, at + identity.LookBack.Milliseconds()} }
 
-func (n *news) len() int {
-	return len(n.moved) + len(n.from) + len(n.conversations) + len(n.active) + len(n.followed)
+func (n *changes) len() int {
+	return len(n.reassigned) + len(n.previousUsers) + len(n.conversations) +
+		len(n.activeUsers) + len(n.revisedConversations)
 }
 
-func (n *news) empty() bool { return n.len() == 0 }
+func (n *changes) empty() bool { return n.len() == 0 }
 
-func (n *news) move(c *identity.Claim, from identity.ID) {
-	n.moved = append(n.moved, moved{string(c.Workspace), string(c.ExternalID), string(c.Email)})
-	if from != (identity.ID{}) {
-		n.from = append(n.from, from)
+func (n *changes) add(o *changes) {
+	n.reassigned = append(n.reassigned, o.reassigned...)
+	n.previousUsers = append(n.previousUsers, o.previousUsers...)
+	n.conversations = append(n.conversations, o.conversations...)
+	for u, s := range o.activeUsers {
+		n.activeUsers = extend(n.activeUsers, u, s)
+	}
+	for c, s := range o.revisedConversations {
+		n.revisedConversations = extend(n.revisedConversations, c, s)
 	}
 }
 
-// stretched is the spans with another.
-func stretched[K comparable](spans map[K]span, of K, s span) map[K]span {
+// extend makes the span of a key cover s as well. spans may be nil.
+func extend[K comparable](spans map[K]span, key K, s span) map[K]span {
 	if spans == nil {
 		spans = map[K]span{}
 	}
-	if known, ok := spans[of]; ok {
+	if known, ok := spans[key]; ok {
 		s = span{min(s[0], known[0]), max(s[1], known[1])}
 	}
-	spans[of] = s
+	spans[key] = s
 	return spans
-}
-
-func (n *news) add(o *news) {
-	n.moved = append(n.moved, o.moved...)
-	n.from = append(n.from, o.from...)
-	n.conversations = append(n.conversations, o.conversations...)
-	for u, s := range o.active {
-		n.active = stretched(n.active, u, s)
-	}
-	for c, s := range o.followed {
-		n.followed = stretched(n.followed, c, s)
-	}
 }

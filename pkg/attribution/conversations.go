@@ -9,112 +9,114 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// questions are what has to be looked up to know the conversations of events: whether the one that an event names
-// is known, and what its user was active in before.
-type questions struct {
+// conversationQuery collects what must be looked up for the conversations of events: the conversations that events
+// name, and the activities of users in the look-back window before events.
+type conversationQuery struct {
 	names    map[warehouse.ConversationName][]int // and the events that name it
-	moments  map[warehouse.TimeBucket]struct{}
+	buckets  map[warehouse.TimeBucket]struct{}
 	from, to int64
 }
 
-func newQuestions() *questions {
-	return &questions{names: map[warehouse.ConversationName][]int{}, moments: map[warehouse.TimeBucket]struct{}{}, from: math.MaxInt64, to: math.MinInt64}
+func newConversationQuery() *conversationQuery {
+	return &conversationQuery{
+		names:   map[warehouse.ConversationName][]int{},
+		buckets: map[warehouse.TimeBucket]struct{}{},
+		from:    math.MaxInt64, to: math.MinInt64,
+	}
 }
 
-func (q *questions) name(product, conversation string, event int) {
+func (q *conversationQuery) addName(product, conversation string, event int) {
 	key := warehouse.ConversationName{Product: product, Name: conversation}
 	q.names[key] = append(q.names[key], event)
 }
 
-func (q *questions) ask(u warehouse.ProductUser, at int64) {
-	for _, moment := range warehouse.LookBackBuckets(u, at) {
-		q.moments[moment] = struct{}{}
+func (q *conversationQuery) addLookBack(u warehouse.ProductUser, at int64) {
+	for _, bucket := range warehouse.LookBackBuckets(u, at) {
+		q.buckets[bucket] = struct{}{}
 	}
 	q.from, q.to = min(q.from, at-identity.LookBack.Milliseconds()), max(q.to, at)
 }
 
-// answers are what was found.
-type answers struct {
-	questions  *questions
+// conversationResult is what the look-up found.
+type conversationResult struct {
+	query      *conversationQuery
 	known      []warehouse.ConversationName
 	activities map[warehouse.ProductUser]identity.Activities
 }
 
-func (q *questions) answer(ctx context.Context, lookup *warehouse.Lookup) (a answers, err error) {
-	a.questions = q
+func (q *conversationQuery) run(ctx context.Context, lookup *warehouse.Lookup) (r conversationResult, err error) {
+	r.query = q
 	if len(q.names) > 0 {
 		wanted := make([]warehouse.ConversationName, 0, len(q.names))
 		for name := range q.names {
 			wanted = append(wanted, name)
 		}
-		if a.known, err = lookup.KnownConversations(ctx, wanted); err != nil {
-			return a, err
+		if r.known, err = lookup.KnownConversations(ctx, wanted); err != nil {
+			return r, err
 		}
 	}
-	if len(q.moments) > 0 {
-		a.activities, err = lookup.ActivitiesIn(ctx, q.moments, q.from, q.to)
+	if len(q.buckets) > 0 {
+		r.activities, err = lookup.ActivitiesIn(ctx, q.buckets, q.from, q.to)
 	}
-	return a, err
+	return r, err
 }
 
-// named passes each event that names a known conversation to set.
-func (a *answers) named(set func(event int, conversation identity.ID)) {
-	for _, name := range a.known {
+// eachNamed calls set for each event that names a known conversation.
+func (r *conversationResult) eachNamed(set func(event int, conversation identity.ID)) {
+	for _, name := range r.known {
 		id := identity.ConversationID([]byte(name.Product), []byte(name.Name))
-		for _, event := range a.questions.names[name] {
+		for _, event := range r.query.names[name] {
 			set(event, id)
 		}
 	}
 }
 
-// converse finds the conversations of a chunk's events. The chunk's own activities are written down by now.
-func (b *boarding) converse(ctx context.Context) error {
-	rows := b.Events
-	var found answers
+// resolveConversations finds the conversations of a batch's events. The batch's own activities are written by now.
+func (b *resolution) resolveConversations(ctx context.Context) error {
+	var found conversationResult
 	err := b.retry(ctx, "conversations_lookup", func(ctx context.Context) (err error) {
-		if err := b.seen.askForActivity(ctx, b.a.lookup); err != nil {
-			return err
-		}
-		q := newQuestions()
-		if !b.converses(rows) {
-			found.questions = q
-			return nil
-		}
-		for s := rows.EntityRows(); s.Next(); {
-			if s.ExternalConversationID != nil {
-				q.name(string(s.Product), string(s.ExternalConversationID), s.Row)
-			} else if u, ok := b.looksBack(&s); ok {
-				q.ask(u, s.At)
-			}
-		}
-		found, err = q.answer(ctx, b.a.lookup)
+		found, err = b.lookUpConversations(ctx)
 		return err
 	})
-	if err != nil {
+	if err != nil || found.query == nil {
 		return err
 	}
-	found.named(rows.SetConversation)
+	found.eachNamed(b.Events.SetConversation)
 	if len(found.activities) == 0 {
 		return nil
 	}
-	for s := rows.EntityRows(); s.Next(); {
-		if u, ok := b.looksBack(&s); ok {
+	for s := b.Events.EntityRows(); s.Next(); {
+		if u, ok := b.lookBackUser(&s); ok {
 			if id, ok := found.activities[u].LatestBefore(s.At); ok {
-				rows.SetConversation(s.Row, id)
+				b.Events.SetConversation(s.Row, id)
 			}
 		}
 	}
 	return nil
 }
 
-// converses tells whether any of the events may have a conversation: many companies' never do.
-func (b *boarding) converses(rows *warehouse.Events) bool {
-	return rows.HasExternalConversations() || slices.ContainsFunc(rows.Products(), b.seen.activeText)
+// lookUpConversations returns a result without a query if no event of the batch can have a conversation.
+func (b *resolution) lookUpConversations(ctx context.Context) (found conversationResult, err error) {
+	if err := b.products.checkActivity(ctx, b.service.lookup); err != nil {
+		return found, err
+	}
+	if !b.Events.HasExternalConversations() && !slices.ContainsFunc(b.Events.Products(), b.products.isKnownActive) {
+		return found, nil
+	}
+	q := newConversationQuery()
+	for s := b.Events.EntityRows(); s.Next(); {
+		if s.ExternalConversationID != nil {
+			q.addName(string(s.Product), string(s.ExternalConversationID), s.Row)
+		} else if u, ok := b.lookBackUser(&s); ok {
+			q.addLookBack(u, s.At)
+		}
+	}
+	return q.run(ctx, b.service.lookup)
 }
 
-// looksBack tells whose activities decide about an event, if any do.
-func (b *boarding) looksBack(s *warehouse.EntityRows) (u warehouse.ProductUser, ok bool) {
-	if s.ExternalConversationID != nil || !b.seen.active(s.Product) {
+// lookBackUser returns the user whose activities decide the conversation of an event, if a user's activities do.
+func (b *resolution) lookBackUser(s *warehouse.EntityRows) (u warehouse.ProductUser, ok bool) {
+	if s.ExternalConversationID != nil || !b.products.isActive(s.Product) {
 		return u, false
 	}
 	id, ok := b.Events.User(s.Row)

@@ -10,30 +10,21 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// mayRevise makes sure that rows, told by where they came from, are still this loader's to revise, and says for how long
-// it counts. A loader that has lost a partition may not know it yet, and was about to write what it found out when it
-// knew less than the next owner does:
-//
-//  1. the lease starts;
-//  2. the group says whose the partitions are: so whoever has them next was given them after 1;
-//  3. the revision begins before the lease has run out, or never;
-//  4. the next owner goes back for all that this one may not have known, after the lease and what began under it have
-//     ended (see Service.leased).
-func (a *Service) mayRevise(ctx context.Context, n int, from func(int) warehouse.ProductPartition) (lease warehouse.Lease, err error) {
-	if lease, err = a.lookup.AcquireLease(ctx); err != nil {
-		return lease, err
-	}
-	s, err := a.share(ctx)
+// acquireLease makes sure that rows from the given origins belong to this loader, and returns the lease for their
+// revision. A loader that lost a partition may still write a decision based on older claims than the next owner has.
+// See the states in the package comment.
+func (a *Service) acquireLease(ctx context.Context, rows []warehouse.ProductPartition) (warehouse.Lease, error) {
+	lease, err := a.lookup.AcquireLease(ctx) // before Confirm: a later owner is assigned its partitions after this time
 	if err != nil {
 		return lease, err
 	}
-	var partitions []stream.Partition
-	met := map[warehouse.ProductPartition]bool{}
-	for i := range n {
-		if seen := from(i); !met[seen] {
-			met[seen] = true
-			partitions = append(partitions, s.partition(seen))
-		}
+	o, err := a.ownership(ctx)
+	if err != nil {
+		return lease, err
+	}
+	partitions := make([]stream.Partition, len(rows))
+	for i, row := range rows {
+		partitions[i] = o.partition(row)
 	}
 	if err := a.host.Confirm(ctx, partitions); err != nil {
 		return lease, fmt.Errorf("revise rows: %w", err)
@@ -41,66 +32,62 @@ func (a *Service) mayRevise(ctx context.Context, n int, from func(int) warehouse
 	return lease, nil
 }
 
-// share is what is this loader's: the rows that came from its partitions, whichever product they are of. Its own blocks are
-// the only ones that bring new ones, so it knows which have landed; and a product's partitions may be several loaders'.
-type share struct {
+// origins returns the distinct products and partitions of rows.
+func origins[R any](rows []R, origin func(*R) warehouse.ProductPartition) []warehouse.ProductPartition {
+	all := map[warehouse.ProductPartition]bool{}
+	for i := range rows {
+		all[origin(&rows[i])] = true
+	}
+	return slices.Collect(maps.Keys(all))
+}
+
+// ownership says which stored rows a loader revises: those that came from its partitions. Only its own batches bring
+// new rows of them, so it knows which are in progress. A product with key salting has partitions of several loaders.
+type ownership struct {
 	topic string
-	of    int32 // partitions of the topic
+	count int32 // partitions of the topic
 	owned map[int32]bool
 }
 
-func (a *Service) share(ctx context.Context) (*share, error) {
-	of, err := a.host.IngestPartitions(ctx)
+func (a *Service) ownership(ctx context.Context) (*ownership, error) {
+	count, err := a.host.IngestPartitions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &share{topic: a.config.Topic, of: of, owned: map[int32]bool{}}
+	o := &ownership{topic: a.config.Topic, count: count, owned: map[int32]bool{}}
 	for _, id := range a.ownedPartitions() {
-		s.owned[id] = true
+		o.owned[id] = true
 	}
-	return s, nil
+	return o, nil
 }
 
-// partition is whose owner revises a row: the one that it came from, or its product's own if that is not known. Every row
-// has one, also after the topic was made anew with fewer.
-func (s *share) partition(seen warehouse.ProductPartition) stream.Partition {
-	id := seen.Partition % s.of
-	if seen.Partition < 0 {
-		id = stream.PartitionOf(seen.Product, s.of)
+// partition returns the partition whose owner revises a row: its origin, or its product's partition if the origin was
+// not stored. If the topic was recreated with fewer partitions, a partition that exists takes the row.
+func (o *ownership) partition(row warehouse.ProductPartition) stream.Partition {
+	id := row.Partition % o.count
+	if row.Partition < 0 {
+		id = stream.PartitionOf(row.Product, o.count)
 	}
-	return stream.Partition{Topic: s.topic, ID: id}
+	return stream.Partition{Topic: o.topic, ID: id}
 }
 
-func (s *share) has(seen warehouse.ProductPartition) bool { return s.owned[s.partition(seen).ID] }
+func (o *ownership) has(row warehouse.ProductPartition) bool { return o.owned[o.partition(row).ID] }
 
-// partitions say so to ClickHouse; with all of them, nothing has to be said.
-func (s *share) partitions() warehouse.PartitionFilter {
-	if len(s.owned) == int(s.of) {
+// partitions returns the owned partitions as a filter; it is empty for all of them.
+func (o *ownership) partitions() warehouse.PartitionFilter {
+	if len(o.owned) == int(o.count) {
 		return warehouse.PartitionFilter{}
 	}
-	return warehouse.PartitionFilter{IDs: slices.Sorted(maps.Keys(s.owned)), PartitionCount: s.of}
+	return warehouse.PartitionFilter{IDs: slices.Sorted(maps.Keys(o.owned)), PartitionCount: o.count}
 }
 
-// products are those of which there may be rows that are this loader's.
-func (s *share) products(all []warehouse.ProductPartition) (names []string) {
-	for _, seen := range all {
-		if s.has(seen) {
-			names = append(names, seen.Product)
+// products returns the products that have rows of owned partitions.
+func (o *ownership) products(all []warehouse.ProductPartition) (names []string) {
+	for _, p := range all {
+		if o.has(p) {
+			names = append(names, p.Product)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// products are those of workspaces, or of all, of which there may be rows that are this loader's.
-func (a *Service) products(ctx context.Context, workspaces []string) ([]string, error) {
-	all, err := a.lookup.Products(ctx, workspaces)
-	if err != nil {
-		return nil, err
-	}
-	s, err := a.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.products(all), nil
 }

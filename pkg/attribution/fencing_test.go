@@ -14,9 +14,10 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// stale are the stored events as a loader read them.
-func (r *running) stale(t *testing.T) (list []warehouse.StoredEvent) {
-	affected := warehouse.AffectedRows{Products: []string{"p"}, Addresses: []warehouse.ExpectedUser{{Name: identity.Name{Workspace: []byte("w"), Name: []byte("1@x.io")}}}}
+// storedEvents reads the events that the address 1@x.io affects.
+func (r *testService) storedEvents(t *testing.T) (list []warehouse.StoredEvent) {
+	address := warehouse.ExpectedUser{Name: identity.Name{Workspace: []byte("w"), Name: []byte("1@x.io")}}
+	affected := warehouse.AffectedRows{Products: []string{"p"}, Addresses: []warehouse.ExpectedUser{address}}
 	require.NoError(t, r.lookup.AffectedEvents(t.Context(), &affected, func(some []warehouse.StoredEvent) error {
 		list = append(list, some...)
 		return nil
@@ -25,74 +26,73 @@ func (r *running) stale(t *testing.T) (list []warehouse.StoredEvent) {
 	return list
 }
 
-// claimedAt is a row for claims: an event that named an external id and the address.
+// claimedAt returns a row for claims: an event with an external id and the address 1@x.io.
 func claimedAt(user string, at int) string {
-	return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", user, identity.UserID([]byte("w"), []byte(user)), at)
+	return fmt.Sprintf("('%s', '1@x.io', '%s', %d)", user, userID(user), at)
 }
 
-// A loader may have lost its partition without knowing. The rows that it is about to revise belong to the next owner,
-// who may know more and find nothing to revise.
+// A loader lost its partition without knowing. Its decision is based on older claims than the next owner has.
 func TestService_UnconfirmedOwnership_DoesNotRevise(t *testing.T) {
 	w := newWorld(t, 1)
 	old := w.service(t)
 	old.assign(t, 0)
 	old.begin(t, 0, event("e", "", "1@x.io", 0)).store(t)
 	w.claims(t, "1 MINUTE", claimedAt("u1", 10))
-	old.forLong(t, time.Now().Add(-time.Hour))
-	require.NoError(t, old.hear(t.Context()))
-	list := old.stale(t)
+	old.settleOwnership(t, time.Now().Add(-time.Hour))
+	require.NoError(t, old.pullChanges(t.Context()))
+	list := old.storedEvents(t)
 	old.host.confirm = func() error { return stream.ErrFenced }
 	require.ErrorIs(t, old.reviseEvents(t.Context(), list), stream.ErrFenced)
 	require.Equal(t, map[string]string{"e": "1@x.io -"}, w.attributed(t))
 	old.host.confirm = func() error { return nil }
-	require.NoError(t, old.reviseEvents(t.Context(), old.stale(t)))
+	require.NoError(t, old.reviseEvents(t.Context(), old.storedEvents(t)))
 	require.Equal(t, map[string]string{"e": "u1 -"}, w.attributed(t), "the control")
 }
 
-// One that was the owner when it asked, and whose revision is under way for long: it comes after the next owner has
-// looked at all that it found written.
-func TestTheNextOwnerGoesBackForWhatTheLastRevisedLate(t *testing.T) {
-
+// A revision begins while its loader is the owner and takes long. It is written after the next owner revised the same
+// rows. The next owner replays the changes when the revision has ended.
+func TestService_PredecessorRevisesLate_IsCorrected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	old, next := w.service(t), w.service(t)
 	old.assign(t, 0)
 	old.begin(t, 0, event("e", "", "1@x.io", 0)).store(t)
 	w.claims(t, "1 MINUTE", claimedAt("u1", 10))
-	old.forLong(t, time.Now().Add(-time.Hour))
-	require.NoError(t, old.hear(t.Context()))
-	arrive := w.revising(t, "")
+	old.settleOwnership(t, time.Now().Add(-time.Hour))
+	require.NoError(t, old.pullChanges(t.Context()))
+	finish := w.startRevision(t, "")
 
 	next.assign(t, 0)
-	next.passes(t, settling+pollInterval)
+	next.passes(t, visibilityDelay+pollInterval)
 	next.begin(t, 0, identify("u2", "1@x.io", 0)).store(t)
-	require.NoError(t, next.workOff(t.Context()))
+	require.NoError(t, next.applyAll(t.Context()))
 	require.Equal(t, map[string]string{"e": "u2 -"}, w.attributed(t))
 
-	require.NoError(t, old.reviseEvents(t.Context(), next.stale(t))) // as if they had been revised at once
+	require.NoError(t, old.reviseEvents(t.Context(), next.storedEvents(t))) // the late revision
 	require.Equal(t, map[string]string{"e": "u1 -"}, w.attributed(t), "the control")
-	arrive()
+	finish()
 	eventually(t, func() bool {
 		next.passes(t, time.Second)
 		a := next.Service
-		return a.taken.IsZero() && !a.learntTo.Before(a.caughtUp)
-	}, "it has gone back")
+		return a.assignedAt.IsZero() && !a.pulledUntil.Before(a.replayUntil)
+	}, "the changes are replayed")
 	require.Equal(t, map[string]string{"e": "u2 -"}, w.attributed(t))
 }
 
-// revising makes ClickHouse take a revision for under way until it arrives.
-func (w *world) revising(t *testing.T, what string) (arrive func()) {
+// startRevision runs a query that counts as a running revision until finish is called.
+func (w *world) startRevision(t *testing.T, what string) (finish func()) {
 	id, ended := "millrace-revision-"+what+w.db.Name, make(chan struct{})
 	go func() {
 		defer close(ended)
 		slow := "SELECT sleepEachRow(1) FROM numbers(300) SETTINGS max_block_size = 1"
-		if response, err := http.Post(w.db.HTTPURL()+"/?query_id="+id, "text/plain", strings.NewReader(slow)); err == nil {
+		response, err := http.Post(w.db.HTTPURL()+"/?query_id="+id, "text/plain", strings.NewReader(slow))
+		if err == nil {
 			response.Body.Close()
 		}
 	}()
 	eventually(t, func() bool {
 		return w.db.Exec(t, "SELECT count() FROM system.processes WHERE query_id = '"+id+"'") == "1"
-	}, "it is under way")
+	}, "the revision runs")
 	return func() {
 		w.db.Exec(t, "KILL QUERY WHERE query_id = '"+id+"' SYNC")
 		<-ended

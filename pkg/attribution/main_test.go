@@ -22,12 +22,12 @@ import (
 
 func TestMain(m *testing.M) { env.Main(m) }
 
-// settling is long enough for what a test inserts, and shorter than what a production's inserts may take.
-const settling = 6 * time.Second
+// visibilityDelay is longer than any insert of these tests takes, and shorter than the default.
+const visibilityDelay = 6 * time.Second
 
 const topic = "ingest"
 
-// world is a database, and the number of partitions that products are in.
+// world is a database and a topic without a broker.
 type world struct {
 	db         env.Database
 	partitions int32
@@ -39,9 +39,11 @@ func newWorld(t testing.TB, partitions int32) *world {
 	t.Helper()
 	w := &world{db: env.ClickHouse(t), partitions: partitions}
 	require.NoError(t, kong.ApplyDefaults(&w.warehouse))
-	w.warehouse.VisibilityDelay = settling
+	w.warehouse.VisibilityDelay = visibilityDelay
 	w.warehouse.ClickHouse, w.warehouse.Database = w.db.Addr(), w.db.Name
-	w.config = Config{Enabled: true, Topic: topic, Group: "loaders", IdentityCache: 100_000, WriteTimeout: w.warehouse.Timeout}
+	w.config = Config{
+		Enabled: true, Topic: topic, Group: "loaders", IdentityCache: 100_000, WriteTimeout: w.warehouse.Timeout,
+	}
 	_, err := warehouse.Migrate(t.Context(), w.warehouse)
 	require.NoError(t, err)
 	return w
@@ -49,79 +51,79 @@ func newWorld(t testing.TB, partitions int32) *world {
 
 func partition(id int32) stream.Partition { return stream.Partition{Topic: topic, ID: id} }
 
-// host is a loader that no partition is taken from, unless confirm says so.
-type host struct {
+// testHost is a loader. confirm decides about its ownership.
+type testHost struct {
 	partitions int32
 	confirm    func() error
 	log        *slog.Logger
 }
 
-func (h *host) IngestPartitions(context.Context) (int32, error) { return h.partitions, nil }
+func (h *testHost) IngestPartitions(context.Context) (int32, error) { return h.partitions, nil }
 
-func (h *host) Confirm(context.Context, []stream.Partition) error { return h.confirm() }
+func (h *testHost) Confirm(context.Context, []stream.Partition) error { return h.confirm() }
 
-func (h *host) Retry(ctx context.Context, _ stream.Partition, _ string, try func(context.Context) error) error {
+func (h *testHost) Retry(ctx context.Context, _ stream.Partition, _ string, try func(context.Context) error) error {
 	return try(ctx)
 }
 
-func (h *host) Retrying(operation string, err error) {
+func (h *testHost) Retrying(operation string, err error) {
 	h.log.Warn("retrying", "operation", operation, "error", err)
 }
 
-// running is a service under test, in which nothing happens in the background.
-type running struct {
+// testService is a service without background work.
+type testService struct {
 	*Service
-	host *host
+	host *testHost
 }
 
-func (w *world) service(t *testing.T) *running {
+func (w *world) service(t *testing.T) *testService {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	lookup, err := warehouse.NewLookup(w.warehouse)
 	require.NoError(t, err)
 	t.Cleanup(lookup.Close)
-	h := &host{partitions: w.partitions, confirm: func() error { return nil }, log: log}
+	h := &testHost{partitions: w.partitions, confirm: func() error { return nil }, log: log}
 	products := warehouse.NewProducts()
 	products.Append([]byte("w"), []byte("p"), 0)
 	require.NoError(t, lookup.Insert(t.Context(), products))
-	return &running{New(w.config, Deps{Host: h, Lookup: lookup, Log: log, Metrics: prometheus.NewRegistry()}), h}
+	return &testService{New(w.config, Deps{Host: h, Lookup: lookup, Log: log, Metrics: prometheus.NewRegistry()}), h}
 }
 
-func (r *running) assign(t *testing.T, id int32) {
+func (r *testService) assign(t *testing.T, id int32) {
 	r.PartitionsAssigned([]stream.Partition{partition(id)})
 	t.Cleanup(func() { r.PartitionsRevoked([]stream.Partition{partition(id)}) })
 }
 
-// forLong makes r the owner of its partitions for long: nothing is to be gone back for, and what was written since a time
-// is to be heard yet.
-func (r *running) forLong(t *testing.T, since time.Time) {
-	require.NoError(t, r.learn(t.Context()))
-	r.taken, r.caughtUp, r.learntTo, r.polled = time.Time{}, since, since, time.Time{}
+// settleOwnership makes r the owner of its partitions for long: no predecessor can revise rows, and changes since a
+// time are not pulled yet.
+func (r *testService) settleOwnership(t *testing.T, since time.Time) {
+	require.NoError(t, r.pull(t.Context()))
+	r.assignedAt, r.replayUntil, r.pulledUntil, r.pulledAt = time.Time{}, since, since, time.Time{}
 }
 
-// workOff learns, and works in whatever there is, rests or not.
-func (a *Service) workOff(ctx context.Context) error {
-	if err := a.learn(ctx); err != nil {
+// applyAll pulls changes and applies all that are queued, without regard to retryAt.
+func (a *Service) applyAll(ctx context.Context) error {
+	if err := a.pull(ctx); err != nil {
 		return err
 	}
 	for {
-		desks, _ := a.pick(time.Now().Add(time.Hour))
-		if len(desks) == 0 {
+		queues, _ := a.nextPass(time.Now().Add(time.Hour))
+		if len(queues) == 0 {
 			return nil
 		}
-		if err := a.pass(ctx, desks); err != nil {
+		if err := a.runPass(ctx, queues); err != nil {
 			return err
 		}
 	}
 }
 
-// passes works changes in for some time.
-func (r *running) passes(t *testing.T, d time.Duration) {
+// passes applies changes for some time.
+func (r *testService) passes(t *testing.T, d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
-		require.NoError(t, r.workOff(t.Context()))
+		require.NoError(t, r.applyAll(t.Context()))
 	}
 }
 
-// message is one that a partition has, of product p.
+// message is of workspace w and product p.
 type message struct {
 	kind         stream.Kind
 	id           string
@@ -141,64 +143,75 @@ func identify(user, email string, at time.Duration) message {
 }
 
 func activity(conversation, user, email string, at time.Duration) message {
-	return message{kind: stream.KindConversation, conversation: conversation, user: user, email: email, at: noon.Add(at)}
+	m := identify(user, email, at)
+	m.kind, m.conversation = stream.KindConversation, conversation
+	return m
 }
 
 func (m *message) appendTo(b *Batch, offset int) {
 	at, received := m.at.UnixMilli(), noon.Add(time.Hour).UnixMicro()+int64(offset)
 	if m.kind == stream.KindEvent {
-		b.Events.Append(&mapping.Event{InsertID: []byte("api:" + m.id), EventType: []byte("upgrade"), EventAt: at,
-			ExternalUserID: present(m.user), UserEmail: present(m.email), ExternalConversationID: present(m.conversation), Properties: []byte("{}"),
-		}, &warehouse.Origin{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("api"),
-			ReceivedAt: received, Topic: topic, Partition: b.Partition.ID, Offset: int64(offset)})
+		b.Events.Append(&mapping.Event{
+			InsertID: []byte("api:" + m.id), EventType: []byte("upgrade"), EventAt: at, Properties: []byte("{}"),
+			ExternalUserID: orNil(m.user), UserEmail: orNil(m.email), ExternalConversationID: orNil(m.conversation),
+		}, &warehouse.Origin{
+			Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("api"),
+			ReceivedAt: received, Topic: topic, Partition: b.Partition.ID, Offset: int64(offset),
+		})
 		return
 	}
 	o := Observation{Claim: identity.EmptyClaim}
-	o.Claim.Workspace, o.Claim.ExternalID, o.Claim.Email = []byte("w"), present(m.user), present(m.email)
+	o.Claim.Workspace, o.Claim.ExternalID, o.Claim.Email = []byte("w"), orNil(m.user), orNil(m.email)
 	o.Claim.Explicit = identity.Timestamped{At: at, Text: []byte("identify")}
 	if m.kind == stream.KindConversation {
-		o.Activity = warehouse.Activity{Workspace: []byte("w"), Product: []byte("p"), ExternalConversationID: []byte(m.conversation),
-			ExternalUserID: o.Claim.ExternalID, Email: o.Claim.Email, At: at, Properties: []byte("{}"), ReceivedAt: received,
-			Version: warehouse.Version(received), ConversationID: identity.ConversationID([]byte("p"), []byte(m.conversation))}
+		o.Activity = warehouse.Activity{
+			Workspace: []byte("w"), Product: []byte("p"), ExternalConversationID: []byte(m.conversation),
+			ConversationID: identity.ConversationID([]byte("p"), []byte(m.conversation)),
+			ExternalUserID: o.Claim.ExternalID, Email: o.Claim.Email, At: at, Properties: []byte("{}"),
+			ReceivedAt: received, Version: warehouse.Version(received),
+		}
 	}
 	b.Observations = append(b.Observations, o)
 }
 
-// begin takes messages of a partition as far as learning from them.
-func (r *running) begin(t *testing.T, id int32, messages ...message) *boarding {
+// begin resolves the users of messages, and stops before their claims are written.
+func (r *testService) begin(t *testing.T, id int32, messages ...message) *resolution {
 	b := &Batch{Partition: partition(id), Events: warehouse.NewEvents()}
 	for i := range messages {
 		messages[i].appendTo(b, i)
 	}
-	boarding := r.Service.begin(b)
-	boarding.board()
-	require.NoError(t, boarding.lookUp(t.Context()))
-	boarding.learn()
-	return boarding
+	resolved := r.newResolution(b)
+	resolved.addEntities()
+	require.NoError(t, resolved.lookUp(t.Context()))
+	resolved.observe()
+	return resolved
 }
 
-// store takes a batch the rest of the way.
-func (b *boarding) store(t *testing.T) {
-	require.NoError(t, b.write(t.Context()))
-	require.NoError(t, b.converse(t.Context()))
+// store writes the claims and the events of a batch and completes it.
+func (b *resolution) store(t *testing.T) {
+	require.NoError(t, b.writeClaims(t.Context()))
+	require.NoError(t, b.resolveConversations(t.Context()))
 	if b.Events.Rows() > 0 {
-		require.NoError(t, b.a.lookup.Inserter().Insert(t.Context(), b.Events, fmt.Sprint(time.Now())))
+		require.NoError(t, b.service.lookup.Inserter().Insert(t.Context(), b.Events, fmt.Sprint(time.Now())))
 	}
-	b.a.Complete(b.Batch)
+	b.service.Complete(b.Batch)
 }
 
-// claims writes claims of events as another loader does: rows of ('user', 'address', 'user id', at).
+// claims writes claims of events as another loader would: rows of ('user', 'address', 'user id', at).
 func (w *world) claims(t *testing.T, written, rows string) {
-	w.db.Exec(t, `INSERT INTO user_claims (workspace_id, external_user_id, email, user_id, explicit_first, event_first, name_first, name_last, writer, written_at)
-		SELECT 'w', c1, c2, toUUID(c3), (9223372036854775807, ''), (c4, 'api'), (9223372036854775807, ''), (-9223372036854775808, ''), 99,
+	w.db.Exec(t, `INSERT INTO user_claims (workspace_id, external_user_id, email, user_id, explicit_first, event_first,
+			name_first, name_last, writer, written_at)
+		SELECT 'w', c1, c2, toUUID(c3), (9223372036854775807, ''), (c4, 'api'),
+			(9223372036854775807, ''), (-9223372036854775808, ''), 99,
 			now64(6) - INTERVAL `+written+` FROM VALUES(`+rows+`)`)
 }
 
-// attributed reads whom each event is about: names for the ids of users and conversations, "-" for none.
+// attributed returns "user conversation" by event: names instead of ids, "-" for null.
 func (w *world) attributed(t testing.TB) map[string]string {
 	t.Helper()
 	got := map[string]string{}
-	rows := w.db.Exec(t, `SELECT substring(insert_id, 5), ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-') FROM outcomes`)
+	rows := w.db.Exec(t, `SELECT substring(insert_id, 5), ifNull(toString(user_id), '-'),
+		ifNull(toString(conversation_id), '-') FROM outcomes`)
 	for line := range strings.Lines(rows) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
 		got[f[0]] = named(f[1]) + " " + named(f[2])
@@ -206,7 +219,7 @@ func (w *world) attributed(t testing.TB) map[string]string {
 	return got
 }
 
-// named turns ids of the few names that tests use back into them.
+// named returns the name of an id, or the id if no test uses its name.
 func named(id string) string {
 	if name, ok := names()[id]; ok {
 		return name
@@ -218,12 +231,14 @@ var names = sync.OnceValue(func() map[string]string {
 	all := map[string]string{}
 	for i := range 40 {
 		user, address, conversation := fmt.Sprintf("u%d", i), fmt.Sprintf("%d@x.io", i), fmt.Sprintf("c%d", i)
-		all[identity.UserID([]byte("w"), []byte(user)).String()] = user
+		all[userID(user).String()] = user
 		all[identity.AddressID([]byte("w"), []byte(address)).String()] = address
 		all[identity.ConversationID([]byte("p"), []byte(conversation)).String()] = conversation
 	}
 	return all
 })
+
+func userID(externalID string) identity.ID { return identity.UserID([]byte("w"), []byte(externalID)) }
 
 func eventually(t testing.TB, met func() bool, what string) {
 	t.Helper()

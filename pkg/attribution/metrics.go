@@ -26,7 +26,8 @@ func newMetrics(registry prometheus.Registerer, s *Service) *metrics {
 			"Stored rows written again because their user or conversation changed, by table.")), []string{"table"}),
 		pass: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "millrace", Subsystem: "loader", Name: "reattribution_duration_seconds",
-			Help: "Duration of one re-attribution pass over stored events.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10),
+			Help:    "Duration of one re-attribution pass over stored events.",
+			Buckets: prometheus.ExponentialBuckets(.001, 4, 10),
 		}),
 	}
 	registry.MustRegister(m.revised, m.pass,

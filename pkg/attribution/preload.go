@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// preload takes up what has been said of users before, if it fits into the cache: to ask for those of a backlog, as they come,
-// costs ClickHouse nearly as much as to insert it. What others write from now on is heard of, for this is done by who listens.
+// preload loads all claims into the cache if they fit. Look-ups for a backlog would cost ClickHouse nearly as much as
+// its inserts. pullLoop merges what other loaders write from now on.
 func (a *Service) preload(ctx context.Context) (done bool) {
 	start := time.Now()
-	complete, err := a.takeUp(ctx)
+	complete, err := a.loadClaims(ctx)
 	if err != nil {
-		a.complain(ctx, "preload", err)
+		a.reportRetry(ctx, "preload", err)
 		return false
 	}
 	a.log.Debug("users preloaded", "complete", complete, "took", time.Since(start))
 	return true
 }
 
-func (a *Service) takeUp(ctx context.Context) (complete bool, err error) {
-	settled, err := a.lookup.SafeTime(ctx)
+func (a *Service) loadClaims(ctx context.Context) (complete bool, err error) {
+	safe, err := a.lookup.SafeTime(ctx)
 	if err != nil {
 		return false, err
 	}
 	a.mu.Lock()
-	if a.learntTo.IsZero() {
-		a.learntTo = settled
+	if a.pulledUntil.IsZero() {
+		a.pulledUntil = safe
 	}
 	a.mu.Unlock()
 	p := a.identities.Preload()
@@ -33,7 +33,7 @@ func (a *Service) takeUp(ctx context.Context) (complete bool, err error) {
 	return fit && err == nil && p.Complete(), err
 }
 
-// awaitPreload waits until a preload has been tried: not for one that works, for whom it would have made known can be asked for.
+// awaitPreload waits for the first attempt to preload, whether it succeeded or not: without it, users are looked up.
 func (a *Service) awaitPreload(ctx context.Context) error {
 	select {
 	case <-a.preloaded:

@@ -8,90 +8,88 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// products are those a lane has seen. The goroutine that sends uses it.
-type products struct {
-	conversing *conversing
-	seen       map[string]*product
-	last       *product // runs of one product are common
-	unasked    []string
+// partitionProducts are the products that a partition has records of. Only the partition's worker uses it.
+type partitionProducts struct {
+	active    *activeProducts
+	seen      map[string]*product
+	last      *product // a cache: records of one product often follow each other
+	unchecked []string // products whose activity in ClickHouse is not looked up yet
 }
 
 type product struct {
 	workspace, name string
-	active          *atomic.Bool // whether it has conversations at all; the same for all lanes
+	active          *atomic.Bool // shared by all partitions: the product has activities
 }
 
-func newProducts(a *Service) *products {
-	return &products{conversing: &a.conversing, seen: map[string]*product{}}
+func newPartitionProducts(active *activeProducts) *partitionProducts {
+	return &partitionProducts{active: active, seen: map[string]*product{}}
 }
 
-// see tells whether the product has been seen before.
-func (p *products) see(workspace, name []byte) bool {
+// add adds a product, and returns false if it was known.
+func (p *partitionProducts) add(workspace, name []byte) bool {
 	if p.last != nil && p.last.name == string(name) && p.last.workspace == string(workspace) {
-		return true
+		return false
 	}
 	p.last = p.seen[string(name)]
 	if p.last != nil && p.last.workspace == string(workspace) {
-		return true
+		return false
 	}
-	p.last = &product{workspace: string(workspace), name: string(name), active: p.conversing.of(string(name))}
+	p.last = &product{workspace: string(workspace), name: string(name), active: p.active.flag(string(name))}
 	p.seen[p.last.name] = p.last
-	p.unasked = append(p.unasked, p.last.name)
-	return false
+	p.unchecked = append(p.unchecked, p.last.name)
+	return true
 }
 
-// askForActivity finds out about the products that are new to the lane: others may have written their activities.
-func (p *products) askForActivity(ctx context.Context, lookup *warehouse.Lookup) error {
-	if len(p.unasked) == 0 {
+// checkActivity looks up whether new products have activities, which other loaders may have written.
+func (p *partitionProducts) checkActivity(ctx context.Context, lookup *warehouse.Lookup) error {
+	if len(p.unchecked) == 0 {
 		return nil
 	}
-	some, err := lookup.ProductsWithActivity(ctx, p.unasked)
+	active, err := lookup.ProductsWithActivity(ctx, p.unchecked)
 	if err != nil {
 		return err
 	}
-	for _, name := range some {
+	for _, name := range active {
 		p.seen[name].active.Store(true)
 	}
-	p.unasked = nil
+	p.unchecked = nil
 	return nil
 }
 
-// active tells whether the product may have conversations.
-func (p *products) active(name []byte) bool {
+// isActive returns whether a product that was added has activities.
+func (p *partitionProducts) isActive(name []byte) bool {
 	if p.last == nil || p.last.name != string(name) {
 		p.last = p.seen[string(name)]
 	}
 	return p.last.active.Load()
 }
 
-// activeText is active for a name that may be of rows that were dropped: those were not seen.
-func (p *products) activeText(name string) bool {
-	seen := p.seen[name]
-	return seen != nil && seen.active.Load()
+// isKnownActive is isActive for a product that may not have been added: rows that were dropped name such products.
+func (p *partitionProducts) isKnownActive(name string) bool {
+	known := p.seen[name]
+	return known != nil && known.active.Load()
 }
 
-// activate notes that a product has an activity.
-func (p *products) activate(name []byte) { p.seen[string(name)].active.Store(true) }
+func (p *partitionProducts) setActive(name []byte) { p.seen[string(name)].active.Store(true) }
 
-// conversing are the products that lanes have seen, and whether they have conversations. One lane learns so of itself and
-// of the other lanes' activities at once, and of other loaders' when this one hears of them: before that is announced, so
-// that a flight which did not look back is one that the announced news is worked in after.
-type conversing struct {
-	mu  sync.Mutex
-	all map[string]*atomic.Bool
+// activeProducts has a flag for each product: whether it has activities. Partition workers share it. A flag is set
+// before the change of an activity is queued. So a batch that saw the flag unset began before, and the revision waits
+// for it.
+type activeProducts struct {
+	mu    sync.Mutex
+	flags map[string]*atomic.Bool
 }
 
-func (c *conversing) of(product string) *atomic.Bool {
+func (c *activeProducts) flag(product string) *atomic.Bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.all == nil {
-		c.all = map[string]*atomic.Bool{}
+	if c.flags == nil {
+		c.flags = map[string]*atomic.Bool{}
 	}
-	if c.all[product] == nil {
-		c.all[product] = &atomic.Bool{}
+	if c.flags[product] == nil {
+		c.flags[product] = &atomic.Bool{}
 	}
-	return c.all[product]
+	return c.flags[product]
 }
 
-// note notes that a product has an activity.
-func (c *conversing) note(product string) { c.of(product).Store(true) }
+func (c *activeProducts) set(product string) { c.flag(product).Store(true) }

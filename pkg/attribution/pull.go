@@ -9,44 +9,43 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// learn finds out what other loaders have learnt, and what was left undone in the partitions that have come.
-func (a *Service) learn(ctx context.Context) error {
-	if err := a.payBack(ctx); err != nil {
-		return err
+// pull is a round of pullLoop: deferred writes, then new partitions, then remote changes.
+func (a *Service) pull(ctx context.Context) error {
+	steps := []func(context.Context) error{a.flushDeferred, a.rewindAssigned, a.pullChanges, a.saveProgress}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	if err := a.resume(ctx); err != nil {
-		return err
-	}
-	if err := a.hear(ctx); err != nil {
-		return err
-	}
-	return a.save(ctx)
+	return nil
 }
 
-// resume goes back to where the last loaders of the partitions that have come were.
-func (a *Service) resume(ctx context.Context) error {
+// rewindAssigned rewinds for the partitions that were assigned since the last round.
+func (a *Service) rewindAssigned(ctx context.Context) error {
 	a.mu.Lock()
-	opened := a.opened
-	a.opened = nil
+	assigned := a.toRewind
+	a.toRewind = nil
 	a.mu.Unlock()
-	if len(opened) == 0 {
+	if len(assigned) == 0 {
 		return nil
 	}
-	err := a.goBack(ctx, opened)
+	err := a.rewind(ctx, assigned)
 	if err != nil {
 		a.mu.Lock()
-		a.opened = append(a.opened, opened...)
+		a.toRewind = append(a.toRewind, assigned...)
 		a.mu.Unlock()
 	}
 	return err
 }
 
-func (a *Service) goBack(ctx context.Context, opened []int32) error {
+// rewind moves pulledUntil back to the stored progress of partitions. Their previous owners may not have applied later
+// changes.
+func (a *Service) rewind(ctx context.Context, partitions []int32) error {
 	progress, err := a.lookup.Progress(ctx, a.config.Group)
 	if err != nil {
 		return err
 	}
-	settled, err := a.lookup.SafeTime(ctx)
+	safe, err := a.lookup.SafeTime(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,193 +55,193 @@ func (a *Service) goBack(ctx context.Context, opened []int32) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.learntTo.IsZero() {
-		a.learntTo = settled
+	if a.pulledUntil.IsZero() {
+		a.pulledUntil = safe
 	}
-	a.taken = now
-	a.caughtUp = a.taken
-	for _, id := range opened {
+	a.assignedAt, a.replayUntil = now, now
+	for _, id := range partitions {
 		from := time.Time{}
 		if at, ok := progress[id]; ok {
-			from = at.Add(-a.config.WriteTimeout) // announced later than written
+			from = at.Add(-a.config.WriteTimeout) // a change is queued some time after it is written
 		}
-		a.learntTo = earliest(a.learntTo, from)
+		a.pulledUntil = earliest(a.pulledUntil, from)
 	}
 	return nil
 }
 
-// leased tells whether partitions have come whose last loader may still revise rows: it had read them before it lost
-// the partition, knows less than is known now, and writes last. When it cannot any more, all that it may not have
-// known is gone back for, also what this loader has learnt and worked in since.
-func (a *Service) leased(ctx context.Context) (bool, error) {
-	if a.taken.IsZero() {
+// predecessorMayRevise returns whether a previous owner of an assigned partition may still revise rows. When none can
+// any more, all changes up to now are replayed: a predecessor may have written last, without knowing them.
+func (a *Service) predecessorMayRevise(ctx context.Context) (bool, error) {
+	if a.assignedAt.IsZero() {
 		return false, nil
 	}
-	if leased, err := a.lookup.LeaseMayBeActive(ctx, a.taken); err != nil || leased {
-		return leased, err
+	if active, err := a.lookup.LeaseMayBeActive(ctx, a.assignedAt); err != nil || active {
+		return active, err
 	}
 	now, err := a.lookup.Now(ctx)
 	if err == nil {
-		a.taken, a.caughtUp = time.Time{}, now
+		a.assignedAt, a.replayUntil = time.Time{}, now
 	}
 	return false, err
 }
 
-// hear reads what other loaders have learnt, and what this one may have left undone in an earlier life.
-func (a *Service) hear(ctx context.Context) error {
-	if a.caughtUp.IsZero() {
-		return nil // no partition has come yet
+// pullChanges queues the changes that other loaders wrote, and until replayUntil those of this process as well.
+func (a *Service) pullChanges(ctx context.Context) error {
+	if a.replayUntil.IsZero() {
+		return nil // no partition was assigned yet
 	}
-	if leased, err := a.leased(ctx); err != nil || leased {
+	if may, err := a.predecessorMayRevise(ctx); err != nil || may {
 		return err
 	}
-	behind := a.learntTo.Before(a.caughtUp)
-	if a.busy() {
-		return nil // what is read now could not be kept
-	}
-	if !behind && time.Since(a.polled) < pollInterval {
+	replays := a.pulledUntil.Before(a.replayUntil)
+	if a.backlogged() || !replays && time.Since(a.pulledAt) < pollInterval {
 		return nil
 	}
-	a.polled = time.Now()
-	since := warehouse.ChangeFilter{After: a.learntTo, ExceptWriter: a.writer}
-	if behind {
-		since.ExceptWriter = 0 // what this one has written before a partition came to it counts too
-	}
-	var err error
-	if since.Until, err = a.lookup.ActivityWatermark(ctx); err != nil {
+	a.pulledAt = time.Now()
+	until, err := a.lookup.ActivityWatermark(ctx)
+	if err != nil || until.Before(a.pulledUntil) {
 		return err
 	}
-	if since.Until.Before(since.After) {
-		return nil
+	filter := warehouse.ChangeFilter{After: a.pulledUntil, Until: until, ExceptWriter: a.writer}
+	if replays {
+		filter.ExceptWriter = 0
 	}
-	of, to, err := a.read(ctx, since, behind)
+	set, to, err := a.readChanges(ctx, filter, replays)
 	if err != nil {
 		return err
 	}
-	a.announce(of)
+	a.enqueue(set)
 	a.mu.Lock()
-	a.learntTo = to
+	a.pulledUntil = to
 	a.mu.Unlock()
-	if behind && to.Before(a.caughtUp) {
-		rouse(a.wake)
+	if replays && to.Before(a.replayUntil) {
+		signal(a.pullNow)
 	}
 	return nil
 }
 
-// read makes news of what was written down in a span of time: of claims, and of activities; of these all, or only those of
-// products that are spread, which may be another loader's. It may come less far than that.
-func (a *Service) read(ctx context.Context, since warehouse.ChangeFilter, all bool) (of newsOf, to time.Time, err error) {
-	of = newsOf{}
-	learnt, err := a.lookup.ChangesSince(ctx, since)
+// readChanges reads the claims and activities that were written in a range, and returns the end of what it read: the
+// range may hold more than one page. replays says whether activities of all owned products are read, or only of
+// products with key salting, whose activities may be of other loaders.
+func (a *Service) readChanges(
+	ctx context.Context, filter warehouse.ChangeFilter, replays bool,
+) (set changeSet, to time.Time, err error) {
+	set = changeSet{}
+	changes, err := a.lookup.ChangesSince(ctx, filter)
 	if err != nil {
 		return nil, to, err
 	}
 	var addresses []identity.Name
-	for i := range learnt.Claims {
-		c := &learnt.Claims[i]
+	for i := range changes.Claims {
+		c := &changes.Claims[i]
 		a.identities.Merge(c)
-		of.move(c, identity.ID{})
+		set.addReassignment(c, identity.ID{})
 		if c.Email != nil {
 			addresses = append(addresses, identity.Name{Workspace: c.Workspace, Name: c.Email})
 		}
 	}
 	if len(addresses) > 0 {
-		holders, err := a.lookup.UsersOfAddresses(ctx, addresses)
+		users, err := a.lookup.UsersOfAddresses(ctx, addresses)
 		if err != nil {
 			return nil, to, err
 		}
-		for workspace, ids := range holders {
-			n := of.of(workspace)
-			n.from = append(n.from, ids...)
+		for workspace, ids := range users {
+			n := set.of(workspace)
+			n.previousUsers = append(n.previousUsers, ids...)
 		}
 	}
-	since.Until = learnt.ReadTo
-	to, err = a.recall(ctx, of, since, all)
-	return of, to, err
+	filter.Until = changes.ReadTo
+	to, err = a.replayActivities(ctx, set, filter, replays)
+	return set, to, err
 }
 
-// recall takes activities for news that may not have been worked in. What all lanes know by now of a conversation that was
-// met before need not be told of it again, unless the news of that may have been lost.
-func (a *Service) recall(ctx context.Context, of newsOf, since warehouse.ChangeFilter, all bool) (to time.Time, err error) {
-	mine, err := a.watched(ctx, since.Workspace, all)
-	if err != nil || len(mine) == 0 {
-		return since.Until, err
+// replayActivities adds the activities of a range to the set. A conversation that is in the cache is known to all
+// workers; it is added only if its change may have been lost.
+func (a *Service) replayActivities(
+	ctx context.Context, set changeSet, filter warehouse.ChangeFilter, replays bool,
+) (to time.Time, err error) {
+	products, err := a.pulledProducts(ctx, filter.Workspace, replays)
+	if err != nil || len(products) == 0 {
+		return filter.Until, err
 	}
-	activities, to, err := a.lookup.ActivitiesSince(ctx, mine, since)
+	activities, to, err := a.lookup.ActivitiesSince(ctx, products, filter)
 	if err != nil {
 		return to, err
 	}
 	for i := range activities {
-		activity := &activities[i]
-		a.conversing.note(activity.Product) // before it is announced: the flights that begin from now on look back
-		if first := a.identities.ObserveRemoteConversation(activity.Product, activity.Conversation); first || all {
-			of.meet(activity.Workspace, activity.Product, activity.Conversation)
+		row := &activities[i]
+		a.activeProducts.set(row.Product) // before it is queued: batches that begin later look back
+		if first := a.identities.ObserveRemoteConversation(row.Product, row.Conversation); first || replays {
+			set.addConversation(row.Workspace, row.Product, row.Conversation)
 		}
-		of.hear(activity)
+		set.addStoredActivity(row)
 	}
 	return to, nil
 }
 
-// watched are this loader's products whose activities are read: all, or those that are spread.
-func (a *Service) watched(ctx context.Context, workspace string, all bool) (products []string, err error) {
-	if all {
-		var workspaces []string
-		if workspace != "" {
-			workspaces = []string{workspace}
-		}
-		return a.products(ctx, workspaces)
+// pulledProducts returns this loader's products whose activities are read. workspace "" stands for all.
+func (a *Service) pulledProducts(ctx context.Context, workspace string, replays bool) ([]string, error) {
+	var products []warehouse.ProductPartition
+	var err error
+	switch {
+	case !replays:
+		products, err = a.lookup.SaltedProducts(ctx)
+	case workspace == "":
+		products, err = a.lookup.Products(ctx, nil)
+	default:
+		products, err = a.lookup.Products(ctx, []string{workspace})
 	}
-	seen, err := a.lookup.SaltedProducts(ctx)
-	if err != nil || len(seen) == 0 {
+	if err != nil || len(products) == 0 {
 		return nil, err
 	}
-	s, err := a.share(ctx)
+	o, err := a.ownership(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.products(seen), nil
+	return o.products(products), nil
 }
 
-// readBack works in what a workspace's desk could not keep: all that was written down since then, some at a time. By now
-// it is to be seen, or owed.
-func (a *Service) readBack(ctx context.Context, d *desk) error {
-	if err := a.payBack(ctx); err != nil {
+// reread applies the changes that a queue dropped: all that were written since, page by page. By now they are visible,
+// or their writes are deferred.
+func (a *Service) reread(ctx context.Context, q *workspaceQueue) error {
+	if err := a.flushDeferred(ctx); err != nil {
 		return err
 	}
 	now, err := a.lookup.Now(ctx)
 	if err != nil {
 		return err
 	}
-	for from := d.at.from.Add(-a.config.WriteTimeout); from.Before(now); { // announced later than written
-		of, to, err := a.read(ctx, warehouse.ChangeFilter{After: from, Until: now, Workspace: d.workspace}, true)
+	for from := q.running.from.Add(-a.config.WriteTimeout); from.Before(now); {
+		filter := warehouse.ChangeFilter{After: from, Until: now, Workspace: q.workspace}
+		set, to, err := a.readChanges(ctx, filter, true)
 		if err == nil {
-			err = a.workIn(ctx, of)
+			err = a.revise(ctx, set)
 		}
 		if err != nil {
 			return err
 		}
 		from = to
 		a.mu.Lock()
-		d.at.from = from.Add(a.config.WriteTimeout)
+		q.running.from = from.Add(a.config.WriteTimeout)
 		a.mu.Unlock()
 	}
 	return nil
 }
 
-// save notes the progress, now and then.
-func (a *Service) save(ctx context.Context) error {
-	if time.Since(a.saved) < saveInterval {
+// saveProgress stores the progress of the owned partitions every saveInterval.
+func (a *Service) saveProgress(ctx context.Context) error {
+	if time.Since(a.savedAt) < saveInterval {
 		return nil
 	}
 	owned := a.ownedPartitions()
 	a.mu.Lock()
-	owned = slices.DeleteFunc(owned, func(id int32) bool { return slices.Contains(a.opened, id) }) // not resumed yet
+	owned = slices.DeleteFunc(owned, func(id int32) bool { return slices.Contains(a.toRewind, id) })
 	a.mu.Unlock()
 	if len(owned) > 0 {
 		if err := a.lookup.SaveProgress(ctx, a.config.Group, owned, a.progress()); err != nil {
 			return err
 		}
 	}
-	a.saved = time.Now()
+	a.savedAt = time.Now()
 	return nil
 }

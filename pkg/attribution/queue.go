@@ -10,182 +10,209 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// desk is what a workspace has to be worked in. As a rule all workspaces are worked in together, which costs as much as
-// one; but what goes wrong with one must not hold up the rest. So when a pass fails, each of its workspaces
-// may share the next with half as many, and one that fails alone, or is slow, is left alone with its trouble.
-type desk struct {
-	workspace string
-	news                // that wait
-	since     time.Time // when the oldest of them came
-	from      time.Time // by ClickHouse's clock: all of them were written down after
-	lost      bool      // there were more than can be kept: what was written down since from is read back instead
+// workspaceQueue holds a workspace's changes. A pass applies the changes of all workspaces together, because that costs
+// as much as one. But a failure of one must not delay the others. So after a pass that fails, each of its workspaces
+// shares the next one with half as many. A workspace that fails alone, or is slow, is isolated: its passes are its own.
+type workspaceQueue struct {
+	workspace  string
+	changes              // that wait
+	since      time.Time // when the oldest change was queued
+	from       time.Time // all changes were written after, by ClickHouse's clock
+	overflowed bool      // changes were dropped: those written after from are reread from ClickHouse instead
 
-	at       *work     // what is being worked in, if anything is
-	company  int       // how many may be worked in together
-	failures int       // in a row, alone
-	rest     time.Time // it is not tried again before
+	running    *pass     // nil if no pass is running
+	batchLimit int       // how many workspaces may share a pass with it, itself included; 1 if it is isolated
+	failures   int       // consecutive ones, alone
+	retryAt    time.Time // the next pass starts no earlier
 }
 
-// work is what a pass works in for one workspace.
-type work struct {
-	news  *news
-	since time.Time
-	from  time.Time
-	lost  bool
+// pass is what a running pass took from a queue. The fields are as in workspaceQueue.
+type pass struct {
+	changes    *changes
+	since      time.Time
+	from       time.Time
+	overflowed bool
 }
 
 const (
-	maxNews    = 50_000          // that wait. They come in bursts, as when a history is loaded
-	slowPass   = 5 * time.Second // who takes longer is worked in alone
-	restLonger = time.Minute     // the longest rest after failures
-	anyCompany = math.MaxInt32 / 2
+	maxQueuedChanges = 50_000          // of all workspaces; they come in bursts, as when a history is imported
+	slowPass         = 5 * time.Second // a longer one isolates its workspaces
+	maxRetryDelay    = time.Minute
+	unlimited        = math.MaxInt32 / 2
 )
 
-// deskOf finds a workspace's desk. The caller holds the lock, as for what follows.
-func (a *Service) deskOf(workspace string) *desk {
-	d := a.desks[workspace]
-	if d == nil {
-		d = &desk{workspace: workspace, company: anyCompany}
-		a.desks[workspace] = d
+// queueOf returns a workspace's queue, a new one if needed. The caller holds a.mu.
+func (a *Service) queueOf(workspace string) *workspaceQueue {
+	q := a.queues[workspace]
+	if q == nil {
+		q = &workspaceQueue{workspace: workspace, batchLimit: unlimited}
+		a.queues[workspace] = q
 	}
-	return d
+	return q
 }
 
-func (d *desk) waits() bool { return d.lost || !d.empty() }
+func (q *workspaceQueue) pending() bool { return q.overflowed || !q.empty() }
 
-// put adds news that came at a time, and were written down after another. What will be read back is not kept.
-func (d *desk) put(n *news, since, from time.Time) {
-	if !d.waits() || since.Before(d.since) {
-		d.since = since
+// push queues changes that came at since and were written after from. A queue that overflowed keeps only the times.
+func (q *workspaceQueue) push(n *changes, since, from time.Time) {
+	if !q.pending() || since.Before(q.since) {
+		q.since = since
 	}
-	if !d.waits() || from.Before(d.from) {
-		d.from = from
+	if !q.pending() || from.Before(q.from) {
+		q.from = from
 	}
-	if !d.lost {
-		d.add(n)
+	if !q.overflowed {
+		q.add(n)
 	}
 }
 
-// bound forgets the news of whoever has most, if there are too many: what they tell of is written down.
-func (a *Service) bound() {
-	all, most := 0, (*desk)(nil)
-	for _, d := range a.desks {
-		all += d.len()
-		if most == nil || d.len() > most.len() {
-			most = d
+// limitQueues drops the changes of the longest queue if there are too many in all. The caller holds a.mu.
+func (a *Service) limitQueues() {
+	all, longest := 0, (*workspaceQueue)(nil)
+	for _, q := range a.queues {
+		all += q.len()
+		if longest == nil || q.len() > longest.len() {
+			longest = q
 		}
 	}
-	if all > maxNews {
-		most.news, most.lost = news{}, true
+	if all > maxQueuedChanges {
+		longest.changes, longest.overflowed = changes{}, true
 	}
 }
 
-// busy tells whether so many news wait that more should not be looked for. Those of a workspace in trouble do not count:
-// they may wait for long.
-func (a *Service) busy() bool {
+// backlogged returns whether so many changes are queued that no more should be pulled. Workspaces that fail do not
+// count, because they may wait for long.
+func (a *Service) backlogged() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all := 0
-	for _, d := range a.desks {
-		if d.failures == 0 {
-			all += d.len()
+	for _, q := range a.queues {
+		if q.failures == 0 {
+			all += q.len()
 		}
 	}
-	return all > maxNews/2
+	return all > maxQueuedChanges/2
 }
 
-// pick takes the desks of the next pass: the one that has waited longest of those that may be worked in, and others that
-// it may be with. Of those that have to be alone there is one at a time, so that they do not hold up the rest. If there
-// are none, it tells when to look again.
-func (a *Service) pick(now time.Time) (picked []*desk, wait time.Duration) {
+// nextPass takes the queues of the next pass: the one that is due and has waited longest, and others that may share a
+// pass with it. Only one isolated workspace is in a pass at a time, so that the other pass serves the rest. If no queue
+// is due, it returns how long to wait.
+func (a *Service) nextPass(now time.Time) (picked []*workspaceQueue, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	alone := false
-	var due []*desk
-	wait = pollInterval
-	for _, d := range a.desks {
-		switch {
-		case d.at != nil:
-			alone = alone || d.company == 1
-		case !d.waits():
-		case d.rest.After(now):
-			wait = min(wait, d.rest.Sub(now))
-		default:
-			due = append(due, d)
+	due, wait := a.dueQueues(now)
+	limit := unlimited
+	for _, q := range due {
+		if with := min(limit, q.batchLimit); len(picked) < with {
+			limit = with
+			picked = append(picked, q)
 		}
 	}
-	if alone {
-		due = slices.DeleteFunc(due, func(d *desk) bool { return d.company == 1 })
-	}
-	slices.SortFunc(due, func(d, e *desk) int { return d.since.Compare(e.since) })
-	company := anyCompany
-	for _, d := range due {
-		if with := min(company, d.company); len(picked) < with {
-			company = with
-			picked = append(picked, d)
-		}
-	}
-	for _, d := range picked {
-		n := d.news
-		d.at = &work{news: &n, since: d.since, from: d.from, lost: d.lost}
-		d.news, d.lost = news{}, false
+	for _, q := range picked {
+		n := q.changes
+		q.running = &pass{changes: &n, since: q.since, from: q.from, overflowed: q.overflowed}
+		q.changes, q.overflowed = changes{}, false
 	}
 	return picked, wait
 }
 
-// pass works in what is on the desks.
-func (a *Service) pass(ctx context.Context, desks []*desk) error {
-	start := time.Now()
-	of := newsOf{}
-	for _, d := range desks {
-		of[d.workspace] = d.at.news
-	}
-	err := a.workIn(ctx, of)
-	for _, d := range desks {
-		if err == nil && d.at.lost {
-			err = a.readBack(ctx, d)
+// dueQueues returns the queues that a pass may take, oldest first, and how long to wait if there are none. The caller
+// holds a.mu.
+func (a *Service) dueQueues(now time.Time) (due []*workspaceQueue, wait time.Duration) {
+	isolatedRuns := false
+	wait = pollInterval
+	for _, q := range a.queues {
+		switch {
+		case q.running != nil:
+			isolatedRuns = isolatedRuns || q.batchLimit == 1
+		case !q.pending():
+		case q.retryAt.After(now):
+			wait = min(wait, q.retryAt.Sub(now))
+		default:
+			due = append(due, q)
 		}
 	}
-	troubled := false // it is no workspace's fault
+	if isolatedRuns {
+		due = slices.DeleteFunc(due, func(q *workspaceQueue) bool { return q.batchLimit == 1 })
+	}
+	slices.SortFunc(due, func(q, r *workspaceQueue) int { return q.since.Compare(r.since) })
+	return due, wait
+}
+
+// runPass applies the changes that nextPass took.
+func (a *Service) runPass(ctx context.Context, queues []*workspaceQueue) error {
+	start := time.Now()
+	set := changeSet{}
+	for _, q := range queues {
+		set[q.workspace] = q.running.changes
+	}
+	err := a.revise(ctx, set)
+	for _, q := range queues {
+		if err == nil && q.running.overflowed {
+			err = a.reread(ctx, q)
+		}
+	}
+	outcome := passed
 	if err != nil {
-		_, ping := a.lookup.SafeTime(ctx)
-		troubled = ping != nil || errors.Is(err, ErrNoMember) || errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrGivenUp)
+		outcome = a.classify(ctx, err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, d := range desks {
-		a.finish(d, len(desks), err != nil, troubled, time.Since(start))
+	for _, q := range queues {
+		a.finishPass(q, len(queues), outcome, time.Since(start))
 	}
-	rouse(a.work)
+	signal(a.reviseNow)
 	return err
 }
 
-// finish takes the desk out of a pass of so many. What was not worked in waits on.
-func (a *Service) finish(d *desk, desks int, failed, troubled bool, took time.Duration) {
-	at := d.at
-	d.at = nil
-	if failed {
-		lost := d.lost || at.lost
-		d.put(at.news, at.since, at.from)
-		if d.lost = lost; lost {
-			d.news, d.from = news{}, earliest(d.from, at.from)
+// outcome is how a pass ended.
+type outcome uint8
+
+const (
+	passed      outcome = iota
+	failed              // one of its workspaces may be the cause
+	interrupted         // ClickHouse or the consumer group is the cause
+)
+
+func (a *Service) classify(ctx context.Context, err error) outcome {
+	for _, cause := range []error{ErrNoMember, stream.ErrFenced, stream.ErrGivenUp} {
+		if errors.Is(err, cause) {
+			return interrupted
 		}
-		a.bound()
+	}
+	if _, err := a.lookup.SafeTime(ctx); err != nil {
+		return interrupted
+	}
+	return failed
+}
+
+// finishPass ends a pass of count queues for one of them. Changes that were not applied are queued again. The caller
+// holds a.mu.
+func (a *Service) finishPass(q *workspaceQueue, count int, outcome outcome, took time.Duration) {
+	ran := q.running
+	q.running = nil
+	if outcome != passed {
+		overflowed := q.overflowed || ran.overflowed
+		q.push(ran.changes, ran.since, ran.from)
+		if q.overflowed = overflowed; overflowed {
+			q.changes, q.from = changes{}, earliest(q.from, ran.from)
+		}
+		a.limitQueues()
 	}
 	switch {
-	case troubled:
-	case failed && desks > 1:
-		d.company = desks / 2
-	case failed:
-		d.company, d.failures = 1, min(d.failures+1, 20)
-		d.rest = time.Now().Add(min(restLonger, passPause<<d.failures))
+	case outcome == interrupted:
+	case outcome == failed && count > 1:
+		q.batchLimit = count / 2
+	case outcome == failed:
+		q.batchLimit, q.failures = 1, min(q.failures+1, 20)
+		q.retryAt = time.Now().Add(min(maxRetryDelay, minPause<<q.failures))
 	case took > slowPass:
-		d.company, d.failures = max(desks/2, 1), 0
+		q.batchLimit, q.failures = max(count/2, 1), 0
 	default:
-		d.company, d.failures = min(d.company*2, anyCompany), 0
+		q.batchLimit, q.failures = min(q.batchLimit*2, unlimited), 0
 	}
-	if !d.waits() && d.company > 1 {
-		delete(a.desks, d.workspace)
+	if !q.pending() && q.batchLimit > 1 {
+		delete(a.queues, q.workspace)
 	}
 }
 
@@ -196,34 +223,34 @@ func earliest(t, u time.Time) time.Time {
 	return t
 }
 
-// lag is how long the oldest news has been waiting, in seconds.
+// lag returns the age of the oldest change that is not applied, in seconds.
 func (a *Service) lag() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
 	oldest := now
-	for _, d := range a.desks {
-		if d.waits() {
-			oldest = earliest(oldest, d.since)
+	for _, q := range a.queues {
+		if q.pending() {
+			oldest = earliest(oldest, q.since)
 		}
-		if d.at != nil {
-			oldest = earliest(oldest, d.at.since)
+		if q.running != nil {
+			oldest = earliest(oldest, q.running.since)
 		}
 	}
 	return now.Sub(oldest).Seconds()
 }
 
-// progress is up to when all that was learnt is worked in.
+// progress returns a time, by ClickHouse's clock: all changes written before are applied.
 func (a *Service) progress() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	to := a.learntTo
-	for _, d := range a.desks {
-		if d.waits() {
-			to = earliest(to, d.from)
+	to := a.pulledUntil
+	for _, q := range a.queues {
+		if q.pending() {
+			to = earliest(to, q.from)
 		}
-		if d.at != nil {
-			to = earliest(to, d.at.from)
+		if q.running != nil {
+			to = earliest(to, q.running.from)
 		}
 	}
 	return to

@@ -8,44 +8,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever shares a pass with one that fails is free again after a few.
-func TestDesksPartFromTheOneInTrouble(t *testing.T) {
-	a := &Service{desks: map[string]*desk{}, work: make(chan struct{}, 1)}
+// A failing workspace is found by halving. The others leave it after a few passes.
+func TestQueues_OneWorkspaceFails_IsIsolated(t *testing.T) {
+	a := &Service{queues: map[string]*workspaceQueue{}, reviseNow: make(chan struct{}, 1)}
 	start := time.Now()
 	for i := range 100 {
-		a.deskOf(fmt.Sprint(i)).put(&news{moved: []moved{{fmt.Sprint(i), "u", ""}}}, start.Add(time.Duration(i)), start)
+		one := &changes{reassigned: []entity{{fmt.Sprint(i), "u", ""}}}
+		a.queueOf(fmt.Sprint(i)).push(one, start.Add(time.Duration(i)), start)
 	}
 	passes, now := 0, start
 	for ; passes < 40; passes++ {
-		desks, _ := a.pick(now)
-		if len(desks) == 0 {
+		queues, _ := a.nextPass(now)
+		if len(queues) == 0 {
 			break
 		}
-		failed := false
-		for _, d := range desks {
-			failed = failed || d.workspace == "57"
+		outcome := passed
+		for _, q := range queues {
+			if q.workspace == "57" {
+				outcome = failed
+			}
 		}
 		a.mu.Lock()
-		for _, d := range desks {
-			a.finish(d, len(desks), failed, false, time.Second)
+		for _, q := range queues {
+			a.finishPass(q, len(queues), outcome, time.Second)
 		}
 		a.mu.Unlock()
 	}
-	require.Len(t, a.desks, 1)
+	require.Len(t, a.queues, 1)
 	require.Less(t, passes, 20)
-	require.Len(t, a.desks["57"].moved, 1, "its news are there still")
-	require.Equal(t, 1, a.desks["57"].company)
-	_, wait := a.pick(now)
-	require.Less(t, wait, pollInterval, "it rests")
+	require.Len(t, a.queues["57"].reassigned, 1, "its changes are kept")
+	require.Equal(t, 1, a.queues["57"].batchLimit)
+	_, wait := a.nextPass(now)
+	require.Less(t, wait, pollInterval, "it waits for retryAt")
 
-	desks, _ := a.pick(now.Add(time.Hour))
-	require.Len(t, desks, 1)
-	again := a.deskOf("58")
-	again.company = 1
-	again.put(&news{moved: []moved{{"58", "u", ""}}}, start, start)
-	desks, _ = a.pick(now.Add(time.Hour))
-	require.Empty(t, desks, "of those that have to be alone one at a time")
-	a.deskOf("59").put(&news{moved: []moved{{"59", "u", ""}}}, start, start)
-	desks, _ = a.pick(now)
-	require.Len(t, desks, 1, "and the rest go on")
+	queues, _ := a.nextPass(now.Add(time.Hour))
+	require.Len(t, queues, 1)
+	isolated := a.queueOf("58")
+	isolated.batchLimit = 1
+	isolated.push(&changes{reassigned: []entity{{"58", "u", ""}}}, start, start)
+	queues, _ = a.nextPass(now.Add(time.Hour))
+	require.Empty(t, queues, "one isolated workspace runs at a time")
+	a.queueOf("59").push(&changes{reassigned: []entity{{"59", "u", ""}}}, start, start)
+	queues, _ = a.nextPass(now)
+	require.Len(t, queues, 1, "others still run")
 }

@@ -8,19 +8,19 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// Batch is what is attributed together: the mapped rows of a range of a partition's records.
+// Batch is the mapped rows of a range of a partition's records. They are resolved together.
 type Batch struct {
 	Partition    stream.Partition
-	Events       *warehouse.Events // to be filled in
+	Events       *warehouse.Events // Resolve fills in users, organizations and conversations
 	Observations []Observation     // of identifies and activities
-	Rebuilt      bool              // its range was prepared by the partition's last owner
+	Rebuilt      bool              // the partition's previous owner prepared the same range
 
-	flight *identity.Batch // nil unless it is being resolved
+	entities *identity.Batch // nil unless between Resolve and Complete
 }
 
-// Resolve fills in the users, organizations and conversations of a batch's events. What the batch says of them is written
-// down before its events are: whoever restarts in between finds it said already, which changes nothing. The memory of the
-// batch must stay as it is until Complete.
+// Resolve fills in the users, organizations and conversations of a batch's events. The claims of the batch are written
+// before it returns: a restart before the events are inserted writes the same claims, which changes nothing. Resolve
+// views the memory of the batch until Complete. It returns ctx's error, or the host's if Retry gives up.
 func (a *Service) Resolve(ctx context.Context, batch *Batch) error {
 	if !a.config.Enabled || batch.Events.Rows() == 0 && len(batch.Observations) == 0 {
 		return nil
@@ -28,111 +28,110 @@ func (a *Service) Resolve(ctx context.Context, batch *Batch) error {
 	if err := a.awaitPreload(ctx); err != nil {
 		return err
 	}
-	b := a.begin(batch)
-	b.board()
-	if err := b.retry(ctx, "identities_lookup", b.lookUp); err != nil {
+	r := a.newResolution(batch)
+	r.addEntities()
+	if err := r.retry(ctx, "identities_lookup", r.lookUp); err != nil {
 		return err
 	}
-	b.learn()
-	if err := b.write(ctx); err != nil {
+	r.observe()
+	if err := r.writeClaims(ctx); err != nil {
 		return err
 	}
-	return b.converse(ctx)
+	return r.resolveConversations(ctx)
 }
 
-// Complete says that the batch's rows are stored, or never will be. Completing it twice is harmless.
+// Complete ends a batch: its rows are stored, or they never will be. To complete a batch twice is harmless.
 func (a *Service) Complete(batch *Batch) {
-	if batch.flight != nil {
-		batch.flight.Complete()
-		batch.flight = nil
+	if batch.entities != nil {
+		batch.entities.Complete()
+		batch.entities = nil
 	}
 	if batch.Rebuilt && a.config.Enabled {
-		// The last owner's rows may be those that stay, and be about whom it knew, whenever they came.
+		// The previous owner may have inserted the same rows with users from older claims, and those may be the rows
+		// that stay. So the partition's changes are replayed from its stored progress.
 		a.mu.Lock()
-		a.opened = append(a.opened, batch.Partition.ID)
+		a.toRewind = append(a.toRewind, batch.Partition.ID)
 		a.mu.Unlock()
-		rouse(a.wake)
+		signal(a.pullNow)
 	}
 }
 
-// boarding is a batch on its way through attribution.
-type boarding struct {
+// resolution is the state of a batch in Resolve. Blocks are nil while they are empty.
+type resolution struct {
 	*Batch
-	a    *Service
-	seen *products
+	service  *Service
+	products *partitionProducts
 
-	users         *warehouse.UserClaims // nil as long as there is nothing in it; so the others
+	newProducts   *warehouse.Products
+	users         *warehouse.UserClaims
 	organizations *warehouse.OrganizationClaims
 	activities    *warehouse.Activities
-	products      *warehouse.Products
-	news          newsOf
-	folded        []byte
+	changes       changeSet
+	folded        []byte // memory for a folded address
 }
 
-func (a *Service) begin(batch *Batch) *boarding {
-	batch.flight = a.identities.BeginBatch()
-	return &boarding{Batch: batch, a: a, seen: a.productsOf(batch.Partition), news: newsOf{}}
+func (a *Service) newResolution(batch *Batch) *resolution {
+	batch.entities = a.identities.BeginBatch()
+	return &resolution{Batch: batch, service: a, products: a.productsOf(batch.Partition), changes: changeSet{}}
 }
 
-func (b *boarding) retry(ctx context.Context, operation string, try func(context.Context) error) error {
-	return b.a.host.Retry(ctx, b.Partition, operation, try)
+func (b *resolution) retry(ctx context.Context, operation string, try func(context.Context) error) error {
+	return b.service.host.Retry(ctx, b.Partition, operation, try)
 }
 
-// board adds all subjects: the events' by their rows, then the others'.
-func (b *boarding) board() {
-	b.a.identities.Lock()
-	defer b.a.identities.Unlock()
-	rows := b.Events
-	b.flight.Grow(rows.Rows() + len(b.Observations))
-	for s := rows.UserRows(); s.Next(); {
-		b.flight.Add(s.Workspace, s.ExternalUserID, s.Email)
+// addEntities adds the ids and addresses of all rows in their order, then of all observations.
+func (b *resolution) addEntities() {
+	b.service.identities.Lock()
+	defer b.service.identities.Unlock()
+	b.entities.Grow(b.Events.Rows() + len(b.Observations))
+	for s := b.Events.UserRows(); s.Next(); {
+		b.entities.Add(s.Workspace, s.ExternalUserID, s.Email)
 	}
 	for i := range b.Observations {
 		c := &b.Observations[i].Claim
-		b.flight.Add(c.Workspace, c.ExternalID, c.Email)
+		b.entities.Add(c.Workspace, c.ExternalID, c.Email)
 	}
 }
 
-// lookUp finds what the cache lacks.
-func (b *boarding) lookUp(ctx context.Context) error {
-	persons, addresses := b.flight.Missing()
-	if len(persons)+len(addresses) == 0 {
+// lookUp reads what the cache lacks.
+func (b *resolution) lookUp(ctx context.Context) error {
+	externalIDs, addresses := b.entities.Missing()
+	if len(externalIDs)+len(addresses) == 0 {
 		return nil
 	}
-	claims, holdings, err := b.a.lookup.Identities(ctx, persons, addresses)
+	claims, states, err := b.service.lookup.Identities(ctx, externalIDs, addresses)
 	if err == nil {
-		b.flight.Load(claims, holdings)
+		b.entities.Load(claims, states)
 	}
 	return err
 }
 
-// learn takes in what the chunk says, all of it before anybody is resolved: within a chunk too, the order does
-// not matter.
-func (b *boarding) learn() {
-	b.a.identities.Lock()
-	defer b.a.identities.Unlock()
-	rows := b.Events
-	for s := rows.EntityRows(); s.Next(); {
-		b.learnEvent(&s)
+// observe adds all claims of the batch and resolves its users after that: the order within a batch does not matter.
+func (b *resolution) observe() {
+	b.service.identities.Lock()
+	defer b.service.identities.Unlock()
+	rows := b.Events.Rows()
+	for s := b.Events.EntityRows(); s.Next(); {
+		b.observeEvent(&s)
 	}
 	for i := range b.Observations {
-		b.learnOther(rows.Rows()+i, &b.Observations[i])
+		b.observeMessage(rows+i, &b.Observations[i])
 	}
-	for row := range rows.Rows() {
-		if id, known := b.flight.Resolve(row); known {
-			rows.SetUser(row, id)
+	for row := range rows {
+		if id, known := b.entities.Resolve(row); known {
+			b.Events.SetUser(row, id)
 		}
 	}
 	for i := range b.Observations {
-		if s := &b.Observations[i]; s.isActivity() {
-			s.Activity.UserID, s.Activity.HasUser = b.flight.Resolve(rows.Rows() + i)
-			b.addActivity(&s.Activity)
+		if o := &b.Observations[i]; o.isActivity() {
+			o.Activity.UserID, o.Activity.HasUser = b.entities.Resolve(rows + i)
+			b.addActivity(&o.Activity)
 		}
 	}
 }
 
-func (b *boarding) learnEvent(s *warehouse.EntityRows) {
-	b.seeProduct(s.Workspace, s.Product)
+func (b *resolution) observeEvent(s *warehouse.EntityRows) {
+	b.addProduct(s.Workspace, s.Product)
 	if s.Email != nil {
 		c := identity.EmptyClaim
 		c.Workspace, c.ExternalID, c.Email = s.Workspace, s.ExternalUserID, s.Email
@@ -140,7 +139,7 @@ func (b *boarding) learnEvent(s *warehouse.EntityRows) {
 		if s.UserName != nil {
 			c.FirstName = identity.Timestamped{At: s.At, Text: s.UserName}
 		}
-		b.claim(s.Row, &c, false)
+		b.addClaim(s.Row, &c, false)
 	}
 	if s.ExternalOrganizationID != nil {
 		o := identity.EmptyOrganizationClaim
@@ -149,43 +148,45 @@ func (b *boarding) learnEvent(s *warehouse.EntityRows) {
 		if s.OrganizationName != nil {
 			o.FirstName = identity.Timestamped{At: s.At, Text: s.OrganizationName}
 		}
-		b.claimOrganization(&o, false)
+		b.addOrganizationClaim(&o, false)
 		b.Events.SetOrganization(s.Row, o.OrganizationID)
 	}
 }
 
-func (b *boarding) learnOther(j int, s *Observation) {
-	if s.isActivity() {
-		b.seeProduct(s.Activity.Workspace, s.Activity.Product)
+// observeMessage adds the claims of an identify or an activity. An identify's claims are always written: the cache does
+// not hold its properties, so it cannot tell whether they are new.
+func (b *resolution) observeMessage(entity int, o *Observation) {
+	if o.isActivity() {
+		b.addProduct(o.Activity.Workspace, o.Activity.Product)
 	}
-	if s.identifiesUser() {
-		b.claim(j, &s.Claim, !s.isActivity()) // an identify's properties are not compared: it is written as it is
+	if o.identifiesUser() {
+		b.addClaim(entity, &o.Claim, !o.isActivity())
 	}
-	if s.Organization.ExternalID != nil {
-		b.claimOrganization(&s.Organization, true)
+	if o.Organization.ExternalID != nil {
+		b.addOrganizationClaim(&o.Organization, true)
 	}
 }
 
-// claim learns from a claim and notes it down if there is anything new in it.
-func (b *boarding) claim(j int, c *identity.Claim, anyway bool) {
-	change := b.flight.Observe(j, c)
-	if !change.New && !change.Reassigned && !anyway {
+// addClaim adds a claim to the cache, and to the block if it is new or must be written always.
+func (b *resolution) addClaim(entity int, c *identity.Claim, always bool) {
+	change := b.entities.Observe(entity, c)
+	if !change.New && !change.Reassigned && !always {
 		return
 	}
 	c.Email, b.folded = identity.Fold(b.folded[:0], c.Email)
-	if change.New || anyway {
+	if change.New || always {
 		if b.users == nil {
-			b.users = warehouse.NewUserClaims(b.a.writer)
+			b.users = warehouse.NewUserClaims(b.service.writer)
 		}
 		b.users.Append(c)
 	}
 	if change.Reassigned {
-		b.news.move(c, change.PreviousUser)
+		b.changes.addReassignment(c, change.PreviousUser)
 	}
 }
 
-func (b *boarding) claimOrganization(c *identity.OrganizationClaim, anyway bool) {
-	if news := b.a.identities.ObserveOrganization(c); news || anyway {
+func (b *resolution) addOrganizationClaim(c *identity.OrganizationClaim, always bool) {
+	if isNew := b.service.identities.ObserveOrganization(c); isNew || always {
 		if b.organizations == nil {
 			b.organizations = warehouse.NewOrganizationClaims()
 		}
@@ -193,36 +194,54 @@ func (b *boarding) claimOrganization(c *identity.OrganizationClaim, anyway bool)
 	}
 }
 
-func (b *boarding) seeProduct(workspace, product []byte) {
-	if !b.seen.see(workspace, product) {
-		if b.products == nil {
-			b.products = warehouse.NewProducts()
+func (b *resolution) addProduct(workspace, product []byte) {
+	if b.products.add(workspace, product) {
+		if b.newProducts == nil {
+			b.newProducts = warehouse.NewProducts()
 		}
-		b.products.Append(workspace, product, b.Partition.ID)
+		b.newProducts.Append(workspace, product, b.Partition.ID)
 	}
 }
 
-func (b *boarding) addActivity(a *warehouse.Activity) {
+func (b *resolution) addActivity(a *warehouse.Activity) {
 	if b.activities == nil {
-		b.activities = warehouse.NewActivities(b.a.writer)
+		b.activities = warehouse.NewActivities(b.service.writer)
 	}
 	a.Partition = b.Partition.ID
 	b.activities.Append(a)
-	b.seen.activate(a.Product)
-	if b.a.identities.ObserveConversation(a.Product, a.ExternalConversationID) {
-		b.news.meet(string(a.Workspace), string(a.Product), string(a.ExternalConversationID))
+	b.products.setActive(a.Product)
+	if b.service.identities.ObserveConversation(a.Product, a.ExternalConversationID) {
+		b.changes.addConversation(string(a.Workspace), string(a.Product), string(a.ExternalConversationID))
 	}
 	if a.HasUser {
-		b.news.act(string(a.Workspace), warehouse.ProductUser{Product: string(a.Product), User: a.UserID}, a.At)
+		user := warehouse.ProductUser{Product: string(a.Product), User: a.UserID}
+		b.changes.addActivity(string(a.Workspace), user, a.At)
 	}
 }
 
-// write writes down what was learnt. It is true whatever becomes of the chunk, and the cache takes it for
-// written: if the lane is given up before, the attributor writes it.
-func (b *boarding) write(ctx context.Context) error {
-	var blocks []warehouse.IdempotentBlock
-	if b.products != nil {
-		blocks = append(blocks, b.products)
+// writeClaims writes what the batch observed. The cache counts it as written from now on. So if the worker is stopped
+// before, the service writes it later.
+func (b *resolution) writeClaims(ctx context.Context) error {
+	blocks := b.blocks()
+	for i, block := range blocks {
+		err := b.retry(ctx, "claims_write", func(ctx context.Context) error {
+			return b.service.lookup.Insert(ctx, block)
+		})
+		if err != nil {
+			b.service.deferWrite(blocks[i:], b.changes)
+			return err
+		}
+		if block == warehouse.IdempotentBlock(b.users) { // now, because after a restart the claims are not new any more
+			b.service.enqueue(b.changes.takeReassignments())
+		}
+	}
+	b.service.enqueue(b.changes)
+	return nil
+}
+
+func (b *resolution) blocks() (blocks []warehouse.IdempotentBlock) {
+	if b.newProducts != nil {
+		blocks = append(blocks, b.newProducts)
 	}
 	if b.users != nil {
 		blocks = append(blocks, b.users)
@@ -233,16 +252,5 @@ func (b *boarding) write(ctx context.Context) error {
 	if b.activities != nil {
 		blocks = append(blocks, b.activities)
 	}
-	for i, block := range blocks {
-		err := b.retry(ctx, "claims_write", func(ctx context.Context) error { return b.a.lookup.Insert(ctx, block) })
-		if err != nil {
-			b.a.owe(blocks[i:], b.news)
-			return err
-		}
-		if block == warehouse.IdempotentBlock(b.users) { // at once: a restart finds nothing new in them
-			b.a.announce(b.news.takePeople())
-		}
-	}
-	b.a.announce(b.news)
-	return nil
+	return blocks
 }

@@ -9,152 +9,168 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// workIn brings the stored rows that news may touch up to date: first activities, whose users decide about
-// conversations, and then, when all blocks that may not know the news have landed, events. What follows from activities
-// is added to the news.
-func (a *Service) workIn(ctx context.Context, of newsOf) error {
-	s, err := a.share(ctx)
-	if err != nil || len(s.owned) == 0 {
-		return err // the partitions may have gone since
+// revise applies changes to the stored rows that this loader owns: first to activities, whose users decide the
+// conversations of events, then to events. Before each step it waits for the batches in progress, which may have been
+// resolved without the changes. The changes of activities are added to the set.
+func (a *Service) revise(ctx context.Context, set changeSet) error {
+	o, err := a.ownership(ctx)
+	if err != nil || len(o.owned) == 0 {
+		return err // the partitions were revoked
 	}
-	affected, err := a.affected(ctx, s, of.together())
+	affected, err := a.affected(ctx, o, set.merged())
 	if err != nil || len(affected.Products) == 0 {
 		return err
 	}
-	if err := a.identities.AwaitBatches(ctx); err != nil { // activities in the air have a user who may be another by now
+	if err := a.identities.AwaitBatches(ctx); err != nil {
 		return err
 	}
 	err = a.lookup.AffectedActivities(ctx, &affected, func(list []warehouse.StoredActivity) error {
-		list = slices.DeleteFunc(list, func(row warehouse.StoredActivity) bool { return !s.has(row.ProductPartition()) })
-		return a.reviseActivities(ctx, list, of)
+		list = slices.DeleteFunc(list, func(row warehouse.StoredActivity) bool {
+			return !o.has(row.ProductPartition())
+		})
+		return a.reviseActivities(ctx, list, set)
 	})
 	if err != nil {
 		return err
 	}
-	all := of.together()
-	affected.UserSpans, affected.ConversationSpans = all.active, all.followed
+	all := set.merged()
+	affected.UserSpans, affected.ConversationSpans = all.activeUsers, all.revisedConversations
 	if err := a.identities.AwaitBatches(ctx); err != nil {
 		return err
 	}
-	return a.lookup.AffectedEvents(ctx, &affected, func(list []warehouse.StoredEvent) error { return a.reviseEvents(ctx, list) })
+	return a.lookup.AffectedEvents(ctx, &affected, func(list []warehouse.StoredEvent) error {
+		return a.reviseEvents(ctx, list)
+	})
 }
 
-// affected turns news into questions.
-func (a *Service) affected(ctx context.Context, s *share, n *news) (warehouse.AffectedRows, error) {
-	w := warehouse.AffectedRows{Partitions: s.partitions(), Users: n.from, Conversations: n.conversations}
-	products := map[string]bool{}
-	workspaces := map[string]bool{}
-	for _, m := range n.moved {
-		workspaces[m.workspace] = true
-	}
+// affected describes the rows that changes may affect.
+func (a *Service) affected(ctx context.Context, o *ownership, n *changes) (warehouse.AffectedRows, error) {
+	rows := warehouse.AffectedRows{Partitions: o.partitions(), Users: n.previousUsers, Conversations: n.conversations}
 	var err error
-	w.ExternalIDs, err = a.expected(ctx, n, func(m moved) string { return m.externalID }, func(m moved) moved { return moved{m.workspace, m.externalID, ""} })
-	if err != nil {
-		return w, err
+	if rows.ExternalIDs, err = a.currentUsers(ctx, n.reassigned, func(e entity) entity {
+		return entity{e.workspace, e.externalID, ""}
+	}); err != nil {
+		return rows, err
 	}
-	w.Addresses, err = a.expected(ctx, n, func(m moved) string { return m.email }, func(m moved) moved { return moved{m.workspace, "", m.email} })
-	if err != nil {
-		return w, err
+	if rows.Addresses, err = a.currentUsers(ctx, n.reassigned, func(e entity) entity {
+		return entity{e.workspace, "", e.email}
+	}); err != nil {
+		return rows, err
+	}
+	rows.Products, err = a.affectedProducts(ctx, o, n)
+	return rows, err
+}
+
+// affectedProducts returns the products of workspaces with reassigned entities, and those that changes name.
+func (a *Service) affectedProducts(ctx context.Context, o *ownership, n *changes) ([]string, error) {
+	products, workspaces := map[string]bool{}, map[string]bool{}
+	for _, e := range n.reassigned {
+		workspaces[e.workspace] = true
 	}
 	if len(workspaces) > 0 {
 		seen, err := a.lookup.Products(ctx, slices.Collect(maps.Keys(workspaces)))
 		if err != nil {
-			return w, err
+			return nil, err
 		}
-		for _, p := range s.products(seen) {
+		for _, p := range o.products(seen) {
 			products[p] = true
 		}
 	}
-	for u := range n.active {
+	for u := range n.activeUsers {
 		products[u.Product] = true
 	}
-	for c := range n.followed {
+	for c := range n.revisedConversations {
 		products[c.Product] = true
 	}
 	for _, c := range n.conversations {
 		products[c.Product] = true
 	}
-	w.Products = slices.Collect(maps.Keys(products))
-	return w, nil
+	return slices.Collect(maps.Keys(products)), nil
 }
 
-// expected finds whom the external ids, or the addresses, in news stand for by now.
-func (a *Service) expected(ctx context.Context, n *news, name func(moved) string, alone func(moved) moved) ([]warehouse.ExpectedUser, error) {
-	var list []moved
-	met := map[moved]bool{}
-	for _, m := range n.moved {
-		if one := alone(m); name(m) != "" && !met[one] {
-			met[one] = true
-			list = append(list, one)
+// currentUsers resolves one part of each entity, its external id or its address. Entities without it are left out.
+func (a *Service) currentUsers(
+	ctx context.Context, all []entity, part func(entity) entity,
+) ([]warehouse.ExpectedUser, error) {
+	var parts []entity
+	seen := map[entity]bool{}
+	for _, e := range all {
+		if p := part(e); p.externalID+p.email != "" && !seen[p] {
+			seen[p] = true
+			parts = append(parts, p)
 		}
 	}
-	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].workspace, list[i].externalID, list[i].email })
+	users, err := a.resolveUsers(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
-	expected := make([]warehouse.ExpectedUser, len(list))
-	for i, m := range list {
-		expected[i] = warehouse.ExpectedUser{Name: identity.Name{Workspace: []byte(m.workspace), Name: []byte(name(m))}, User: users[i]}
+	expected := make([]warehouse.ExpectedUser, len(parts))
+	for i, p := range parts {
+		name := identity.Name{Workspace: []byte(p.workspace), Name: []byte(p.externalID + p.email)}
+		expected[i] = warehouse.ExpectedUser{Name: name, User: users[i]}
 	}
 	return expected, nil
 }
 
-// who resolves subjects by all that is known.
-func (a *Service) who(ctx context.Context, n int, subject func(int) (workspace, externalID, email string)) ([]identity.ID, error) {
-	flight := a.identities.BeginBatch()
-	defer flight.Complete()
+// resolveUsers resolves entities by all claims that are known now. The id of an unknown user is zero.
+func (a *Service) resolveUsers(ctx context.Context, entities []entity) ([]identity.ID, error) {
+	batch := a.identities.BeginBatch()
+	defer batch.Complete()
 	a.identities.Lock()
-	for i := range n {
-		workspace, externalID, email := subject(i)
-		flight.Add([]byte(workspace), present(externalID), present(email))
+	for _, e := range entities {
+		batch.Add([]byte(e.workspace), orNil(e.externalID), orNil(e.email))
 	}
 	a.identities.Unlock()
-	if persons, addresses := flight.Missing(); len(persons)+len(addresses) > 0 {
-		claims, holdings, err := a.lookup.Identities(ctx, persons, addresses)
+	if externalIDs, addresses := batch.Missing(); len(externalIDs)+len(addresses) > 0 {
+		claims, states, err := a.lookup.Identities(ctx, externalIDs, addresses)
 		if err != nil {
 			return nil, err
 		}
-		flight.Load(claims, holdings)
+		batch.Load(claims, states)
 	}
 	a.identities.Lock()
 	defer a.identities.Unlock()
-	ids := make([]identity.ID, n)
+	ids := make([]identity.ID, len(entities))
 	for i := range ids {
-		ids[i], _ = flight.Resolve(i)
+		ids[i], _ = batch.Resolve(i)
 	}
 	return ids, nil
 }
 
-func present(s string) []byte {
+func orNil(s string) []byte {
 	if s == "" {
 		return nil
 	}
 	return []byte(s)
 }
 
-func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, of newsOf) error {
-	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
+// reviseActivities writes the activities whose users changed, and adds what follows from them to the set.
+func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredActivity, set changeSet) error {
+	entities := make([]entity, len(list))
+	for i := range list {
+		entities[i] = entity{list[i].Workspace, list[i].ExternalUserID, list[i].Email}
+	}
+	users, err := a.resolveUsers(ctx, entities)
 	if err != nil {
 		return err
 	}
 	changed := list[:0]
-	for i := range list {
-		activity := list[i]
-		if activity.UserID == users[i] {
+	for i, row := range list {
+		if row.UserID == users[i] {
 			continue
 		}
-		for _, user := range []identity.ID{activity.UserID, users[i]} {
+		for _, user := range []identity.ID{row.UserID, users[i]} {
 			if user != (identity.ID{}) {
-				of.act(activity.Workspace, warehouse.ProductUser{Product: activity.Product, User: user}, activity.At)
+				set.addActivity(row.Workspace, warehouse.ProductUser{Product: row.Product, User: user}, row.At)
 			}
 		}
-		activity.UserID = users[i]
-		changed = append(changed, activity)
+		row.UserID = users[i]
+		changed = append(changed, row)
 	}
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.ProductPartition { return changed[i].ProductPartition() })
+	lease, err := a.acquireLease(ctx, origins(changed, (*warehouse.StoredActivity).ProductPartition))
 	if err != nil {
 		return err
 	}
@@ -162,27 +178,31 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 	return a.lookup.ReviseActivities(ctx, changed, lease, a.writer)
 }
 
+// reviseEvents writes the events whose users or conversations changed. It overwrites the list.
 func (a *Service) reviseEvents(ctx context.Context, list []warehouse.StoredEvent) error {
-	users, err := a.who(ctx, len(list), func(i int) (string, string, string) { return list[i].Workspace, list[i].ExternalUserID, list[i].Email })
+	entities := make([]entity, len(list))
+	for i := range list {
+		entities[i] = entity{list[i].Workspace, list[i].ExternalUserID, list[i].Email}
+	}
+	users, err := a.resolveUsers(ctx, entities)
 	if err != nil {
 		return err
 	}
-	conversations, err := a.conversations(ctx, list, users)
+	conversations, err := a.resolveStoredConversations(ctx, list, users)
 	if err != nil {
 		return err
 	}
 	changed := list[:0]
-	for i := range list {
-		event := list[i]
-		if event.UserID != users[i] || event.ConversationID != conversations[i] {
-			event.UserID, event.ConversationID = users[i], conversations[i]
-			changed = append(changed, event)
+	for i, row := range list {
+		if row.UserID != users[i] || row.ConversationID != conversations[i] {
+			row.UserID, row.ConversationID = users[i], conversations[i]
+			changed = append(changed, row)
 		}
 	}
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.mayRevise(ctx, len(changed), func(i int) warehouse.ProductPartition { return changed[i].ProductPartition() })
+	lease, err := a.acquireLease(ctx, origins(changed, (*warehouse.StoredEvent).ProductPartition))
 	if err != nil {
 		return err
 	}
@@ -190,32 +210,32 @@ func (a *Service) reviseEvents(ctx context.Context, list []warehouse.StoredEvent
 	return a.lookup.ReviseEvents(ctx, changed, lease)
 }
 
-// conversations finds the conversations of stored events whose users are known.
-func (a *Service) conversations(ctx context.Context, list []warehouse.StoredEvent, users []identity.ID) ([]identity.ID, error) {
-	q := newQuestions()
+// resolveStoredConversations finds the conversations of stored events with the given users.
+func (a *Service) resolveStoredConversations(
+	ctx context.Context, list []warehouse.StoredEvent, users []identity.ID,
+) ([]identity.ID, error) {
+	q := newConversationQuery()
 	for i := range list {
 		event := &list[i]
 		switch {
 		case event.Conversation != "":
-			q.name(event.Product, event.Conversation, i)
+			q.addName(event.Product, event.Conversation, i)
 		case users[i] != identity.ID{}:
-			q.ask(warehouse.ProductUser{Product: event.Product, User: users[i]}, event.EventAt)
+			q.addLookBack(warehouse.ProductUser{Product: event.Product, User: users[i]}, event.EventAt)
 		}
 	}
-	answers, err := q.answer(ctx, a.lookup)
+	found, err := q.run(ctx, a.lookup)
 	if err != nil {
 		return nil, err
 	}
 	conversations := make([]identity.ID, len(list))
 	for i := range list {
 		event := &list[i]
-		if event.Conversation != "" {
-			continue
-		}
-		if id, ok := answers.activities[warehouse.ProductUser{Product: event.Product, User: users[i]}].LatestBefore(event.EventAt); ok {
-			conversations[i] = id
+		if event.Conversation == "" {
+			u := warehouse.ProductUser{Product: event.Product, User: users[i]}
+			conversations[i], _ = found.activities[u].LatestBefore(event.EventAt)
 		}
 	}
-	answers.named(func(i int, id identity.ID) { conversations[i] = id })
+	found.eachNamed(func(i int, id identity.ID) { conversations[i] = id })
 	return conversations, nil
 }

@@ -14,63 +14,91 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// Service is what the lanes share to find out whom events are about, and what works news into events
-// that are stored already. What it does can be done twice, and half: whatever is lost with the process is in
-// ClickHouse, and is learnt again from there.
+// Service resolves the batches of all partition workers, and revises stored rows after identity changes. All that it
+// does is idempotent, and may be done in part: ClickHouse holds what a process loses, and the next owner reads it from
+// there.
 type Service struct {
-	config     Config
-	host       Host
-	log        *slog.Logger
-	metrics    *metrics
-	identities *identity.Identities
-	lookup     *warehouse.Lookup
-	conversing conversing
-	writer     uint64        // of what is learnt
-	preloaded  chan struct{} // closed when a preload has been tried
-	wake       chan struct{} // there is something to learn
-	work       chan struct{} // there are news to work in
-	resting    time.Duration // passShare, but for tests
+	config         Config
+	host           Host
+	log            *slog.Logger
+	metrics        *metrics
+	identities     *identity.Identities
+	lookup         *warehouse.Lookup
+	activeProducts activeProducts
+	writer         uint64        // marks this process's rows
+	preloaded      chan struct{} // closed after the first attempt to preload
+	pullNow        chan struct{} // wakes pullLoop
+	reviseNow      chan struct{} // wakes reviseLoop
 
-	mu       sync.Mutex
-	owned    map[int32]*products         // ingest partitions that this loader has, and what their workers have seen
-	desks    map[string]*desk            // of workspaces that have news
-	owed     []warehouse.IdempotentBlock // learnt by lanes that were given up before they could write it down
-	opened   []int32                     // partitions that have come since they were last looked at
-	learntTo time.Time                   // what other loaders have written up to here is on the desks, or worked in
+	mu          sync.Mutex
+	owned       map[int32]*partitionProducts // by ingest partition that this loader owns
+	queues      map[string]*workspaceQueue   // by workspace that has changes
+	deferred    []warehouse.IdempotentBlock  // blocks whose worker stopped before it wrote them
+	toRewind    []int32                      // partitions assigned since pullLoop last rewound
+	pulledUntil time.Time                    // changes written before are queued or applied
 
-	paying sync.Mutex // held while what is owed is written down
+	flushing sync.Mutex // held while deferred blocks are written
 
-	// Of the goroutine that learns:
-	caughtUp time.Time // up to here, also what this process may have left undone in an earlier life
-	taken    time.Time // when the last partition came, by ClickHouse's clock; zero once that is worked in
-	saved    time.Time
-	polled   time.Time
+	// Only pullLoop uses these.
+	replayUntil time.Time // changes up to here are pulled from all writers, this process included
+	assignedAt  time.Time // ClickHouse's time of the last assignment; zero when predecessors cannot revise any more
+	savedAt     time.Time
+	pulledAt    time.Time
 }
 
-// New builds the service; Start runs its background work.
+const (
+	concurrentPasses = 2
+	minPause         = 200 * time.Millisecond // after each pass
+	pausePerPass     = 4                      // the pause after a pass, as a multiple of its duration
+	pollInterval     = 3 * time.Second        // between two pulls of remote changes
+	saveInterval     = 10 * time.Second       // between two writes of progress
+)
+
+// New builds the service and registers its metrics. Start runs its background work.
 func New(config Config, deps Deps) *Service {
-	a := &Service{config: config, host: deps.Host, lookup: deps.Lookup, log: deps.Log, writer: rand.Uint64(),
-		identities: identity.NewIdentities(config.IdentityCache), owned: map[int32]*products{}, preloaded: make(chan struct{}),
-		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), resting: passShare, desks: map[string]*desk{}}
+	a := &Service{
+		config: config, host: deps.Host, lookup: deps.Lookup, log: deps.Log, writer: rand.Uint64(),
+		identities: identity.NewIdentities(config.IdentityCache),
+		preloaded:  make(chan struct{}), pullNow: make(chan struct{}, 1), reviseNow: make(chan struct{}, 1),
+		owned: map[int32]*partitionProducts{}, queues: map[string]*workspaceQueue{},
+	}
 	a.metrics = newMetrics(deps.Metrics, a)
 	return a
 }
 
-// PartitionsAssigned makes this loader the owner of partitions, before their first batch. It has their events looked
-// through for what has been learnt since their last loader did.
+// Start runs the background work until ctx ends or stop is called. stop waits for its end.
+func (a *Service) Start(ctx context.Context) (stop func()) {
+	if !a.config.Enabled {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { a.pullLoop(ctx) })
+	for range concurrentPasses {
+		running.Go(func() { a.reviseLoop(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// PartitionsAssigned makes this loader the owner of partitions, before their first batch. Changes since their stored
+// progress are replayed.
 func (a *Service) PartitionsAssigned(partitions []stream.Partition) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range partitions {
 		if p.Topic == a.config.Topic {
-			a.owned[p.ID] = newProducts(a)
-			a.opened = append(a.opened, p.ID)
+			a.owned[p.ID] = newPartitionProducts(&a.activeProducts)
+			a.toRewind = append(a.toRewind, p.ID)
 		}
 	}
-	rouse(a.wake)
+	signal(a.pullNow)
 }
 
-// PartitionsRevoked ends the ownership of partitions. Batches of them may still be completed.
+// PartitionsRevoked ends the ownership of partitions: their stored rows are not revised any more. Batches of them may
+// still be resolved and completed.
 func (a *Service) PartitionsRevoked(partitions []stream.Partition) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,64 +109,56 @@ func (a *Service) PartitionsRevoked(partitions []stream.Partition) {
 	}
 }
 
-// ownedPartitions returns the ingest partitions that this loader has.
+// ownedPartitions returns the ingest partitions that this loader owns.
 func (a *Service) ownedPartitions() []int32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Collect(maps.Keys(a.owned))
 }
 
-// productsOf returns what has been seen of a partition, whose worker alone uses it.
-func (a *Service) productsOf(p stream.Partition) *products {
+func (a *Service) productsOf(p stream.Partition) *partitionProducts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if seen := a.owned[p.ID]; seen != nil {
-		return seen
+	if products := a.owned[p.ID]; products != nil {
+		return products
 	}
-	return newProducts(a) // it is revoked meanwhile
+	return newPartitionProducts(&a.activeProducts) // the partition was revoked
 }
 
-// announce has news worked in. They are written down, or owed.
-func (a *Service) announce(of newsOf) {
+// enqueue queues changes. Their claims and activities are written, or deferred.
+func (a *Service) enqueue(set changeSet) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for workspace, n := range of {
+	for workspace, n := range set {
 		if !n.empty() {
-			a.deskOf(workspace).put(n, time.Now(), a.learntTo)
+			a.queueOf(workspace).push(n, time.Now(), a.pulledUntil)
 		}
 	}
-	a.bound()
-	rouse(a.work)
+	a.limitQueues()
+	signal(a.reviseNow)
 }
 
-func rouse(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// owe has what a lane has learnt written down without it.
-func (a *Service) owe(blocks []warehouse.IdempotentBlock, n newsOf) {
+// deferWrite leaves blocks to pullLoop, and queues the changes that they bring.
+func (a *Service) deferWrite(blocks []warehouse.IdempotentBlock, set changeSet) {
 	a.mu.Lock()
-	a.owed = append(a.owed, blocks...)
+	a.deferred = append(a.deferred, blocks...)
 	a.mu.Unlock()
-	a.announce(n)
-	rouse(a.wake)
+	a.enqueue(set)
+	signal(a.pullNow)
 }
 
-// payBack writes down what is owed.
-func (a *Service) payBack(ctx context.Context) error {
-	a.paying.Lock()
-	defer a.paying.Unlock()
+// flushDeferred writes the deferred blocks. After an error the rest stays deferred.
+func (a *Service) flushDeferred(ctx context.Context) error {
+	a.flushing.Lock()
+	defer a.flushing.Unlock()
 	a.mu.Lock()
-	owed := a.owed
-	a.owed = nil
+	blocks := a.deferred
+	a.deferred = nil
 	a.mu.Unlock()
-	for i, block := range owed {
+	for i, block := range blocks {
 		if err := a.lookup.Insert(ctx, block); err != nil {
 			a.mu.Lock()
-			a.owed = append(a.owed, owed[i:]...)
+			a.deferred = append(a.deferred, blocks[i:]...)
 			a.mu.Unlock()
 			return err
 		}
@@ -146,79 +166,61 @@ func (a *Service) payBack(ctx context.Context) error {
 	return nil
 }
 
-const (
-	passesAtOnce = 2                      // passes at the same time;
-	passPause    = 200 * time.Millisecond // and after each there is a pause, at least so long
-	passShare    = 4                      // and as many times as long as the pass took, so that they do not live off the server
-	pollInterval = 3 * time.Second        // how often what others have learnt is read
-	saveInterval = 10 * time.Second       // how often progress is
-)
-
-// Start runs the background work until ctx ends or stop is called.
-func (a *Service) Start(ctx context.Context) (stop func()) {
-	if !a.config.Enabled {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { a.keepLearning(ctx) })
-	for range passesAtOnce {
-		running.Go(func() { a.keepWorking(ctx) })
-	}
-	return func() {
-		cancel()
-		running.Wait()
-	}
-}
-
-// keepLearning finds news until ctx ends.
-func (a *Service) keepLearning(ctx context.Context) {
-	known := a.preload(ctx)
+// pullLoop preloads the cache, and queues changes from ClickHouse until ctx ends.
+func (a *Service) pullLoop(ctx context.Context) {
+	done := a.preload(ctx)
 	close(a.preloaded)
 	for ctx.Err() == nil {
 		start := time.Now()
-		known = known || a.preload(ctx)
-		if err := a.learn(ctx); err != nil {
-			a.complain(ctx, "pull_changes", err)
+		done = done || a.preload(ctx)
+		if err := a.pull(ctx); err != nil {
+			a.reportRetry(ctx, "pull_changes", err)
 		}
-		sleep(ctx, max(passPause, passShare*time.Since(start)))
-		await(ctx, a.wake, pollInterval)
+		sleep(ctx, max(minPause, pausePerPass*time.Since(start)))
+		waitFor(ctx, a.pullNow, pollInterval)
 	}
 }
 
-// keepWorking works news in until ctx ends.
-func (a *Service) keepWorking(ctx context.Context) {
+// reviseLoop applies queued changes to stored rows until ctx ends.
+func (a *Service) reviseLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		desks, wait := a.pick(time.Now())
-		if len(desks) == 0 {
-			await(ctx, a.work, wait)
+		queues, wait := a.nextPass(time.Now())
+		if len(queues) == 0 {
+			waitFor(ctx, a.reviseNow, wait)
 			continue
 		}
 		start := time.Now()
-		if err := a.pass(ctx, desks); err != nil {
-			a.complain(ctx, "reattribute", err)
+		if err := a.runPass(ctx, queues); err != nil {
+			a.reportRetry(ctx, "reattribute", err)
 		}
 		took := time.Since(start)
 		a.metrics.pass.Observe(took.Seconds())
-		sleep(ctx, max(passPause, a.resting*took))
+		sleep(ctx, max(minPause, pausePerPass*took))
 	}
 }
 
-func (a *Service) complain(ctx context.Context, operation string, err error) {
+func (a *Service) reportRetry(ctx context.Context, operation string, err error) {
 	if ctx.Err() == nil {
 		a.host.Retrying(operation, err)
 	}
 }
 
-// await waits for a call, or for d.
-func await(ctx context.Context, call chan struct{}, d time.Duration) {
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// waitFor waits for a signal, at most d.
+func waitFor(ctx context.Context, c chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-call:
+	case <-c:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) { await(ctx, nil, d) }
+func sleep(ctx context.Context, d time.Duration) { waitFor(ctx, nil, d) }

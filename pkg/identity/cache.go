@@ -16,9 +16,9 @@ func (k key) in(scope key) key { return key{k.a + scope.b*3, k.b + scope.a*5} }
 // cache keeps what was used last: an entry is young when it has been used since the last turn, and a turn forgets those
 // that were not. So it holds at most twice as many as are young when it is turned.
 //
-// Entries lie in pages and hold no pointers, so that the garbage collector does not look at millions of them each time, and
-// an index with open addressing finds them: 125 bytes for each (BenchmarkMemory) instead of the 175 of maps of pointers. An entry stays where it
-// is as long as it is there.
+// Entries lie in pages and hold no pointers, so that the garbage collector does not look at millions of them each time,
+// and an index with open addressing finds them: 125 bytes for each (BenchmarkMemory) instead of the 175 of maps of
+// pointers. An entry stays where it is as long as it is there.
 type cache[V any] struct {
 	index      []slot // a power of two; at most three quarters are taken
 	pages      [][]entry[V]

@@ -1,8 +1,8 @@
 package identity
 
-// Preload takes up what has ever been written down, all of it: a scan costs a thirtieth of what a question for each does.
-// From then on the identities are complete, for what others write is heard of, and nobody has to be looked up: who is
-// not here is a stranger. Flights go on meanwhile, and learn from what they look up themselves.
+// Preload takes up what has ever been written down, all of it: a scan costs a thirtieth of what a question for each
+// does. From then on the identities are complete, for what others write is heard of, and nobody has to be looked up:
+// who is not here is a stranger. Flights go on meanwhile, and learn from what they look up themselves.
 type Preload struct {
 	identities *Identities
 	generation int
@@ -55,7 +55,8 @@ func (p *Preload) ExternalIDs(claims []Claim) {
 	}
 }
 
-// Complete tells that all claims have been passed. If some have been forgotten meanwhile, the identities are not complete.
+// Complete tells that all claims have been passed. If some have been forgotten meanwhile, the identities are not
+// complete.
 func (p *Preload) Complete() (complete bool) {
 	i := p.identities
 	i.mu.Lock()
