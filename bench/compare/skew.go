@@ -32,7 +32,7 @@ type skewCommand struct {
 type way struct {
 	name   string
 	hot    float64 // share of the first product; 0 is as much as any
-	spread bool    // it is over all partitions
+	salted bool    // it is over all partitions
 }
 
 func (s *skewCommand) ways() []way {
@@ -114,12 +114,12 @@ func (s *skewed) turn(ctx context.Context, w way) (measure.Values, error) {
 		return nil, err
 	}
 	defer client.Close()
-	spread := map[string]int{}
-	if w.spread {
-		spread[s.products[0]] = s.Partitions
+	salted := map[string]int{}
+	if w.salted {
+		salted[s.products[0]] = s.Partitions
 	}
 	key := token.NewKey()
-	paths, err := parts.ConnectSpread(ctx, client, key, spread, slices.Concat(s.products, s.probed)...)
+	paths, err := parts.ConnectSalted(ctx, client, key, salted, slices.Concat(s.products, s.probed)...)
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,9 @@ func Connect(ctx context.Context, client *stream.Client, key token.Key, products
 	return connect(ctx, client, key, token.DefaultCost, nil, products)
 }
 
-// ConnectSpread is Connect with products that are spread over several partitions.
-func ConnectSpread(ctx context.Context, client *stream.Client, key token.Key, spread map[string]int, products ...string) (paths []string, err error) {
-	return connect(ctx, client, key, token.DefaultCost, spread, products)
+// ConnectSalted is Connect with products that are spread over several partitions.
+func ConnectSalted(ctx context.Context, client *stream.Client, key token.Key, salts map[string]int, products ...string) (paths []string, err error) {
+	return connect(ctx, client, key, token.DefaultCost, salts, products)
 }
 
 // ConnectAt is Connect with hashes of another cost.
@@ -34,7 +34,7 @@ func ConnectAt(ctx context.Context, client *stream.Client, key token.Key, cost t
 	return connect(ctx, client, key, cost, nil, products)
 }
 
-func connect(ctx context.Context, client *stream.Client, key token.Key, cost token.Cost, spread map[string]int, products []string) (paths []string, err error) {
+func connect(ctx context.Context, client *stream.Client, key token.Key, cost token.Cost, salts map[string]int, products []string) (paths []string, err error) {
 	if err := client.AwaitTopics(ctx); err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func connect(ctx context.Context, client *stream.Client, key token.Key, cost tok
 	making.SetLimit(makingAtOnce)
 	for i, product := range products {
 		making.Go(func() error {
-			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product, Spread: spread[product]})
+			made, err := store.Create(ctx, connection.CreateParams{WorkspaceID: traffic.Workspace, ProductID: product, Name: product, Salts: salts[product]})
 			if err != nil {
 				return fmt.Errorf("connect %s: %w", product, err)
 			}

@@ -21,20 +21,20 @@ const (
 var (
 	exponents  = []float64{0, .8, 1, 1.2, 1.5}
 	partitions = []int{8, 16, 32, 64, 128}
-	spreads    = []int{1, 2, 4, 8, 16, 32, 64}
+	salts      = []int{1, 2, 4, 8, 16, 32, 64}
 	hottest    = []int{1, 10, 100}
 )
 
 // Of the second table.
 const (
-	spreadExponent   = 1.2
-	spreadPartitions = 64
+	saltExponent   = 1.2
+	saltPartitions = 64
 )
 
 func main() {
 	byExponent(os.Stdout)
 	fmt.Println()
-	bySpread(os.Stdout)
+	bySalts(os.Stdout)
 }
 
 // byExponent is without any spread.
@@ -55,19 +55,19 @@ func byExponent(w io.Writer) {
 	}
 }
 
-// bySpread lets the hottest products use several partitions.
-func bySpread(w io.Writer) {
+// bySalts lets the hottest products use several partitions.
+func bySalts(w io.Writer) {
 	head := []string{"`salts`"}
 	for _, hot := range hottest {
 		head = append(head, map[bool]string{true: "of the hottest product", false: fmt.Sprintf("of the %d hottest", hot)}[hot == 1])
 	}
 	t := table{w}
 	t.head(head)
-	shares := zipf(products, spreadExponent)
-	for _, over := range spreads {
+	shares := zipf(products, saltExponent)
+	for _, over := range salts {
 		cells := []string{number(float64(over))}
 		for _, hot := range hottest {
-			cells = append(cells, cell(busiest(shares, spreadPartitions, hot, over)))
+			cells = append(cells, cell(busiest(shares, saltPartitions, hot, over)))
 		}
 		t.row(cells)
 	}

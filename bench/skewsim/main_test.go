@@ -12,7 +12,7 @@ import (
 func TestThePageIsTrue(t *testing.T) {
 	page, err := os.ReadFile("../../docs/capacity.md")
 	require.NoError(t, err)
-	for _, make := range []func(*strings.Builder){func(b *strings.Builder) { byExponent(b) }, func(b *strings.Builder) { bySpread(b) }} {
+	for _, make := range []func(*strings.Builder){func(b *strings.Builder) { byExponent(b) }, func(b *strings.Builder) { bySalts(b) }} {
 		var table strings.Builder
 		make(&table)
 		require.Contains(t, string(page), "\n\n"+table.String()+"\n", "copy the output of go run ./bench/skewsim into docs/capacity.md")

@@ -19,7 +19,7 @@ type connectionsCommand struct {
 	Pause      pauseCommand      `cmd:"" help:"Answer 204 to every request and drop it, until it is resumed."`
 	Resume     resumeCommand     `cmd:"" help:"Take events again."`
 	Disconnect disconnectCommand `cmd:"" help:"Like pause, for a source that is not expected back."`
-	Spread     spreadCommand     `cmd:"" help:"Spread the product's messages over several partitions."`
+	Salts      saltsCommand      `cmd:"" help:"Set the number of partitions for the product's messages."`
 	Rotate     rotateCommand     `cmd:"" help:"Replace the URL. The old one is refused when this returns; the new one is shown once."`
 	Delete     deleteCommand     `cmd:"" help:"Delete a connection for good. Its events stay."`
 	Secret     secretCommand     `cmd:"" help:"The shared secret that requests carry in x-greenflash-secret."`
@@ -30,14 +30,14 @@ type createCommand struct {
 	Workspace string `help:"Id of the workspace that owns the product." default:"default" placeholder:"ID"`
 	Name      string `help:"A name for people."`
 	Note      string `help:"A note for people."`
-	Spread    int    `help:"Partitions that the product's messages are spread over, for one that is too busy for a single loader. One user's messages share a partition. More than the topic has are of no use." default:"1" placeholder:"N"`
+	Salts     int    `help:"Partitions for the product's messages, for a product that is too busy for one loader. One user's messages share a partition. At most the topic's number of partitions is used." default:"1" placeholder:"N"`
 	Secret    string `help:"Shared secret that every request must carry in x-greenflash-secret; 8 characters at least." placeholder:"TEXT"`
 }
 
 // Run creates the connection.
 func (c *createCommand) Run(ctx context.Context, on *connectionsCommand) error {
 	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
-		params := connection.CreateParams{WorkspaceID: c.Workspace, ProductID: c.Product, Name: c.Name, Note: c.Note, Spread: c.Spread}
+		params := connection.CreateParams{WorkspaceID: c.Workspace, ProductID: c.Product, Name: c.Name, Note: c.Note, Salts: c.Salts}
 		if c.Secret != "" {
 			params.Secret = token.NewSecret(c.Secret)
 		}
@@ -136,15 +136,15 @@ func (c *disconnectCommand) Run(ctx context.Context, on *connectionsCommand) err
 	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Disconnect(ctx, c.ID); return err })
 }
 
-type spreadCommand struct {
+type saltsCommand struct {
 	one    `embed:""`
-	Number int `arg:"" name:"n" help:"How many partitions: 1 is the product's own alone. A message that comes before the change and again after it, with another timestamp, may be two events." placeholder:"N"`
+	Number int `arg:"" name:"n" help:"Number of partitions; 1 is the product's own. A duplicate with another timestamp that is sent after the change may become a second event." placeholder:"N"`
 }
 
-// Run sets how far the product's messages are spread.
-func (c *spreadCommand) Run(ctx context.Context, on *connectionsCommand) error {
+// Run sets the number of partitions for the product's messages.
+func (c *saltsCommand) Run(ctx context.Context, on *connectionsCommand) error {
 	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error {
-		_, err := s.SetSpread(ctx, c.ID, c.Number)
+		_, err := s.SetSalts(ctx, c.ID, c.Number)
 		return err
 	})
 }

@@ -22,7 +22,7 @@ type listed struct {
 	Name         string     `json:"name"`
 	Note         string     `json:"note"`
 	Status       string     `json:"status"`
-	Spread       int        `json:"spread"`
+	Salts        int        `json:"salts"`
 	HasSecret    bool       `json:"has_secret"`
 	CreatedAt    time.Time  `json:"created_at"`
 	FirstEventAt *time.Time `json:"first_event_at"`
@@ -50,7 +50,7 @@ func (*listCommand) Run(ctx context.Context, on *connectionsCommand) error {
 }
 
 func listedOf(l *connection.Listed) listed {
-	return listed{l.ID, l.ProductID, l.WorkspaceID, l.Name, l.Note, string(l.Status), l.Spread, !l.SecretHash.IsZero(),
+	return listed{l.ID, l.ProductID, l.WorkspaceID, l.Name, l.Note, string(l.Status), l.Salts, !l.SecretHash.IsZero(),
 		l.CreatedAt, optional(l.FirstEventAt), optional(l.LastEventAt), l.Totals}
 }
 
@@ -69,10 +69,10 @@ func printJSON(w io.Writer, v any) error {
 
 func printTable(w io.Writer, all []listed) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CONNECTION\tPRODUCT\tWORKSPACE\tSTATUS\tSPREAD\tCREATED\tLAST EVENT\tNAME")
+	fmt.Fprintln(table, "CONNECTION\tPRODUCT\tWORKSPACE\tSTATUS\tSALTS\tCREATED\tLAST EVENT\tNAME")
 	for i := range all {
 		l := &all[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ConnectionID, l.ProductID, l.WorkspaceID, l.Status, l.Spread, l.CreatedAt.Format(time.DateTime), moment(l.LastEventAt), l.Name)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ConnectionID, l.ProductID, l.WorkspaceID, l.Status, l.Salts, l.CreatedAt.Format(time.DateTime), moment(l.LastEventAt), l.Name)
 	}
 	return table.Flush()
 }
@@ -102,7 +102,7 @@ func printOne(w io.Writer, output string, l listed) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
 		{"Connection", l.ConnectionID}, {"Product", l.ProductID}, {"Workspace", l.WorkspaceID}, {"Name", l.Name}, {"Note", l.Note}, {"Status", l.Status},
-		{"Spread", partitions(l.Spread)},
+		{"Salts", partitions(l.Salts)},
 		{"Shared secret", secret}, {"Created", l.CreatedAt.Format(time.DateTime)}, {"First event", moment(l.FirstEventAt)}, {"Last event", moment(l.LastEventAt)},
 		{"Messages", fmt.Sprintf("%d accepted, %d dropped for their type, %d dead letters", l.Totals.Accepted, l.Totals.Ignored, l.Totals.Dead)},
 		{"While paused", fmt.Sprintf("%d requests dropped", l.Totals.Paused)},

@@ -40,13 +40,13 @@ func (s *Store) setState(ctx context.Context, id string, state State) (*Connecti
 	return s.change(ctx, id, func(c *Connection) { c.State = state })
 }
 
-// SetSpread has the product's messages spread over n partitions from now on: those that are in the log stay where they
+// SetSalts has the product's messages spread over n partitions from now on: those that are in the log stay where they
 // are.
-func (s *Store) SetSpread(ctx context.Context, id string, n int) (*Connection, error) {
-	if err := checkSpread(n); err != nil {
+func (s *Store) SetSalts(ctx context.Context, id string, n int) (*Connection, error) {
+	if err := checkSalts(n); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, id, func(c *Connection) { c.Spread = n })
+	return s.change(ctx, id, func(c *Connection) { c.Salts = n })
 }
 
 // Rotate replaces the token. The old one is refused when this returns.

@@ -31,19 +31,19 @@ func TestStatesOfALife(t *testing.T) {
 	}
 }
 
-func TestSpread(t *testing.T) {
+func TestConnection_SaltsChange_IsInForce(t *testing.T) {
 	p := start(t, newTopic(), token.NewKey(), nil)
-	created := p.create(t, CreateParams{Spread: 4})
-	require.Equal(t, 4, created.Connection.Spread)
-	c, err := p.store.SetSpread(context.Background(), created.Connection.ID, 8)
+	created := p.create(t, CreateParams{Salts: 4})
+	require.Equal(t, 4, created.Connection.Salts)
+	c, err := p.store.SetSalts(context.Background(), created.Connection.ID, 8)
 	require.NoError(t, err)
-	require.Equal(t, []int{8, 2, 1}, []int{c.Spread, int(c.Revision), int(c.Generation)}, "the token's memo stays good")
+	require.Equal(t, []int{8, 2, 1}, []int{c.Salts, int(c.Revision), int(c.Generation)}, "the token's memo stays good")
 	got, err := p.verify(created.Token, "")
 	require.NoError(t, err)
-	require.Equal(t, 8, got.Spread)
-	for _, n := range []int{0, -1, MaxSpread + 1} {
+	require.Equal(t, 8, got.Salts)
+	for _, n := range []int{0, -1, MaxSalts + 1} {
 		var input *InputError
-		_, err = p.store.SetSpread(context.Background(), created.Connection.ID, n)
+		_, err = p.store.SetSalts(context.Background(), created.Connection.ID, n)
 		require.ErrorAs(t, err, &input)
 	}
 }

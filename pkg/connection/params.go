@@ -17,7 +17,7 @@ const (
 	MaxNameBytes    = 200 // ids of workspaces and products too
 	MaxNoteBytes    = 2000
 	MinSecretLength = 8 // in characters
-	MaxSpread       = 256
+	MaxSalts        = 256
 )
 
 // CreateParams are the wishes for a new connection.
@@ -26,7 +26,7 @@ type CreateParams struct {
 	ProductID   string
 	Name        string
 	Note        string
-	Spread      int          // partitions for the product's messages; 1 if 0
+	Salts       int          // partitions for the product's messages; 1 if 0
 	Secret      token.Secret // shared with the sender; zero for none
 	Token       token.Secret // one that the installation's key made; zero for a new one
 }
@@ -56,10 +56,10 @@ func (p *CreateParams) check() error {
 			return err
 		}
 	}
-	if p.Spread == 0 {
-		p.Spread = 1
+	if p.Salts == 0 {
+		p.Salts = 1
 	}
-	if err := checkSpread(p.Spread); err != nil {
+	if err := checkSalts(p.Salts); err != nil {
 		return err
 	}
 	if p.Secret.IsZero() {
@@ -68,9 +68,9 @@ func (p *CreateParams) check() error {
 	return checkSecret(p.Secret.Reveal())
 }
 
-func checkSpread(n int) error {
-	if n < 1 || n > MaxSpread {
-		return &InputError{"spread", fmt.Sprintf("must be from 1 to %d", MaxSpread)}
+func checkSalts(n int) error {
+	if n < 1 || n > MaxSalts {
+		return &InputError{"number of salts", fmt.Sprintf("must be from 1 to %d", MaxSalts)}
 	}
 	return nil
 }

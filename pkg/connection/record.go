@@ -19,7 +19,7 @@ type Connection struct {
 	Name        string `json:"name"`
 	Note        string `json:"note"`
 	State       State  `json:"state"`
-	Spread      int    `json:"spread"` // partitions that the product's messages are spread over; 1 is its own alone
+	Salts       int    `json:"salts"` // partitions for the messages of the product; 1 is its own
 
 	// Only the record in the log holds the hashes; any other JSON of a connection leaves them out.
 	TokenHash  token.Secret `json:"-"`
@@ -102,7 +102,7 @@ func decodeConnection(id string, b []byte) (*Connection, error) {
 		return nil, errors.New("the record is not the JSON of a connection")
 	}
 	c := r.Connection
-	c.Spread = min(max(c.Spread, 1), MaxSpread) // records from before there was one have none
+	c.Salts = min(max(c.Salts, 1), MaxSalts) // records from before there was one have none
 	c.TokenHash, c.SecretHash, c.changes = token.NewSecret(r.TokenHash), token.NewSecret(r.SecretHash), r.Changes
 	if err := c.check(id); err != nil {
 		return nil, err

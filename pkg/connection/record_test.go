@@ -17,7 +17,7 @@ const anID = "aZ09aZ09aZ09aZ09"
 func sampleConnection(t testing.TB) Connection {
 	now := time.Date(2026, 5, 18, 12, 0, 0, 5e6, time.UTC)
 	return Connection{
-		ID: anID, WorkspaceID: "w", ProductID: "p", Name: "n", Note: "é", State: Enabled, Spread: 4, TokenHash: hashed(t, "token"),
+		ID: anID, WorkspaceID: "w", ProductID: "p", Name: "n", Note: "é", State: Enabled, Salts: 4, TokenHash: hashed(t, "token"),
 		Generation: 1<<64 - 1, Revision: 7, CreatedAt: now, UpdatedAt: now,
 	}
 }
@@ -39,7 +39,7 @@ func TestRecordFormat(t *testing.T) {
 	c.TokenHash = token.NewSecret("HASH")
 	b, err := encodeConnection(&c)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"id":"aZ09aZ09aZ09aZ09","workspace_id":"w","product_id":"p","name":"n","note":"é","state":"enabled","spread":4,
+	require.JSONEq(t, `{"id":"aZ09aZ09aZ09aZ09","workspace_id":"w","product_id":"p","name":"n","note":"é","state":"enabled","salts":4,
 		"token_hash":"HASH","generation":18446744073709551615,"revision":7,
 		"created_at":"2026-05-18T12:00:00.005Z","updated_at":"2026-05-18T12:00:00.005Z"}`, string(b))
 	b, err = json.Marshal(c)
@@ -55,22 +55,22 @@ func TestDecodeConnectionLeavesUnknownFieldsToNewerVersions(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestARecordWithoutASpreadIsOfOnePartition(t *testing.T) {
-	for spread, want := range map[int]int{0: 1, -3: 1, 1: 1, MaxSpread: MaxSpread, MaxSpread + 1: MaxSpread} {
+func TestRecord_WithoutSalts_UsesOnePartition(t *testing.T) {
+	for salts, want := range map[int]int{0: 1, -3: 1, 1: 1, MaxSalts: MaxSalts, MaxSalts + 1: MaxSalts} {
 		c := sampleConnection(t)
-		c.Spread = spread
+		c.Salts = salts
 		b, err := encodeConnection(&c)
 		require.NoError(t, err)
 		got, err := decodeConnection(anID, b)
 		require.NoError(t, err)
-		require.Equal(t, want, got.Spread)
+		require.Equal(t, want, got.Salts)
 	}
 	c := sampleConnection(t)
 	b, err := encodeConnection(&c)
 	require.NoError(t, err)
-	got, err := decodeConnection(anID, []byte(strings.Replace(string(b), `"spread":4,`, "", 1)))
+	got, err := decodeConnection(anID, []byte(strings.Replace(string(b), `"salts":4,`, "", 1)))
 	require.NoError(t, err)
-	require.Equal(t, 1, got.Spread)
+	require.Equal(t, 1, got.Salts)
 }
 
 func TestDecodeConnectionRefuses(t *testing.T) {

@@ -61,7 +61,7 @@ func (s *Store) Create(ctx context.Context, params CreateParams) (Created, error
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	c := Connection{
 		ID: id, WorkspaceID: params.WorkspaceID, ProductID: params.ProductID, Name: params.Name, Note: params.Note,
-		State: Enabled, Spread: params.Spread, Generation: 1, Revision: 1, CreatedAt: now, UpdatedAt: now,
+		State: Enabled, Salts: params.Salts, Generation: 1, Revision: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if c.TokenHash, err = s.hash(params.Token); err != nil {
 		return Created{}, err

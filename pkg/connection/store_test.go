@@ -27,7 +27,7 @@ func TestCreate(t *testing.T) {
 	require.Equal(t, string(id), c.ID)
 	require.Equal(t, []string{"default", "p", "Shop", "é", "enabled"}, []string{c.WorkspaceID, c.ProductID, c.Name, c.Note, string(c.State)})
 	require.Equal(t, uint64(1), c.Generation)
-	require.Equal(t, 1, c.Spread)
+	require.Equal(t, 1, c.Salts)
 	require.Equal(t, c.CreatedAt, c.UpdatedAt)
 	require.Equal(t, time.UTC, c.CreatedAt.Location())
 	require.False(t, c.CreatedAt.Before(before))
@@ -81,7 +81,7 @@ func TestCreateRefusesInput(t *testing.T) {
 		"the workspace id must not be longer than 200 bytes":     {ProductID: "p", WorkspaceID: long},
 		"the name must not be longer than 200 bytes":             {ProductID: "p", Name: long},
 		"the name must consist of printable characters":          {ProductID: "p", Name: "canary\x00"},
-		"the spread must be from 1 to 256":                       {ProductID: "p", Spread: 257},
+		"the number of salts must be from 1 to 256":              {ProductID: "p", Salts: 257},
 		"the note must not be longer than 2000 bytes":            {ProductID: "p", Note: strings.Repeat("n", 2001)},
 		"the shared secret must have at least 8 characters":      {ProductID: "p", Secret: token.NewSecret("cänäry7")},
 		"the shared secret must not be longer than 256 bytes":    {ProductID: "p", Secret: token.NewSecret(strings.Repeat("s", 257))},

@@ -57,7 +57,7 @@ func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r
 		_ = stream.send("summary", "It cannot be found: "+template.HTMLEscapeString(err.Error())) // the browser may be gone
 		return
 	}
-	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Spread, filterOf(r))
+	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Salts, filterOf(r))
 	if err != nil {
 		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may be gone
 		return

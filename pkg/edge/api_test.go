@@ -239,7 +239,7 @@ func testDeadLetters(t *testing.T, a *apiEndpoint) {
 		require.NotEmpty(t, got["detail"])
 		delete(got, "detail")
 		require.True(t, a.bad[i].raw == string(letter.Value), "letter %d is not whole", i)
-		require.Equal(t, map[string]string{"kind": "dead_letter", "workspace": "w", "connection": s.ID, "provider": "api", "of": a.kind, "reason": a.bad[i].reason}, got)
+		require.Equal(t, map[string]string{"kind": "dead_letter", "workspace": "w", "connection": s.ID, "provider": "api", "original_kind": a.kind, "reason": a.bad[i].reason}, got)
 		r.requireMetric(`dead_letters_total{reason="`+a.bad[i].reason+`"}`, "1")
 	}
 	r.requireMetric("messages_accepted_total", "1")

@@ -93,9 +93,9 @@ func TestConnectionsPerAddress(t *testing.T) {
 	for range 3 {
 		r.dial()
 	}
-	over := r.dial()
-	require.NoError(t, over.SetReadDeadline(time.Now().Add(patience)))
-	_, err := over.Read(make([]byte, 1))
+	salts := r.dial()
+	require.NoError(t, salts.SetReadDeadline(time.Now().Add(patience)))
+	_, err := salts.Read(make([]byte, 1))
 	require.Error(t, err)
 	r.requireMetric("connections_over_address_limit_total", "1")
 

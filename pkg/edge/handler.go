@@ -141,7 +141,7 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 	defer func() { b.release() }() // nil once it is the records'
 	p := e.payload()
 	defer e.payloads.Put(p)
-	p.Subjects = c.Spread > 1
+	p.Subjects = c.Salts > 1
 	if err := p.Parse(b.bytes, h.limits); err != nil {
 		h.refuse(ctx, refusalOf(err))
 		return
@@ -192,11 +192,11 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 			continue
 		case m.Reason == payload.Accepted:
 			out.Message(e.kind, &source, receivedAt, m.Raw, p.Context)
-			if c.Spread > 1 {
-				out.Spread(m.Subject, c.Spread)
+			if c.Salts > 1 {
+				out.Salt(m.Subject, c.Salts)
 			}
 		case m.Reason.Invalid():
-			letter := stream.Letter{Of: e.kind, Reason: m.Reason.Code(), Detail: m.Reason.Sentence()}
+			letter := stream.DeadLetter{OriginalKind: e.kind, Reason: m.Reason.Code(), Detail: m.Reason.Sentence()}
 			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, &letter)
 		default:
 			continue

@@ -195,7 +195,7 @@ func TestDeadLetters(t *testing.T) {
 		require.Equal(t, "p", string(letter.Key))
 		require.True(t, bad[i].raw == string(letter.Value), "letter %d is not whole", i)
 		require.Equal(t, map[string]string{
-			"kind": "dead_letter", "of": "event", "workspace": "w", "connection": s.ID, "provider": "segment", "context": `{"ip":1}`,
+			"kind": "dead_letter", "original_kind": "event", "workspace": "w", "connection": s.ID, "provider": "segment", "context": `{"ip":1}`,
 			"reason": bad[i].reason, "detail": bad[i].detail,
 		}, got)
 		require.Greater(t, at, last)

@@ -298,11 +298,11 @@ func TestTooManyConnections(t *testing.T) {
 		requireAnswer(t, r.answersOf(c, 1)[0], 200, accepted(1, 1, 0))
 		open = append(open, c)
 	}
-	over := r.dial()
-	got := r.answersOf(over, 1)[0]
+	salts := r.dial()
+	got := r.answersOf(salts, 1)[0]
 	require.Equal(t, http.StatusServiceUnavailable, got.status)
 	require.True(t, got.closes)
-	requireClosed(t, over)
+	requireClosed(t, salts)
 	r.requireMetric("connections_rejected_total", "1")
 	r.requireMetric("open_connections", "2")
 	require.NoError(t, open[0].Close())

@@ -84,7 +84,7 @@ func (w *world) say(t testing.TB, messages ...said) {
 		m := &messages[i]
 		source := &stream.Source{Workspace: m.workspace, Product: m.product, Connection: "c", Provider: "api"}
 		out.Message(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.message(t), nil)
-		out.Spread(crc32.ChecksumIEEE([]byte(cmp.Or(m.user, m.email, m.id, m.conversation))), max(w.spread, 1))
+		out.Salt(crc32.ChecksumIEEE([]byte(cmp.Or(m.user, m.email, m.id, m.conversation))), max(w.salts, 1))
 	}
 	require.NoError(t, out.Send(t.Context()))
 }
@@ -415,7 +415,7 @@ func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 					w.shard(t)
 				}
 				w.config.IdentityCache = []int{2, 100_000, 10}[order]
-				w.spread = []int{1, 3, 2}[order]
+				w.salts = []int{1, 3, 2}[order]
 				worlds = append(worlds, w)
 			}
 			t.Run("orders", func(orders *testing.T) { // they mostly wait, so side by side

@@ -10,7 +10,7 @@ import (
 // rowBuilder turns entries of one topic into rows of one table.
 type rowBuilder interface {
 	// add appends the entry, or says why it cannot become a row.
-	append(e *stream.Entry) (reason string, err error)
+	append(e *stream.Record) (reason string, err error)
 	block() warehouse.Block
 	reset()
 }
@@ -22,9 +22,9 @@ type deadLetter struct {
 	value, context []byte
 	reason, detail string
 	offset         int64
-	of             stream.Kind
-	replayed       string // what it is a copy of, "" if it is none
-	spread         string
+	originalKind   stream.Kind
+	replayOf       string // what it is a copy of, "" if it is none
+	salt           string
 }
 
 // insertBatch is what is inserted and committed at once: all entries of a contiguous range of offsets.
@@ -48,15 +48,15 @@ func (c *insertBatch) full(config *Config) bool {
 	return c.records >= config.BlockRows || c.bytes >= int64(config.BlockBytes)
 }
 
-func (c *insertBatch) add(e *stream.Entry, bytes int64) {
+func (c *insertBatch) add(e *stream.Record, bytes int64) {
 	if c.empty() {
 		c.firstOffset, c.oldestReceivedAt = e.Offset, e.ReceivedAt
 	}
 	c.nextOffset = e.Offset + 1
 	c.records++
 	c.bytes += bytes
-	c.replayed = c.replayed || e.Replayed != nil
-	if e.Trace != nil && e.Replayed == nil { // a copy's trace is over
+	c.replayed = c.replayed || e.ReplayOf != nil
+	if e.Trace != nil && e.ReplayOf == nil { // a copy's trace is over
 		c.requests.Meet(e.Trace)
 	}
 	if reason, err := c.append(e); err != nil {
@@ -64,11 +64,11 @@ func (c *insertBatch) add(e *stream.Entry, bytes int64) {
 	}
 }
 
-func newDeadLetter(e *stream.Entry, reason string, err error) deadLetter {
+func newDeadLetter(e *stream.Record, reason string, err error) deadLetter {
 	return deadLetter{
 		source:     stream.Source{Workspace: string(e.Workspace), Product: string(e.Product), Connection: string(e.Connection), Provider: string(e.Provider)},
 		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
-		reason: reason, detail: err.Error(), offset: e.Offset, of: stream.Kind(e.Kind), replayed: string(e.Replayed), spread: string(e.Spread),
+		reason: reason, detail: err.Error(), offset: e.Offset, originalKind: stream.Kind(e.Kind), replayOf: string(e.ReplayOf), salt: string(e.Salt),
 	}
 }
 

@@ -24,7 +24,7 @@ func (f *deadLetterBuilder) block() warehouse.Block {
 
 func (f *deadLetterBuilder) reset() { f.rows = nil }
 
-func (f *deadLetterBuilder) append(e *stream.Entry) (string, error) {
+func (f *deadLetterBuilder) append(e *stream.Record) (string, error) {
 	fillOrigin(&f.letter.Origin, e)
 	f.letter.Reason, f.letter.Detail, f.letter.OriginalRecord = e.Reason, e.Detail, e.Origin
 	f.letter.Message, f.letter.Context = e.Value, e.Context

@@ -48,7 +48,7 @@ func (f *eventBuilder) reset() {
 	}
 }
 
-func (f *eventBuilder) append(e *stream.Entry) (reason string, err error) {
+func (f *eventBuilder) append(e *stream.Record) (reason string, err error) {
 	f.message = mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
 	if err := f.mapper.MapRecord(e.Kind, e.Provider, &f.message, &f.result); err != nil {
 		return mapping.Code(err), err
@@ -68,7 +68,7 @@ func (f *eventBuilder) append(e *stream.Entry) (reason string, err error) {
 	return "", nil
 }
 
-func fillOrigin(o *warehouse.Origin, e *stream.Entry) {
+func fillOrigin(o *warehouse.Origin, e *stream.Record) {
 	o.Workspace, o.Product, o.Connection, o.Provider = e.Workspace, e.Product, e.Connection, e.Provider
 	o.ReceivedAt, o.Offset = e.ReceivedAt, e.Offset
 }

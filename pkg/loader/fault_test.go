@@ -292,7 +292,7 @@ func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
 // explosive panics at a certain message.
 type explosive struct{ rowBuilder }
 
-func (f explosive) add(e *stream.Entry) (string, error) {
+func (f explosive) add(e *stream.Record) (string, error) {
 	if strings.Contains(string(e.Value), "explode") {
 		panic("secret")
 	}

@@ -57,7 +57,7 @@ type world struct {
 	admin  *kadm.Client
 	users  int // of produce's events
 	of     int // so many more, among whom these are spread; 0 if there are none
-	spread int // partitions that say spreads each product over; one if 0
+	salts  int // partitions per product; one if 0
 }
 
 func newWorld(t testing.TB, partitions int32) *world {

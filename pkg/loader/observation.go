@@ -16,7 +16,7 @@ var (
 	createdByConversation = []byte("conversation")
 )
 
-func observeIdentify(e *stream.Entry, i *mapping.Identify) attribution.Observation {
+func observeIdentify(e *stream.Record, i *mapping.Identify) attribution.Observation {
 	s := newObservation(e, i.ExternalUserID, i.Email)
 	c := &s.Claim
 	c.Explicit = identity.Timestamped{At: i.At, Text: createdByIdentify}
@@ -42,7 +42,7 @@ func observeIdentify(e *stream.Entry, i *mapping.Identify) attribution.Observati
 	return s
 }
 
-func observeActivity(e *stream.Entry, a *mapping.Activity) attribution.Observation {
+func observeActivity(e *stream.Record, a *mapping.Activity) attribution.Observation {
 	s := newObservation(e, a.ExternalUserID, a.Email)
 	s.Claim.Explicit = identity.Timestamped{At: a.At, Text: createdByConversation}
 	s.Activity = warehouse.Activity{
@@ -54,7 +54,7 @@ func observeActivity(e *stream.Entry, a *mapping.Activity) attribution.Observati
 	return s
 }
 
-func newObservation(e *stream.Entry, externalID, email []byte) attribution.Observation {
+func newObservation(e *stream.Record, externalID, email []byte) attribution.Observation {
 	s := attribution.Observation{Claim: identity.EmptyClaim}
 	s.Claim.Workspace, s.Claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
 	s.Claim.Email, _ = identity.Fold(nil, bytes.Clone(email))

@@ -46,10 +46,10 @@ func (l *partitionWorker) addRefused(c *insertBatch, offset int64, why string) e
 		l.reportLost("ClickHouse refuses a dead letter, which stays in Kafka alone", offset, why)
 		return nil
 	}
-	var e stream.Entry
+	var e stream.Record
 	err := l.retry("reread_refused", func(ctx context.Context) (err error) {
 		if e, err = l.service.deps.Stream.Read(ctx, l.Partition, offset); errors.Is(err, stream.ErrGone) {
-			e, err = stream.Entry{}, nil
+			e, err = stream.Record{}, nil
 		}
 		return err
 	})

@@ -167,7 +167,7 @@ func (l *partitionWorker) writeDeadLetters(c *insertBatch) error {
 			out := l.service.producer.Begin(len(dead), nil)
 			for i := range dead {
 				d := &dead[i]
-				letter := stream.Letter{Of: d.of, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", l.Partition, d.offset), Replayed: d.replayed, Spread: d.spread}
+				letter := stream.DeadLetter{OriginalKind: d.originalKind, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", l.Partition, d.offset), ReplayOf: d.replayOf, Salt: d.salt}
 				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, &letter)
 			}
 			return out.Send(ctx)

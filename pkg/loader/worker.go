@@ -190,7 +190,7 @@ type batcher struct {
 	chunk  *insertBatch
 	batch  *stream.Batch // being mapped, from record at on
 	at     int
-	entry  stream.Entry
+	entry  stream.Record
 	linger *time.Timer
 
 	lingered int // times

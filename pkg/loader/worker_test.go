@@ -13,10 +13,10 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-func entriesOf(n int) []stream.Entry {
-	entries := make([]stream.Entry, n)
+func entriesOf(n int) []stream.Record {
+	entries := make([]stream.Record, n)
 	for i := range entries {
-		entries[i] = stream.Entry{Kind: []byte("event"), Provider: []byte("segment"), Product: []byte("p"), Value: realistic(i), Offset: int64(i), ReceivedAt: 1}
+		entries[i] = stream.Record{Kind: []byte("event"), Provider: []byte("segment"), Product: []byte("p"), Value: realistic(i), Offset: int64(i), ReceivedAt: 1}
 	}
 	return entries
 }
@@ -58,7 +58,7 @@ func TestAChunkOfNothingButDeadLettersFillsUp(t *testing.T) {
 	config := Config{BlockRows: 2, BlockBytes: 1 << 20}
 	for range 2 {
 		require.False(t, c.full(&config))
-		c.add(&stream.Entry{}, 1)
+		c.add(&stream.Record{}, 1)
 	}
 	require.True(t, c.full(&config))
 	require.Zero(t, c.block().Rows())
@@ -67,14 +67,14 @@ func TestAChunkOfNothingButDeadLettersFillsUp(t *testing.T) {
 func TestADeadLetterOutlivesTheNextEntry(t *testing.T) {
 	c := eventsChunk()
 	entries := entriesOf(1)
-	e := stream.Entry{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("x"), Kind: []byte("k"), Value: []byte("v"), Context: []byte("ctx"), ReceivedAt: 5, Offset: 6, Replayed: []byte("t/0/1")}
+	e := stream.Record{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("x"), Kind: []byte("k"), Value: []byte("v"), Context: []byte("ctx"), ReceivedAt: 5, Offset: 6, ReplayOf: []byte("t/0/1")}
 	c.add(&e, 1)
 	e = entries[0]
 	c.add(&e, 1)
 	require.Equal(t, []deadLetter{{
 		source:     stream.Source{Workspace: "w", Product: "p", Connection: "c", Provider: "x"},
 		receivedAt: 5, value: []byte("v"), context: []byte("ctx"), reason: "unknown_kind",
-		detail: `kind "k" of provider "x" is not known to this loader`, offset: 6, of: "k", replayed: "t/0/1",
+		detail: `kind "k" of provider "x" is not known to this loader`, offset: 6, originalKind: "k", replayOf: "t/0/1",
 	}}, c.deadLetters)
 }
 
@@ -169,7 +169,7 @@ func TestEventBuilder_Append_MapsByKindAndProvider(t *testing.T) {
 		{"other", stream.ProviderAPI, "unknown_kind", 0, 0},
 	} {
 		f := newEventBuilder(partition, func(mapping.Overrides) {})
-		reason, err := f.append(&stream.Entry{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
+		reason, err := f.append(&stream.Record{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
 		require.Equal(t, row.reason, reason, row)
 		require.Equal(t, row.reason != "", err != nil, row)
 		require.Equal(t, row.rows, f.borrow().Rows(), row)

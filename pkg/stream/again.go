@@ -49,13 +49,13 @@ func newChoice(config *ReplayConfig, topics Topics, spans []Span) choice {
 	return c
 }
 
-func (c *choice) of(r *kgo.Record, e *Entry) Verdict {
+func (c *choice) of(r *kgo.Record, e *Record) Verdict {
 	switch {
 	case !c.isChosen(positionOf(r)):
 		return NotChosen
 	case len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):
 		return OtherProduct
-	case c.covers(e.Replayed) || c.covers(e.Origin):
+	case c.covers(e.ReplayOf) || c.covers(e.Origin):
 		return Covered
 	case r.Topic == c.dead && len(c.reasons) > 0 && !slices.Contains(c.reasons, string(e.Reason)):
 		c.passed[positionOf(r)] = struct{}{}
@@ -100,13 +100,13 @@ func (o *Outgoing) again(r *kgo.Record) {
 // leave it to the record's own time, the copy's would be another. Of a dead letter the reason goes, and the kind is
 // what it was; its origin stays, for choice.
 func headersAgain(r *kgo.Record, dead bool) []kgo.RecordHeader {
-	var e Entry
+	var e Record
 	e.decode(r)
 	headers := make([]kgo.RecordHeader, 0, len(r.Headers)+2)
 	for _, h := range r.Headers {
 		switch {
-		case h.Key == headerReceivedAt, h.Key == headerReplayed:
-		case dead && (h.Key == headerKind || h.Key == headerOf || h.Key == headerReason || h.Key == headerDetail):
+		case h.Key == headerReceivedAt, h.Key == headerReplayOf:
+		case dead && (h.Key == headerKind || h.Key == headerOriginalKind || h.Key == headerReason || h.Key == headerDetail):
 		default:
 			headers = append(headers, h)
 		}
@@ -116,18 +116,18 @@ func headersAgain(r *kgo.Record, dead bool) []kgo.RecordHeader {
 	}
 	return append(headers,
 		kgo.RecordHeader{Key: headerReceivedAt, Value: binary.BigEndian.AppendUint64(nil, uint64(e.ReceivedAt))},
-		kgo.RecordHeader{Key: headerReplayed, Value: appendCoordinates(nil, r)})
+		kgo.RecordHeader{Key: headerReplayOf, Value: appendCoordinates(nil, r)})
 }
 
 // kindBefore is what a dead letter was sent as, and any other record is.
-func (e *Entry) kindBefore() Kind {
+func (e *Record) kindBefore() Kind {
 	switch {
 	case Kind(e.Kind) != KindDeadLetter:
 		return Kind(e.Kind)
-	case e.Of == nil:
+	case e.OriginalKind == nil:
 		return KindEvent // so were all dead letters that do not say
 	}
-	return Kind(e.Of)
+	return Kind(e.OriginalKind)
 }
 
 func positionOf(r *kgo.Record) Position {

@@ -17,7 +17,7 @@ import (
 type Config struct {
 	Brokers             []string      `help:"Kafka brokers to start from, as host:port." placeholder:"HOST:PORT" sep:","`
 	TopicPrefix         string        `help:"What the topics' names begin with." default:"millrace"`
-	Partitions          int32         `help:"Partitions of a topic that is created. A product's events share one, unless its connections are told to spread them." default:"16"`
+	Partitions          int32         `help:"Partitions of a topic that is created. A product's events share one, unless its connections have salts." default:"16"`
 	Replication         int16         `help:"Replicas of a topic that is created; 3 survive the loss of a broker. -1 takes the brokers' own default." default:"-1"`
 	Retention           time.Duration `help:"How long the ingest topic keeps messages, and so how far back a replay can reach." default:"168h"`
 	DeadLetterRetention time.Duration `help:"How long the dead-letters topic keeps messages." default:"720h"`

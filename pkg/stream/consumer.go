@@ -102,7 +102,7 @@ func (b *Batch) Written(i int) time.Time { return b.records[i].Timestamp }
 func (b *Batch) Offset(i int) int64 { return b.records[i].Offset }
 
 // Entry decodes record i into e.
-func (b *Batch) Entry(i int, e *Entry) { e.decode(b.records[i]) }
+func (b *Batch) Entry(i int, e *Record) { e.decode(b.records[i]) }
 
 // Owner is told what this member of the group owns. Calls never overlap with each other or with the
 // handling of a poll's batches.

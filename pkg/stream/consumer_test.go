@@ -90,7 +90,7 @@ func (m *member) take(b *Batch) {
 	defer m.mu.Unlock()
 	bytes := int64(0)
 	for i := range b.Len() {
-		var e Entry
+		var e Record
 		b.Entry(i, &e)
 		m.seen[b.Partition] = append(m.seen[b.Partition], e.Offset)
 		bytes += b.Size(i)

@@ -9,7 +9,7 @@
 //	explain.go       what to change when they are not
 //	client.go        configuration, and the client options that all parts share
 //	record.go        what stands in a record: key, value, headers
-//	spread.go        which partition a record goes to
+//	salt.go          which partition a record goes to
 //	producer.go      a request's records, written together and waited for
 //	compress.go      and compressed
 //	wait.go          how they are waited for

@@ -164,27 +164,27 @@ func (o *Outgoing) Trace(traceparent []byte) {
 	}
 }
 
-// Letter says why a message cannot be what it was sent as, and where it comes from.
-type Letter struct {
-	Of             Kind // what it was sent as
+// DeadLetter says why a message cannot be what it was sent as, and where it comes from.
+type DeadLetter struct {
+	OriginalKind   Kind // what it was sent as
 	Reason, Detail string
 	Origin         string // topic/partition/offset, if it was in the log before
-	Replayed       string // what it was a copy of there, if it was one
-	Spread         string // as it was there
+	ReplayOf       string // what it was a copy of there, if it was one
+	Salt           string // as it was there
 }
 
 // DeadLetter adds a message that cannot be what it was sent as. Nothing is copied.
-func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, letter *Letter) {
+func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, letter *DeadLetter) {
 	o.add(o.producer.topics.DeadLetters, KindDeadLetter, source, receivedAt, value)
 	if context != nil {
 		o.header(headerContext, context)
 	}
-	o.header(headerOf, bytesOf(string(letter.Of)))
+	o.header(headerOriginalKind, bytesOf(string(letter.OriginalKind)))
 	o.header(headerReason, bytesOf(letter.Reason))
 	o.said(headerDetail, letter.Detail)
 	o.said(headerOrigin, letter.Origin)
-	o.said(headerReplayed, letter.Replayed)
-	o.said(headerSpread, letter.Spread)
+	o.said(headerReplayOf, letter.ReplayOf)
+	o.said(headerSalt, letter.Salt)
 }
 
 // said adds a header if there is anything in it.

@@ -26,7 +26,7 @@ func TestAPartialFailureIsNoAcknowledgement(t *testing.T) {
 	var released atomic.Int32
 	out := p.Begin(2, func() { released.Add(1) })
 	out.Message(KindEvent, &source, 0, []byte("{}"), nil)
-	out.DeadLetter(&source, 0, []byte("{}"), nil, &Letter{Reason: "reason"})
+	out.DeadLetter(&source, 0, []byte("{}"), nil, &DeadLetter{Reason: "reason"})
 	err := out.Send(t.Context())
 	require.ErrorIs(t, err, ErrNotAcknowledged)
 	require.ErrorIs(t, err, kerr.InvalidRecord)

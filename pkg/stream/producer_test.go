@@ -48,8 +48,8 @@ func TestDeadLettersAsLargeAsABody(t *testing.T) {
 		p := producerOf(t, c, func(c *ProducerConfig) { c.Compression = compression })
 		value := bytes.Repeat([]byte("0123456789abcdef"), 8<<20/16)
 		out := p.Begin(2, nil)
-		out.DeadLetter(&source, 0, value, nil, &Letter{Reason: "message_too_large"})
-		out.DeadLetter(&source, 0, value, nil, &Letter{Reason: "message_too_large"})
+		out.DeadLetter(&source, 0, value, nil, &DeadLetter{Reason: "message_too_large"})
+		out.DeadLetter(&source, 0, value, nil, &DeadLetter{Reason: "message_too_large"})
 		require.NoError(t, out.Send(t.Context()))
 		for _, r := range fetch(t, c, c.Topics().DeadLetters, 2) {
 			require.True(t, bytes.Equal(value, r.Value))
@@ -86,8 +86,8 @@ func TestFillingASetAllocatesNothing(t *testing.T) {
 		out := p.Begin(100, released)
 		for i := range 50 {
 			out.Message(KindEvent, &source, int64(i), value, value)
-			out.Spread(uint32(i), 8)
-			out.DeadLetter(&source, int64(i), value, value, &Letter{KindEvent, "reason", "detail", "origin", "copy", "spread"})
+			out.Salt(uint32(i), 8)
+			out.DeadLetter(&source, int64(i), value, value, &DeadLetter{KindEvent, "reason", "detail", "origin", "copy", "salt"})
 		}
 		out.Discard()
 	}

@@ -16,7 +16,7 @@ var ErrGone = errors.New("the record is not in the log any more")
 const readTimeout = 10 * time.Second
 
 // Read reads the record at an offset. It is for the rare case: each call connects anew.
-func (c *Client) Read(ctx context.Context, p Partition, offset int64) (e Entry, err error) {
+func (c *Client) Read(ctx context.Context, p Partition, offset int64) (e Record, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	kafka, err := kgo.NewClient(c.options(

@@ -35,14 +35,14 @@ const (
 
 	headerContext = "context"     // the object beside the batch that the message came in
 	headerTrace   = "traceparent" // W3C's, if the message's way is traced
-	headerSpread  = "spread"      // one byte: how many partitions behind its key's own the record is, if any
+	headerSalt    = "salt"        // one byte: distance from the key's own partition; absent if 0
 
-	headerOf     = "of" // of a dead letter: the kind that the message was sent as
-	headerReason = "reason"
-	headerDetail = "detail"
-	headerOrigin = "origin" // topic/partition/offset, if the message was in the log before
+	headerOriginalKind = "original_kind" // of a dead letter: the kind that the message was sent as
+	headerReason       = "reason"
+	headerDetail       = "detail"
+	headerOrigin       = "origin" // topic/partition/offset, if the message was in the log before
 
-	headerReplayed = "replayed" // what it is a copy of: topic/partition/offset
+	headerReplayOf = "replay_of" // of a copy: topic/partition/offset of its original
 )
 
 // Source is where messages come from: the connection they were sent to.
@@ -50,25 +50,25 @@ type Source struct {
 	Workspace, Product, Connection, Provider string
 }
 
-// Entry is one record's content. What a Batch decodes are views of the fetched memory, good until the
+// Record is one record's content. What a Batch decodes are views of the fetched memory, good until the
 // batch is let go.
-type Entry struct {
+type Record struct {
 	Kind                                     []byte
 	Workspace, Product, Connection, Provider []byte
 	ReceivedAt                               int64 // Unix microseconds
 	Context                                  []byte
 	Trace                                    []byte // W3C's traceparent, if its way is traced
-	Spread                                   []byte // how far from its product's partition it is; nil if it is there
+	Salt                                     []byte // how far from its product's partition it is; nil if it is there
 	Value                                    []byte
-	Of, Reason, Detail, Origin               []byte // of dead letters
-	Replayed                                 []byte // what it is a copy of, or the dead letter of a copy; nil if it is none
+	OriginalKind, Reason, Detail, Origin     []byte // of dead letters
+	ReplayOf                                 []byte // what it is a copy of, or the dead letter of a copy; nil if it is none
 
 	Offset int64
 }
 
 // decode reads a record. Headers that are missing leave their fields empty.
-func (e *Entry) decode(r *kgo.Record) {
-	*e = Entry{Product: r.Key, Value: r.Value, Offset: r.Offset, ReceivedAt: r.Timestamp.UnixMicro()}
+func (e *Record) decode(r *kgo.Record) {
+	*e = Record{Product: r.Key, Value: r.Value, Offset: r.Offset, ReceivedAt: r.Timestamp.UnixMicro()}
 	for i := range r.Headers {
 		h := &r.Headers[i]
 		switch h.Key {
@@ -88,21 +88,21 @@ func (e *Entry) decode(r *kgo.Record) {
 			e.Context = h.Value
 		case headerTrace:
 			e.Trace = h.Value
-		case headerSpread:
-			e.Spread = h.Value
-		case headerOf:
-			e.Of = h.Value
+		case headerSalt:
+			e.Salt = h.Value
+		case headerOriginalKind:
+			e.OriginalKind = h.Value
 		case headerReason:
 			e.Reason = h.Value
 		case headerDetail:
 			e.Detail = h.Value
 		case headerOrigin:
 			e.Origin = h.Value
-		case headerReplayed:
-			e.Replayed = h.Value
+		case headerReplayOf:
+			e.ReplayOf = h.Value
 		}
 	}
 }
 
 // ReceivedTime is when the edge received the entry.
-func (e *Entry) ReceivedTime() time.Time { return time.UnixMicro(e.ReceivedAt).UTC() }
+func (e *Record) ReceivedTime() time.Time { return time.UnixMicro(e.ReceivedAt).UTC() }

@@ -16,15 +16,15 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	p := producerOf(t, c, nil)
 	out := p.Begin(3, nil)
 	out.Message(KindEvent, &source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
-	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &Letter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1", "\x00"})
+	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &DeadLetter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1", "\x00"})
 	out.Message(KindEvent, &Source{Product: "p"}, -1, []byte(`{}`), nil)
 	require.Equal(t, 3, out.Len())
 	require.NoError(t, out.Send(t.Context()))
 
-	var e Entry
+	var e Record
 	events := fetch(t, c, c.Topics().Ingest, 2)
 	e.decode(events[0])
-	require.Equal(t, Entry{
+	require.Equal(t, Record{
 		Kind: []byte("event"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
 		ReceivedAt: 1779105600123456, Value: []byte(`{"type":"track"}`), Context: []byte(`{"ip":"::1"}`),
 	}, e)
@@ -35,10 +35,10 @@ func TestRecordsKeepEveryField(t *testing.T) {
 	require.Equal(t, int64(-1), e.ReceivedAt)
 
 	e.decode(fetch(t, c, c.Topics().DeadLetters, 1)[0])
-	require.Equal(t, Entry{
+	require.Equal(t, Record{
 		Kind: []byte("dead_letter"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
 		ReceivedAt: 1779105600123457, Value: []byte(`no json`), Context: []byte(`{}`),
-		Of: []byte("identify"), Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"), Replayed: []byte("t/0/1"), Spread: []byte{0},
+		OriginalKind: []byte("identify"), Reason: []byte("not_a_message"), Detail: []byte("why"), Origin: []byte("t/1/2"), ReplayOf: []byte("t/0/1"), Salt: []byte{0},
 	}, e)
 }
 
@@ -51,7 +51,7 @@ func TestRecordsOfEveryKind(t *testing.T) {
 	}
 	require.NoError(t, out.Send(t.Context()))
 	for i, r := range fetch(t, c, c.Topics().Ingest, 3) {
-		var e Entry
+		var e Record
 		e.decode(r)
 		require.Equal(t, []byte(kinds[i]), e.Kind)
 		require.Equal(t, e.Kind, e.Value)
@@ -63,7 +63,7 @@ func TestRecordsOfEveryKind(t *testing.T) {
 func TestADeadLetterWithoutDetailAndOriginHasNoSuchHeaders(t *testing.T) {
 	_, c := started(t)
 	out := producerOf(t, c, nil).Begin(1, nil)
-	out.DeadLetter(&source, 1, []byte("x"), nil, &Letter{Reason: "reason"})
+	out.DeadLetter(&source, 1, []byte("x"), nil, &DeadLetter{Reason: "reason"})
 	require.NoError(t, out.Send(t.Context()))
 	require.Len(t, fetch(t, c, c.Topics().DeadLetters, 1)[0].Headers, 7)
 }
@@ -95,18 +95,18 @@ func TestDecodeTakesWhatOthersWrite(t *testing.T) {
 	eight := binary.BigEndian.AppendUint64(nil, 42)
 	for name, row := range map[string]struct {
 		headers []kgo.RecordHeader
-		want    Entry
+		want    Record
 	}{
-		"no headers":          {nil, Entry{ReceivedAt: at.UnixMicro()}},
-		"unknown headers":     {[]kgo.RecordHeader{{Key: "trace", Value: []byte("x")}, {Key: ""}}, Entry{ReceivedAt: at.UnixMicro()}},
-		"time too short":      {[]kgo.RecordHeader{{Key: "received_at", Value: eight[:7]}}, Entry{ReceivedAt: at.UnixMicro()}},
-		"time too long":       {[]kgo.RecordHeader{{Key: "received_at", Value: append(eight[:8:8], 0)}}, Entry{ReceivedAt: at.UnixMicro()}},
-		"time null":           {[]kgo.RecordHeader{{Key: "received_at"}}, Entry{ReceivedAt: at.UnixMicro()}},
-		"time of its own":     {[]kgo.RecordHeader{{Key: "received_at", Value: eight}}, Entry{ReceivedAt: 42}},
-		"the last one counts": {[]kgo.RecordHeader{{Key: "kind", Value: []byte("a")}, {Key: "kind", Value: []byte("b")}}, Entry{Kind: []byte("b"), ReceivedAt: at.UnixMicro()}},
-		"names are exact":     {[]kgo.RecordHeader{{Key: "Kind", Value: []byte("a")}}, Entry{ReceivedAt: at.UnixMicro()}},
+		"no headers":          {nil, Record{ReceivedAt: at.UnixMicro()}},
+		"unknown headers":     {[]kgo.RecordHeader{{Key: "trace", Value: []byte("x")}, {Key: ""}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time too short":      {[]kgo.RecordHeader{{Key: "received_at", Value: eight[:7]}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time too long":       {[]kgo.RecordHeader{{Key: "received_at", Value: append(eight[:8:8], 0)}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time null":           {[]kgo.RecordHeader{{Key: "received_at"}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time of its own":     {[]kgo.RecordHeader{{Key: "received_at", Value: eight}}, Record{ReceivedAt: 42}},
+		"the last one counts": {[]kgo.RecordHeader{{Key: "kind", Value: []byte("a")}, {Key: "kind", Value: []byte("b")}}, Record{Kind: []byte("b"), ReceivedAt: at.UnixMicro()}},
+		"names are exact":     {[]kgo.RecordHeader{{Key: "Kind", Value: []byte("a")}}, Record{ReceivedAt: at.UnixMicro()}},
 	} {
-		e := Entry{Reason: []byte("left over"), Offset: 7}
+		e := Record{Reason: []byte("left over"), Offset: 7}
 		e.decode(&kgo.Record{Headers: row.headers, Timestamp: at})
 		require.Equal(t, row.want, e, name)
 	}
@@ -115,7 +115,7 @@ func TestDecodeTakesWhatOthersWrite(t *testing.T) {
 func TestDecodeAllocatesNothing(t *testing.T) {
 	r := &kgo.Record{Key: []byte("p"), Headers: []kgo.RecordHeader{{Key: headerKind, Value: []byte("event")}, {Key: headerReceivedAt, Value: make([]byte, 8)}}}
 	b := &Batch{records: []*kgo.Record{r}}
-	var e Entry
+	var e Record
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.Entry(0, &e) }))
 	require.Equal(t, int64(1+4+5+11+8), b.Size(0))
 }

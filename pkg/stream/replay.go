@@ -162,7 +162,7 @@ func (r *Replay) poll(ctx context.Context) (*replayRun, error) {
 		return nil, ctx.Err()
 	}
 	run := &replayRun{read: map[Partition]int64{}}
-	var e Entry
+	var e Record
 	fetches.EachRecord(func(record *kgo.Record) {
 		p := Partition{record.Topic, record.Partition}
 		span, open := r.at[p]

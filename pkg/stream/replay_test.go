@@ -55,12 +55,12 @@ func TestACopyIsWhatItIsACopyOf(t *testing.T) {
 
 	records := fetch(t, c, c.Topics().Ingest, 4)
 	for i := range 2 {
-		var first, copied Entry
+		var first, copied Record
 		first.decode(records[i])
 		copied.decode(records[i+2])
-		require.Equal(t, at(records[i]), string(copied.Replayed))
+		require.Equal(t, at(records[i]), string(copied.ReplayOf))
 		require.Equal(t, records[i].Partition, records[i+2].Partition)
-		copied.Replayed, copied.Offset = nil, first.Offset
+		copied.ReplayOf, copied.Offset = nil, first.Offset
 		require.Equal(t, first, copied, "the time of receipt too, where it was the record's own")
 	}
 	require.Contains(t, records[3].Headers, kgo.RecordHeader{Key: "trace", Value: []byte("x")})
@@ -70,17 +70,17 @@ func TestACopyIsWhatItIsACopyOf(t *testing.T) {
 func TestDeadLettersGoBackAsWhatTheyWere(t *testing.T) {
 	_, c := started(t)
 	send(t, producerOf(t, c, nil), func(o *Outgoing) {
-		o.DeadLetter(&source, 5, []byte(`{"a":1}`), []byte(`{}`), &Letter{Of: KindIdentify, Reason: "r", Detail: "d", Origin: "elsewhere/0/7"})
+		o.DeadLetter(&source, 5, []byte(`{"a":1}`), []byte(`{}`), &DeadLetter{OriginalKind: KindIdentify, Reason: "r", Detail: "d", Origin: "elsewhere/0/7"})
 	})
 	old := &kgo.Record{Topic: c.Topics().DeadLetters, Key: []byte("p"), Value: []byte("2"), Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("dead_letter")}, {Key: "reason", Value: []byte("r")}}}
 	require.NoError(t, foreign(t, c).ProduceSync(t.Context(), old).FirstErr())
 	require.Equal(t, map[Chosen]int64{{"p", KindIdentify, true}: 1, {"p", KindEvent, true}: 1}, replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).Chosen)
 
 	letters, records := fetch(t, c, c.Topics().DeadLetters, 2), fetch(t, c, c.Topics().Ingest, 2)
-	var e Entry
+	var e Record
 	e.decode(records[0])
-	require.Equal(t, Entry{Kind: []byte("identify"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
-		ReceivedAt: 5, Context: []byte(`{}`), Value: []byte(`{"a":1}`), Origin: []byte("elsewhere/0/7"), Replayed: []byte(at(letters[0]))}, e)
+	require.Equal(t, Record{Kind: []byte("identify"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
+		ReceivedAt: 5, Context: []byte(`{}`), Value: []byte(`{"a":1}`), Origin: []byte("elsewhere/0/7"), ReplayOf: []byte(at(letters[0]))}, e)
 	e.decode(records[1])
 	require.Equal(t, "event", string(e.Kind), "as all were before letters said what of")
 	require.Nil(t, e.Reason)
@@ -96,11 +96,11 @@ func bury(t testing.TB, c *Client, p *Producer, from int) (next int) {
 	require.NoError(t, err)
 	next = int(offsetIn(ends, Partition{c.Topics().Ingest, PartitionOf("p", partitions)}))
 	for _, r := range fetch(t, c, c.Topics().Ingest, next)[from:] {
-		var e Entry
+		var e Record
 		e.decode(r)
 		if string(e.Value) == "bad" {
 			send(t, p, func(o *Outgoing) {
-				o.DeadLetter(&source, e.ReceivedAt, e.Value, nil, &Letter{Of: Kind(e.Kind), Reason: "bad", Origin: at(r), Replayed: string(e.Replayed)})
+				o.DeadLetter(&source, e.ReceivedAt, e.Value, nil, &DeadLetter{OriginalKind: Kind(e.Kind), Reason: "bad", Origin: at(r), ReplayOf: string(e.ReplayOf)})
 			})
 		}
 	}
@@ -121,8 +121,8 @@ func TestReplaysDoNotGrow(t *testing.T) {
 				o.Message(KindEvent, &source, 1, []byte("good"), nil)
 				o.Message(KindEvent, &source, 2, []byte("bad"), nil)
 			}
-			o.DeadLetter(&source, 3, []byte("bad"), nil, &Letter{Of: KindEvent, Reason: "the edge's"})
-			o.DeadLetter(&source, 4, []byte("good"), nil, &Letter{Of: KindEvent, Reason: "the edge's"})
+			o.DeadLetter(&source, 3, []byte("bad"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "the edge's"})
+			o.DeadLetter(&source, 4, []byte("good"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "the edge's"})
 		})
 		next := bury(t, c, p, 0)
 		want := map[string]int64{"messages": 10, "dead letters": 7, "both": 12, "both, named backwards": 12}[name]
@@ -138,7 +138,7 @@ func TestRecordsThatAreChosenOneByOne(t *testing.T) {
 	p := producerOf(t, c, nil)
 	send(t, p, func(o *Outgoing) {
 		for n := range 6 {
-			o.DeadLetter(&source, int64(n), []byte{'0' + byte(n)}, nil, &Letter{Of: KindEvent, Reason: "r"})
+			o.DeadLetter(&source, int64(n), []byte{'0' + byte(n)}, nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
 		}
 	})
 	letters := fetch(t, c, c.Topics().DeadLetters, 6)
@@ -181,9 +181,9 @@ func TestProductsAndReasons(t *testing.T) {
 		for _, product := range []string{"a", "a", "b", "c"} {
 			o.Message(KindEvent, &Source{Product: product}, 1, []byte("{}"), nil)
 		}
-		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &Letter{Of: KindEvent, Reason: "x"})
-		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &Letter{Of: KindEvent, Reason: "y"})
-		o.DeadLetter(&Source{Product: "b"}, 1, []byte("{}"), nil, &Letter{Of: KindEvent, Reason: "y"})
+		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "x"})
+		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
+		o.DeadLetter(&Source{Product: "b"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
 	})
 	p := replay(t, c, ReplayConfig{DryRun: true, Products: []string{"a", "c", "nobody"}}, everything(t, c))
 	require.Equal(t, map[Chosen]int64{{"a", KindEvent, false}: 2, {"c", KindEvent, false}: 1}, p.Chosen)
@@ -197,13 +197,13 @@ func TestProductsAndReasons(t *testing.T) {
 	// Its copy becomes a dead letter for another reason, of which it is the first.
 	var first *kgo.Record
 	for _, r := range fetch(t, c, c.Topics().DeadLetters, 3) {
-		var e Entry
+		var e Record
 		if e.decode(r); string(e.Reason) == "x" {
 			first = r
 		}
 	}
 	send(t, producer, func(o *Outgoing) {
-		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &Letter{Of: KindEvent, Reason: "z", Replayed: at(first)})
+		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "z", ReplayOf: at(first)})
 	})
 	letters = everything(t, c, c.Topics().DeadLetters)
 	require.Equal(t, int64(1), replay(t, c, ReplayConfig{Reasons: []string{"z"}, DryRun: true}, letters).Verdicts[Wanted])
@@ -212,10 +212,10 @@ func TestProductsAndReasons(t *testing.T) {
 
 func TestWhatIsTooLargeStaysADeadLetter(t *testing.T) {
 	_, c := started(t)
-	largest := IngestRecordBytes - againBytes - len("p"+"kindworkspaceconnectionproviderreceived_atofreason"+"dead_letter"+"wcsegment"+"event"+"r") - 8
+	largest := IngestRecordBytes - againBytes - len("p"+"kindworkspaceconnectionproviderreceived_atoriginal_kindreason"+"dead_letter"+"wcsegment"+"event"+"r") - 8
 	send(t, producerOf(t, c, nil), func(o *Outgoing) {
 		for _, n := range []int{largest, largest + 1, 8 << 20} {
-			o.DeadLetter(&source, 1, bytes.Repeat([]byte("x"), n), nil, &Letter{Of: KindEvent, Reason: "r"})
+			o.DeadLetter(&source, 1, bytes.Repeat([]byte("x"), n), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
 		}
 	})
 	p := replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters))
@@ -262,10 +262,10 @@ func TestAReplayThatIsStoppedGoesOnWhereItWas(t *testing.T) {
 	require.Equal(t, int64(n), done.Read+replay(t, c, ReplayConfig{}, spans).Read)
 	copies := map[string]int{}
 	for _, record := range fetch(t, c, c.Topics().Ingest, 2*n) {
-		var e Entry
+		var e Record
 		e.decode(record)
-		if e.Replayed != nil {
-			copies[string(e.Replayed)]++
+		if e.ReplayOf != nil {
+			copies[string(e.ReplayOf)]++
 		}
 	}
 	require.Len(t, copies, n, "each once")

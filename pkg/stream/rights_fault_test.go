@@ -58,7 +58,7 @@ func TestTheRightsInTheDocsAreEnough(t *testing.T) {
 	require.ErrorIs(t, edge.ConnectionsLog().Follow(ended, func(string, []byte) { cancel() }), context.Canceled)
 	out := producerOf(t, edge, nil).Begin(2, nil)
 	out.Message(KindEvent, &source, 0, []byte("{}"), nil)
-	out.DeadLetter(&source, 0, []byte("{}"), nil, &Letter{Reason: "r"})
+	out.DeadLetter(&source, 0, []byte("{}"), nil, &DeadLetter{Reason: "r"})
 	require.NoError(t, out.Send(t.Context()))
 
 	loader := as("loader")

@@ -53,7 +53,7 @@ func (t *Tail) Close() { t.kafka.Close() }
 // Tailed is an entry and where it is.
 type Tailed struct {
 	Partition
-	Entry
+	Record
 }
 
 // Look is what a moment's reading brought.
@@ -107,7 +107,7 @@ func (t *Tail) take(f *kgo.FetchTopicPartition, look *Look, skip map[string]map[
 }
 
 // PartitionsOf are those of the ingest topic that a product's messages are in, and those of the dead letters that its own are in.
-func (c *Client) PartitionsOf(ctx context.Context, product string, spread int) ([]Partition, error) {
+func (c *Client) PartitionsOf(ctx context.Context, product string, salts int) ([]Partition, error) {
 	var all []Partition
 	for _, topic := range []string{c.topics.Ingest, c.topics.DeadLetters} {
 		details, err := c.admin.ListTopics(ctx, topic)
@@ -119,7 +119,7 @@ func (c *Client) PartitionsOf(ctx context.Context, product string, spread int) (
 		}
 		n := int32(len(details[topic].Partitions))
 		own := PartitionOf(product, n)
-		for behind := range min(int32(max(spread, 1)), n) {
+		for behind := range min(int32(max(salts, 1)), n) {
 			all = append(all, Partition{topic, (own + behind) % n})
 		}
 	}

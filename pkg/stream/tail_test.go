@@ -45,7 +45,7 @@ func TestATailShowsWhatComesAndALittleOfWhatWas(t *testing.T) {
 	require.Len(t, looks(t, tail, 5).Entries, 5, "those before the end")
 	send(t, p, func(o *Outgoing) {
 		o.Message(KindEvent, &source, 7, []byte(`{"new":1}`), nil)
-		o.DeadLetter(&source, 8, []byte(`bad`), nil, &Letter{Of: KindEvent, Reason: "r"})
+		o.DeadLetter(&source, 8, []byte(`bad`), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
 	})
 	look := looks(t, tail, 2)
 	require.Len(t, look.Entries, 2)
@@ -79,7 +79,7 @@ func TestATailLeavesOutWhatNobodyCanRead(t *testing.T) {
 	require.EqualValues(t, many, look.Entries[len(look.Entries)-1].Offset, "to the end")
 }
 
-func TestPartitionsOfASpreadProduct(t *testing.T) {
+func TestPartitionsOf_SaltedProduct(t *testing.T) {
 	_, c := started(t)
 	one, err := c.PartitionsOf(t.Context(), "p", 1)
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestPartitionsOfASpreadProduct(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, three, 6)
 	require.Equal(t, (one[0].ID+2)%4, three[2].ID)
-	all, err := c.PartitionsOf(t.Context(), "p", MaxSpread)
+	all, err := c.PartitionsOf(t.Context(), "p", MaxSalts)
 	require.NoError(t, err)
 	require.Len(t, all, 8, "no more than there are")
 }

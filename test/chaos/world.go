@@ -31,7 +31,7 @@ const (
 	loaders        = 2 // and one more that comes and goes
 	products       = 8
 	connectionsPer = 2 // every other product has so many, the rest one
-	spreadEvery    = 3 // one product of so many is spread over all partitions
+	saltedEvery    = 3 // one product of so many is salted over all partitions
 	startPatience  = 2 * time.Minute
 )
 
@@ -164,13 +164,13 @@ func (w *world) connect(ctx context.Context) error {
 			each[p]++
 		}
 		made++
-		spread := 1
-		if made%spreadEvery == 0 {
-			spread = partitions
+		salts := 1
+		if made%saltedEvery == 0 {
+			salts = partitions
 		}
 		for range 1 + made%connectionsPer {
 			cmd := exec.CommandContext(ctx, filepath.Join(w.cli.Bin, "millrace"), "connections", "create", "--brokers", strings.Join(w.brokers.addrs(), ","), "--output", "json", "--product", product,
-				"--spread", fmt.Sprint(spread))
+				"--salts", fmt.Sprint(salts))
 			cmd.Env = append(os.Environ(), "MILLRACE_TOKEN_KEY="+w.cli.tokenKey)
 			cmd.Stderr = os.Stderr
 			out, err := cmd.Output()

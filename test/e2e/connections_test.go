@@ -17,7 +17,7 @@ type shown struct {
 	ProductID    string  `json:"product_id"`
 	WorkspaceID  string  `json:"workspace_id"`
 	Status       string  `json:"status"`
-	Spread       int     `json:"spread"`
+	Salts        int     `json:"salts"`
 	HasSecret    bool    `json:"has_secret"`
 	CreatedAt    string  `json:"created_at"`
 	LastEventAt  *string `json:"last_event_at"`
@@ -49,8 +49,8 @@ func TestTheLifeOfAConnection(t *testing.T) {
 	id, url := made.ConnectionID, made.URL
 	require.True(t, strings.HasSuffix(url, "/v1/segment/"+made.Token))
 	require.Equal(t, "waiting", u.connections("show", id).Status)
-	require.Equal(t, 1, u.connections("show", id).Spread)
-	require.Equal(t, 4, u.connections("spread", id, "4").Spread)
+	require.Equal(t, 1, u.connections("show", id).Salts)
+	require.Equal(t, 4, u.connections("salts", id, "4").Salts)
 	answers(url, 200)
 	require.Eventually(t, func() bool { return u.connections("show", id).Status == "active" }, patience, poll)
 	require.NotNil(t, u.connections("show", id).LastEventAt)
@@ -101,8 +101,8 @@ func TestConnectionsErrorsSayWhatToDo(t *testing.T) {
 		{"check --brokers", []string{"list", "--brokers", "127.0.0.1:1", "--token-key", strings.Repeat("ab", 32)}},
 		{"MILLRACE_TOKEN_KEY", []string{"list", "--brokers", u.Kafka}},
 		{"must not be empty", []string{"create", "--product", ""}},
-		{"spread must be from 1", []string{"create", "--product", "p", "--spread", "300"}},
-		{"spread must be from 1", []string{"spread", u.ConnectionID, "1000"}},
+		{"number of salts must be from 1", []string{"create", "--product", "p", "--salts", "300"}},
+		{"number of salts must be from 1", []string{"salts", u.ConnectionID, "1000"}},
 	} {
 		begin := time.Now()
 		_, errs, err := run(t, nil, "millrace", append([]string{"connections", "--data", u.data}, c.args...)...)

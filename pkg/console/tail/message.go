@@ -46,7 +46,7 @@ func newReader() reader { return reader{mapper: mapping.NewExplainer()} }
 
 // read makes a Message of a record, as a loader would make a row of it.
 func (r *reader) read(t *stream.Tailed) Message {
-	e := &t.Entry
+	e := &t.Record
 	m := Message{At: fmt.Sprintf("%s/%d/%d", t.Topic, t.ID, e.Offset), ReceivedAt: e.ReceivedTime(), Kind: string(e.Kind),
 		Source: string(e.Provider), Product: string(e.Product)}
 	m.Body, m.Cut = shorten(e.Value)
@@ -84,9 +84,9 @@ func (m *Message) fill(e *mapping.Event) {
 }
 
 // Explain makes a Message of one record, and says of an event which rule decided each field.
-func Explain(p stream.Partition, e *stream.Entry) (Message, []mapping.Explained) {
+func Explain(p stream.Partition, e *stream.Record) (Message, []mapping.Explained) {
 	r := newReader()
-	m := r.read(&stream.Tailed{Partition: p, Entry: *e})
+	m := r.read(&stream.Tailed{Partition: p, Record: *e})
 	if !m.IsEvent() {
 		return m, nil
 	}

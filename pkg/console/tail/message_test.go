@@ -24,7 +24,7 @@ func TestExplain_MapsByKindAndProvider(t *testing.T) {
 		{stream.KindIdentify, stream.ProviderSegment, "unknown_kind", false},
 		{"other", stream.ProviderAPI, "unknown_kind", false},
 	} {
-		m, fields := Explain(stream.Partition{}, &stream.Entry{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
+		m, fields := Explain(stream.Partition{}, &stream.Record{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
 		require.Equal(t, row.reason, m.Reason, row)
 		require.Equal(t, row.isEvent, m.IsEvent(), row)
 		require.Equal(t, row.isEvent, len(fields) > 0, row)

@@ -46,8 +46,8 @@ type Sample struct {
 func (s *Sample) Sampled() bool { return !s.First && (s.Left > 0 || s.Wanted > len(s.Messages)) }
 
 // Follow begins to watch a connection.
-func Follow(ctx context.Context, client *stream.Client, connection, product string, spread int, filter Filter) (*Watch, error) {
-	partitions, err := client.PartitionsOf(ctx, product, spread)
+func Follow(ctx context.Context, client *stream.Client, connection, product string, salts int, filter Filter) (*Watch, error) {
+	partitions, err := client.PartitionsOf(ctx, product, salts)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (w *Watch) Next(ctx context.Context) (s Sample, err error) {
 		s.Messages = own[max(0, len(own)-ShownFirst):]
 		return s, nil
 	}
-	s.Messages = spreadOut(own, ShownAtOnce)
+	s.Messages = sample(own, ShownAtOnce)
 	return s, nil
 }
 
@@ -119,8 +119,8 @@ func (w *Watch) read(look *stream.Look, s *Sample, own []Message) []Message {
 // readShown is how many messages are mapped of which some are shown.
 const readShown = 4 * ShownAtOnce
 
-// spreadOut picks n of all, as evenly as it goes, and the last among them.
-func spreadOut(all []Message, n int) []Message {
+// sample picks n of all, as evenly as it goes, and the last among them.
+func sample(all []Message, n int) []Message {
 	if len(all) <= n {
 		return all
 	}

@@ -76,7 +76,7 @@ func TestMessagesAreShownBesideWhatTheyBecame(t *testing.T) {
 		o.Message(stream.KindEvent, &ours, 1779105600000000, []byte(`{"type":"track","event":"Upgrade Failed","userId":"u1","messageId":"m1","timestamp":"2026-05-18T12:00:00Z","properties":{"gf_value":"3.5"}}`), nil)
 	})
 	write(t, p, 1, func(o *stream.Outgoing, _ int) {
-		o.DeadLetter(&ours, 2, []byte("{\"type\":\"track\"}\r\xff"), nil, &stream.Letter{Of: stream.KindEvent, Reason: "missing_event", Detail: "why"})
+		o.DeadLetter(&ours, 2, []byte("{\"type\":\"track\"}\r\xff"), nil, &stream.DeadLetter{OriginalKind: stream.KindEvent, Reason: "missing_event", Detail: "why"})
 	})
 	all, sampled := watched(t, client, Filter{}, 2)
 	require.Len(t, all, 2, "another connection's messages are not shown")
@@ -153,7 +153,7 @@ func TestASampleIsEvenAndHasTheLast(t *testing.T) {
 	for i := range all {
 		all[i].At = fmt.Sprint(i)
 	}
-	require.Len(t, spreadOut(all, 20), 10)
-	picked := spreadOut(all, 3)
+	require.Len(t, sample(all, 20), 10)
+	picked := sample(all, 3)
 	require.Equal(t, []string{"2", "5", "9"}, []string{picked[0].At, picked[1].At, picked[2].At})
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-func TestRecordsAreSpreadOverThePartitionsBehindTheProductsOwn(t *testing.T) {
+func TestSaltedRecords_GoToThePartitionsAfterTheProductsOwn(t *testing.T) {
 	partitioner := newPartitioner().ForTopic("")
 	require.True(t, partitioner.RequiresConsistency(&kgo.Record{Key: []byte("p")}), "a partition without a leader is waited for")
 	own := int(PartitionOf("p", 7))
 	for subject := range uint32(20) {
 		out := &Outgoing{records: []kgo.Record{{Key: []byte("p")}}}
-		out.Spread(subject, 3)
+		out.Salt(subject, 3)
 		require.Equal(t, (own+int(subject%3))%7, partitioner.Partition(&out.records[0], 7))
 	}
 	wide := &Outgoing{records: []kgo.Record{{Key: []byte("p")}}}
-	wide.Spread(MaxSpread-1, MaxSpread)
-	require.Equal(t, (own+MaxSpread-1)%7, partitioner.Partition(&wide.records[0], 7))
-	require.Equal(t, own, partitioner.Partition(&kgo.Record{Key: []byte("p"), Headers: []kgo.RecordHeader{{Key: headerSpread, Value: []byte("12")}}}, 7), "what others may write")
+	wide.Salt(MaxSalts-1, MaxSalts)
+	require.Equal(t, (own+MaxSalts-1)%7, partitioner.Partition(&wide.records[0], 7))
+	require.Equal(t, own, partitioner.Partition(&kgo.Record{Key: []byte("p"), Headers: []kgo.RecordHeader{{Key: headerSalt, Value: []byte("12")}}}, 7), "what others may write")
 }
 
 // A copy goes to where its message was, and so does that of the dead letter which became of it.
@@ -31,17 +31,17 @@ func TestAReplayReproducesThePartition(t *testing.T) {
 	send(t, p, func(o *Outgoing) {
 		for i := range 12 {
 			o.Message(KindEvent, &source, int64(i), fmt.Append(nil, i), nil)
-			o.Spread(uint32(i), 3)
+			o.Salt(uint32(i), 3)
 		}
 	})
 	var used []int32
 	for i, r := range fetch(t, c, c.Topics().Ingest, 12) {
-		var e Entry
+		var e Record
 		e.decode(r)
 		used = append(used, r.Partition)
 		if i%2 == 0 {
 			send(t, p, func(o *Outgoing) {
-				o.DeadLetter(&source, e.ReceivedAt, e.Value, nil, &Letter{Of: KindEvent, Reason: "r", Spread: string(e.Spread)})
+				o.DeadLetter(&source, e.ReceivedAt, e.Value, nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r", Salt: string(e.Salt)})
 			})
 		}
 	}

@@ -38,11 +38,11 @@ func userOf(t *testing.T, r *kgo.Record) string {
 
 // One user's messages share a partition, whichever endpoint they come by, and users are spread over the product's own
 // partition and those behind it.
-func TestUsersAreSpreadOverPartitions(t *testing.T) {
+func TestSaltedProduct_UsersShareAPartition(t *testing.T) {
 	const users, over = 100, 3
 	t.Parallel()
 	r, _ := start(t)
-	s := r.create(connection.CreateParams{Spread: over})
+	s := r.create(connection.CreateParams{Salts: over})
 	for range 2 {
 		requireAnswer(t, r.post(s.path(), batchOf(users)), 200, accepted(users, users, 0))
 	}
@@ -71,7 +71,7 @@ func TestUsersAreSpreadOverPartitions(t *testing.T) {
 }
 
 // A change of it is in force like any other.
-func TestTheSpreadCanBeChanged(t *testing.T) {
+func TestSaltedProduct_SaltsCanBeChanged(t *testing.T) {
 	t.Parallel()
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
@@ -83,7 +83,7 @@ func TestTheSpreadCanBeChanged(t *testing.T) {
 		return len(all)
 	}
 	for _, n := range []int{1, partitions} {
-		_, err := r.store.SetSpread(context.Background(), s.ID, n)
+		_, err := r.store.SetSalts(context.Background(), s.ID, n)
 		require.NoError(t, err)
 		r.settle()
 		requireAnswer(t, r.post(s.path(), batchOf(100)), 200, accepted(100, 100, 0))
