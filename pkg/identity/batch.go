@@ -2,32 +2,32 @@ package identity
 
 import "context"
 
-// Batch is a block's way: its subjects are added, what is missing of them is looked up, then each is learnt
-// from, then each is resolved, and when the block is in its table the flight ends. One goroutine uses it.
+// Batch is the entities of a batch of events. They are added, the missing ones are looked up and loaded, each is
+// observed, each is resolved; when the events are stored, the batch completes. One goroutine uses it.
 //
-// Who was resolved in the air may be wrong by the time of landing, if another flight has learnt more. What
-// follows from news is worked into the rows that have landed; so that none slips through between, whoever does
-// that waits for the flights that had begun.
+// The users of a batch in progress may be outdated when its events are stored, if another batch observed more. Identity
+// changes are applied to stored events. So whoever applies them first waits for the batches in progress.
 type Batch struct {
 	identities *Identities
-	number     uint64 // not its address: what has been seen must not keep it in memory
-	generation int    // the turn in which it did
+	number     uint64 // entries refer to batches by number, so that they do not keep them in memory
+	generation int    // of the cache when the batch began
 	entities   []entity
-	names      []byte // folded addresses
-	scopeName  string
+	names      []byte // memory for folded addresses
+	scopeName  string // the last workspace, and its key
 	scope      key
 
-	externalIDs, addresses []Name
+	externalIDs, addresses []Name // to look up
 	unknown                []unknownID
 }
 
-// unknownID is somebody of whom nothing had been said. Most visitors stay that, so where all others are known, they are
-// not kept.
+// unknownID is an external id without a claim. Most visitors stay unknown. So while the cache is complete, it does not
+// keep them after their batches.
 type unknownID struct {
 	key        key
 	externalID *externalID
 }
 
+// entity is an external id and an address; either is nil if it is missing.
 type entity struct {
 	externalID *externalID
 	address    *address
@@ -37,52 +37,52 @@ type entity struct {
 // Name is an external id or an address in a workspace.
 type Name struct{ Workspace, Name []byte }
 
-// AddressState is what is known of an address: who holds it, and what was said of it alone.
+// AddressState is the stored state of an address: its hold, and the times of claims without an external id.
 type AddressState struct {
 	Workspace, Email            []byte
 	Hold                        Hold
-	ExplicitAt, EventAt, NameAt int64 // Never where nothing was said
+	ExplicitAt, EventAt, NameAt int64 // Never without such a claim
 }
 
-// BeginBatch starts a flight.
+// BeginBatch begins a batch.
 func (i *Identities) BeginBatch() *Batch {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.evict()
 	i.batchCount++
-	f := &Batch{identities: i, scope: hash(nil), number: i.batchCount, generation: i.generation}
-	i.batches[f] = make(chan struct{})
-	return f
+	b := &Batch{identities: i, scope: hash(nil), number: i.batchCount, generation: i.generation}
+	i.batches[b] = make(chan struct{})
+	return b
 }
 
-// Complete ends the flight: its block is in the table, or never will be.
-func (f *Batch) Complete() {
-	f.identities.mu.Lock()
-	defer f.identities.mu.Unlock()
-	if ended, flying := f.identities.batches[f]; flying {
-		close(ended)
-		delete(f.identities.batches, f)
+// Complete ends the batch: its events are stored, or never will be. To complete it twice is harmless.
+func (b *Batch) Complete() {
+	b.identities.mu.Lock()
+	defer b.identities.mu.Unlock()
+	if completed, running := b.identities.batches[b]; running {
+		close(completed)
+		delete(b.identities.batches, b)
 	}
-	for _, s := range f.unknown {
-		s.externalID.batches--
-		if s.externalID.batches == 0 && s.externalID.unknown() && f.identities.complete {
-			f.identities.externalIDs.remove(s.key)
+	for _, u := range b.unknown {
+		u.externalID.batches--
+		if u.externalID.batches == 0 && u.externalID.unknown() && b.identities.complete {
+			b.identities.externalIDs.remove(u.key)
 		}
 	}
-	f.unknown = nil
+	b.unknown = nil
 }
 
-// AwaitBatches waits for the flights that have begun to end.
+// AwaitBatches waits until all batches that are in progress now complete, or ctx ends.
 func (i *Identities) AwaitBatches(ctx context.Context) error {
 	i.mu.Lock()
 	var all []<-chan struct{}
-	for _, ended := range i.batches {
-		all = append(all, ended)
+	for _, completed := range i.batches {
+		all = append(all, completed)
 	}
 	i.mu.Unlock()
-	for _, ended := range all {
+	for _, completed := range all {
 		select {
-		case <-ended:
+		case <-completed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -90,56 +90,62 @@ func (i *Identities) AwaitBatches(ctx context.Context) error {
 	return nil
 }
 
-// Lock is held while subjects are added, or learnt from and resolved: of many at once, for each alone it would
-// cost more than what it guards.
-func (i *Identities) Lock() { i.mu.Lock() }
+// Grow makes room for n entities.
+func (b *Batch) Grow(n int) { b.entities = make([]entity, 0, n) }
 
-// Unlock ends Lock.
-func (i *Identities) Unlock() { i.mu.Unlock() }
-
-// Grow makes room for so many subjects.
-func (f *Batch) Grow(n int) { f.entities = make([]entity, 0, n) }
-
-// Add adds a subject: an external id and an address, either of which may be nil. They are viewed until the
-// flight's end. The caller holds the lock.
-func (f *Batch) Add(workspace, externalID, email []byte) {
-	if f.scopeName != string(workspace) {
-		f.scopeName, f.scope = string(workspace), hash(workspace)
+// Add adds an entity: an external id and an address, either of which may be nil. Their memory is viewed until the batch
+// completes. The caller holds the lock.
+func (b *Batch) Add(workspace, externalID, email []byte) {
+	if b.scopeName != string(workspace) {
+		b.scopeName, b.scope = string(workspace), hash(workspace)
 	}
-	i := f.identities
-	var s entity
+	var e entity
 	if externalID != nil {
-		k := hash(externalID).in(f.scope)
-		if s.externalID = i.externalIDs.get(k); s.externalID == nil {
-			s.externalID = i.putExternalID(k, UserID(workspace, externalID))
-		}
-		if p := s.externalID; p.seenBy != f.number {
-			p.seenBy = f.number
-			if p.loaded = p.loaded && i.keepAddresses(p); !p.loaded {
-				f.externalIDs = append(f.externalIDs, Name{workspace, externalID})
-			}
-			i.count(p.loaded)
-			if p.unknown() {
-				p.batches++
-				f.unknown = append(f.unknown, unknownID{k, p})
-			}
-		}
+		e.externalID = b.addExternalID(workspace, externalID)
 	}
 	if email != nil {
-		email = f.fold(email)
-		s.addressKey = hash(email).in(f.scope)
-		if s.address = i.addresses.get(s.addressKey); s.address == nil {
-			s.address = i.putAddress(s.addressKey, workspace, email)
+		email, b.names = Fold(b.names, email)
+		e.addressKey = hash(email).in(b.scope)
+		e.address = b.addAddress(e.addressKey, workspace, email)
+	}
+	b.entities = append(b.entities, e)
+}
+
+func (b *Batch) addExternalID(workspace, name []byte) *externalID {
+	i := b.identities
+	k := hash(name).in(b.scope)
+	x := i.externalIDs.get(k)
+	if x == nil {
+		x = i.putExternalID(k, UserID(workspace, name))
+	}
+	if x.lastBatch != b.number {
+		x.lastBatch = b.number
+		if x.loaded = x.loaded && i.keepAddresses(x); !x.loaded {
+			b.externalIDs = append(b.externalIDs, Name{workspace, name})
 		}
-		if a := s.address; a.seenBy != f.number {
-			a.seenBy = f.number
-			if !a.loaded {
-				f.addresses = append(f.addresses, Name{workspace, email})
-			}
-			i.count(a.loaded)
+		i.count(x.loaded)
+		if x.unknown() {
+			x.batches++
+			b.unknown = append(b.unknown, unknownID{k, x})
 		}
 	}
-	f.entities = append(f.entities, s)
+	return x
+}
+
+func (b *Batch) addAddress(k key, workspace, email []byte) *address {
+	i := b.identities
+	a := i.addresses.get(k)
+	if a == nil {
+		a = i.putAddress(k, workspace, email)
+	}
+	if a.lastBatch != b.number {
+		a.lastBatch = b.number
+		if !a.loaded {
+			b.addresses = append(b.addresses, Name{workspace, email})
+		}
+		i.count(a.loaded)
+	}
+	return a
 }
 
 func (i *Identities) count(hit bool) {
@@ -150,57 +156,54 @@ func (i *Identities) count(hit bool) {
 	}
 }
 
-func (i *Identities) putExternalID(k key, id ID) *externalID {
-	p := i.externalIDs.put(k)
-	p.id, p.loaded = id, i.complete
-	return p
-}
-
-func (i *Identities) putAddress(k key, workspace, email []byte) *address {
-	a := i.addresses.put(k)
-	*a = address{id: AddressID(workspace, email), loaded: i.complete, withoutID: noTimes, hold: Hold{Strength: Unclaimed}}
-	return a
-}
-
-// keepAddresses tells whether all addresses of p that decide about it are here, and keeps them here.
-func (i *Identities) keepAddresses(p *externalID) bool {
-	if p.isFinal() {
+// keepAddresses returns whether all addresses that decide about x are in the cache, and counts them as used.
+func (i *Identities) keepAddresses(x *externalID) bool {
+	if x.isFinal() {
 		return true
 	}
-	return !i.anyPair(p, func(one *pair) bool { return one.address != (key{}) && i.addresses.get(one.address) == nil })
+	return !i.anyPair(x, func(p *pair) bool { return p.address != (key{}) && i.addresses.get(p.address) == nil })
 }
 
-func (f *Batch) fold(email []byte) []byte {
-	email, f.names = Fold(f.names, email)
-	return email
-}
+// Missing returns what must be looked up before anything is observed: each external id with all its addresses.
+func (b *Batch) Missing() (externalIDs, addresses []Name) { return b.externalIDs, b.addresses }
 
-// Missing is what has to be looked up before anything is learnt: each external id with all its addresses.
-func (f *Batch) Missing() (persons, addresses []Name) { return f.externalIDs, f.addresses }
-
-// Load takes up what was looked up: the claims of the external ids, and the state of the addresses, both
-// those asked for and those in the claims.
-func (f *Batch) Load(claims []Claim, holdings []AddressState) {
-	i := f.identities
+// Load adds what was looked up: the claims of the external ids, and the states of the addresses, both those that were
+// missing and those in the claims.
+func (b *Batch) Load(claims []Claim, states []AddressState) {
+	i := b.identities
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, n := range f.externalIDs {
+	for _, n := range b.externalIDs {
 		i.externalIDs.get(hash(n.Name).in(hash(n.Workspace))).loaded = true
 	}
-	for _, n := range f.addresses {
+	for _, n := range b.addresses {
 		i.addresses.get(hash(n.Name).in(hash(n.Workspace))).loaded = true
 	}
-	for j := range holdings {
-		i.loadAddress(&holdings[j])
+	for j := range states {
+		i.loadAddress(&states[j])
 	}
 	for j := range claims {
 		i.loadClaim(&claims[j])
 	}
-	f.externalIDs, f.addresses = nil, nil
+	b.externalIDs, b.addresses = nil, nil
 }
 
-// loadClaim takes up a claim that was written down by external id. The state of its address is here, or it is not
-// wanted.
+func (i *Identities) loadAddress(s *AddressState) {
+	k := hash(s.Email).in(hash(s.Workspace))
+	a := i.addresses.get(k)
+	if a == nil {
+		a = i.putAddress(k, s.Workspace, s.Email)
+	}
+	a.loaded = true
+	setEarlier(&a.withoutID.explicitAt, s.ExplicitAt)
+	setEarlier(&a.withoutID.eventAt, s.EventAt)
+	setEarlier(&a.withoutID.nameAt, s.NameAt)
+	if s.Hold.precedes(&a.hold) {
+		a.hold = s.Hold
+	}
+}
+
+// loadClaim adds a claim as it is stored by external id. The state of its address is loaded before, if it is needed.
 func (i *Identities) loadClaim(c *Claim) {
 	scope := hash(c.Workspace)
 	var a *address
@@ -209,44 +212,30 @@ func (i *Identities) loadClaim(c *Claim) {
 		k = hash(c.Email).in(scope)
 		a = i.addresses.get(k)
 	}
-	p := i.externalIDs.get(hash(c.ExternalID).in(scope))
+	x := i.externalIDs.get(hash(c.ExternalID).in(scope))
 	hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID)
-	half := a != nil && hold.precedes(&a.hold)
-	i.observe(p, a, k, c)
-	if half && p != nil { // written down by external id but not by address: the next claim of the pair is news
-		i.pair(p, k).times = noTimes
+	halfWritten := a != nil && hold.precedes(&a.hold)
+	i.observe(x, a, k, c)
+	if halfWritten && x != nil { // stored by external id, not by address: the next claim of the pair counts as new
+		i.pair(x, k).times = noTimes
 	}
 }
 
-func (i *Identities) loadAddress(h *AddressState) {
-	k := hash(h.Email).in(hash(h.Workspace))
-	a := i.addresses.get(k)
-	if a == nil {
-		a = i.putAddress(k, h.Workspace, h.Email)
-	}
-	a.loaded = true
-	setEarlier(&a.withoutID.explicitAt, h.ExplicitAt)
-	setEarlier(&a.withoutID.eventAt, h.EventAt)
-	setEarlier(&a.withoutID.nameAt, h.NameAt)
-	if h.Hold.precedes(&a.hold) {
-		a.hold = h.Hold
-	}
-}
-
-// Observe takes what subject j says. The caller holds the lock, and fills in all of the claim but UserID.
-func (f *Batch) Observe(j int, c *Claim) Change {
-	s := &f.entities[j]
+// Observe adds the claim of an entity and fills in its UserID. The caller fills in the rest, and holds the lock.
+func (b *Batch) Observe(entity int, c *Claim) Change {
+	e := &b.entities[entity]
 	switch {
-	case s.externalID != nil:
-		c.UserID = s.externalID.id
-	case s.address != nil:
-		c.UserID = s.address.id
+	case e.externalID != nil:
+		c.UserID = e.externalID.id
+	case e.address != nil:
+		c.UserID = e.address.id
 	}
-	return f.identities.observe(s.externalID, s.address, s.addressKey, c)
+	return b.identities.observe(e.externalID, e.address, e.addressKey, c)
 }
 
-// Resolve is who subject j is. The caller holds the lock. What all subjects say has been learnt by then.
-func (f *Batch) Resolve(j int) (id ID, known bool) {
-	s := &f.entities[j]
-	return f.identities.resolve(s.externalID, s.address)
+// Resolve returns the user of an entity; known is false if it has none. All entities are observed before. The caller
+// holds the lock.
+func (b *Batch) Resolve(entity int) (id ID, known bool) {
+	e := &b.entities[entity]
+	return b.identities.resolve(e.externalID, e.address)
 }

@@ -2,38 +2,40 @@ package identity
 
 import "hash/maphash"
 
-// key stands for an external id or an address in a workspace. With 128 bits of two keyed hashes no two are
-// ever taken for each other, and no name has to be kept.
+// key stands for an external id or an address in a workspace. 128 bits of two keyed hashes make collisions practically
+// impossible, so names are not kept.
 type key struct{ a, b uint64 }
 
 var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 func hash(b []byte) key { return key{maphash.Bytes(seeds[0], b), maphash.Bytes(seeds[1], b)} }
 
-// in is the key of a name in a scope. The scope is turned, or a name like the scope would cancel it out.
+// in returns the key of a name in a scope. It swaps the halves of the scope, because a name equal to its scope would
+// cancel it out.
 func (k key) in(scope key) key { return key{k.a + scope.b*3, k.b + scope.a*5} }
 
-// cache keeps what was used last: an entry is young when it has been used since the last turn, and a turn forgets those
-// that were not. So it holds at most twice as many as are young when it is turned.
+// cache keeps the entries that were used last. An entry is recent if it was used in the current generation. A new
+// generation evicts the entries that are not recent. So the cache holds at most twice as many entries as are recent at
+// the end of a generation.
 //
-// Entries lie in pages and hold no pointers, so that the garbage collector does not look at millions of them each time,
-// and an index with open addressing finds them: 125 bytes for each (BenchmarkMemory) instead of the 175 of maps of
-// pointers. An entry stays where it is as long as it is there.
+// Entries lie in pages without pointers, so that the garbage collector does not scan millions of them. An index with
+// open addressing finds them. An entry takes 125 bytes (BenchmarkMemory); with maps of pointers it took 175. An entry
+// never moves.
 type cache[V any] struct {
-	index      []slot // a power of two; at most three quarters are taken
+	index      []slot // its length is a power of two; at most three quarters are taken
 	pages      [][]entry[V]
-	free       []uint32
+	free       []uint32 // numbers of free entries
 	len        int
 	recent     int
 	generation uint32
 }
 
-// slot is where an entry is, from 1 on, above the bits of its key that say where it is in the index. 0 is none.
+// slot is the number of an entry, from 1 on, in the high half, and the low bits of its key in the low half. 0 is free.
 type slot uint64
 
 type entry[V any] struct {
 	key        key
-	generation uint32 // the turn in which it was last; 0 is free
+	generation uint32 // of its last use; 0 if the entry is free
 	value      V
 }
 
@@ -52,7 +54,7 @@ func (c *cache[V]) at(m slot) *entry[V] {
 	return &c.pages[n>>pageBits][n&(pageSize-1)]
 }
 
-// find is where k is in the index, or would be.
+// find returns the position of k in the index, or where it would be put.
 func (c *cache[V]) find(k key) int {
 	last := len(c.index) - 1
 	at := int(uint32(k.a)) & last
@@ -64,7 +66,7 @@ func (c *cache[V]) find(k key) int {
 	return at
 }
 
-// get finds an entry and makes it young.
+// get returns an entry and makes it recent, or nil.
 func (c *cache[V]) get(k key) *V {
 	m := c.index[c.find(k)]
 	if m == 0 {
@@ -78,7 +80,7 @@ func (c *cache[V]) get(k key) *V {
 	return &e.value
 }
 
-// peek is get for those whose interest is no use.
+// peek is get without making the entry recent.
 func (c *cache[V]) peek(k key) *V {
 	if m := c.index[c.find(k)]; m != 0 {
 		return &c.at(m).value
@@ -86,7 +88,7 @@ func (c *cache[V]) peek(k key) *V {
 	return nil
 }
 
-// put adds an entry that is not there yet, all zero.
+// put adds an entry, which must not exist, with a zero value.
 func (c *cache[V]) put(k key) *V {
 	if 4*(c.len+1) > 3*len(c.index) {
 		c.rehash(2 * len(c.index))
@@ -109,7 +111,7 @@ func (c *cache[V]) put(k key) *V {
 	return &e.value
 }
 
-// remove takes an entry out, and moves those behind it that would not be found any more.
+// remove removes an entry, and moves index slots behind it that would not be found any more.
 func (c *cache[V]) remove(k key) {
 	at := c.find(k)
 	if c.index[at] == 0 {
@@ -134,13 +136,13 @@ func (c *cache[V]) release(e *entry[V], n uint32) {
 	c.len--
 }
 
-// nextGeneration forgets what has not been used since the last, of which it tells before.
-func (c *cache[V]) nextGeneration(forget func(*V)) {
+// nextGeneration evicts the entries that are not recent. It calls evicted for each before; evicted may be nil.
+func (c *cache[V]) nextGeneration(evicted func(*V)) {
 	for p, page := range c.pages {
 		for j := range page {
 			if e := &page[j]; e.generation != 0 && e.generation != c.generation {
-				if forget != nil {
-					forget(&e.value)
+				if evicted != nil {
+					evicted(&e.value)
 				}
 				c.release(e, uint32(p<<pageBits+j))
 			}
@@ -151,7 +153,7 @@ func (c *cache[V]) nextGeneration(forget func(*V)) {
 	c.rehash(len(c.index))
 }
 
-// rehash makes the index anew, of a size.
+// rehash rebuilds the index with another length.
 func (c *cache[V]) rehash(size int) {
 	c.index = make([]slot, size)
 	for p, page := range c.pages {
@@ -163,7 +165,7 @@ func (c *cache[V]) rehash(size int) {
 	}
 }
 
-// each passes all entries on.
+// each calls do for all entries.
 func (c *cache[V]) each(do func(*V)) {
 	for _, page := range c.pages {
 		for j := range page {

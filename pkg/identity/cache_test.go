@@ -7,20 +7,21 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A cache against the two maps that say what it does. Many keys have one place in the index.
-func TestTheCacheIsTwoGenerations(t *testing.T) {
+// Compares the cache with two maps. Many keys share a position in the index.
+func TestCache_AnyOperations_EqualsTwoMaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := newCache[int]()
-		young, old := map[key]*int{}, map[key]*int{}
+		recent, old := map[key]*int{}, map[key]*int{}
 		used := func(k key) *int {
 			if v, ok := old[k]; ok {
-				young[k] = v
+				recent[k] = v
 				delete(old, k)
 			}
-			return young[k]
+			return recent[k]
 		}
 		keys := rapid.Custom(func(t *rapid.T) key {
-			return key{rapid.Uint64Range(0, 40).Draw(t, "a") << rapid.SampledFrom([]int{0, 0, 32, 4}).Draw(t, "by"), rapid.Uint64Range(0, 3).Draw(t, "b")}
+			shift := rapid.SampledFrom([]int{0, 0, 32, 4}).Draw(t, "shift")
+			return key{rapid.Uint64Range(0, 40).Draw(t, "a") << shift, rapid.Uint64Range(0, 3).Draw(t, "b")}
 		})
 		t.Repeat(map[string]func(*rapid.T){
 			"get": func(t *rapid.T) {
@@ -31,9 +32,9 @@ func TestTheCacheIsTwoGenerations(t *testing.T) {
 				for range rapid.IntRange(1, 30).Draw(t, "times") {
 					k := keys.Draw(t, "key")
 					if used(k) == nil {
-						young[k] = c.put(k)
-						require.Zero(t, *young[k])
-						*young[k] = int(k.a)
+						recent[k] = c.put(k)
+						require.Zero(t, *recent[k])
+						*recent[k] = int(k.a)
 					}
 					c.get(k)
 				}
@@ -41,24 +42,24 @@ func TestTheCacheIsTwoGenerations(t *testing.T) {
 			"remove": func(t *rapid.T) {
 				k := keys.Draw(t, "key")
 				c.remove(k)
-				delete(young, k)
+				delete(recent, k)
 				delete(old, k)
 			},
-			"turn": func(t *rapid.T) {
-				forgotten := 0
-				c.nextGeneration(func(*int) { forgotten++ })
-				require.Equal(t, len(old), forgotten)
-				young, old = map[key]*int{}, young
+			"next generation": func(t *rapid.T) {
+				evicted := 0
+				c.nextGeneration(func(*int) { evicted++ })
+				require.Equal(t, len(old), evicted)
+				recent, old = map[key]*int{}, recent
 			},
 			"": func(t *rapid.T) {
-				require.Equal(t, len(young), c.recent)
-				require.Equal(t, len(young)+len(old), c.len)
+				require.Equal(t, len(recent), c.recent)
+				require.Equal(t, len(recent)+len(old), c.len)
 				n := 0
 				c.each(func(*int) { n++ })
 				require.Equal(t, c.len, n)
-				for _, all := range []map[key]*int{young, old} {
+				for _, all := range []map[key]*int{recent, old} {
 					for k, v := range all {
-						require.Same(t, v, c.peek(k), "an entry stays where it is")
+						require.Same(t, v, c.peek(k), "an entry never moves")
 						require.Equal(t, int(k.a), *v)
 					}
 				}

@@ -3,56 +3,54 @@ package identity
 import (
 	"bytes"
 	"math"
-	"unicode"
 )
 
-func lower(r rune) rune { return unicode.ToLower(r) }
-
-// Never and Always are the times of what has not been said: later than any first, earlier than any last.
+// Never and Always are the times of a first and of a last observation that was not made yet: later and earlier than
+// any.
 const (
 	Never  = math.MaxInt64
 	Always = math.MinInt64
 )
 
-// Timestamped is a text and when it was said, in Unix milliseconds by the message's own word.
+// Timestamped is a text and the time of the message that said it, in Unix milliseconds by the message's own timestamp.
 type Timestamped struct {
 	At   int64
 	Text []byte
 }
 
-// Claim is what one message says of a user, or the sum of several: of each pair of an external id and an
-// address. Either may be missing (nil), not both. The address is folded.
+// Claim is what one message says of a user, or the sum of several messages with the same external id and address. One
+// of the two may be missing (nil). The address is folded.
 type Claim struct {
 	Workspace, ExternalID, Email []byte
-	UserID                       ID // of the external id, else of the address
+	UserID                       ID // of the external id, or of the address if there is no external id
 
-	Explicit  Timestamped // the first identify or conversation, and which it was
+	Explicit  Timestamped // the first identify or conversation; the text says which
 	Event     Timestamped // the first event, and its source
-	FirstName Timestamped // by an event
+	FirstName Timestamped // the first name in an event
 
-	LastName, Organization, Properties Timestamped // by an identify
-	EmailAt                            int64       // by an identify
+	LastName, Organization, Properties Timestamped // the last of each in an identify
+	EmailAt                            int64       // the last identify with this address
 }
 
-// EmptyClaim is the claim that says nothing: copies of it are filled in.
+// EmptyClaim is a claim without observations. Copies of it are filled in.
 var EmptyClaim = Claim{
 	Explicit: Timestamped{At: Never}, Event: Timestamped{At: Never}, FirstName: Timestamped{At: Never},
-	LastName: Timestamped{At: Always}, Organization: Timestamped{At: Always}, Properties: Timestamped{At: Always}, EmailAt: Always,
+	LastName: Timestamped{At: Always}, Organization: Timestamped{At: Always}, Properties: Timestamped{At: Always},
+	EmailAt: Always,
 }
 
-// Strength is how strongly a claim holds an address: by an external id that an identify or a conversation
-// named with it, by one that an event did, or by none. The lowest holds it; of two alike, the earliest.
+// Strength is how strong a user's hold on an address is. The lowest value wins, and the earliest of equal ones.
 type Strength uint8
 
-// The strengths. The views in ClickHouse reckon with the same.
+// The strengths. ClickHouse's views use the same numbers.
 const (
-	ByExplicit Strength = iota
-	ByEvent
-	ByAddress
+	ByExplicit Strength = iota // an identify or a conversation named the external id with the address
+	ByEvent                    // an event did
+	ByAddress                  // no external id came with the address
 	Unclaimed
 )
 
-// Hold is a claim on an address.
+// Hold is a user's claim to an address.
 type Hold struct {
 	Strength Strength
 	At       int64
@@ -69,7 +67,7 @@ func (h *Hold) precedes(o *Hold) bool {
 	return bytes.Compare(h.UserID[:], o.UserID[:]) < 0
 }
 
-// holdOf is the hold that a pair gives, from the times of its first explicit and first other mention.
+// holdOf returns the hold of a pair from the times of its first explicit observation and of its first event.
 func holdOf(externalID bool, explicitAt, eventAt int64, id ID) Hold {
 	switch {
 	case !externalID:
@@ -80,15 +78,16 @@ func holdOf(externalID bool, explicitAt, eventAt int64, id ID) Hold {
 	return Hold{ByEvent, eventAt, id}
 }
 
-// OrganizationClaim is what one message says of an organization.
+// OrganizationClaim is what one message says of an organization. The fields are as in Claim.
 type OrganizationClaim struct {
 	Workspace, ExternalID []byte
 	OrganizationID        ID
 
-	Explicit, Event, FirstName, LastName Timestamped // as in Claim
+	Explicit, Event, FirstName, LastName Timestamped
 }
 
-// EmptyOrganizationClaim is Nothing for an organization.
+// EmptyOrganizationClaim is an organization claim without observations. Copies of it are filled in.
 var EmptyOrganizationClaim = OrganizationClaim{
-	Explicit: Timestamped{At: Never}, Event: Timestamped{At: Never}, FirstName: Timestamped{At: Never}, LastName: Timestamped{At: Always},
+	Explicit: Timestamped{At: Never}, Event: Timestamped{At: Never},
+	FirstName: Timestamped{At: Never}, LastName: Timestamped{At: Always},
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/binary"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -10,24 +11,24 @@ import (
 // ID is the UUID of a user, an organization or a conversation.
 type ID = uuid.UUID
 
-// namespace keeps our names apart from everybody else's (RFC 9562, version 5).
+// namespace separates our names from those of other programs (RFC 9562, version 5).
 var namespace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://github.com/millrace/millrace"))
 
-// UserID is the id of the user an external id names in a workspace.
+// UserID returns the id of the user with an external id in a workspace.
 func UserID(workspace, externalID []byte) ID { return name("user", workspace, externalID) }
 
-// AddressID is the id of the user who is known by an address alone. The address is folded.
+// AddressID returns the id of a user who has only an address. The address must be folded.
 func AddressID(workspace, email []byte) ID { return name("email", workspace, email) }
 
-// OrganizationID is the id of an organization of a workspace.
+// OrganizationID returns the id of an organization of a workspace.
 func OrganizationID(workspace, externalID []byte) ID {
 	return name("organization", workspace, externalID)
 }
 
-// ConversationID is the id of a conversation in a product.
+// ConversationID returns the id of a conversation of a product.
 func ConversationID(product, externalID []byte) ID { return name("conversation", product, externalID) }
 
-// name joins with lengths, so that no two triples give one name.
+// name joins the parts with a length, so that two different triples never give one name.
 func name(kind string, scope, externalID []byte) ID {
 	var memory [256]byte
 	b := append(memory[:0], kind...)
@@ -38,8 +39,8 @@ func name(kind string, scope, externalID []byte) ID {
 	return uuid.NewSHA1(namespace, b)
 }
 
-// Fold appends an address as it is compared: without regard to case. nil stays nil, and what needs no
-// change is returned as it is.
+// Fold returns an address in lower case, in which addresses are compared. It appends to memory, and returns the rest of
+// memory for the next call. An address in lower case is returned itself; nil stays nil.
 func Fold(memory, email []byte) (folded, rest []byte) {
 	for _, c := range email {
 		if c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
@@ -54,7 +55,7 @@ func Fold(memory, email []byte) (folded, rest []byte) {
 func appendLower(b, text []byte) []byte {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
-		b = utf8.AppendRune(b, lower(r))
+		b = utf8.AppendRune(b, unicode.ToLower(r))
 		text = text[n:]
 	}
 	return b

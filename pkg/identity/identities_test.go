@@ -13,23 +13,23 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestTheLatestBeforeAnEvent(t *testing.T) {
+func TestLatestBefore(t *testing.T) {
 	low, high := ID{0: 1}, ID{0: 2}
 	const at, back = 1779105600123, 15 * 60 * 1000
 	for name, c := range map[string]struct {
 		activities Activities
 		want       ID
 	}{
-		"none":                             {nil, ID{}},
-		"at once":                          {Activities{{at, low}}, low},
-		"a millisecond later":              {Activities{{at + 1, low}}, ID{}},
-		"15 minutes before":                {Activities{{at - back, low}}, low},
-		"15 minutes and a millisecond":     {Activities{{at - back - 1, low}}, ID{}},
-		"the latest of two":                {Activities{{at - 5, low}, {at - 6, high}}, low},
-		"not the one behind":               {Activities{{at - 5, low}, {at + 1, high}}, low},
-		"only one behind and one too old":  {Activities{{at + 1, low}, {at - back - 1, high}}, ID{}},
-		"of two at one time, the greatest": {Activities{{at, high}, {at, low}}, high},
-		"both ends":                        {Activities{{at - back, high}, {at, low}}, low},
+		"none":                                     {nil, ID{}},
+		"at the same time":                         {Activities{{at, low}}, low},
+		"a millisecond later":                      {Activities{{at + 1, low}}, ID{}},
+		"15 minutes before":                        {Activities{{at - back, low}}, low},
+		"15 minutes and a millisecond":             {Activities{{at - back - 1, low}}, ID{}},
+		"the latest of two":                        {Activities{{at - 5, low}, {at - 6, high}}, low},
+		"not one after the event":                  {Activities{{at - 5, low}, {at + 1, high}}, low},
+		"one after the event and one too old":      {Activities{{at + 1, low}, {at - back - 1, high}}, ID{}},
+		"of two at the same time, the greatest id": {Activities{{at, high}, {at, low}}, high},
+		"one at each end":                          {Activities{{at - back, high}, {at, low}}, low},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.activities.Sort()
@@ -50,26 +50,29 @@ func TestFold(t *testing.T) {
 		require.Equal(t, want, string(folded), address)
 		require.Equal(t, before, address)
 		require.Equal(t, "kept", string(memory[:4]))
-		again, _ := Fold(nil, folded)
-		require.Equal(t, want, string(again), "folded once more")
+		twice, _ := Fold(nil, folded)
+		require.Equal(t, want, string(twice), "folded twice")
 	}
 	folded, memory := Fold(nil, nil)
 	require.Nil(t, folded)
 	require.Nil(t, memory)
 	address := []byte("a@x.io")
 	folded, _ = Fold(nil, address)
-	require.Same(t, &address[0], &folded[0], "nothing to change, nothing copied")
+	require.Same(t, &address[0], &folded[0], "an address in lower case is not copied")
 	first, memory := Fold(nil, []byte("A@x"))
 	second, _ := Fold(memory, []byte("B@x"))
 	_ = append(first, "overrun"...)
 	require.Equal(t, "a@x b@x", string(first)+" "+string(second))
 }
 
-// Nothing may change these: stored rows have them.
-func TestIDsAreForEver(t *testing.T) {
+// Stored rows have these ids, so they must never change.
+func TestIDs_NeverChange(t *testing.T) {
 	a, b := []byte("w"), []byte("x")
 	for want, got := range map[string]ID{
-		"0dc06f93-8d0d-504b-ad04-cc6f46dc0637": UserID(a, b), "23f722d3-4589-5ee4-9e93-5e40fe8f6e4e": AddressID(a, b), "22acf301-d3e4-57d6-b3d3-2b4c9930cfe7": OrganizationID(a, b), "f6ad146c-e6cc-5cbb-bf00-79935ebc7a60": ConversationID(a, b),
+		"0dc06f93-8d0d-504b-ad04-cc6f46dc0637": UserID(a, b),
+		"23f722d3-4589-5ee4-9e93-5e40fe8f6e4e": AddressID(a, b),
+		"22acf301-d3e4-57d6-b3d3-2b4c9930cfe7": OrganizationID(a, b),
+		"f6ad146c-e6cc-5cbb-bf00-79935ebc7a60": ConversationID(a, b),
 	} {
 		require.Equal(t, want, got.String())
 	}
@@ -77,10 +80,15 @@ func TestIDsAreForEver(t *testing.T) {
 	require.NotEqual(t, UserID(a, long), UserID(a, long[1:]))
 }
 
-func TestNoTwoNamesHaveOneID(t *testing.T) {
-	texts := []string{"", "\x00", "\x01", "a", "ab", "aba", "b", "ba", "user", "user\x00", "\x01a", strings.Repeat("a", 127), strings.Repeat("a", 128), strings.Repeat("a", 256)}
+func TestIDs_DifferentNames_Differ(t *testing.T) {
+	texts := []string{"", "\x00", "\x01", "a", "ab", "aba", "b", "ba", "user", "user\x00", "\x01a"}
+	for _, length := range []int{127, 128, 256} {
+		texts = append(texts, strings.Repeat("a", length))
+	}
 	seen := map[ID]string{}
-	for kind, id := range map[string]func(scope, name []byte) ID{"user": UserID, "address": AddressID, "organization": OrganizationID, "conversation": ConversationID} {
+	for kind, id := range map[string]func(scope, name []byte) ID{
+		"user": UserID, "address": AddressID, "organization": OrganizationID, "conversation": ConversationID,
+	} {
 		for _, scope := range texts {
 			for _, name := range texts {
 				triple := fmt.Sprintf("%s %q %q", kind, scope, name)
@@ -92,18 +100,19 @@ func TestNoTwoNamesHaveOneID(t *testing.T) {
 	}
 }
 
-func TestKeysTellScopesApart(t *testing.T) {
+func TestKeys_DifferentScopesOrNames_Differ(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.SampledFrom([]string{"", "a", "b", "ab", "\x00"})
-		a, b := [2]string{text.Draw(t, "scope"), text.Draw(t, "name")}, [2]string{text.Draw(t, "scope"), text.Draw(t, "name")}
+		draw := func() [2]string { return [2]string{text.Draw(t, "scope"), text.Draw(t, "name")} }
+		a, b := draw(), draw()
 		k := func(n [2]string) key { return hash([]byte(n[1])).in(hash([]byte(n[0]))) }
 		require.Equal(t, a == b, k(a) == k(b))
 		require.NotEqual(t, key{}, k(a))
 	})
 }
 
-// fly takes one external id and address through a flight that is left in the air.
-func fly(i *Identities, externalID, email string) *Batch {
+// begin begins a batch with one external id and one address.
+func begin(i *Identities, externalID, email string) *Batch {
 	f := i.BeginBatch()
 	i.Lock()
 	f.Add([]byte("w"), present(externalID), present(email))
@@ -112,44 +121,44 @@ func fly(i *Identities, externalID, email string) *Batch {
 	return f
 }
 
-func TestWhatAFlightHasUsedStaysUntilItHasLanded(t *testing.T) {
+func TestCache_BatchInProgress_KeepsItsEntries(t *testing.T) {
 	i := NewIdentities(2)
-	f := fly(i, "kept", "kept@x")
+	f := begin(i, "kept", "kept@x")
 	i.Lock()
 	c := EmptyClaim
 	c.Workspace, c.ExternalID, c.Email, c.Event.At = []byte("w"), []byte("kept"), []byte("kept@x"), 1
 	require.Equal(t, Change{New: true, Reassigned: true}, f.Observe(0, &c))
 	i.Unlock()
 	for n := range 20 {
-		fly(i, fmt.Sprint(n), fmt.Sprint(n, "@x")).Complete()
+		begin(i, fmt.Sprint(n), fmt.Sprint(n, "@x")).Complete()
 		i.Lock()
 		id, known := f.Resolve(0)
 		i.Unlock()
 		require.True(t, known)
 		require.Equal(t, UserID([]byte("w"), []byte("kept")), id)
 	}
-	require.Equal(t, 42, i.Stats().Entries, "a flight that stays in the air keeps all")
+	require.Equal(t, 42, i.Stats().Entries, "a batch in progress prevents evictions")
 	f.Complete()
-	f.Complete() // once more changes nothing
+	f.Complete() // a second time
 	for n := range 4 {
-		fly(i, fmt.Sprint("later", n), "").Complete()
+		begin(i, fmt.Sprint("later", n), "").Complete()
 	}
 	require.LessOrEqual(t, i.Stats().Entries, 4)
-	again := i.BeginBatch()
+	next := i.BeginBatch()
 	i.Lock()
-	again.Add([]byte("w"), []byte("kept"), []byte("KEPT@x"))
+	next.Add([]byte("w"), []byte("kept"), []byte("KEPT@x"))
 	i.Unlock()
-	persons, addresses := again.Missing()
-	require.Equal(t, []Name{{[]byte("w"), []byte("kept")}}, persons)
+	externalIDs, addresses := next.Missing()
+	require.Equal(t, []Name{{[]byte("w"), []byte("kept")}}, externalIDs)
 	require.Equal(t, []Name{{[]byte("w"), []byte("kept@x")}}, addresses)
 }
 
-// Others that come and go all the time do not keep the cache from forgetting.
-func TestOverlappingFlightsDoNotKeepTheCacheFromForgetting(t *testing.T) {
+// Batches that overlap all the time do not prevent evictions.
+func TestCache_OverlappingBatches_StillEvicts(t *testing.T) {
 	i := NewIdentities(4)
 	var before *Batch
 	for n := range 200 {
-		f := fly(i, fmt.Sprint(n), "")
+		f := begin(i, fmt.Sprint(n), "")
 		if before != nil {
 			before.Complete()
 		}
@@ -158,7 +167,7 @@ func TestOverlappingFlightsDoNotKeepTheCacheFromForgetting(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingIsAskedForOncePerFlight(t *testing.T) {
+func TestMissing_RepeatedEntities_AreListedOnce(t *testing.T) {
 	i := NewIdentities(100)
 	f := i.BeginBatch()
 	i.Lock()
@@ -167,19 +176,19 @@ func TestWhatIsMissingIsAskedForOncePerFlight(t *testing.T) {
 		f.Add([]byte("w"), []byte("v"), []byte("U@x"))
 	}
 	i.Unlock()
-	persons, addresses := f.Missing()
-	require.Len(t, persons, 2)
+	externalIDs, addresses := f.Missing()
+	require.Len(t, externalIDs, 2)
 	require.Len(t, addresses, 1)
 	f.Load(nil, nil)
 	f.Complete()
-	f = fly(i, "u", "u@x")
-	persons, addresses = f.Missing()
-	require.Empty(t, persons)
+	f = begin(i, "u", "u@x")
+	externalIDs, addresses = f.Missing()
+	require.Empty(t, externalIDs)
 	require.Empty(t, addresses)
 	require.Equal(t, Stats{Entries: 3, Hits: 2, Misses: 3}, i.Stats())
 }
 
-func TestAwaitWaitsForTheFlightsThatHadBegun(t *testing.T) {
+func TestAwaitBatches_WaitsForBatchesInProgress(t *testing.T) {
 	i := NewIdentities(1)
 	require.NoError(t, i.AwaitBatches(t.Context()), "there are none")
 	first, second := i.BeginBatch(), i.BeginBatch()
@@ -187,7 +196,7 @@ func TestAwaitWaitsForTheFlightsThatHadBegun(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, i.AwaitBatches(canceled), context.Canceled)
 	first.Complete()
-	require.ErrorIs(t, i.AwaitBatches(canceled), context.Canceled, "one is in the air")
+	require.ErrorIs(t, i.AwaitBatches(canceled), context.Canceled, "one is in progress")
 	waited := make(chan error)
 	go func() { waited <- i.AwaitBatches(context.Background()) }()
 	second.Complete()
@@ -196,53 +205,53 @@ func TestAwaitWaitsForTheFlightsThatHadBegun(t *testing.T) {
 	select {
 	case err := <-waited:
 		require.NoError(t, err)
-	case <-time.After(100 * time.Millisecond): // Await may have begun after the third: then it waits for that
+	case <-time.After(100 * time.Millisecond): // AwaitBatches may have begun after the third batch
 		third.Complete()
 		require.NoError(t, <-waited)
 	}
 }
 
-// The cache is for names: a flight with its hundred thousand subjects must not stay because one of them does.
-func TestWhatIsCachedKeepsNoFlightInMemory(t *testing.T) {
+// An entry in the cache must not keep a batch with its hundred thousand entities in memory.
+func TestCache_CompletedBatch_IsFreed(t *testing.T) {
 	i := NewIdentities(100)
-	f := fly(i, "u", "u@x")
+	f := begin(i, "u", "u@x")
 	f.Complete()
-	flight := weak.Make(f)
+	batch := weak.Make(f)
 	f = nil
 	runtime.GC()
-	require.Nil(t, flight.Value())
+	require.Nil(t, batch.Value())
 	require.Equal(t, 2, i.Stats().Entries)
 }
 
-func TestOrganizationsSayWhatIsNew(t *testing.T) {
+func TestObserveOrganization_ReturnsWhetherNew(t *testing.T) {
 	i := NewIdentities(2)
-	said := func(id string, explicit, event, name int64) bool {
+	observe := func(id string, explicit, event, name int64) bool {
 		c := EmptyOrganizationClaim
 		c.Workspace, c.ExternalID = []byte("w"), []byte(id)
 		c.Explicit.At, c.Event.At = explicit, event
 		if name != Never {
 			c.FirstName = Timestamped{name, []byte("n")}
 		}
-		news := i.ObserveOrganization(&c)
+		isNew := i.ObserveOrganization(&c)
 		require.Equal(t, OrganizationID([]byte("w"), []byte(id)), c.OrganizationID)
-		return news
+		return isNew
 	}
 	i.Lock()
 	defer i.Unlock()
-	require.True(t, said("o", Never, 5, Never))
-	require.False(t, said("o", Never, 5, Never))
-	require.False(t, said("o", Never, 6, Never))
-	require.True(t, said("o", Never, 4, Never))
-	require.True(t, said("o", Never, 6, 6))
-	require.True(t, said("o", 9, Never, Never))
+	require.True(t, observe("o", Never, 5, Never))
+	require.False(t, observe("o", Never, 5, Never))
+	require.False(t, observe("o", Never, 6, Never))
+	require.True(t, observe("o", Never, 4, Never))
+	require.True(t, observe("o", Never, 6, 6))
+	require.True(t, observe("o", 9, Never, Never))
 	for n := range 10 {
-		require.True(t, said(fmt.Sprint(n), 1, Never, Never))
+		require.True(t, observe(fmt.Sprint(n), 1, Never, Never))
 	}
 	require.LessOrEqual(t, i.organizations.len, 2)
-	require.True(t, said("o", 9, Never, Never), "one that was forgotten")
+	require.True(t, observe("o", 9, Never, Never), "an evicted organization counts as new")
 }
 
-func TestAConversationIsMetOnce(t *testing.T) {
+func TestObserveConversation_SecondTime_IsNotNew(t *testing.T) {
 	i := NewIdentities(2)
 	i.Lock()
 	defer i.Unlock()
@@ -255,7 +264,7 @@ func TestAConversationIsMetOnce(t *testing.T) {
 	require.LessOrEqual(t, i.conversations.len, 2)
 }
 
-// warm is a flight of people who are known, each by an id and an address.
+// warm returns a batch of known users, each with an external id and an address.
 func warm(people int) (*Identities, *Batch, []Claim) {
 	i := NewIdentities(4 * people)
 	claims := make([]Claim, people)
@@ -263,7 +272,8 @@ func warm(people int) (*Identities, *Batch, []Claim) {
 	i.Lock()
 	for n := range claims {
 		claims[n] = EmptyClaim
-		claims[n].Workspace, claims[n].ExternalID, claims[n].Email = []byte("w"), fmt.Appendf(nil, "user_%d", n), fmt.Appendf(nil, "ada%d@example.com", n)
+		claims[n].Workspace, claims[n].ExternalID = []byte("w"), fmt.Appendf(nil, "user_%d", n)
+		claims[n].Email = fmt.Appendf(nil, "ada%d@example.com", n)
 		claims[n].Event = Timestamped{1, []byte("segment")}
 		f.Add(claims[n].Workspace, claims[n].ExternalID, claims[n].Email)
 	}
@@ -277,7 +287,7 @@ func warm(people int) (*Identities, *Batch, []Claim) {
 	return i, f, claims
 }
 
-func TestAWarmEventAllocatesNothing(t *testing.T) {
+func TestBatch_KnownUsers_AllocatesNothing(t *testing.T) {
 	const events = 100
 	i, f, claims := warm(events)
 	f.Complete()
@@ -330,7 +340,7 @@ func BenchmarkWarm(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory is what an external id or an address takes in the cache.
+// BenchmarkMemory measures the memory of an external id or an address in the cache.
 func BenchmarkMemory(b *testing.B) {
 	const people = 1_000_000
 	var before, after runtime.MemStats

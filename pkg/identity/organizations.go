@@ -1,15 +1,15 @@
 package identity
 
-// organization is what has been said of one.
+// organization is what was observed of one.
 type organization struct {
 	id ID
 	times
 }
 
-// ObserveOrganization adds a claim, fills in its id and tells whether it says anything that has not been written
-// down since the organization came into the cache. One that has left it is written down again, which changes
-// nothing. The caller holds the lock.
-func (i *Identities) ObserveOrganization(c *OrganizationClaim) (news bool) {
+// ObserveOrganization adds a claim and fills in its id. It returns whether the claim is new since the organization came
+// into the cache. A claim of an evicted organization counts as new; to write it twice is harmless. The caller holds the
+// lock.
+func (i *Identities) ObserveOrganization(c *OrganizationClaim) (isNew bool) {
 	k := hash(c.ExternalID).in(hash(c.Workspace))
 	o := i.organizations.get(k)
 	if o == nil {
@@ -23,15 +23,14 @@ func (i *Identities) ObserveOrganization(c *OrganizationClaim) (news bool) {
 	return o.observe(c.Explicit, c.Event, c.FirstName)
 }
 
-// ObserveRemoteConversation is MeetConversation for one that another loader has written down, and takes the lock.
+// ObserveRemoteConversation is ObserveConversation for a conversation that another loader wrote. It takes the lock.
 func (i *Identities) ObserveRemoteConversation(product, externalID string) (first bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.ObserveConversation([]byte(product), []byte(externalID))
 }
 
-// ObserveConversation tells whether a conversation is met for the first time since it came into the cache. The caller
-// holds the lock.
+// ObserveConversation adds a conversation, and returns whether it was not in the cache. The caller holds the lock.
 func (i *Identities) ObserveConversation(product, externalID []byte) (first bool) {
 	k := hash(externalID).in(hash(product))
 	if i.conversations.get(k) != nil {

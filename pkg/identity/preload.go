@@ -1,25 +1,25 @@
 package identity
 
-// Preload takes up what has ever been written down, all of it: a scan costs a thirtieth of what a question for each
-// does. From then on the identities are complete, for what others write is heard of, and nobody has to be looked up:
-// who is not here is a stranger. Flights go on meanwhile, and learn from what they look up themselves.
+// Preload loads all stored claims. A scan costs ClickHouse a thirtieth of a look-up for each. After it the cache is
+// complete, because the claims of other loaders are merged: nothing is looked up any more, and what is not in the cache
+// is unknown. Batches may be in progress meanwhile; they load what they look up themselves.
 type Preload struct {
 	identities *Identities
-	generation int
+	generation int // of the cache when the preload began
 }
 
-// Capacity is how many external ids, and addresses, can be preloaded.
+// Capacity returns how many external ids, and how many addresses, a preload may load.
 func (i *Identities) Capacity() int { return 2 * i.generationSize }
 
-// Preload begins one. All that was written down before it begins must be passed to it, and what others write after that
-// must be passed to Merge.
+// Preload begins a preload. All claims written before must be passed to it, and all later claims of other loaders to
+// Merge.
 func (i *Identities) Preload() *Preload {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return &Preload{i, i.generation}
 }
 
-// Addresses takes up claims as they were written down by address. All of them come before those of Persons.
+// Addresses loads claims as they are stored by address. All addresses must be loaded before the external ids.
 func (p *Preload) Addresses(claims []Claim) {
 	i := p.identities
 	i.mu.Lock()
@@ -34,13 +34,14 @@ func (p *Preload) Addresses(claims []Claim) {
 		if c.ExternalID == nil {
 			a.withoutID.observe(c.Explicit, c.Event, c.FirstName)
 		}
-		if hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID); hold.precedes(&a.hold) {
+		hold := holdOf(c.ExternalID != nil, c.Explicit.At, c.Event.At, c.UserID)
+		if hold.precedes(&a.hold) {
 			a.hold = hold
 		}
 	}
 }
 
-// ExternalIDs takes up claims of external ids, as they were written down by those.
+// ExternalIDs loads claims as they are stored by external id.
 func (p *Preload) ExternalIDs(claims []Claim) {
 	i := p.identities
 	i.mu.Lock()
@@ -55,9 +56,8 @@ func (p *Preload) ExternalIDs(claims []Claim) {
 	}
 }
 
-// Complete tells that all claims have been passed. If some have been forgotten meanwhile, the identities are not
-// complete.
-func (p *Preload) Complete() (complete bool) {
+// Complete ends the preload. It returns false, and the cache is not complete, if entries were evicted meanwhile.
+func (p *Preload) Complete() bool {
 	i := p.identities
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *Preload) Complete() (complete bool) {
 		return false
 	}
 	i.addresses.each(func(a *address) { a.loaded = true })
-	i.externalIDs.each(func(p *externalID) { p.loaded = true })
+	i.externalIDs.each(func(x *externalID) { x.loaded = true })
 	i.complete = true
 	return true
 }

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// message is what an event or an identify says of a user.
+// message is an event or an identify.
 type message struct {
 	workspace, external, email, name string
 	explicit                         bool
@@ -39,20 +39,20 @@ func present(s string) []byte {
 	return []byte(s)
 }
 
-// loader is what a process does with its Identities, without the process: rows are the events in its table.
+// loader does what a loader does with its Identities. rows are its stored events.
 type loader struct {
-	t      *rapid.T
-	number int
-	store  *store
-	known  *Identities
-	air    []*journey
-	rows   []row
-	news   []moved
-	read   int // of the store's log
+	t          *rapid.T
+	number     int
+	store      *store
+	identities *Identities
+	running    []*progress
+	rows       []row
+	changes    []reassigned
+	pulled     int // entries of the store's log
 
-	preload *Preload // under way
-	passed  int      // parts of it
-	persons []Claim  // that are still to be passed
+	preload     *Preload
+	preloadStep int
+	restOfIDs   []Claim // of the preload
 }
 
 type row struct {
@@ -60,182 +60,185 @@ type row struct {
 	user ID
 }
 
-type moved struct {
+type reassigned struct {
 	pairName
-	from ID
+	previous ID
 }
 
-// journey is a flight and where it is.
-type journey struct {
-	flight   *Batch
-	messages []message
-	claims   []Claim
-	holdings []AddressState
-	learnt   []Claim
-	moved    []moved
-	users    []ID
-	stage    int
+// progress is a batch and the step it is at.
+type progress struct {
+	batch     *Batch
+	messages  []message
+	claims    []Claim
+	states    []AddressState
+	newClaims []Claim
+	changes   []reassigned
+	users     []ID
+	step      int
 }
 
 func (l *loader) begin(messages []message) {
-	j := &journey{flight: l.known.BeginBatch(), messages: messages}
-	l.known.Lock()
+	j := &progress{batch: l.identities.BeginBatch(), messages: messages}
+	l.identities.Lock()
 	for i := range messages {
-		j.flight.Add([]byte(messages[i].workspace), present(messages[i].external), present(messages[i].email))
+		j.batch.Add([]byte(messages[i].workspace), present(messages[i].external), present(messages[i].email))
 	}
-	l.known.Unlock()
-	l.air = append(l.air, j)
+	l.identities.Unlock()
+	l.running = append(l.running, j)
 }
 
-// advance takes a journey a step on, and tells whether it has landed.
-func (l *loader) advance(j *journey) bool {
-	switch j.stage++; j.stage {
+// advance runs the next step of a batch, and returns true after the last.
+func (l *loader) advance(j *progress) bool {
+	switch j.step++; j.step {
 	case 1:
-		j.claims, j.holdings = l.store.identities(j.flight.Missing())
+		j.claims, j.states = l.store.identities(j.batch.Missing())
 	case 2:
-		j.flight.Load(j.claims, j.holdings)
-		l.learn(j)
+		j.batch.Load(j.claims, j.states)
+		l.observe(j)
 	case 3:
-		l.store.write(j.learnt, l.number)
+		l.store.write(j.newClaims, l.number)
 	case 4:
-		l.news = append(l.news, j.moved...)
+		l.changes = append(l.changes, j.changes...)
 	case 5:
 		for i := range j.messages {
 			l.rows = append(l.rows, row{j.messages[i], j.users[i]})
 		}
-		j.flight.Complete()
+		j.batch.Complete()
 		return true
 	}
 	return false
 }
 
-func (l *loader) learn(j *journey) {
-	l.known.Lock()
-	defer l.known.Unlock()
+func (l *loader) observe(j *progress) {
+	l.identities.Lock()
+	defer l.identities.Unlock()
 	for i := range j.messages {
 		c := j.messages[i].claim()
 		if c.Email == nil && !j.messages[i].explicit {
-			continue // says nothing
+			continue // no claim
 		}
-		change := j.flight.Observe(i, &c)
+		change := j.batch.Observe(i, &c)
 		c.Email, _ = Fold(nil, c.Email)
 		if change.New {
-			j.learnt = append(j.learnt, c)
+			j.newClaims = append(j.newClaims, c)
 		}
 		if change.Reassigned {
-			j.moved = append(j.moved, moved{nameOf(&c), change.PreviousUser})
+			j.changes = append(j.changes, reassigned{nameOf(&c), change.PreviousUser})
 		}
 	}
 	for i := range j.messages {
-		id, _ := j.flight.Resolve(i)
+		id, _ := j.batch.Resolve(i)
 		j.users = append(j.users, id)
 	}
 }
 
 func (l *loader) step(j int) {
-	if l.advance(l.air[j]) {
-		l.air = append(l.air[:j], l.air[j+1:]...)
+	if l.advance(l.running[j]) {
+		l.running = append(l.running[:j], l.running[j+1:]...)
 	}
 }
 
-// preloads takes a preload a step on. What is written by address is read before what is by external id.
-func (l *loader) preloads() {
-	switch l.passed++; l.passed {
+// advancePreload runs the next step of a preload. Claims by address are read before claims by external id.
+func (l *loader) advancePreload() {
+	switch l.preloadStep++; l.preloadStep {
 	case 1:
-		l.preload = l.known.Preload()
+		l.preload = l.identities.Preload()
 		l.preload.Addresses(l.store.all(func(c *Claim) bool { return c.Email != nil }))
 	case 2:
 		all := l.store.all(func(c *Claim) bool { return c.ExternalID != nil })
 		l.preload.ExternalIDs(all[:len(all)/2])
-		l.persons = all[len(all)/2:]
+		l.restOfIDs = all[len(all)/2:]
 	case 3:
-		l.preload.ExternalIDs(l.persons)
+		l.preload.ExternalIDs(l.restOfIDs)
 	case 4:
 		l.preload.Complete()
-		l.passed = 0
+		l.preloadStep = 0
 	}
 }
 
-// poll hears what others have written, but not in the middle of a preload.
-func (l *loader) poll() {
-	for l.passed > 0 {
-		l.preloads()
+// pull merges the claims of other loaders, after a running preload.
+func (l *loader) pull() {
+	for l.preloadStep > 0 {
+		l.advancePreload()
 	}
-	for ; l.read < len(l.store.log); l.read++ {
-		w := &l.store.log[l.read]
+	for ; l.pulled < len(l.store.log); l.pulled++ {
+		w := &l.store.log[l.pulled]
 		if w.writer == l.number {
 			continue
 		}
 		c := w.claim
-		l.known.Merge(&c)
-		l.news = append(l.news, moved{nameOf(&c), ID{}})
+		l.identities.Merge(&c)
+		l.changes = append(l.changes, reassigned{nameOf(&c), ID{}})
 		if c.Email != nil {
-			for _, id := range l.store.claimants(string(c.Workspace), string(c.Email)) {
-				l.news = append(l.news, moved{pairName{}, id})
+			for _, id := range l.store.usersOf(string(c.Workspace), string(c.Email)) {
+				l.changes = append(l.changes, reassigned{pairName{}, id})
 			}
 		}
 	}
 }
 
-// workIn resolves the rows that news covers anew, when the flights that may not know the news have landed.
-func (l *loader) workIn() {
-	news := l.news
-	l.news = nil
-	for len(l.air) > 0 {
+// revise resolves the rows that changes affect again, after all batches in progress.
+func (l *loader) revise() {
+	changes := l.changes
+	l.changes = nil
+	for len(l.running) > 0 {
 		l.step(0)
 	}
 	for i := range l.rows {
-		if r := &l.rows[i]; covered(r, news) {
-			r.user = l.who(&r.message)
+		if r := &l.rows[i]; affected(r, changes) {
+			r.user = l.resolve(&r.message)
 		}
 	}
 }
 
-func covered(r *row, news []moved) bool {
-	for _, m := range news {
+func affected(r *row, changes []reassigned) bool {
+	for _, m := range changes {
 		here := m.workspace == r.workspace
-		if here && m.externalID != "" && m.externalID == r.external || here && m.email != "" && m.email == r.folded() || m.from != (ID{}) && m.from == r.user {
+		byID := here && m.externalID != "" && m.externalID == r.external
+		byAddress := here && m.email != "" && m.email == r.folded()
+		if byID || byAddress || m.previous != (ID{}) && m.previous == r.user {
 			return true
 		}
 	}
 	return false
 }
 
-func (l *loader) who(m *message) ID {
-	f := l.known.BeginBatch()
+func (l *loader) resolve(m *message) ID {
+	f := l.identities.BeginBatch()
 	defer f.Complete()
-	l.known.Lock()
+	l.identities.Lock()
 	f.Add([]byte(m.workspace), present(m.external), present(m.email))
-	l.known.Unlock()
+	l.identities.Unlock()
 	f.Load(l.store.identities(f.Missing()))
-	l.known.Lock()
-	defer l.known.Unlock()
+	l.identities.Lock()
+	defer l.identities.Unlock()
 	id, known := f.Resolve(0)
 	require.Equal(l.t, id != ID{}, known)
 	return id
 }
 
-// crowd is an external id that comes with many addresses.
-const crowd = "guest"
+// guest is an external id that comes with many addresses.
+const guest = "guest"
 
-func crowdAddress(i int) string { return fmt.Sprintf("%d@crowd", i) }
+func guestAddress(i int) string { return fmt.Sprintf("%d@guest", i) }
 
-// gathering is a crowd of about as many as make a difference, in any order, with addresses that are all others' or not.
-func gathering(t *rapid.T) (list []message) {
-	taken := rapid.Bool().Draw(t, "the addresses are another's")
-	size := rapid.IntRange(MaxPairs-2, MaxPairs+2).Draw(t, "size of the crowd")
+// guestMessages are messages of guest with about MaxPairs addresses, in any order. Other users hold all of them, or
+// none.
+func guestMessages(t *rapid.T) (list []message) {
+	taken := rapid.Bool().Draw(t, "other users hold the addresses")
+	size := rapid.IntRange(MaxPairs-2, MaxPairs+2).Draw(t, "addresses of guest")
 	for i := range size {
 		at := rapid.Int64Range(0, 3).Draw(t, "at")
-		list = append(list, message{workspace: "v", external: crowd, email: crowdAddress(i), at: at})
+		list = append(list, message{workspace: "v", external: guest, email: guestAddress(i), at: at})
 		if taken {
-			list = append(list, message{workspace: "v", external: "a", email: crowdAddress(i), explicit: true, at: at})
+			list = append(list, message{workspace: "v", external: "a", email: guestAddress(i), explicit: true, at: at})
 		}
 	}
-	list = append(list, message{workspace: "v", external: crowd})
-	return rapid.Permutation(list).Draw(t, "crowd")
+	list = append(list, message{workspace: "v", external: guest})
+	return rapid.Permutation(list).Draw(t, "order")
 }
 
-func messages(crowded bool) *rapid.Generator[message] {
+func messages(overflow bool) *rapid.Generator[message] {
 	externals := []string{"", "", "a", "b", "c", "d"}
 	return rapid.Custom(func(t *rapid.T) message {
 		m := message{
@@ -246,9 +249,10 @@ func messages(crowded bool) *rapid.Generator[message] {
 			explicit:  rapid.IntRange(0, 4).Draw(t, "explicit") == 0,
 			at:        rapid.Int64Range(-3, 3).Draw(t, "at"),
 		}
-		if crowded && rapid.IntRange(0, 5).Draw(t, "crowded") > 0 {
-			m = message{workspace: "v", external: crowd, email: crowdAddress(rapid.IntRange(0, MaxPairs+6).Draw(t, "of the crowd's")), name: m.name, at: m.at}
-			switch rapid.IntRange(0, 20).Draw(t, "how") {
+		if overflow && rapid.IntRange(0, 5).Draw(t, "guest") > 0 {
+			address := guestAddress(rapid.IntRange(0, MaxPairs+6).Draw(t, "address of guest"))
+			m = message{workspace: "v", external: guest, email: address, name: m.name, at: m.at}
+			switch rapid.IntRange(0, 20).Draw(t, "variation") {
 			case 0:
 				m.email = ""
 			case 1, 2:
@@ -264,63 +268,63 @@ func messages(crowded bool) *rapid.Generator[message] {
 	})
 }
 
-// Two loaders with caches for next to nothing, each with flights that overlap, hear the messages of one
-// another. In the end every row is about whom the rule says, and nothing but the news of changes has made it so.
-func TestTheEndIsTheRule(t *testing.T) {
-	for _, crowded := range []bool{false, true} {
-		t.Run(fmt.Sprintf("crowded=%v", crowded), rapid.MakeCheck(func(t *rapid.T) {
+// One or two loaders with small caches and overlapping batches pull each other's claims. In the end each row has the
+// user of the rule. A row that differs before the last pull is affected by a change.
+func TestIdentities_AnyOrder_EqualsRule(t *testing.T) {
+	for _, overflow := range []bool{false, true} {
+		t.Run(fmt.Sprintf("overflow=%v", overflow), rapid.MakeCheck(func(t *rapid.T) {
 			s := newStore()
 			loaders := make([]*loader, rapid.IntRange(1, 2).Draw(t, "loaders"))
 			for n := range loaders {
-				loaders[n] = &loader{t: t, number: n, store: s, known: NewIdentities(rapid.IntRange(1, 8).Draw(t, "cache"))}
+				cache := rapid.IntRange(1, 8).Draw(t, "cache")
+				loaders[n] = &loader{t: t, number: n, store: s, identities: NewIdentities(cache)}
 			}
-			var said []message
-			var gathered []message
-			if crowded {
-				gathered = gathering(t)
+			var all, guests []message
+			if overflow {
+				guests = guestMessages(t)
 			}
 			for range rapid.IntRange(1, 40).Draw(t, "steps") {
 				l := loaders[rapid.IntRange(0, len(loaders)-1).Draw(t, "loader")]
-				switch what := rapid.IntRange(0, 13).Draw(t, "what"); {
-				case what < 4 && len(l.air) < 3:
-					list := rapid.SliceOfN(messages(crowded), 1, 6).Draw(t, "messages")
-					n := min(len(gathered), rapid.IntRange(0, 40).Draw(t, "of the crowd"))
-					list, gathered = append(list, gathered[:n]...), gathered[n:]
-					said = append(said, list...)
+				switch what := rapid.IntRange(0, 13).Draw(t, "action"); {
+				case what < 4 && len(l.running) < 3:
+					list := rapid.SliceOfN(messages(overflow), 1, 6).Draw(t, "messages")
+					n := min(len(guests), rapid.IntRange(0, 40).Draw(t, "messages of guest"))
+					list, guests = append(list, guests[:n]...), guests[n:]
+					all = append(all, list...)
 					l.begin(list)
 				case what == 8:
-					l.poll()
+					l.pull()
 				case what == 9:
-					l.workIn()
+					l.revise()
 				case what >= 10:
-					l.preloads()
+					l.advancePreload()
 				default:
-					for range rapid.IntRange(1, 4).Draw(t, "far") {
-						if len(l.air) > 0 {
-							l.step(rapid.IntRange(0, len(l.air)-1).Draw(t, "flight"))
+					for range rapid.IntRange(1, 4).Draw(t, "steps of batches") {
+						if len(l.running) > 0 {
+							l.step(rapid.IntRange(0, len(l.running)-1).Draw(t, "batch"))
 						}
 					}
 				}
 			}
 			for _, l := range loaders {
-				l.workIn() // all land
+				l.revise()
 			}
-			rule := modelOf(said)
+			rule := modelOf(all)
 			for _, l := range loaders {
-				l.poll()
+				l.pull()
 				for i := range l.rows {
 					r := &l.rows[i]
 					if r.user != rule.resolve(&r.message) {
-						require.True(t, covered(r, l.news), "loader %d has %+v, but no news of it", l.number, *r)
+						require.True(t, affected(r, l.changes), "loader %d: no change affects %+v", l.number, *r)
 					}
 				}
-				l.workIn()
+				l.revise()
 				for i := range l.rows {
 					r := &l.rows[i]
 					require.Equal(t, rule.resolve(&r.message), r.user, "loader %d, %+v", l.number, r.message)
 				}
-				for i := range said {
-					require.Equal(t, rule.resolve(&said[i]), l.who(&said[i]), "loader %d, %+v", l.number, said[i])
+				for i := range all {
+					require.Equal(t, rule.resolve(&all[i]), l.resolve(&all[i]), "loader %d, %+v", l.number, all[i])
 				}
 			}
 		}))

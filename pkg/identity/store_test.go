@@ -10,7 +10,7 @@ import (
 // pairName is an external id and a folded address in a workspace; either may be "".
 type pairName struct{ workspace, externalID, email string }
 
-// store sums claims up as the tables in ClickHouse do.
+// store adds claims up as the tables in ClickHouse do.
 type store struct {
 	sums map[pairName]Claim
 	log  []written
@@ -49,7 +49,7 @@ func (s *store) write(claims []Claim, writer int) {
 	}
 }
 
-// all are the sums that a preload asks for.
+// all returns the sums that a preload reads.
 func (s *store) all(wanted func(*Claim) bool) (claims []Claim) {
 	for name := range s.sums {
 		if c := s.sums[name]; wanted(&c) {
@@ -60,14 +60,14 @@ func (s *store) all(wanted func(*Claim) bool) (claims []Claim) {
 	return claims
 }
 
-// identities answers as the look-up in ClickHouse does: with MaxPairs claims of each external id at most, and the
-// state of all addresses that are asked for or in a claim.
-func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings []AddressState) {
+// identities looks up as ClickHouse does: at most MaxPairs claims of each external id, and the states of all addresses
+// that are missing or in a claim.
+func (s *store) identities(externalIDs, addresses []Name) (claims []Claim, states []AddressState) {
 	wanted := map[pairName]bool{}
 	for _, n := range addresses {
 		wanted[pairName{string(n.Workspace), "", string(n.Name)}] = true
 	}
-	for _, n := range persons {
+	for _, n := range externalIDs {
 		var own []Claim
 		for name, sum := range s.sums {
 			if name.workspace == string(n.Workspace) && name.externalID == string(n.Name) {
@@ -75,7 +75,8 @@ func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings 
 			}
 		}
 		slices.SortFunc(own, func(a, b Claim) int {
-			return cmp.Or(cmp.Compare(a.Explicit.At, b.Explicit.At), cmp.Compare(a.Event.At, b.Event.At), bytes.Compare(a.Email, b.Email))
+			return cmp.Or(cmp.Compare(a.Explicit.At, b.Explicit.At), cmp.Compare(a.Event.At, b.Event.At),
+				bytes.Compare(a.Email, b.Email))
 		})
 		own = own[:min(len(own), MaxPairs)]
 		claims = append(claims, own...)
@@ -86,7 +87,10 @@ func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings 
 		}
 	}
 	for name := range wanted {
-		h := AddressState{Workspace: []byte(name.workspace), Email: []byte(name.email), Hold: Hold{Strength: Unclaimed}, ExplicitAt: Never, EventAt: Never, NameAt: Never}
+		h := AddressState{
+			Workspace: []byte(name.workspace), Email: []byte(name.email), Hold: Hold{Strength: Unclaimed},
+			ExplicitAt: Never, EventAt: Never, NameAt: Never,
+		}
 		for of, sum := range s.sums {
 			if of.workspace != name.workspace || of.email != name.email {
 				continue
@@ -99,14 +103,14 @@ func (s *store) identities(persons, addresses []Name) (claims []Claim, holdings 
 			}
 		}
 		if h.Hold.Strength != Unclaimed {
-			holdings = append(holdings, h)
+			states = append(states, h)
 		}
 	}
-	return claims, holdings
+	return claims, states
 }
 
-// claimants are the users of all external ids that have ever come with an address.
-func (s *store) claimants(workspace, email string) (ids []ID) {
+// usersOf returns the users of all claims with an address.
+func (s *store) usersOf(workspace, email string) (ids []ID) {
 	for name, sum := range s.sums {
 		if name.workspace == workspace && name.email == email {
 			ids = append(ids, sum.UserID)
@@ -115,7 +119,7 @@ func (s *store) claimants(workspace, email string) (ids []ID) {
 	return ids
 }
 
-// model is the rule, from all that was ever said.
+// model is the rule, computed from all messages.
 type model struct {
 	explicit  map[pairName]bool // email is ""
 	addresses map[pairName]map[string]bool
@@ -141,18 +145,18 @@ func modelOf(all []message) *model {
 		if s.email == "" {
 			continue
 		}
-		person, address := pairName{s.workspace, s.external, ""}, pairName{s.workspace, "", s.folded()}
+		user, address := pairName{s.workspace, s.external, ""}, pairName{s.workspace, "", s.folded()}
 		h := &holder{2, 0, ""}
 		if s.external != "" {
-			if m.addresses[person] == nil {
-				m.addresses[person] = map[string]bool{}
+			if m.addresses[user] == nil {
+				m.addresses[user] = map[string]bool{}
 			}
-			m.addresses[person][s.folded()] = true
+			m.addresses[user][s.folded()] = true
 			h = &holder{1, s.at, s.external}
 			if s.explicit {
 				h.strength = 0
 			} else if explicitly[pairName{s.workspace, s.external, s.folded()}] {
-				continue // what says it on purpose counts
+				continue // the explicit message counts
 			}
 		}
 		if known := m.holders[address]; known == nil || h.before(s.workspace, known) {
@@ -171,11 +175,11 @@ func (h *holder) before(workspace string, o *holder) bool {
 }
 
 func (m *model) known(workspace, external string) bool {
-	person := pairName{workspace, external, ""}
-	if m.explicit[person] || len(m.addresses[person]) >= MaxPairs {
+	user := pairName{workspace, external, ""}
+	if m.explicit[user] || len(m.addresses[user]) >= MaxPairs {
 		return true
 	}
-	for email := range m.addresses[person] {
+	for email := range m.addresses[user] {
 		if m.holders[pairName{workspace, "", email}].external == external {
 			return true
 		}
