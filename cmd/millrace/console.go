@@ -178,7 +178,7 @@ func newConsolePart(ctx context.Context, config console.Config, listen string, d
 	connections := d.Client.ConnectionsLog()
 	registry := connection.NewRegistry(connections, connection.NewMetrics(nil))
 	store := connection.NewStore(connection.StoreConfig{Key: d.Key, Log: connections, Registry: registry})
-	made, err := console.New(ctx, config, listen, console.Deps{Connections: store, Stream: d.Client, Insight: query.New(d.Reader),
+	made, err := console.New(ctx, config, listen, console.Deps{Connections: store, Stream: d.Client, Query: query.New(d.Reader),
 		EdgeURL: d.EdgeURL, Log: d.Log, Metrics: d.Metrics})
 	return &consolePart{made, registry}, err
 }

@@ -125,7 +125,7 @@ func (p *parts) announce(ctx context.Context) error {
 	}
 	url := segmentURL(s.URL, demo.Token)
 	if p.console != nil {
-		p.console.Remember(demo.ID, demo.Token)
+		p.console.RememberToken(demo.ID, demo.Token)
 		s.Console = s.Admin + console.Base
 	}
 	if err := p.writeReadyFile(s, demo, url); err != nil {

@@ -10,10 +10,10 @@ const Base = auth.Path
 // Config is the console's flags.
 type Config struct {
 	Group string      `name:"console-group" help:"The loaders' consumer group, whose lag the console shows." default:"millrace-loader"`
-	Guard auth.Config `embed:""`
+	Auth  auth.Config `embed:""`
 }
 
 // Validate checks everything that can be checked before anybody comes. listen is the address at which the console is.
 func (c *Config) Validate(listen string) error {
-	return c.Guard.Validate(listen)
+	return c.Auth.Validate(listen)
 }

@@ -12,7 +12,7 @@ import (
 
 // connectionBody is the page of one connection.
 type connectionBody struct {
-	Connection listed
+	Connection connectionView
 	Filter     tail.Filter
 	Query      string // of the stream, with the filter in it
 	Test       string // the message of a test
@@ -25,7 +25,7 @@ func filterOf(r *http.Request) tail.Filter {
 }
 
 func (c *Console) connection(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	found, err := c.find(ctx, r.PathValue("id"))
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *Console) connection(w http.ResponseWriter, r *http.Request) {
 		query = url.Values{"type": {f.EventType}, "influence": {f.Influence}, "user": {f.User}}.Encode()
 	}
 	c.show(w, r, http.StatusOK, "connection", "connections", nameOf(&found.Connection), connectionBody{
-		Connection: found, Filter: f, Test: testMessage(), KnowsURL: !c.fresh.get(found.ID).IsZero(),
+		Connection: found, Filter: f, Test: testMessage(), KnowsURL: !c.tokens.get(found.ID).IsZero(),
 		Query: query,
 	})
 }
@@ -63,7 +63,7 @@ func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r
 		return
 	}
 	defer watch.Close()
-	show := &liveShow{console: c, stream: stream, connection: found.ID, product: found.ProductID, filter: filterOf(r), seen: map[string]struct{}{}}
+	show := &messageFeed{console: c, stream: stream, connection: found.ID, product: found.ProductID, filter: filterOf(r), seen: map[string]struct{}{}}
 	for ctx.Err() == nil {
 		sample, err := watch.Next(ctx)
 		if ctx.Err() != nil {
@@ -73,8 +73,8 @@ func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r
 			sample = tail.Sample{}
 		}
 		c.metrics.shown.Add(float64(len(sample.Messages)))
-		c.metrics.leftOut.Add(float64(sample.Left + int64(sample.Wanted-len(sample.Messages))))
-		if show.sample(ctx, &sample, err) != nil || stream.alive() != nil {
+		c.metrics.leftOut.Add(float64(sample.Skipped + int64(sample.Matched-len(sample.Messages))))
+		if show.update(ctx, &sample, err) != nil || stream.keepAlive() != nil {
 			return
 		}
 	}

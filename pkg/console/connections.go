@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/pkg/connection"
 )
 
-// listed is a connection as the list has it.
-type listed struct {
+// connectionView is a connection as the list has it.
+type connectionView struct {
 	connection.Listed
 	Traffic   Traffic
 	HasSecret bool
@@ -19,17 +19,17 @@ type listed struct {
 
 // connectionsBody is the page of connections.
 type connectionsBody struct {
-	Connections []listed
-	Find        string // what names, products and ids were searched for
-	More        int    // connections that are not shown
-	Unknown     string // why ClickHouse's counts are not there
+	Connections     []connectionView
+	Find            string // what names, products and ids were searched for
+	More            int    // connections that are not shown
+	ClickHouseError string // why ClickHouse's counts are not there
 }
 
-// connectionsShown bounds the connections on a page, each of which is looked at every second while somebody sees it.
-const connectionsShown = 200
+// maxConnections bounds the connections on a page, each of which is looked at every second while somebody sees it.
+const maxConnections = 200
 
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	body, err := c.list(ctx, r.URL.Query().Get("find"))
 	if err != nil {
@@ -48,40 +48,40 @@ func (c *Console) list(ctx context.Context, find string) (connectionsBody, error
 	body := connectionsBody{Find: find}
 	known, unknown := c.traffic.get(ctx)
 	if unknown != nil {
-		body.Unknown = unknown.Error()
+		body.ClickHouseError = unknown.Error()
 	}
 	find = strings.ToLower(find)
 	for i := range all {
 		if l := &all[i]; !strings.Contains(strings.ToLower(l.Name+"\n"+l.ProductID+"\n"+l.ID), find) {
 			continue
 		}
-		if len(body.Connections) == connectionsShown {
+		if len(body.Connections) == maxConnections {
 			body.More++
 			continue
 		}
-		body.Connections = append(body.Connections, known.listed(&all[i]))
+		body.Connections = append(body.Connections, known.view(&all[i]))
 	}
 	return body, nil
 }
 
 // find is one of them.
-func (c *Console) find(ctx context.Context, id string) (listed, error) {
+func (c *Console) find(ctx context.Context, id string) (connectionView, error) {
 	found, err := c.deps.Connections.Find(ctx, id)
 	if err != nil {
-		return listed{}, err
+		return connectionView{}, err
 	}
 	known, _ := c.traffic.get(ctx) // what is not known is shown as such
-	return known.listed(&found), nil
+	return known.view(&found), nil
 }
 
-// changesEvery is how often the list is looked at for changes while somebody sees it.
-const changesEvery = time.Second
+// changesInterval is how often the list is looked at for changes while somebody sees it.
+const changesInterval = time.Second
 
 // connectionsChanges sends the cells of the list that are not what they were: nothing that somebody reads or is about to press moves.
 func (c *Console) connectionsChanges(ctx context.Context, stream *eventStream, r *http.Request) {
 	find, only := r.URL.Query().Get("find"), r.URL.Query().Get("id") // only: of one connection, on its own page
 	known := map[string]string{}
-	ticker := time.NewTicker(changesEvery)
+	ticker := time.NewTicker(changesInterval)
 	defer ticker.Stop()
 	for {
 		if cells, err := c.cells(ctx, find, only); err == nil { // else it is asked again in a second
@@ -90,7 +90,7 @@ func (c *Console) connectionsChanges(ctx context.Context, stream *eventStream, r
 			}
 			known = cells
 		}
-		if stream.alive() != nil {
+		if stream.keepAlive() != nil {
 			return
 		}
 		select {
@@ -103,11 +103,11 @@ func (c *Console) connectionsChanges(ctx context.Context, stream *eventStream, r
 
 // cells are the changing parts of the list, by their element's id.
 func (c *Console) cells(ctx context.Context, find, only string) (cells map[string]string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, asked)
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	var body connectionsBody
 	if only != "" {
-		body.Connections = make([]listed, 1)
+		body.Connections = make([]connectionView, 1)
 		body.Connections[0], err = c.find(ctx, only)
 	} else {
 		body, err = c.list(ctx, find)
@@ -115,7 +115,7 @@ func (c *Console) cells(ctx context.Context, find, only string) (cells map[strin
 	cells = map[string]string{}
 	for i := range body.Connections {
 		if err == nil {
-			err = c.cellsOf(&body.Connections[i], cells)
+			err = c.renderCells(&body.Connections[i], cells)
 		}
 	}
 	return cells, err
@@ -134,8 +134,8 @@ func changedCells(known, cells map[string]string) string {
 	return b.String()
 }
 
-// cellsOf adds those of one connection.
-func (c *Console) cellsOf(l *listed, cells map[string]string) error {
+// renderCells adds those of one connection.
+func (c *Console) renderCells(l *connectionView, cells map[string]string) error {
 	for _, part := range [...]string{"status", "last", "rate", "dropped", "dead"} {
 		html, err := c.fragment("connections", "cell-"+part, *l)
 		if err != nil {

@@ -33,7 +33,7 @@ func TestAPageOfConnectionsIsBounded(t *testing.T) {
 	go registry.Run(t.Context())
 	store := connection.NewStore(connection.StoreConfig{Key: token.NewKey(), Log: log, Registry: registry, Cost: token.Cost{LogN: 1, R: 1, P: 1}, Settle: time.Nanosecond})
 	var making errgroup.Group
-	for n := range connectionsShown + 2 {
+	for n := range maxConnections + 2 {
 		making.Go(func() error {
 			_, err := store.Create(t.Context(), connection.CreateParams{ProductID: fmt.Sprintf("Product-%d", n), Name: "One"})
 			return err
@@ -45,13 +45,13 @@ func TestAPageOfConnectionsIsBounded(t *testing.T) {
 
 	body, err := c.list(t.Context(), "")
 	require.NoError(t, err)
-	require.Len(t, body.Connections, connectionsShown)
+	require.Len(t, body.Connections, maxConnections)
 	require.Equal(t, 2, body.More)
-	require.NotEmpty(t, body.Unknown)
+	require.NotEmpty(t, body.ClickHouseError)
 	require.Nil(t, body.Connections[0].Traffic.LastMinute)
 	cells, err := c.cells(t.Context(), "", "")
 	require.NoError(t, err)
-	require.Len(t, cells, 5*connectionsShown)
+	require.Len(t, cells, 5*maxConnections)
 
 	body, err = c.list(t.Context(), "pRODUCT-201")
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ import (
 type Deps struct {
 	Connections *connection.Store
 	Stream      *stream.Client
-	Insight     *query.Insight
+	Query       *query.Client
 	EdgeURL     string // where senders reach the edge
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
@@ -32,23 +32,23 @@ type Deps struct {
 
 // Console is the pages.
 type Console struct {
-	config  Config
-	deps    Deps
-	pages   *pages
-	guard   *auth.Guard
-	traffic *traffic
-	metrics *metrics
-	streams atomic.Int64 // pages that are sent what changes
-	fresh   *fresh
-	probe   *http.Client
-	replays *replays
-	ctx     context.Context // ends when the program stops: streams end with it
+	config     Config
+	deps       Deps
+	pages      *pages
+	auth       *auth.Authenticator
+	traffic    *traffic
+	metrics    *metrics
+	streams    atomic.Int64 // pages that are sent what changes
+	tokens     *tokenCache
+	edgeClient *http.Client
+	replays    *replays
+	ctx        context.Context // ends when the program stops: streams end with it
 }
 
 // New makes a console that is found at the address listen. ctx ends when the program stops.
 func New(ctx context.Context, config Config, listen string, deps Deps) (*Console, error) {
-	c := &Console{config: config, deps: deps, ctx: ctx, fresh: newFresh(), traffic: newTraffic(ctx, deps.Insight), probe: &http.Client{
-		Timeout:       probeTimeout,
+	c := &Console{config: config, deps: deps, ctx: ctx, tokens: newTokenCache(), traffic: newTraffic(ctx, deps.Query), edgeClient: &http.Client{
+		Timeout:       testTimeout,
 		Transport:     &http.Transport{}, // no proxy: the URL is a secret
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -56,12 +56,12 @@ func New(ctx context.Context, config Config, listen string, deps Deps) (*Console
 	c.pages, c.metrics = newPages(), newMetrics(deps.Metrics)
 	c.replays = newReplays(ctx, deps.Stream, c.metrics.replays)
 	var err error
-	c.guard, err = auth.New(config.Guard, listen, c.loginPage, deps.Metrics, deps.Log)
+	c.auth, err = auth.New(config.Auth, listen, c.loginPage, deps.Metrics, deps.Log)
 	return c, err
 }
 
-// Remember keeps a token for tests of a connection, for a while: see fresh.
-func (c *Console) Remember(connection string, t token.Secret) { c.fresh.remember(connection, t) }
+// RememberToken keeps a token for tests of a connection, for a while: see fresh.
+func (c *Console) RememberToken(connection string, t token.Secret) { c.tokens.put(connection, t) }
 
 // Handler serves everything under Base.
 func (c *Console) Handler() http.Handler {
@@ -78,12 +78,12 @@ func (c *Console) Handler() http.Handler {
 	post("/connections", c.createConnection)
 	get("/connections/{id}", c.connection)
 	get("/connections/{id}/messages", c.streaming(c.connectionMessages))
-	get("/connections/{id}/{action}", c.askChange)
-	post("/connections/{id}/{action}", c.doChange)
+	get("/connections/{id}/{action}", c.confirmChange)
+	post("/connections/{id}/{action}", c.applyChange)
 	post("/connections/{id}/test", c.sendTest)
 	get("/messages", c.message)
 	get("/outcomes", c.outcomes)
-	get("/letters", c.letters)
+	get("/dead-letters", c.deadLetters)
 	post("/replays", c.startReplay)
 	get("/replays/{id}", c.replay)
 	get("/replays/{id}/progress", c.streaming(c.replayProgress))
@@ -91,21 +91,21 @@ func (c *Console) Handler() http.Handler {
 	post("/whatif", c.whatif)
 	mux.HandleFunc(Base+"/", c.notFound)
 
-	return c.guard.Handler(c.bounds(mux), assets.Handler(assetsBase))
+	return c.auth.Handler(c.withLimits(mux), assets.Handler(assetsBase))
 }
 
 // assetsBase is where the assets are.
 var assetsBase = strings.TrimSuffix(auth.AssetsPath, "/")
 
 const (
-	// maxForm bounds what is posted: a message that is pasted is the largest, and a form's escapes triple most of it.
-	maxForm = 3*maxPasted + 64<<10
+	// maxFormBytes bounds what is posted: a message that is pasted is the largest, and a form's escapes triple most of it.
+	maxFormBytes = 3*maxMessageBytes + 64<<10
 	// formTimeout is how long it may take to come.
 	formTimeout = 30 * time.Second
 )
 
-// bounds keeps what is posted within its bounds, and a fault of ours from going unnoticed.
-func (c *Console) bounds(pages http.Handler) http.Handler {
+// withLimits keeps what is posted within its bounds, and a fault of ours from going unnoticed.
+func (c *Console) withLimits(pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if panicked := recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
@@ -116,9 +116,9 @@ func (c *Console) bounds(pages http.Handler) http.Handler {
 		}()
 		if r.Method == http.MethodPost {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a reader without deadlines has none
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 			if err := r.ParseForm(); err != nil { // nothing here is multipart
-				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; it may have %d bytes", maxForm)))
+				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; it may have %d bytes", maxFormBytes)))
 				return
 			}
 		}
@@ -126,10 +126,10 @@ func (c *Console) bounds(pages http.Handler) http.Handler {
 	})
 }
 
-// asked bounds the questions of one page.
-const asked = 15 * time.Second
+// pageTimeout bounds the questions of one page.
+const pageTimeout = 15 * time.Second
 
-// bounded is a request's context with a bound for what it asks of others.
-func bounded(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), asked)
+// pageContext is a request's context with a bound for what it asks of others.
+func pageContext(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), pageTimeout)
 }

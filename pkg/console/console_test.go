@@ -41,25 +41,25 @@ func TestNumbersAndTimes(t *testing.T) {
 func TestLinksChangeOneChoice(t *testing.T) {
 	within, err := query.Last("1h", time.Now())
 	require.NoError(t, err)
-	s := newSpan("/console/letters", url.Values{"product": {"a&b"}, "from": {"2026-01-01T00:00"}, "after": {"x"}, "offset": {"7"}}, within, "")
-	require.Equal(t, "/console/letters?product=a%26b&range=1h", s.Link("range", "1h"), "a preset is instead of a range of one's own, and begins at the first page")
-	require.Equal(t, "/console/letters?from=2026-01-01T00%3A00&product=a%26b&reason=r", s.Link("reason", "r"))
-	require.Equal(t, "/console/letters?from=2026-01-01T00%3A00", s.Link("product", ""))
+	s := newRangeForm("/console/dead-letters", url.Values{"product": {"a&b"}, "from": {"2026-01-01T00:00"}, "after": {"x"}, "offset": {"7"}}, within, "")
+	require.Equal(t, "/console/dead-letters?product=a%26b&range=1h", s.Link("range", "1h"), "a preset is instead of a range of one's own, and begins at the first page")
+	require.Equal(t, "/console/dead-letters?from=2026-01-01T00%3A00&product=a%26b&reason=r", s.Link("reason", "r"))
+	require.Equal(t, "/console/dead-letters?from=2026-01-01T00%3A00", s.Link("product", ""))
 }
 
 func TestTokensAreKeptForAWhileOnly(t *testing.T) {
-	f := newFresh()
+	f := newTokenCache()
 	require.True(t, f.get("a").IsZero())
-	f.remember("a", token.NewSecret("t"))
+	f.put("a", token.NewSecret("t"))
 	require.Equal(t, "t", f.get("a").Reveal())
-	f.all["a"] = freshToken{f.all["a"].token, time.Now().Add(-time.Second)}
+	f.byConnection["a"] = cachedToken{f.byConnection["a"].token, time.Now().Add(-time.Second)}
 	require.True(t, f.get("a").IsZero(), "its time is over")
-	for n := range freshMost + 10 {
-		f.remember(fmt.Sprint(n), token.NewSecret("t"))
-		require.LessOrEqual(t, len(f.all), freshMost)
+	for n := range maxCachedTokens + 10 {
+		f.put(fmt.Sprint(n), token.NewSecret("t"))
+		require.LessOrEqual(t, len(f.byConnection), maxCachedTokens)
 	}
-	f.forget(fmt.Sprint(freshMost + 9))
-	require.True(t, f.get(fmt.Sprint(freshMost+9)).IsZero())
+	f.remove(fmt.Sprint(maxCachedTokens + 9))
+	require.True(t, f.get(fmt.Sprint(maxCachedTokens+9)).IsZero())
 }
 
 func TestATestGoesToOurEdgeOnly(t *testing.T) {
@@ -69,7 +69,7 @@ func TestATestGoesToOurEdgeOnly(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	}))
 	defer edge.Close()
-	c := &Console{deps: Deps{EdgeURL: edge.URL}, fresh: newFresh(), probe: edge.Client()}
+	c := &Console{deps: Deps{EdgeURL: edge.URL}, tokens: newTokenCache(), edgeClient: edge.Client()}
 	send := func(form url.Values) testBody {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -82,32 +82,32 @@ func TestATestGoesToOurEdgeOnly(t *testing.T) {
 	}
 	require.Empty(t, asked)
 	require.Equal(t, 200, send(url.Values{"url": {" https://elsewhere/v1/segment/mr1_c1_abc "}, "secret": {"s"}}).Status)
-	c.fresh.remember("c1", token.NewSecret("mr1_c1_kept"))
+	c.tokens.put("c1", token.NewSecret("mr1_c1_kept"))
 	require.Equal(t, 200, send(url.Values{}).Status)
 	require.Equal(t, []string{"/v1/segment/mr1_c1_abc s", "/v1/segment/mr1_c1_kept "}, asked)
-	require.NotEmpty(t, send(url.Values{"message": {strings.Repeat("x", maxTestMessage+1)}}).Problem)
+	require.NotEmpty(t, send(url.Values{"message": {strings.Repeat("x", maxTestMessageBytes+1)}}).Problem)
 	edge.Close()
 	require.NotContains(t, send(url.Values{}).Problem, "kept", "no token in what is said")
 }
 
 func TestWhatAMessageWouldBecome(t *testing.T) {
 	var body whatifBody
-	require.NoError(t, body.judge([]byte(`{"context":{"traits":{"email":"a@b.c"}},"batch":[{"type":"track","event":"Signed Up","userId":"u"},{"type":"identify"},{"type":"track"}]}`)))
+	require.NoError(t, body.explain([]byte(`{"context":{"traits":{"email":"a@b.c"}},"batch":[{"type":"track","event":"Signed Up","userId":"u"},{"type":"identify"},{"type":"track"}]}`)))
 	require.Len(t, body.Messages, 3)
 	require.NotEmpty(t, body.Messages[0].Fields)
 	require.Equal(t, "ignored_type", body.Messages[1].Code)
 	require.Equal(t, "missing_event", body.Messages[2].Code)
-	require.Error(t, (&whatifBody{}).judge([]byte(`{`)))
+	require.Error(t, (&whatifBody{}).explain([]byte(`{`)))
 	body = whatifBody{}
-	require.NoError(t, body.judge([]byte("["+strings.Repeat(`{"type":"page"},`, 11)+`{"type":"page"}]`)))
-	require.Len(t, body.Messages, shownAtOnce)
+	require.NoError(t, body.explain([]byte("["+strings.Repeat(`{"type":"page"},`, 11)+`{"type":"page"}]`)))
+	require.Len(t, body.Messages, maxExplained)
 	require.Equal(t, 2, body.More)
 }
 
 func TestWhatIsStoredNowhereIsCounted(t *testing.T) {
 	before := connection.Counts{Accepted: 1, Ignored: 5, Paused: 2}
-	require.Zero(t, goneSince(&before, &connection.Counts{Accepted: 9, Ignored: 5, Paused: 2}))
-	require.Zero(t, goneSince(&before, &connection.Counts{Ignored: 1}), "an edge's counts were left out")
-	gone := goneSince(&before, &connection.Counts{Ignored: 8, Paused: 3})
+	require.Zero(t, droppedSince(&before, &connection.Counts{Accepted: 9, Ignored: 5, Paused: 2}))
+	require.Zero(t, droppedSince(&before, &connection.Counts{Ignored: 1}), "an edge's counts were left out")
+	gone := droppedSince(&before, &connection.Counts{Ignored: 8, Paused: 3})
 	require.Equal(t, []uint64{3, 1}, []uint64{gone.Ignored, gone.Paused})
 }

@@ -22,7 +22,7 @@ func (c *Console) newConnection(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) form(w http.ResponseWriter, r *http.Request, status int, body newBody) {
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	if all, err := c.deps.Connections.List(ctx); err == nil {
 		body.Products = productsOf(all)
@@ -37,7 +37,7 @@ func productsOf(all []connection.Listed) (products []string) {
 	}
 	slices.Sort(products)
 	products = slices.Compact(products)
-	return products[:min(len(products), connectionsShown)]
+	return products[:min(len(products), maxConnections)]
 }
 
 // urlBody is the one page that has a URL, at the moment when it is made.
@@ -55,7 +55,7 @@ func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
 	if secret := r.PostForm.Get("secret"); secret != "" {
 		params.Secret = token.NewSecret(secret)
 	}
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	made, err := c.deps.Connections.Create(ctx, params)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
 
 // showURL shows the URL of a connection. Nothing else ever does.
 func (c *Console) showURL(w http.ResponseWriter, r *http.Request, made connection.Created, rotated bool) {
-	c.fresh.remember(made.Connection.ID, made.Token)
+	c.tokens.put(made.Connection.ID, made.Token)
 	url := c.deps.EdgeURL + "/v1/segment/" + made.Token.Reveal()
 	c.show(w, r, http.StatusOK, "created", "connections", "Copy the URL now", urlBody{
 		Connection: made.Connection, URL: url, Curl: curl(url, !made.Connection.SecretHash.IsZero()), Rotated: rotated,

@@ -25,15 +25,15 @@ func count(n any) string {
 	return sign + strings.Join(append([]string{digits}, groups...), "\u202F")
 }
 
-// shortMost is how much is shown of a text where many stand together: a sender may put half a megabyte into a name.
-const shortMost = 200
+// maxShort is how much is shown of a text where many stand together: a sender may put half a megabyte into a name.
+const maxShort = 200
 
 // short is a text's beginning, on whole characters.
 func short(text string) string {
-	if len(text) <= shortMost {
+	if len(text) <= maxShort {
 		return text
 	}
-	return strings.ToValidUTF8(text[:shortMost], "") + " …"
+	return strings.ToValidUTF8(text[:maxShort], "") + " …"
 }
 
 // ago is how long something is past, in words.
@@ -55,13 +55,13 @@ func ago(t time.Time) string {
 	return strconv.Itoa(int(past.Hours()/24)) + " days ago"
 }
 
-// moment is a time in full, in UTC.
-func moment(t time.Time) string {
+// timestamp is a time in full, in UTC.
+func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05.000 UTC")
 }
 
-// clock is a time of the day.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+// timeOfDay is a time of the day.
+func timeOfDay(t time.Time) string { return t.UTC().Format("15:04:05.000") }

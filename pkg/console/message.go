@@ -26,7 +26,7 @@ type messageBody struct {
 
 // message shows a record of the log: the message's own bytes, and what became of it.
 func (c *Console) message(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	body, err := c.readMessage(ctx, r.URL.Query().Get("at"))
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 	if !body.IsEvent() {
 		return body, nil
 	}
-	rows, err := c.deps.Insight.Stored(ctx, []query.Key{keyOf(&body.Message)})
+	rows, err := c.deps.Query.Stored(ctx, []query.Key{keyOf(&body.Message)})
 	if row, stored := rows[keyOf(&body.Message)]; err == nil && stored {
 		body.Stage = stageOf(&row)
 	}

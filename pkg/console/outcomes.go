@@ -15,7 +15,7 @@ import (
 
 // outcomesBody is the page of plots.
 type outcomesBody struct {
-	span
+	rangeForm
 	Filter        query.Filter
 	Order         string
 	Events        query.Events
@@ -25,7 +25,7 @@ type outcomesBody struct {
 	Conversations query.Conversations
 	Freshness     query.Freshness
 	Lag           int64
-	LagUnknown    string
+	LagError      string
 	Problems      []string // questions that were not answered
 	charts        map[string]chart
 }
@@ -35,32 +35,32 @@ func (b *outcomesBody) Chart(name string) chart { return b.charts[name] }
 
 func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	within, preset, err := rangeOf(q, "24h")
+	within, preset, err := parseRange(q, "24h")
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
-	body := &outcomesBody{span: newSpan(Base+"/outcomes", q, within, preset), Order: q.Get("order"),
+	body := &outcomesBody{rangeForm: newRangeForm(Base+"/outcomes", q, within, preset), Order: q.Get("order"),
 		Filter: query.Filter{Range: within, Product: q.Get("product")}}
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	c.readOutcomes(ctx, body)
 	body.charts = chartsOf(&body.Events, &body.Values, &body.Freshness)
 	c.show(w, r, http.StatusOK, "outcomes", "outcomes", "Outcomes", body)
 }
 
-// questionsAtOnce bounds how many of a page's questions ClickHouse has at once.
-const questionsAtOnce = 3
+// maxConcurrentQueries bounds how many of a page's questions ClickHouse has at once.
+const maxConcurrentQueries = 3
 
 // readOutcomes asks all of the page's questions. One that has no answer leaves its part of the page empty, and the others as they are.
 func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
-	i, now := c.deps.Insight, time.Now()
+	i, now := c.deps.Query, time.Now()
 	var mu sync.Mutex
 	var group errgroup.Group
-	group.SetLimit(questionsAtOnce)
+	group.SetLimit(maxConcurrentQueries)
 	ask := func(about string, question func() error) {
 		group.Go(func() error {
-			if err := answered(question); err != nil {
+			if err := recoverPanic(question); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				b.Problems = append(b.Problems, about+": "+err.Error())
@@ -79,7 +79,7 @@ func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
 	ask("freshness", func() (err error) { b.Freshness, err = i.Freshness(ctx, b.Filter.Product, now); return err })
 	ask("lag", func() (err error) {
 		if b.Lag, err = c.deps.Stream.Lag(ctx, c.config.Group); err != nil {
-			b.LagUnknown = err.Error()
+			b.LagError = err.Error()
 		}
 		return nil
 	})
@@ -95,8 +95,8 @@ func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
 	}
 }
 
-// answered asks, and makes an error of a fault of ours: in "up" it must not end edge and loader.
-func answered(question func() error) (err error) {
+// recoverPanic asks, and makes an error of a fault of ours: in "up" it must not end edge and loader.
+func recoverPanic(question func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("BUG: it panicked: %T", panicked)

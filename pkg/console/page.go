@@ -22,7 +22,7 @@ var templates embed.FS
 type pages struct{ byName map[string]*template.Template }
 
 var pageNames = []string{
-	"connections", "new", "created", "connection", "ask", "message", "letters", "replay", "outcomes", "whatif", "login", "trouble",
+	"connections", "new", "created", "connection", "confirm", "message", "dead-letters", "replay", "outcomes", "whatif", "login", "error",
 }
 
 func newPages() *pages {
@@ -38,14 +38,14 @@ var functions = template.FuncMap{
 	"asset":      func(name string) string { return assets.Path(assetsBase, name) },
 	"item":       menuItem,
 	"influences": func() []string { return []string{"positive", "neutral", "negative"} },
-	"subject":    func(what string, s subject) subjectShown { return subjectShown{s, what} },
-	"sql":        func(id, text string) sqlShown { return sqlShown{id, text} },
+	"entity":     func(what string, s entity) labelledEntity { return labelledEntity{s, what} },
+	"sql":        func(id, text string) sqlView { return sqlView{id, text} },
 	"base":       func() string { return Base },
 	"count":      count,
 	"short":      short,
 	"ago":        ago,
-	"moment":     moment,
-	"clock":      clock,
+	"timestamp":  timestamp,
+	"timeOfDay":  timeOfDay,
 	"seconds":    func(s *float64) string { return (time.Duration(*s * float64(time.Second))).Round(time.Second).String() },
 }
 
@@ -81,20 +81,20 @@ func (c *Console) fragment(page, part string, body any) (string, error) {
 	return b.String(), nil
 }
 
-// trouble is what went wrong, and what to do.
-type trouble struct{ What, Do string }
+// errorBody is what went wrong, and what to do.
+type errorBody struct{ Problem, Advice string }
 
 // fail shows an error.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, t := http.StatusBadGateway, trouble{err.Error(), "Check that Kafka and ClickHouse run and can be reached from here: \"millrace doctor\" looks at all of them."}
+	status, t := http.StatusBadGateway, errorBody{err.Error(), "Check that Kafka and ClickHouse run and can be reached from here: \"millrace doctor\" looks at all of them."}
 	var input *connection.InputError
 	switch {
 	case errors.Is(err, connection.ErrNotFound):
-		status, t = http.StatusNotFound, trouble{"There is no such connection.", "It may have been deleted: the list shows those there are."}
+		status, t = http.StatusNotFound, errorBody{"There is no such connection.", "It may have been deleted: the list shows those there are."}
 	case errors.As(err, &input):
-		status, t = http.StatusBadRequest, trouble{err.Error(), "Go back, and mend it."}
+		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back, and mend it."}
 	case errors.Is(err, errInput):
-		status, t = http.StatusBadRequest, trouble{err.Error(), "Go back, and mend it."}
+		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back, and mend it."}
 	case errors.Is(err, context.Canceled):
 		return // the browser is gone
 	}
@@ -102,7 +102,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		c.metrics.failed.Inc()
 		c.deps.Log.Warn("a page of the console failed", "error", err)
 	}
-	c.show(w, r, status, "trouble", "", "Something is amiss", t)
+	c.show(w, r, status, "error", "", "Something is amiss", t)
 }
 
 // errInput is something in a request that will not do.
@@ -118,17 +118,17 @@ type item struct {
 
 func menuItem(v view, section, text string) item { return item{section, text, v.Section == section} }
 
-// subjectShown is a subject and what it is.
-type subjectShown struct {
-	subject
+// labelledEntity is a subject and what it is.
+type labelledEntity struct {
+	entity
 	What string
 }
 
-// sqlShown is the question behind something, in an element of that id.
-type sqlShown struct{ ID, Text string }
+// sqlView is the question behind something, in an element of that id.
+type sqlView struct{ ID, Text string }
 
 func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
-	c.show(w, r, http.StatusNotFound, "trouble", "", "Not found", trouble{"There is no such page.", "The menu above has all there are."})
+	c.show(w, r, http.StatusNotFound, "error", "", "Not found", errorBody{"There is no such page.", "The menu above has all there are."})
 }
 
 // loginBody is the page for who has to sign in.

@@ -22,18 +22,18 @@ type replays struct {
 	running prometheus.Gauge
 
 	mu  sync.Mutex
-	all map[string]*running
+	all map[string]*runningReplay
 }
 
 const (
-	// replaysAtOnce bounds those that run, replaysKept those that can be looked at.
-	replaysAtOnce = 2
-	replaysKept   = 100
-	// replayMost bounds the letters that are chosen one by one.
-	replayMost = 1000
+	// maxRunningReplays bounds those that run, replaysKept those that can be looked at.
+	maxRunningReplays = 2
+	maxKeptReplays    = 100
+	// maxChosen bounds the letters that are chosen one by one.
+	maxChosen = 1000
 )
 
-type running struct {
+type runningReplay struct {
 	ID     string
 	What   string
 	replay *stream.Replay
@@ -44,32 +44,32 @@ type running struct {
 }
 
 func newReplays(ctx context.Context, client *stream.Client, gauge prometheus.Gauge) *replays {
-	return &replays{ctx: ctx, client: client, running: gauge, all: map[string]*running{}}
+	return &replays{ctx: ctx, client: client, running: gauge, all: map[string]*runningReplay{}}
 }
 
 // start begins one in the background.
-func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.Span) (*running, error) {
+func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.Span) (*runningReplay, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	busy := 0
 	for id, r := range s.all {
 		select {
 		case <-r.done:
-			if len(s.all) >= replaysKept {
+			if len(s.all) >= maxKeptReplays {
 				delete(s.all, id)
 			}
 		default:
 			busy++
 		}
 	}
-	if busy >= replaysAtOnce {
+	if busy >= maxRunningReplays {
 		return nil, inputError(fmt.Sprintf("%d replays are running, and no more may at once: wait for one to end", busy))
 	}
 	replay, err := s.client.NewReplay(config, spans)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{ID: strings.ToLower(rand.Text()[:10]), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
+	r := &runningReplay{ID: strings.ToLower(rand.Text()[:10]), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
 	s.all[r.ID] = r
 	s.running.Inc()
 	go func() {
@@ -87,7 +87,7 @@ func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.
 	return r, nil
 }
 
-func (s *replays) get(id string) *running {
+func (s *replays) get(id string) *runningReplay {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.all[id]
@@ -95,7 +95,7 @@ func (s *replays) get(id string) *running {
 
 // startReplay replays the letters that were chosen, or all of a reason.
 func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	what, config, spans, err := c.selection(ctx, r)
 	if err == nil && len(spans) == 0 {
@@ -115,9 +115,9 @@ func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) selection(ctx context.Context, r *http.Request) (what string, config stream.ReplayConfig, spans []stream.Span, err error) {
 	letters := c.deps.Stream.Topics().DeadLetters
-	if chosen := r.PostForm["letter"]; r.PostForm.Get("which") == "chosen" {
-		if len(chosen) > replayMost {
-			return "", config, nil, inputError(fmt.Sprintf("%d letters are chosen, and %d can be at once", len(chosen), replayMost))
+	if chosen := r.PostForm["dead-letter"]; r.PostForm.Get("which") == "chosen" {
+		if len(chosen) > maxChosen {
+			return "", config, nil, inputError(fmt.Sprintf("%d letters are chosen, and %d can be at once", len(chosen), maxChosen))
 		}
 		for _, at := range chosen {
 			p, ok := stream.ParseCoordinates([]byte(at))
@@ -129,7 +129,7 @@ func (c *Console) selection(ctx context.Context, r *http.Request) (what string, 
 		spans, err = c.deps.Stream.SpansOf(ctx, config.Only)
 		return plural(len(chosen), "chosen dead letter"), config, spans, err
 	}
-	within, _, err := rangeOf(r.PostForm, "24h")
+	within, _, err := parseRange(r.PostForm, "24h")
 	if err != nil {
 		return "", config, nil, err
 	}
@@ -161,7 +161,7 @@ type replayBody struct {
 	Took                    string
 }
 
-func (r *running) body() replayBody {
+func (r *runningReplay) body() replayBody {
 	done := false
 	select {
 	case <-r.done:
@@ -186,7 +186,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 		c.notFound(w, r)
 		return
 	}
-	c.show(w, r, http.StatusOK, "replay", "letters", "Replay", running.body())
+	c.show(w, r, http.StatusOK, "replay", "dead-letters", "Replay", running.body())
 }
 
 // replayProgress sends how far it is until it is done.
@@ -196,7 +196,7 @@ func (c *Console) replayProgress(ctx context.Context, stream *eventStream, r *ht
 		_ = stream.send("done", "") // it is not of this process: its page is not found either
 		return
 	}
-	ticker := time.NewTicker(replayEvery)
+	ticker := time.NewTicker(replayInterval)
 	defer ticker.Stop()
 	for {
 		body := running.body()
@@ -217,5 +217,5 @@ func (c *Console) replayProgress(ctx context.Context, stream *eventStream, r *ht
 	}
 }
 
-// replayEvery is how often progress is sent.
-const replayEvery = 300 * time.Millisecond
+// replayInterval is how often progress is sent.
+const replayInterval = 300 * time.Millisecond

@@ -10,27 +10,27 @@ import (
 	"github.com/millrace/millrace/pkg/segment"
 )
 
-// maxPasted bounds what is pasted into the what-if box: the most that the edge takes of one message.
-const maxPasted = 512 << 10
+// maxMessageBytes bounds what is pasted into the what-if box: the most that the edge takes of one message.
+const maxMessageBytes = 512 << 10
 
 // whatifBody is the page that says what a message would become.
 type whatifBody struct {
 	Text     string
 	Problem  string
-	Messages []wouldBe
+	Messages []mappedMessage
 	More     int // messages beyond those that are shown
 }
 
-// wouldBe is one message of what was pasted.
-type wouldBe struct {
+// mappedMessage is one message of what was pasted.
+type mappedMessage struct {
 	Number  int
-	Verdict string // why it would be no event; empty if it would
+	Problem string // why it would be no event; empty if it would
 	Code    string
 	Fields  []mapping.Explained
 }
 
-// shownAtOnce bounds the messages that are explained together.
-const shownAtOnce = 10
+// maxExplained bounds the messages that are explained together.
+const maxExplained = 10
 
 // whatif takes a pasted payload, one message or a batch, through the edge's checks and the loader's mapping. Nothing is stored.
 func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
@@ -38,9 +38,9 @@ func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
 		body = whatifBody{Text: r.PostForm.Get("message")}
-		if len(body.Text) > maxPasted {
-			body = whatifBody{Problem: fmt.Sprintf("It is larger than %d bytes, the most that one message may have.", maxPasted)}
-		} else if err := body.judge([]byte(body.Text)); err != nil {
+		if len(body.Text) > maxMessageBytes {
+			body = whatifBody{Problem: fmt.Sprintf("It is larger than %d bytes, the most that one message may have.", maxMessageBytes)}
+		} else if err := body.explain([]byte(body.Text)); err != nil {
 			body.Problem = err.Error()
 		}
 		if body.Problem != "" {
@@ -50,7 +50,7 @@ func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, status, "whatif", "whatif", "What if", body)
 }
 
-func (b *whatifBody) judge(text []byte) error {
+func (b *whatifBody) explain(text []byte) error {
 	p := payload.New(&segment.Format)
 	if err := p.Parse(text, payload.DefaultLimits); err != nil {
 		return fmt.Errorf("the edge would refuse all of it: %w", err)
@@ -60,15 +60,15 @@ func (b *whatifBody) judge(text []byte) error {
 	var result mapping.Result
 	kind, provider := []byte(mapping.KindEvent), []byte(mapping.ProviderSegment)
 	for i, m := range p.Messages {
-		if i >= shownAtOnce {
-			b.More = len(p.Messages) - shownAtOnce
+		if i >= maxExplained {
+			b.More = len(p.Messages) - maxExplained
 			break
 		}
-		would := wouldBe{Number: i + 1}
+		would := mappedMessage{Number: i + 1}
 		if m.Reason != payload.Accepted {
-			would.Code, would.Verdict = m.Reason.Code(), m.Reason.Sentence()
+			would.Code, would.Problem = m.Reason.Code(), m.Reason.Sentence()
 		} else if err := mapper.MapRecord(kind, provider, &mapping.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &result); err != nil {
-			would.Code, would.Verdict = mapping.Code(err), err.Error()
+			would.Code, would.Problem = mapping.Code(err), err.Error()
 		} else {
 			would.Fields = mapper.Explain(&result.Event)
 		}

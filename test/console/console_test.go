@@ -25,7 +25,7 @@ func TestThePassword(t *testing.T) {
 	m := up(t)
 	s := m.connect(t, "guarded", "", "")
 	console := startConsole(t, m)
-	p := open(t, console+"/letters")
+	p := open(t, console+"/dead-letters")
 	p.sees("Sign in")
 	p.inspect("login")
 	p.fill(css("#password"), "a guess of mine")

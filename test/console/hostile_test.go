@@ -68,7 +68,7 @@ func TestHostileMessages(t *testing.T) {
 	}
 	of := "?product=" + url.QueryEscape(s.product)
 	for _, path := range []string{"/connections", "/connections/new", "/connections/" + s.id + "/delete", "/outcomes" + of, "/outcomes?range=30d&order=outcomes",
-		"/letters" + of, "/letters" + of + "&reason=missing_event", "/letters" + of + "&reason=" + url.QueryEscape(hostile[1]),
+		"/dead-letters" + of, "/dead-letters" + of + "&reason=missing_event", "/dead-letters" + of + "&reason=" + url.QueryEscape(hostile[1]),
 		"/connections/" + s.id + "?type=" + url.QueryEscape(hostile[1]) + "&user=" + url.QueryEscape(hostile[5]) + "&influence=" + url.QueryEscape(hostile[0])} {
 		p.visit(m.Admin + "/console" + path)
 		harmless(p)

@@ -35,9 +35,9 @@ func TestEveryPageForEverybody(t *testing.T) {
 	p.seesIn(css("section:has(#h-types)"), "Order Completed")
 	p.seesIn(css("dl.facts"), "messages") // that wait for the loaders: another test floods them
 	p.inspect("outcomes")
-	p.visit(console + "/letters?product=shop&reason=missing_event")
+	p.visit(console + "/dead-letters?product=shop&reason=missing_event")
 	p.sees("Replay the chosen ones")
-	p.inspect("letters")
+	p.inspect("dead-letters")
 	p.visit(console + "/connections/" + desk.id + "/delete")
 	p.sees("Delete for good")
 	p.inspect("ask")

@@ -21,10 +21,10 @@ type Config struct {
 	URL          string   `name:"console-url" help:"Where browsers find the console, if not at its own address: https://millrace.example.com. With https its cookies are sent over TLS only." placeholder:"URL"`
 }
 
-// rules are a Config that has been read.
-type rules struct {
+// settings are a Config that has been read.
+type settings struct {
 	passwordFile string
-	header       string // canonical
+	userHeader   string // canonical
 	proxies      clientip.Proxies
 	hosts        map[string]bool // nil is all
 	origin       string          // of the public URL
@@ -35,40 +35,40 @@ type rules struct {
 // Validate checks that the settings go together, and reads the password's file. listen is the address that the console
 // listens on.
 func (c *Config) Validate(listen string) error {
-	_, err := c.rules(listen)
+	_, err := c.settings(listen)
 	return err
 }
 
-func (c *Config) rules(listen string) (rules, error) {
-	if err := c.together(listen); err != nil {
-		return rules{}, err
+func (c *Config) settings(listen string) (settings, error) {
+	if err := c.validateCombination(listen); err != nil {
+		return settings{}, err
 	}
 	if c.PasswordFile != "" {
 		if _, err := readHash(c.PasswordFile); err != nil {
-			return rules{}, fmt.Errorf("--console-password-file: %w", err)
+			return settings{}, fmt.Errorf("--console-password-file: %w", err)
 		}
 	}
-	r := rules{passwordFile: c.PasswordFile, header: http.CanonicalHeaderKey(c.ProxyHeader), open: c.PasswordFile == "" && c.ProxyHeader == ""}
+	r := settings{passwordFile: c.PasswordFile, userHeader: http.CanonicalHeaderKey(c.ProxyHeader), open: c.PasswordFile == "" && c.ProxyHeader == ""}
 	var err error
 	if r.proxies, err = parseProxies(c.ProxyFrom); err != nil {
-		return rules{}, err
+		return settings{}, err
 	}
 	public, err := c.publicURL()
 	if err != nil {
-		return rules{}, err
+		return settings{}, err
 	}
 	if public != nil {
 		r.origin, r.https = public.Scheme+"://"+public.Host, public.Scheme == "https"
 	}
-	r.hosts, err = c.hosts(listensOnLoopback(listen), public)
+	r.hosts, err = c.allowedHosts(listensOnLoopback(listen), public)
 	return r, err
 }
 
 // ErrExposed is a console for everybody where others than this machine may reach it.
 var ErrExposed = errors.New("anybody could reach the console")
 
-// together checks what must be set with what.
-func (c *Config) together(listen string) error {
+// validateCombination checks what must be set with what.
+func (c *Config) validateCombination(listen string) error {
 	switch {
 	case c.ProxyHeader != "" && !isHeaderName(c.ProxyHeader):
 		return fmt.Errorf("--console-proxy-header: %q is not the name of a header", c.ProxyHeader)

@@ -20,14 +20,14 @@ var headers = map[string]string{
 
 const strictTransport = "max-age=31536000"
 
-func (g *Guard) withHeaders(next http.Handler) http.Handler {
+func (a *Authenticator) withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		for name, value := range headers {
 			h.Set(name, value)
 		}
 		// Every port of a host would have to speak TLS from then on: no matter of ours on a laptop.
-		if host, _ := hostOf(r.Host); g.isSecure(r) && !isLoopback(host) {
+		if host, _ := hostOf(r.Host); a.isSecure(r) && !isLoopback(host) {
 			h.Set("Strict-Transport-Security", strictTransport)
 		}
 		next.ServeHTTP(w, r)

@@ -9,8 +9,8 @@ import (
 )
 
 func TestEveryAnswerHasTheHeaders(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
 	check := func(what string, response answer, status int) {
 		t.Helper()
 		require.Equal(t, status, response.StatusCode, what)
@@ -38,7 +38,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	noStore("another name", response, http.StatusMisdirectedRequest)
 	response, _ = ask(t, client, http.MethodPut, server.URL+LoginPath, nil, "Origin: "+server.URL)
 	noStore("another method", response, http.StatusMethodNotAllowed)
-	response, _ = logIn(t, client, server.URL, right, "")
+	response, _ = logIn(t, client, server.URL, rightPassword, "")
 	noStore("logged in", response, http.StatusSeeOther)
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil)
 	noStore("a page", response, http.StatusOK)
@@ -69,7 +69,7 @@ func TestStrictTransportOnlyWithTLS(t *testing.T) {
 		if c.tls {
 			start = httptest.NewTLSServer
 		}
-		server := start(handler(guardOf(t, c.config, anywhere)))
+		server := start(handler(newAuthenticator(t, c.config, allInterfaces)))
 		response, _ := ask(t, server.Client(), http.MethodGet, server.URL+LoginPath, nil, "Host: "+c.host)
 		server.Close()
 		require.Equal(t, http.StatusOK, response.StatusCode)

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// hosts are the hosts that a request may ask for besides loopback's; nil is any.
+// allowedHosts are the hosts that a request may ask for besides loopback's; nil is any.
 //
 // A page elsewhere can have its own name lead to 127.0.0.1 (DNS rebinding). The browser then takes the console for a part
 // of that page, and the page reads it. What the page cannot choose is the Host that the browser sends: its own name.
-func (c *Config) hosts(loopback bool, public *url.URL) (map[string]bool, error) {
+func (c *Config) allowedHosts(loopback bool, public *url.URL) (map[string]bool, error) {
 	if len(c.Hosts) == 0 && !loopback {
 		return nil, nil // with a password or a proxy in force a page's own name has no cookie to show
 	}
@@ -53,8 +53,8 @@ func hostOf(header string) (string, bool) {
 	return strings.ToLower(host), host != "" && !strings.ContainsAny(host, "/[]@ ")
 }
 
-// isOurs tells whether a request asks for a host that is the console's.
-func (r *rules) isOurs(header string) bool {
+// allowsHost tells whether a request asks for a host that is the console's.
+func (r *settings) allowsHost(header string) bool {
 	host, ok := hostOf(header)
 	return ok && (r.hosts == nil || r.hosts[host] || isLoopback(host))
 }

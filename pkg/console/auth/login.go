@@ -38,26 +38,26 @@ type LoginView struct {
 type LoginPage func(w http.ResponseWriter, r *http.Request, view LoginView)
 
 // Login shows the login page, and lets in who posts the password.
-func (g *Guard) Login(w http.ResponseWriter, r *http.Request) {
+func (a *Authenticator) Login(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, "The login page takes GET and POST.", http.StatusMethodNotAllowed)
-	case g.passwordFile == "":
+	case a.passwordFile == "":
 		http.Redirect(w, r, Path, http.StatusSeeOther) // there is nothing to log in to
 	case r.Method == http.MethodPost:
-		g.logIn(w, r)
+		a.logIn(w, r)
 	default:
-		next := local(r.URL.Query().Get(nextField))
-		if _, ok := g.session(r); ok {
+		next := localPath(r.URL.Query().Get(nextField))
+		if _, ok := a.session(r); ok {
 			http.Redirect(w, r, next, http.StatusSeeOther)
 			return
 		}
-		g.page(w, r, LoginView{Status: http.StatusOK, Next: next})
+		a.page(w, r, LoginView{Status: http.StatusOK, Next: next})
 	}
 }
 
-func (g *Guard) logIn(w http.ResponseWriter, r *http.Request) {
+func (a *Authenticator) logIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
 	if err := r.ParseForm(); err != nil {
 		status := http.StatusBadRequest
@@ -67,56 +67,56 @@ func (g *Guard) logIn(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The form cannot be read.", status)
 		return
 	}
-	view := LoginView{Next: local(r.PostForm.Get(nextField))}
-	who := clientOf(g.proxies, r)
-	if wait := g.limiter.take(clientip.ShareOf(who)); wait > 0 {
-		g.metrics.limited.Inc()
+	view := LoginView{Next: localPath(r.PostForm.Get(nextField))}
+	who := clientAddress(a.proxies, r)
+	if wait := a.limiter.take(clientip.ShareOf(who)); wait > 0 {
+		a.metrics.limited.Inc()
 		view.Status, view.Problem, view.Wait = http.StatusTooManyRequests, TooManyFailures, (wait + time.Second - 1).Truncate(time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(int(view.Wait/time.Second)))
-		g.page(w, r, view)
+		a.page(w, r, view)
 		return
 	}
 	var id string
-	ok, err := g.door.enter(r.Context(), r.PostForm.Get(passwordField), func() { id = g.sessions.begin() })
+	ok, err := a.passwords.check(r.Context(), r.PostForm.Get(passwordField), func() { id = a.sessions.begin() })
 	switch {
 	case r.Context().Err() != nil && !ok: // the browser has gone; what it took counts as a failure
 	case err != nil:
-		g.limiter.give(clientip.ShareOf(who))
-		g.log.Error("the console cannot check passwords: nobody can log in", "err", err)
+		a.limiter.give(clientip.ShareOf(who))
+		a.log.Error("the console cannot check passwords: nobody can log in", "err", err)
 		view.Status, view.Problem = http.StatusServiceUnavailable, CannotCheck
-		g.page(w, r, view)
+		a.page(w, r, view)
 	case !ok:
-		g.metrics.failed.Inc()
-		g.log.Warn("console: a login with a wrong password", "address", who.String())
+		a.metrics.failed.Inc()
+		a.log.Warn("console: a login with a wrong password", "address", who.String())
 		view.Status, view.Problem = http.StatusUnauthorized, WrongPassword
-		g.page(w, r, view)
+		a.page(w, r, view)
 	default:
-		g.limiter.give(clientip.ShareOf(who))
-		g.welcome(w, r, id)
-		g.log.Info("console: a login", "address", who.String())
+		a.limiter.give(clientip.ShareOf(who))
+		a.startSession(w, r, id)
+		a.log.Info("console: a login", "address", who.String())
 		http.Redirect(w, r, view.Next, http.StatusSeeOther)
 	}
 }
 
-// welcome puts a new session in the place of the one that the browser may have had: an id that somebody gave to it is worth nothing.
-func (g *Guard) welcome(w http.ResponseWriter, r *http.Request, id string) {
-	for _, before := range g.shown(r) {
-		g.sessions.finish(before)
+// startSession puts a new session in the place of the one that the browser may have had: an id that somebody gave to it is worth nothing.
+func (a *Authenticator) startSession(w http.ResponseWriter, r *http.Request, id string) {
+	for _, before := range a.cookieValues(r) {
+		a.sessions.finish(before)
 	}
-	g.metrics.loggedIn.Inc()
-	g.setCookie(w, r, id)
+	a.metrics.loggedIn.Inc()
+	a.setCookie(w, r, id)
 }
 
 // Logout ends the session, and with it what is streamed to its pages.
-func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
+func (a *Authenticator) Logout(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
 		http.Error(w, "Logging out takes POST.", http.StatusMethodNotAllowed)
 		return
 	}
-	for _, id := range g.shown(r) {
-		g.sessions.finish(id)
+	for _, id := range a.cookieValues(r) {
+		a.sessions.finish(id)
 	}
-	g.clearCookie(w, r)
+	a.clearCookie(w, r)
 	http.Redirect(w, r, LoginPath, http.StatusSeeOther)
 }

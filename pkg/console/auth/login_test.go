@@ -18,23 +18,23 @@ import (
 )
 
 func TestLoggingInAndOut(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
 	response, body := ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	require.Equal(t, `login problem="" wait=0s next=/console/live`, body)
-	for i, wrong := range []string{"", "wrong", right + " ", strings.ToUpper(right)} {
+	for i, wrong := range []string{"", "wrong", rightPassword + " ", strings.ToUpper(rightPassword)} {
 		response, body = logIn(t, client, server.URL, wrong, "/console/live")
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 		require.Equal(t, `login problem="wrong password" wait=0s next=/console/live`, body)
 		require.Empty(t, response.Cookies)
-		require.EqualValues(t, i+1, valueOf(t, g.metrics.failed))
+		require.EqualValues(t, i+1, valueOf(t, a.metrics.failed))
 	}
-	response, _ = logIn(t, client, server.URL, right, "/console/live?filter=x")
+	response, _ = logIn(t, client, server.URL, rightPassword, "/console/live?filter=x")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	require.Equal(t, "/console/live?filter=x", response.Header.Get("Location"))
-	require.EqualValues(t, 1, valueOf(t, g.metrics.loggedIn))
-	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
+	require.EqualValues(t, 1, valueOf(t, a.metrics.loggedIn))
+	require.EqualValues(t, 1, valueOf(t, a.metrics.sessions))
 	_, body = ask(t, client, http.MethodGet, server.URL+Path, nil)
 	require.Equal(t, `page name="" session=true`, body)
 	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
@@ -45,22 +45,22 @@ func TestLoggingInAndOut(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	require.Equal(t, LoginPath, response.Header.Get("Location"))
 	require.Negative(t, response.Cookies[0].MaxAge)
-	require.Zero(t, valueOf(t, g.metrics.sessions))
+	require.Zero(t, valueOf(t, a.metrics.sessions))
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil, "Cookie: "+shown.Name+"="+shown.Value)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "the id is worth nothing any more, whoever kept it")
 }
 
 // An id that was there before the login, perhaps because somebody put it there, opens nothing after it.
 func TestALoginGivesANewID(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
 	id := func(response answer) string { return response.Cookies[0].Value }
-	response, _ := logIn(t, client, server.URL, right, "")
+	response, _ := logIn(t, client, server.URL, rightPassword, "")
 	first := id(response)
-	response, _ = logIn(t, client, server.URL, right, "")
+	response, _ = logIn(t, client, server.URL, rightPassword, "")
 	second := id(response)
 	require.NotEqual(t, first, second)
-	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
+	require.EqualValues(t, 1, valueOf(t, a.metrics.sessions))
 	for cookie, want := range map[string]int{first: http.StatusUnauthorized, second: http.StatusOK} {
 		response, _ = ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+plainCookie+"="+cookie)
 		require.Equal(t, want, response.StatusCode)
@@ -85,9 +85,9 @@ func TestTheCookie(t *testing.T) {
 		if c.tls {
 			start = httptest.NewTLSServer
 		}
-		server := start(handler(guardOf(t, c.config, anywhere)))
+		server := start(handler(newAuthenticator(t, c.config, allInterfaces)))
 		client := browser(t, server)
-		in, _ := logIn(t, client, server.URL, right, "")
+		in, _ := logIn(t, client, server.URL, rightPassword, "")
 		out, _ := ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
 		server.Close()
 		for _, response := range []answer{in, out} {
@@ -105,10 +105,10 @@ func TestTheCookie(t *testing.T) {
 
 // With TLS an id counts under the name that nobody else can set only.
 func TestAPlainCookieDoesNotCountWithTLS(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server := httptest.NewTLSServer(handler(g))
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server := httptest.NewTLSServer(handler(a))
 	defer server.Close()
-	id := g.sessions.begin()
+	id := a.sessions.begin()
 	for name, want := range map[string]int{plainCookie: http.StatusUnauthorized, secureCookie: http.StatusOK} {
 		response, _ := ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+name+"="+id)
 		require.Equal(t, want, response.StatusCode)
@@ -153,11 +153,11 @@ func TestALoginLeadsToThisConsoleOnly(t *testing.T) {
 		"/console/" + long(10):     "/console/" + long(10),
 		"/console/" + long(1<<12):  Path,
 	} {
-		require.Equal(t, want, local(text), text)
+		require.Equal(t, want, localPath(text), text)
 	}
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
-	response, _ := logIn(t, client, server.URL, right, "//evil.example")
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
+	response, _ := logIn(t, client, server.URL, rightPassword, "//evil.example")
 	require.Equal(t, Path, response.Header.Get("Location"))
 	_, body := ask(t, server.Client(), http.MethodGet, server.URL+LoginPath+"?next=//evil.example", nil)
 	require.Contains(t, body, "next="+Path)
@@ -168,43 +168,43 @@ func long(n int) string { return strings.Repeat("a", n) }
 
 func TestTooManyFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := guardOf(t, withPassword(t), anywhere)
+		a := newAuthenticator(t, withPassword(t), allInterfaces)
 		try := func(password string) *httptest.ResponseRecorder {
 			form := url.Values{passwordField: {password}, nextField: {"/console/live"}}
 			r := httptest.NewRequest(http.MethodPost, "http://console.example.com"+LoginPath, strings.NewReader(form.Encode()))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Origin", "http://console.example.com")
 			answer := httptest.NewRecorder()
-			handler(g).ServeHTTP(answer, r)
+			handler(a).ServeHTTP(answer, r)
 			return answer
 		}
 		for range 3 * rateOfEach.burst {
-			require.Equal(t, http.StatusSeeOther, try(right).Code, "who knows the password is not limited")
+			require.Equal(t, http.StatusSeeOther, try(rightPassword).Code, "who knows the password is not limited")
 		}
 		for range rateOfEach.burst {
 			require.Equal(t, http.StatusUnauthorized, try("wrong").Code)
 		}
 		time.Sleep(500 * time.Millisecond)
 		for range 10 {
-			answer := try(right)
+			answer := try(rightPassword)
 			require.Equal(t, http.StatusTooManyRequests, answer.Code, "not even the password is looked at")
 			require.Equal(t, "30", answer.Header().Get("Retry-After"), "29.5 s, in whole seconds")
 			require.Equal(t, `login problem="too many failures" wait=30s next=/console/live`, answer.Body.String())
 			require.Empty(t, answer.Result().Cookies())
 		}
-		require.EqualValues(t, 10, valueOf(t, g.metrics.limited))
-		require.EqualValues(t, rateOfEach.burst, valueOf(t, g.metrics.failed))
-		wait, err := strconv.Atoi(try(right).Header().Get("Retry-After"))
+		require.EqualValues(t, 10, valueOf(t, a.metrics.limited))
+		require.EqualValues(t, rateOfEach.burst, valueOf(t, a.metrics.failed))
+		wait, err := strconv.Atoi(try(rightPassword).Header().Get("Retry-After"))
 		require.NoError(t, err)
 		time.Sleep(time.Duration(wait) * time.Second)
-		require.Equal(t, http.StatusSeeOther, try(right).Code, "who waits as long as was said comes in")
-		g.sessions.finishAll()
+		require.Equal(t, http.StatusSeeOther, try(rightPassword).Code, "who waits as long as was said comes in")
+		a.sessions.finishAll()
 	})
 }
 
 func TestAFormThatCannotBeRead(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
 	for _, c := range []struct {
 		password string
 		status   int
@@ -216,39 +216,39 @@ func TestAFormThatCannotBeRead(t *testing.T) {
 		response, _ := ask(t, client, http.MethodPost, server.URL+LoginPath+"?%zz", url.Values{}, "Origin: "+server.URL)
 		require.Equal(t, http.StatusBadRequest, response.StatusCode)
 	}
-	response, _ := logIn(t, client, server.URL, right, "")
+	response, _ := logIn(t, client, server.URL, rightPassword, "")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
-	query := server.URL + LoginPath + "?password=" + url.QueryEscape(right)
+	query := server.URL + LoginPath + "?password=" + url.QueryEscape(rightPassword)
 	response, _ = ask(t, browser(t, server), http.MethodPost, query, url.Values{}, "Origin: "+server.URL)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "an address is no place for a password")
 }
 
 func TestANewPasswordEndsTheSessionsOfTheOld(t *testing.T) {
 	config := withPassword(t)
-	g := guardOf(t, config, anywhere)
-	server, client := serve(t, g)
-	logIn(t, client, server.URL, right, "")
-	logIn(t, browser(t, server), server.URL, right, "")
-	require.EqualValues(t, 2, valueOf(t, g.metrics.sessions), "the same password ends nothing")
+	a := newAuthenticator(t, config, allInterfaces)
+	server, client := serve(t, a)
+	logIn(t, client, server.URL, rightPassword, "")
+	logIn(t, browser(t, server), server.URL, rightPassword, "")
+	require.EqualValues(t, 2, valueOf(t, a.metrics.sessions), "the same password ends nothing")
 	setPassword(t, config.PasswordFile, "another good password")
-	response, _ := logIn(t, browser(t, server), server.URL, right, "")
+	response, _ := logIn(t, browser(t, server), server.URL, rightPassword, "")
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
-	require.Zero(t, valueOf(t, g.metrics.sessions))
+	require.Zero(t, valueOf(t, a.metrics.sessions))
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil)
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 	response, _ = logIn(t, client, server.URL, "another good password", "")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
-	require.EqualValues(t, 1, valueOf(t, g.metrics.sessions))
+	require.EqualValues(t, 1, valueOf(t, a.metrics.sessions))
 }
 
 func TestAFileThatIsAwayKeepsOutAndPunishesNobody(t *testing.T) {
 	config := withPassword(t)
-	g := guardOf(t, config, anywhere)
-	server, client := serve(t, g)
-	logIn(t, client, server.URL, right, "")
+	a := newAuthenticator(t, config, allInterfaces)
+	server, client := serve(t, a)
+	logIn(t, client, server.URL, rightPassword, "")
 	require.NoError(t, os.Rename(config.PasswordFile, config.PasswordFile+".away"))
 	for range 2 * rateOfEach.burst {
-		response, body := logIn(t, server.Client(), server.URL, right, "")
+		response, body := logIn(t, server.Client(), server.URL, rightPassword, "")
 		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 		require.Contains(t, body, `problem="cannot check"`)
 		require.NotContains(t, body, config.PasswordFile)
@@ -256,24 +256,24 @@ func TestAFileThatIsAwayKeepsOutAndPunishesNobody(t *testing.T) {
 	response, _ := ask(t, client, http.MethodGet, server.URL+Path, nil)
 	require.Equal(t, http.StatusOK, response.StatusCode, "who is in stays in")
 	require.NoError(t, os.Rename(config.PasswordFile+".away", config.PasswordFile))
-	response, _ = logIn(t, client, server.URL, right, "")
+	response, _ = logIn(t, client, server.URL, rightPassword, "")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 }
 
 // One password is checked at a time, and who goes away waits no longer.
 func TestPasswordsAreCheckedOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := guardOf(t, withPassword(t), anywhere)
-		g.door.at <- struct{}{} // somebody is being checked
+		a := newAuthenticator(t, withPassword(t), allInterfaces)
+		a.passwords.busy <- struct{}{} // somebody is being checked
 		var entered, left int
 		ctx, leave := context.WithCancel(t.Context())
 		go func() {
-			ok, err := g.door.enter(t.Context(), right, func() { entered++ })
+			ok, err := a.passwords.check(t.Context(), rightPassword, func() { entered++ })
 			require.True(t, ok)
 			require.NoError(t, err)
 		}()
 		go func() {
-			ok, err := g.door.enter(ctx, right, func() { entered++ })
+			ok, err := a.passwords.check(ctx, rightPassword, func() { entered++ })
 			require.False(t, ok)
 			require.ErrorIs(t, err, context.Canceled)
 			left++
@@ -284,14 +284,14 @@ func TestPasswordsAreCheckedOneAfterTheOther(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1, left)
 		require.Zero(t, entered)
-		<-g.door.at
+		<-a.passwords.busy
 		synctest.Wait()
 		require.Equal(t, 1, entered)
 	})
 }
 
 func TestHashPassword(t *testing.T) {
-	hash, err := HashPassword(right)
+	hash, err := HashPassword(rightPassword)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(hash, "$scrypt$ln=15,r=8,p=1$"))
 	for password, want := range map[string]string{"": "at least 12", "elevenchars": "at least 12", "äöüäöüäöüäö": "at least 12", long(1025): "at most 1024", "twelve chars\n": "line break"} {
@@ -302,7 +302,7 @@ func TestHashPassword(t *testing.T) {
 		}
 	}
 	for _, password := range []string{"twelve chars", "äöüäöüäöüäöü", long(1024)} {
-		_, err := hashPassword(cheap, password)
+		_, err := hashPassword(cheapCost, password)
 		require.NoError(t, err)
 	}
 }
@@ -312,10 +312,10 @@ func TestTheLogHoldsNothingThatWasSent(t *testing.T) {
 	var log bytes.Buffer
 	config := withPassword(t)
 	config.ProxyHeader, config.ProxyFrom = "X-Forwarded-User", []string{"127.0.0.1"}
-	g := guardThatLogs(t, config, anywhere, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	server, client := serve(t, g)
+	a := newAuthenticatorWithLog(t, config, allInterfaces, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	server, client := serve(t, a)
 	canaries := []string{"X-Forwarded-For: fe80::1%canary", "User-Agent: canary", "Cookie: " + plainCookie + "=canary", "HX-Current-URL: canary", "Accept: canary"}
-	for _, password := range []string{right, "canary", right} {
+	for _, password := range []string{rightPassword, "canary", rightPassword} {
 		form := url.Values{passwordField: {password}, nextField: {"/console/canary"}}
 		ask(t, client, http.MethodPost, server.URL+LoginPath, form, append(canaries, "Origin: "+server.URL)...)
 		ask(t, client, http.MethodPost, server.URL+LoginPath, form, append(canaries, "Origin: http://canary")...)
@@ -330,8 +330,8 @@ func TestTheLogHoldsNothingThatWasSent(t *testing.T) {
 	require.Contains(t, log.String(), "address=fe80::1")
 	require.Contains(t, log.String(), "nobody can log in")
 	require.NotContains(t, log.String(), "canary")
-	require.NotContains(t, log.String(), right)
-	require.EqualValues(t, 1, valueOf(t, g.metrics.loggedIn))
+	require.NotContains(t, log.String(), rightPassword)
+	require.EqualValues(t, 1, valueOf(t, a.metrics.loggedIn))
 	for _, cookie := range client.Jar.Cookies(&url.URL{Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), Path: Path}) {
 		require.NotContains(t, log.String(), cookie.Value)
 	}

@@ -12,7 +12,7 @@ const (
 	reasonCrossOrigin = "cross_origin"
 	reasonNoOrigin    = "no_origin"
 	reasonNoSession   = "no_session"
-	reasonNotVouched  = "not_vouched"
+	reasonNoProxyUser = "not_vouched"
 )
 
 // Metrics counts who comes in and who does not. Its labels are fixed: none holds anything of a request.
@@ -37,7 +37,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Requests to the console that were refused: under another host's name, forwarded to an open console, made by another site's page, without an origin, " +
 				"without a session, not vouched for by a proxy."}, []string{"reason"}),
 	}
-	for _, reason := range []string{reasonHost, reasonForwarded, reasonCrossOrigin, reasonNoOrigin, reasonNoSession, reasonNotVouched} {
+	for _, reason := range []string{reasonHost, reasonForwarded, reasonCrossOrigin, reasonNoOrigin, reasonNoSession, reasonNoProxyUser} {
 		m.refused.WithLabelValues(reason)
 	}
 	return m

@@ -10,8 +10,8 @@ import (
 // maxNextBytes is the longest address that a login leads back to.
 const maxNextBytes = 2048
 
-// local is the page of the console that text names, or its first page. It never leads to another host, nor out of the console.
-func local(text string) string {
+// localPath is the page of the console that text names, or its first page. It never leads to another host, nor out of the console.
+func localPath(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > maxNextBytes || strings.Contains(text, `\`) || u.Scheme != "" || u.Host != "" || u.Opaque != "" {
 		return Path
@@ -23,16 +23,16 @@ func local(text string) string {
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
 }
 
-// loginFor is the login page that leads back to where a request was made: the page that was asked for, or the one that htmx is
+// loginURL is the login page that leads back to where a request was made: the page that was asked for, or the one that htmx is
 // on. What would have been changed is not asked for again.
-func loginFor(r *http.Request) string {
+func loginURL(r *http.Request) string {
 	back := Path
 	if isHTMX(r) {
 		if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && u.Host == r.Host {
-			back = local(u.RequestURI())
+			back = localPath(u.RequestURI())
 		}
 	} else if r.Method == http.MethodGet {
-		back = local(r.URL.RequestURI())
+		back = localPath(r.URL.RequestURI())
 	}
 	if back == Path {
 		return LoginPath

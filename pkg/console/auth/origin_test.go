@@ -28,19 +28,19 @@ func TestUnderWhichNamesItAnswers(t *testing.T) {
 		"loopback":               {Config{}, loopback, [][]string{ours}, [][]string{listed, strange, malformed}},
 		"loopback with password": {password, loopback, [][]string{ours}, [][]string{listed, strange, malformed}},
 		"loopback with names":    {named, loopback, [][]string{ours, listed}, [][]string{strange, malformed}},
-		"elsewhere":              {password, anywhere, [][]string{ours, listed, strange}, [][]string{malformed}},
-		"elsewhere with names":   {namedElsewhere, anywhere, [][]string{ours, listed}, [][]string{strange, malformed}},
+		"elsewhere":              {password, allInterfaces, [][]string{ours, listed, strange}, [][]string{malformed}},
+		"elsewhere with names":   {namedElsewhere, allInterfaces, [][]string{ours, listed}, [][]string{strange, malformed}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := guardOf(t, c.config, c.listen)
+			a := newAuthenticator(t, c.config, c.listen)
 			for _, hosts := range c.yes {
 				for _, host := range hosts {
-					require.True(t, g.isOurs(host), host)
+					require.True(t, a.allowsHost(host), host)
 				}
 			}
 			for _, hosts := range c.refused {
 				for _, host := range hosts {
-					require.False(t, g.isOurs(host), host)
+					require.False(t, a.allowsHost(host), host)
 				}
 			}
 		})
@@ -48,23 +48,23 @@ func TestUnderWhichNamesItAnswers(t *testing.T) {
 }
 
 func TestAnotherNameIsRefusedEverywhere(t *testing.T) {
-	g := guardOf(t, Config{}, loopback)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, Config{}, loopback)
+	server, client := serve(t, a)
 	for i, path := range []string{Path, Path + "/live", LoginPath, AssetsPath + "a.css"} {
 		response, body := ask(t, client, http.MethodGet, server.URL+path, nil, "Host: evil.example")
 		require.Equal(t, http.StatusMisdirectedRequest, response.StatusCode)
 		require.Contains(t, body, "--console-host")
 		require.NotContains(t, body, "evil")
-		require.Equal(t, i+1, refusals(t, g, reasonHost))
+		require.Equal(t, i+1, refusals(t, a, reasonHost))
 	}
 }
 
 func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 	config := withPassword(t)
 	config.URL = "https://console.example.com"
-	g := guardOf(t, config, anywhere)
-	server, client := serve(t, g)
-	response, _ := logIn(t, client, server.URL, right, "")
+	a := newAuthenticator(t, config, allInterfaces)
+	server, client := serve(t, a)
+	response, _ := logIn(t, client, server.URL, rightPassword, "")
 	cookie := "Cookie: " + response.Cookies[0].Name + "=" + response.Cookies[0].Value // as if SameSite were not there
 	host := strings.TrimPrefix(server.URL, "http://")
 	for name, c := range map[string]struct {
@@ -93,7 +93,7 @@ func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 		"a stream on another port":           {http.MethodGet, []string{"Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"}, reasonCrossOrigin},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := map[string]int{reasonCrossOrigin: refusals(t, g, reasonCrossOrigin), reasonNoOrigin: refusals(t, g, reasonNoOrigin)}
+			before := map[string]int{reasonCrossOrigin: refusals(t, a, reasonCrossOrigin), reasonNoOrigin: refusals(t, a, reasonNoOrigin)}
 			response, body := ask(t, client, c.method, server.URL+Path+"/pause", url.Values{}, append(c.headers, cookie)...)
 			if c.refused == "" {
 				require.Equal(t, http.StatusOK, response.StatusCode)
@@ -102,20 +102,20 @@ func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 			}
 			require.Equal(t, http.StatusForbidden, response.StatusCode)
 			require.NotContains(t, body, "page name")
-			require.Equal(t, before[c.refused]+1, refusals(t, g, c.refused))
+			require.Equal(t, before[c.refused]+1, refusals(t, a, c.refused))
 		})
 	}
 }
 
 // A login or a logout that another site makes is one too.
 func TestAnotherSiteLogsNobodyInOrOut(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
-	form := url.Values{passwordField: {right}}
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
+	form := url.Values{passwordField: {rightPassword}}
 	response, _ := ask(t, client, http.MethodPost, server.URL+LoginPath, form, "Origin: https://evil.example")
 	require.Equal(t, http.StatusForbidden, response.StatusCode)
 	require.Empty(t, response.Cookies)
-	logIn(t, client, server.URL, right, "")
+	logIn(t, client, server.URL, rightPassword, "")
 	for _, headers := range [][]string{{"Sec-Fetch-Site: cross-site"}, {}} {
 		response, _ = ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, headers...)
 		require.Equal(t, http.StatusForbidden, response.StatusCode)
@@ -128,11 +128,11 @@ func TestAnotherSiteLogsNobodyInOrOut(t *testing.T) {
 
 // An open console has no cookie that could be missing: all that stands before it is who asks for what.
 func TestAnotherSiteDoesNothingToAnOpenConsole(t *testing.T) {
-	g := guardOf(t, Config{}, loopback)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, Config{}, loopback)
+	server, client := serve(t, a)
 	for _, headers := range [][]string{{"Sec-Fetch-Site: cross-site"}, {"Origin: https://evil.example"}, {"Origin: null"}} {
 		response, _ := ask(t, client, http.MethodPost, server.URL+Path+"/pause", url.Values{}, headers...)
 		require.Equal(t, http.StatusForbidden, response.StatusCode)
 	}
-	require.Equal(t, 3, refusals(t, g, reasonCrossOrigin))
+	require.Equal(t, 3, refusals(t, a, reasonCrossOrigin))
 }

@@ -47,29 +47,29 @@ func readHash(name string) (token.Secret, error) {
 	return hash, nil
 }
 
-// door lets in who knows the password, one after the other: a run of scrypt takes 32 MiB and a tenth of a second of a processor
+// passwordChecker lets in who knows the password, one after the other: a run of scrypt takes 32 MiB and a tenth of a second of a processor
 // that edge and loader may need.
-type door struct {
-	file    string
-	at      chan struct{} // who stands at the door has put something in
-	changed func()        // is called when the file holds another hash than before
-	last    string        // belongs to who stands at the door
+type passwordChecker struct {
+	file     string
+	busy     chan struct{} // who stands at the door has put something in
+	onChange func()        // is called when the file holds another hash than before
+	lastHash string        // belongs to who stands at the door
 }
 
-func newDoor(file string, changed func()) *door {
-	d := &door{file: file, at: make(chan struct{}, 1), changed: changed}
+func newPasswordChecker(file string, changed func()) *passwordChecker {
+	d := &passwordChecker{file: file, busy: make(chan struct{}, 1), onChange: changed}
 	if hash, err := readHash(file); err == nil {
-		d.last = hash.Reveal()
+		d.lastHash = hash.Reveal()
 	}
 	return d
 }
 
-// enter runs in if password is right, and tells whether it was. in runs before anybody else can find that the file has changed:
+// check runs in if password is right, and tells whether it was. in runs before anybody else can find that the file has changed:
 // what it begins is ended then, however the two meet.
-func (d *door) enter(ctx context.Context, password string, in func()) (bool, error) {
+func (d *passwordChecker) check(ctx context.Context, password string, in func()) (bool, error) {
 	select {
-	case d.at <- struct{}{}:
-		defer func() { <-d.at }()
+	case d.busy <- struct{}{}:
+		defer func() { <-d.busy }()
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
@@ -77,9 +77,9 @@ func (d *door) enter(ctx context.Context, password string, in func()) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if hash.Reveal() != d.last {
-		d.last = hash.Reveal()
-		d.changed()
+	if hash.Reveal() != d.lastHash {
+		d.lastHash = hash.Reveal()
+		d.onChange()
 	}
 	ok, err := token.Verify(hash, []byte(password))
 	if ok {

@@ -28,13 +28,13 @@ func parseProxies(texts []string) (clientip.Proxies, error) {
 	return list, nil
 }
 
-// clientOf is who sent a request, by the word of trusted proxies.
-func clientOf(p clientip.Proxies, r *http.Request) netip.Addr {
-	return p.Client(peerOf(r), strings.Join(r.Header.Values("X-Forwarded-For"), ","))
+// clientAddress is who sent a request, by the word of trusted proxies.
+func clientAddress(p clientip.Proxies, r *http.Request) netip.Addr {
+	return p.Client(remoteAddress(r), strings.Join(r.Header.Values("X-Forwarded-For"), ","))
 }
 
-// peerOf is the other end of a request's connection.
-func peerOf(r *http.Request) netip.Addr {
+// remoteAddress is the other end of a request's connection.
+func remoteAddress(r *http.Request) netip.Addr {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{} // nobody's, so not trusted, and one share of the limits for all of them
@@ -42,13 +42,13 @@ func peerOf(r *http.Request) netip.Addr {
 	return clientip.Plain(remote.Addr())
 }
 
-// vouched is the user whom a trusted proxy names. Where the header is there twice one may be what the user sent, so neither
+// proxyUser is the user whom a trusted proxy names. Where the header is there twice one may be what the user sent, so neither
 // counts.
-func (r *rules) vouched(request *http.Request) (name string, ok bool) {
-	if r.header == "" || !r.proxies.Trust(peerOf(request)) {
+func (r *settings) proxyUser(request *http.Request) (name string, ok bool) {
+	if r.userHeader == "" || !r.proxies.Trust(remoteAddress(request)) {
 		return "", false
 	}
-	values := request.Header[r.header]
+	values := request.Header[r.userHeader]
 	if len(values) != 1 {
 		return "", false
 	}

@@ -24,7 +24,7 @@ func from(remote string, headers ...string) *http.Request {
 }
 
 func TestWhoseWordCounts(t *testing.T) {
-	g := guardOf(t, Config{ProxyHeader: "x-forwarded-user", ProxyFrom: []string{"10.0.0.0/8", "fe80::/10", "192.0.2.1"}}, anywhere)
+	a := newAuthenticator(t, Config{ProxyHeader: "x-forwarded-user", ProxyFrom: []string{"10.0.0.0/8", "fe80::/10", "192.0.2.1"}}, allInterfaces)
 	const grace = "X-Forwarded-User: Grace Hopper"
 	longest := strings.Repeat("a", maxUserBytes)
 	for _, c := range []struct {
@@ -53,13 +53,13 @@ func TestWhoseWordCounts(t *testing.T) {
 		{"10.1.2.3:99", []string{"X-Forwarded-User: a\x00b"}, ""},
 		{"10.1.2.3:99", []string{"X-Forwarded-User: a\xffb"}, ""},
 	} {
-		name, ok := g.vouched(from(c.remote, c.headers...))
+		name, ok := a.proxyUser(from(c.remote, c.headers...))
 		require.Equal(t, c.want != "", ok, "%+v", c)
 		if ok {
 			require.Equal(t, c.want, name)
 		}
 		answer := httptest.NewRecorder()
-		handler(g).ServeHTTP(answer, from(c.remote, c.headers...))
+		handler(a).ServeHTTP(answer, from(c.remote, c.headers...))
 		if ok {
 			require.Equal(t, http.StatusOK, answer.Code)
 			require.Contains(t, answer.Body.String(), name)
@@ -69,24 +69,24 @@ func TestWhoseWordCounts(t *testing.T) {
 		require.Contains(t, answer.Body.String(), "--console-proxy-from")
 		require.NotContains(t, answer.Body.String(), "Grace")
 	}
-	require.Equal(t, 13, refusals(t, g, reasonNotVouched))
+	require.Equal(t, 13, refusals(t, a, reasonNoProxyUser))
 }
 
 // With a password as well, who comes by the proxy needs none.
 func TestAProxyBesideAPassword(t *testing.T) {
 	config := withPassword(t)
 	config.ProxyHeader, config.ProxyFrom = "X-Forwarded-User", []string{"10.0.0.1"}
-	g := guardOf(t, config, anywhere)
+	a := newAuthenticator(t, config, allInterfaces)
 	for remote, want := range map[string]int{"10.0.0.1:99": http.StatusOK, "10.0.0.2:99": http.StatusSeeOther} {
 		answer := httptest.NewRecorder()
-		handler(g).ServeHTTP(answer, from(remote, "X-Forwarded-User: Grace", "Accept: text/html"))
+		handler(a).ServeHTTP(answer, from(remote, "X-Forwarded-User: Grace", "Accept: text/html"))
 		require.Equal(t, want, answer.Code)
 	}
 }
 
 // What a proxy adds to a browser's request does not make it one of the console's own pages'.
 func TestAProxysWordIsNoOrigin(t *testing.T) {
-	g := guardOf(t, Config{ProxyHeader: "X-Forwarded-User", ProxyFrom: []string{"10.0.0.1"}}, anywhere)
+	a := newAuthenticator(t, Config{ProxyHeader: "X-Forwarded-User", ProxyFrom: []string{"10.0.0.1"}}, allInterfaces)
 	for origin, want := range map[string]int{"http://console.example.com": http.StatusOK, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
 		r := from("10.0.0.1:99", "X-Forwarded-User: Grace")
 		r.Method = http.MethodPost
@@ -94,7 +94,7 @@ func TestAProxysWordIsNoOrigin(t *testing.T) {
 			r.Header.Set("Origin", origin)
 		}
 		answer := httptest.NewRecorder()
-		handler(g).ServeHTTP(answer, r)
+		handler(a).ServeHTTP(answer, r)
 		require.Equal(t, want, answer.Code, origin)
 	}
 }
@@ -116,11 +116,11 @@ func TestWhoTries(t *testing.T) {
 		{"10.0.0.1:1", "fe80::1%a text of the sender's", "fe80::1", "fe80::"},
 		{"10.0.0.1:1", "::ffff:198.51.100.1", "198.51.100.1", "198.51.100.1"},
 	} {
-		client := clientOf(list, from(c.remote, "X-Forwarded-For: "+c.forwarded))
+		client := clientAddress(list, from(c.remote, "X-Forwarded-For: "+c.forwarded))
 		require.Equal(t, c.client, client.String(), "%+v", c)
 		require.Equal(t, c.share, clientip.ShareOf(client).String(), "%+v", c)
 	}
 	split := from("10.0.0.1:1", "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 198.51.100.1")
-	require.Equal(t, netip.MustParseAddr("198.51.100.1"), clientOf(list, split), "the last of several headers is the last proxy's")
-	require.Equal(t, netip.Addr{}, clientOf(list, from("@")))
+	require.Equal(t, netip.MustParseAddr("198.51.100.1"), clientAddress(list, split), "the last of several headers is the last proxy's")
+	require.Equal(t, netip.Addr{}, clientAddress(list, from("@")))
 }

@@ -152,13 +152,13 @@ func TestAnIDIsRandomAndNotKept(t *testing.T) {
 // What is streamed ends when the session does, though nobody asks for anything.
 func TestAStreamEndsWhenItsSessionExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := guardOf(t, withPassword(t), anywhere)
-		id := g.sessions.begin()
+		a := newAuthenticator(t, withPassword(t), allInterfaces)
+		id := a.sessions.begin()
 		r := httptest.NewRequest(http.MethodGet, "http://console.example.com"+Path+"/live", nil)
 		r.AddCookie(&http.Cookie{Name: plainCookie, Value: id})
 		answer := httptest.NewRecorder()
 		began := time.Now()
-		handler(g).ServeHTTP(answer, r) // returns when the stream ends
+		handler(a).ServeHTTP(answer, r) // returns when the stream ends
 		require.Equal(t, sessionIdle, time.Since(began))
 		require.Equal(t, []string{"streaming", ErrSessionEnded.Error()}, strings.Split(strings.TrimSpace(answer.Body.String()), "\n"))
 	})

@@ -12,18 +12,18 @@ type connectionRow struct {
 
 // LastMinute is how many events of each connection were received in the last minute. One that has sent nothing is not there. It is cheap
 // enough to be asked every few seconds.
-func (i *Insight) LastMinute(ctx context.Context, now time.Time) (map[string]uint64, error) {
-	return counted(ask[connectionRow](ctx, i, `SELECT connection_id, `+arrived+` AS n
-FROM events WHERE received_at >= {minute:`+moment+`} GROUP BY connection_id`, parameters{"minute": text(now.Add(-time.Minute))}))
+func (c *Client) LastMinute(ctx context.Context, now time.Time) (map[string]uint64, error) {
+	return byConnection(run[connectionRow](ctx, c, `SELECT connection_id, `+uniqueEvents+` AS n
+FROM events WHERE received_at >= {minute:`+dateTime+`} GROUP BY connection_id`, parameters{"minute": formatTime(now.Add(-time.Minute))}))
 }
 
-// LettersOfDay is how many dead letters of each connection were received in the last 24 hours.
-func (i *Insight) LettersOfDay(ctx context.Context, now time.Time) (map[string]uint64, error) {
-	return counted(ask[connectionRow](ctx, i, `SELECT connection_id, count() AS n
-FROM dead_letters FINAL WHERE received_at >= {day:`+moment+`} GROUP BY connection_id`, parameters{"day": text(now.Add(-day))}))
+// DeadLettersLastDay is how many dead letters of each connection were received in the last 24 hours.
+func (c *Client) DeadLettersLastDay(ctx context.Context, now time.Time) (map[string]uint64, error) {
+	return byConnection(run[connectionRow](ctx, c, `SELECT connection_id, count() AS n
+FROM dead_letters FINAL WHERE received_at >= {day:`+dateTime+`} GROUP BY connection_id`, parameters{"day": formatTime(now.Add(-day))}))
 }
 
-func counted(rows []connectionRow, _ string, err error) (map[string]uint64, error) {
+func byConnection(rows []connectionRow, _ string, err error) (map[string]uint64, error) {
 	all := make(map[string]uint64, len(rows))
 	for _, row := range rows {
 		all[row.ID] = row.Count

@@ -47,27 +47,27 @@ type Conversation struct {
 	FirstOutcomeAt *time.Time                 `ch:"first_outcome_at"`
 	LastOutcomeAt  *time.Time                 `ch:"last_outcome_at"`
 	AfterStart     *float64                   `ch:"first_after_start"` // seconds from the start to the first outcome; negative if that was before
-	All            uint64                     `ch:"conversations"`     // conversations there are
+	Total          uint64                     `ch:"conversations"`     // conversations there are
 }
 
 // Conversations are those that were active in the range. Any order but MostOutcomes is Newest.
-func (i *Insight) Conversations(ctx context.Context, f Filter, order ConversationOrder) (Conversations, error) {
+func (c *Client) Conversations(ctx context.Context, f Filter, order ConversationOrder) (Conversations, error) {
 	by, known := orders[order]
 	if !known {
 		by = orders[Newest]
 	}
-	condition := "last_activity_at >= {from:" + moment + "} AND started_at < {until:" + moment + "}"
+	condition := "last_activity_at >= {from:" + dateTime + "} AND started_at < {until:" + dateTime + "}"
 	if f.Product != "" {
 		condition += " AND product_id = {product:String}"
 	}
-	rows, sql, err := ask[Conversation](ctx, i, `SELECT conversation_id, external_conversation_id, product_id, user_id, started_at, last_activity_at, activities,
+	rows, sql, err := run[Conversation](ctx, c, `SELECT conversation_id, external_conversation_id, product_id, user_id, started_at, last_activity_at, activities,
     outcomes, negative, neutral, positive, value_by_currency, first_outcome_at, last_outcome_at,
     toFloat64(first_outcome_after_start_seconds) AS first_after_start, count() OVER () AS conversations
 FROM conversation_outcomes WHERE `+condition+`
-ORDER BY `+by+` LIMIT {limit:UInt8}`, f.with("limit", maxConversations))
-	c := Conversations{Conversations: rows, SQL: sql}
+ORDER BY `+by+` LIMIT {limit:UInt8}`, f.parametersWith("limit", maxConversations))
+	found := Conversations{Conversations: rows, SQL: sql}
 	if len(rows) > 0 {
-		c.Others = rows[0].All - uint64(len(rows))
+		found.Others = rows[0].Total - uint64(len(rows))
 	}
-	return c, err
+	return found, err
 }

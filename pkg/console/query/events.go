@@ -13,17 +13,17 @@ type Events struct {
 }
 
 // Events are those that happened in the range, those of each step by influence. Steps without any are there too.
-func (i *Insight) Events(ctx context.Context, f Filter) (Events, error) {
-	rows, sql, err := ask[struct {
+func (c *Client) Events(ctx context.Context, f Filter) (Events, error) {
+	rows, sql, err := run[struct {
 		At time.Time `ch:"at"`
 		Counts
-	}](ctx, i, `SELECT `+ofStep+`, `+byInfluence+`
-FROM `+f.happened()+`
-GROUP BY at `+inSteps+once, f.parameters())
+	}](ctx, c, `SELECT `+stepStart+`, `+byInfluence+`
+FROM `+f.eventsInRange()+`
+GROUP BY at `+fillSteps+finalPerPartition, f.parameters())
 	e := Events{Times: f.times(), SQL: sql}
 	e.Negative, e.Neutral, e.Positive = make([]uint64, len(e.Times)), make([]uint64, len(e.Times)), make([]uint64, len(e.Times))
 	for _, row := range rows {
-		at := f.at(row.At)
+		at := f.stepIndex(row.At)
 		e.Negative[at], e.Neutral[at], e.Positive[at] = row.Negative, row.Neutral, row.Positive
 	}
 	return e, err

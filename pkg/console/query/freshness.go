@@ -14,37 +14,37 @@ type Freshness struct {
 }
 
 // Freshness is that of a product, or of all.
-func (i *Insight) Freshness(ctx context.Context, product string, now time.Time) (Freshness, error) {
+func (c *Client) Freshness(ctx context.Context, product string, now time.Time) (Freshness, error) {
 	until := ceil(now.Unix()+1, 60)
 	f := Filter{Range{until.Add(-time.Hour), until, 60}, product}
-	rows, sql, err := ask[struct {
+	rows, sql, err := run[struct {
 		At     time.Time `ch:"at"`
 		Events uint64    `ch:"events"`
 		Newest time.Time `ch:"newest"`
-	}](ctx, i, `SELECT toStartOfMinute(received_at) AS at, `+arrived+` AS events, max(received_at) AS newest
-FROM events WHERE `+f.within("received_at")+` GROUP BY at `+inSteps, f.parameters())
+	}](ctx, c, `SELECT toStartOfMinute(received_at) AS at, `+uniqueEvents+` AS events, max(received_at) AS newest
+FROM events WHERE `+f.timeCondition("received_at")+` GROUP BY at `+fillSteps, f.parameters())
 	fresh := Freshness{Times: f.times(), SQL: sql}
 	fresh.Events = make([]uint64, len(fresh.Times))
 	for _, row := range rows {
 		if row.Events > 0 {
-			fresh.Events[f.at(row.At)], fresh.Newest = row.Events, row.Newest
+			fresh.Events[f.stepIndex(row.At)], fresh.Newest = row.Events, row.Newest
 		}
 	}
 	if err == nil && fresh.Newest.IsZero() {
-		fresh.Newest, err = i.newest(ctx, product)
+		fresh.Newest, err = c.newest(ctx, product)
 	}
 	return fresh, err
 }
 
 // newest looks at all rows, which is only asked where nothing has come for an hour.
-func (i *Insight) newest(ctx context.Context, product string) (time.Time, error) {
+func (c *Client) newest(ctx context.Context, product string) (time.Time, error) {
 	query := "SELECT maxOrNull(received_at) AS newest FROM events"
 	if product != "" {
 		query += " WHERE product_id = {product:String}"
 	}
-	rows, _, err := ask[struct {
+	rows, _, err := run[struct {
 		Newest *time.Time `ch:"newest"`
-	}](ctx, i, query, parameters{"product": product})
+	}](ctx, c, query, parameters{"product": product})
 	if err != nil || rows[0].Newest == nil {
 		return time.Time{}, err
 	}

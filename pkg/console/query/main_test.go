@@ -83,7 +83,7 @@ var oddEvents = []string{
 }
 
 // opened is an Insight into the known data, in parts that are not merged.
-func opened(t *testing.T) (*Insight, env.Database) {
+func opened(t *testing.T) (*Client, env.Database) {
 	t.Helper()
 	db := env.ClickHouse(t)
 	config := migrated(t, db, "")
@@ -92,7 +92,7 @@ func opened(t *testing.T) (*Insight, env.Database) {
 }
 
 // sharded is the same in a cluster of two servers.
-func sharded(t *testing.T) (*Insight, env.Database) {
+func sharded(t *testing.T) (*Client, env.Database) {
 	t.Helper()
 	shards := env.Shards(t)
 	config := migrated(t, shards[0], env.TwoShards)
@@ -137,7 +137,7 @@ func fill(t *testing.T, db env.Database, holders ...env.Database) {
 	}
 }
 
-func into(t *testing.T, config warehouse.Config) *Insight {
+func into(t *testing.T, config warehouse.Config) *Client {
 	t.Helper()
 	reader, err := warehouse.OpenReader(config)
 	require.NoError(t, err)

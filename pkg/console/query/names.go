@@ -11,13 +11,13 @@ import (
 // Names of conversations are looked for in what was said in the day up to the newest event, and in as long before as an event is
 // given to the conversation before it. Activities are sorted by time: those of older events would cost more than they are worth here.
 const (
-	namedWithin = day
-	lookBack    = 15 * time.Minute
+	nameLookback        = day
+	attributionLookback = 15 * time.Minute
 )
 
 // Each part asks by the beginning of its table's sorting key. The views users and organizations would read all that there are.
 const namesQuery = `SELECT toString(conversation_id) AS id, any(external_conversation_id) AS name FROM conversation_activity
-WHERE product_id IN {products:Array(String)} AND activity_at >= {from:` + moment + `} AND activity_at <= {until:` + moment + `} AND conversation_id IN {conversations:Array(UUID)}
+WHERE product_id IN {products:Array(String)} AND activity_at >= {from:` + dateTime + `} AND activity_at <= {until:` + dateTime + `} AND conversation_id IN {conversations:Array(UUID)}
 GROUP BY conversation_id
 UNION ALL
 SELECT toString(user_id) AS id, if(max(name_last).2 != '', max(name_last).2, min(name_first).2) AS name FROM user_claims
@@ -28,12 +28,12 @@ SELECT toString(organization_id) AS id, if(max(name_last).2 != '', max(name_last
 WHERE (workspace_id, external_organization_id) IN {organizations:Array(Tuple(String, String))}
 GROUP BY organization_id`
 
-// set is the elements of an array, each once.
-type set map[string]struct{}
+// arraySet is the elements of an array, each once.
+type arraySet map[string]struct{}
 
-func (s set) add(element string) { s[element] = struct{}{} }
+func (s arraySet) add(element string) { s[element] = struct{}{} }
 
-func (s set) text() string {
+func (s arraySet) text() string {
 	elements := make([]string, 0, len(s))
 	for element := range s {
 		elements = append(elements, element)
@@ -41,9 +41,9 @@ func (s set) text() string {
 	return array(elements)
 }
 
-// name fills in names, where they are known and cheap to find.
-func (i *Insight) name(ctx context.Context, rows []storedRow) error {
-	products, conversations, users, userIDs, organizations := set{}, set{}, set{}, set{}, set{}
+// addNames fills in names, where they are known and cheap to find.
+func (c *Client) addNames(ctx context.Context, rows []storedRow) error {
+	products, conversations, users, userIDs, organizations := arraySet{}, arraySet{}, arraySet{}, arraySet{}, arraySet{}
 	newest := time.Unix(0, 0)
 	for _, r := range rows {
 		if r.ConversationID != "" && r.ExternalConversationID == "" {
@@ -64,10 +64,10 @@ func (i *Insight) name(ctx context.Context, rows []storedRow) error {
 	if len(conversations)+len(users)+len(organizations) == 0 {
 		return nil
 	}
-	found, _, err := ask[struct {
+	found, _, err := run[struct {
 		ID   string `ch:"id"`
 		Name string `ch:"name"`
-	}](ctx, i, namesQuery, parameters{"products": products.text(), "conversations": conversations.text(), "from": text(newest.Add(-namedWithin - lookBack)), "until": text(newest),
+	}](ctx, c, namesQuery, parameters{"products": products.text(), "conversations": conversations.text(), "from": formatTime(newest.Add(-nameLookback - attributionLookback)), "until": formatTime(newest),
 		"users": users.text(), "user_ids": userIDs.text(), "organizations": organizations.text()})
 	names := make(map[string]string, len(found))
 	for _, n := range found {

@@ -84,11 +84,11 @@ func (r Range) times() []int64 {
 	return times
 }
 
-// at is the number of the step that a time is in.
-func (r Range) at(t time.Time) int { return int((t.Unix() - r.From.Unix()) / r.Step) }
+// stepIndex is the number of the step that a time is in.
+func (r Range) stepIndex(t time.Time) int { return int((t.Unix() - r.From.Unix()) / r.Step) }
 
 const (
-	// ofStep is when the step of an event began, and inSteps has those without events too.
-	ofStep  = `toDateTime(toStartOfInterval(event_at, toIntervalSecond({step:UInt32})), 'UTC') AS at`
-	inSteps = `ORDER BY at WITH FILL FROM toDateTime({from:` + moment + `}, 'UTC') TO toDateTime({until:` + moment + `}, 'UTC') STEP toIntervalSecond({step:UInt32})`
+	// stepStart is when the step of an event began, and inSteps has those without events too.
+	stepStart = `toDateTime(toStartOfInterval(event_at, toIntervalSecond({step:UInt32})), 'UTC') AS at`
+	fillSteps = `ORDER BY at WITH FILL FROM toDateTime({from:` + dateTime + `}, 'UTC') TO toDateTime({until:` + dateTime + `}, 'UTC') STEP toIntervalSecond({step:UInt32})`
 )

@@ -17,7 +17,7 @@ func TestPresets(t *testing.T) {
 			require.Equal(t, p.Span, r.Until.Sub(r.From))
 			require.Len(t, r.times(), points[p.Name])
 			require.True(t, r.Until.After(now), "what comes now is in it")
-			require.Less(t, r.at(now), points[p.Name])
+			require.Less(t, r.stepIndex(now), points[p.Name])
 		}
 	}
 	_, err := Last("1y", noon)
@@ -35,7 +35,7 @@ func TestARangeOfOnesOwnHasPointsEnough(t *testing.T) {
 		require.LessOrEqual(t, len(times), maxPoints, span)
 		require.False(t, r.From.After(from))
 		require.False(t, r.Until.Before(from.Add(minSpan+span)))
-		require.Equal(t, len(times)-1, r.at(r.Until.Add(-time.Millisecond)))
+		require.Equal(t, len(times)-1, r.stepIndex(r.Until.Add(-time.Millisecond)))
 	}
 	for _, wrong := range [][2]time.Time{{noon, noon}, {noon, noon.Add(-time.Hour)}, {time.Unix(-1, 0), noon}, {noon, noon.AddDate(80, 0, 0)}, {time.Unix(0, 0), noon}} {
 		_, err := Between(wrong[0], wrong[1])

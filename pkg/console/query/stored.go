@@ -19,8 +19,8 @@ type Key struct {
 	InsertID string
 }
 
-// Stored is what a message has become. What is not known of it is "".
-type Stored struct {
+// StoredEvent is what a message has become. What is not known of it is "".
+type StoredEvent struct {
 	ReceivedAt time.Time `ch:"received_at"`
 	// Topic, Partition and Offset are of the message that the row was made of: another's, if what was looked for is a resend.
 	Topic     string `ch:"kafka_topic"`
@@ -44,15 +44,15 @@ type storedRow struct {
 	InsertID  string    `ch:"insert_id"`
 	EventAt   time.Time `ch:"event_at"`
 	Version   uint64    `ch:"version"`
-	Subjects  []string  `ch:"subjects"`
-	Stored
+	Nullable  []string  `ch:"subjects"`
+	StoredEvent
 }
 
-// spread puts the subjects where they belong. They come as a list because any of them may be missing.
-func (r *storedRow) spread() {
+// setNullable puts the subjects where they belong. They come as a list because any of them may be missing.
+func (r *storedRow) setNullable() {
 	for n, to := range []*string{&r.UserID, &r.OrganizationID, &r.ConversationID,
 		&r.ExternalUserID, &r.ExternalOrganizationID, &r.ExternalConversationID, &r.UserName, &r.UserEmail, &r.OrganizationName} {
-		*to = r.Subjects[n]
+		*to = r.Nullable[n]
 	}
 	r.Revised = warehouse.Revised(r.Version)
 }
@@ -60,39 +60,39 @@ func (r *storedRow) spread() {
 const storedQuery = `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
     arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
         external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS subjects
-FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, ` + moment + `, String))}
+FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, ` + dateTime + `, String))}
 SETTINGS do_not_merge_across_partitions_select_final = 1`
 
 // Stored finds those of the messages that have been stored, each once, MaxKeys at most.
-func (i *Insight) Stored(ctx context.Context, keys []Key) (map[Key]Stored, error) {
-	found := make(map[Key]Stored, len(keys))
+func (c *Client) Stored(ctx context.Context, keys []Key) (map[Key]StoredEvent, error) {
+	found := make(map[Key]StoredEvent, len(keys))
 	switch {
 	case len(keys) == 0:
 		return found, nil
 	case len(keys) > MaxKeys:
 		return nil, fmt.Errorf("BUG: %d messages are looked for at once, and %d may be", len(keys), MaxKeys)
 	}
-	rows, _, err := ask[storedRow](ctx, i, storedQuery, parameters{"keys": list(keys)})
+	rows, _, err := run[storedRow](ctx, c, storedQuery, parameters{"keys": keyArray(keys)})
 	if err != nil {
 		return nil, err
 	}
 	for n := range rows {
-		rows[n].spread()
+		rows[n].setNullable()
 	}
-	if err := i.name(ctx, rows); err != nil {
+	if err := c.addNames(ctx, rows); err != nil {
 		return nil, err
 	}
 	for _, row := range rows {
-		found[Key{row.Product, row.KeyAt.UnixMilli(), row.InsertID}] = row.Stored
+		found[Key{row.Product, row.KeyAt.UnixMilli(), row.InsertID}] = row.StoredEvent
 	}
 	return found, nil
 }
 
-// list is keys in the text of an array.
-func list(keys []Key) string {
+// keyArray is keys in the text of an array.
+func keyArray(keys []Key) string {
 	tuples := make([]string, len(keys))
 	for n, k := range keys {
-		tuples[n] = tuple(k.Product, text(time.UnixMilli(k.KeyAt)), k.InsertID)
+		tuples[n] = tuple(k.Product, formatTime(time.UnixMilli(k.KeyAt)), k.InsertID)
 	}
 	return array(tuples)
 }

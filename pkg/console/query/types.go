@@ -23,18 +23,18 @@ type Type struct {
 	Events uint64 `ch:"events"`
 	Counts
 	Values map[string]decimal.Decimal `ch:"value_by_currency"`
-	All    uint64                     `ch:"types"` // types there are
+	Total  uint64                     `ch:"types"` // types there are
 }
 
 // Types are the event types of what happened in the range.
-func (i *Insight) Types(ctx context.Context, f Filter) (Types, error) {
-	rows, sql, err := ask[Type](ctx, i, `SELECT event_type, count() AS events, `+byInfluence+`,
+func (c *Client) Types(ctx context.Context, f Filter) (Types, error) {
+	rows, sql, err := run[Type](ctx, c, `SELECT event_type, count() AS events, `+byInfluence+`,
     `+byCurrency+`, count() OVER () AS types
-FROM `+f.happened()+`
-GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+once, f.with("limit", maxTypes))
+FROM `+f.eventsInRange()+`
+GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+finalPerPartition, f.parametersWith("limit", maxTypes))
 	t := Types{Types: rows, SQL: sql}
 	if len(rows) > 0 {
-		t.Others = rows[0].All - uint64(len(rows))
+		t.Others = rows[0].Total - uint64(len(rows))
 	}
 	return t, err
 }
@@ -53,19 +53,19 @@ type UnclassifiedType struct {
 	LastSeen time.Time `ch:"last_seen_at"`
 	Products []string  `ch:"products"`
 	Example  string    `ch:"example_insert_id"` // the insert id of the latest
-	All      uint64    `ch:"types"`             // types there are
+	Total    uint64    `ch:"types"`             // types there are
 }
 
 // Unclassified is what the view unclassified_event_types has, of what happened in the range.
-func (i *Insight) Unclassified(ctx context.Context, f Filter) (Unclassified, error) {
-	rows, sql, err := ask[UnclassifiedType](ctx, i, `SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
+func (c *Client) Unclassified(ctx context.Context, f Filter) (Unclassified, error) {
+	rows, sql, err := run[UnclassifiedType](ctx, c, `SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
     argMax(insert_id, (event_at, insert_id)) AS example_insert_id, count() OVER () AS types
-FROM `+f.happened()+`
+FROM `+f.eventsInRange()+`
 GROUP BY event_type HAVING countIf(influence != 'neutral') = 0
-ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+once, f.with("limit", maxTypes))
+ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+finalPerPartition, f.parametersWith("limit", maxTypes))
 	u := Unclassified{Types: rows, SQL: sql}
 	if len(rows) > 0 {
-		u.Others = rows[0].All - uint64(len(rows))
+		u.Others = rows[0].Total - uint64(len(rows))
 	}
 	return u, err
 }

@@ -11,7 +11,7 @@ type Filter struct {
 
 func (f *Filter) empty() bool { return *f == Filter{} }
 
-func (f *Filter) wants(m *Message) bool {
+func (f *Filter) matches(m *Message) bool {
 	return contains(m.EventType, f.EventType) && (f.Influence == "" || f.Influence == m.Influence) &&
 		(contains(m.ExternalUser, f.User) || contains(m.Email, f.User))
 }

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	probeTimeout = 15 * time.Second
-	// maxTestMessage bounds a test message; what the edge takes at most is more than anybody types.
-	maxTestMessage = 64 << 10
+	testTimeout = 15 * time.Second
+	// maxTestMessageBytes bounds a test message; what the edge takes at most is more than anybody types.
+	maxTestMessageBytes = 64 << 10
 )
 
 // testMessage is what a test sends if nobody changes it: the example of Segment's page, now and with an id of its own.
@@ -57,7 +57,7 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 func (c *Console) test(r *http.Request) testBody {
 	secret, message := r.PostForm.Get("secret"), r.PostForm.Get("message")
 	secretURL := token.NewSecret(strings.TrimSpace(r.PostForm.Get("url")))
-	used := c.fresh.get(r.PathValue("id"))
+	used := c.tokens.get(r.PathValue("id"))
 	if !secretURL.IsZero() {
 		_, after, found := strings.Cut(secretURL.Reveal(), "/v1/segment/")
 		if !found || after == "" || strings.ContainsAny(after, "/?# ") {
@@ -71,8 +71,8 @@ func (c *Console) test(r *http.Request) testBody {
 	switch {
 	case used.IsZero():
 		return testBody{Problem: "Paste the connection's URL: nobody keeps it, so it is not known here."}
-	case len(message) > maxTestMessage:
-		return testBody{Problem: fmt.Sprintf("The message is longer than %d bytes.", maxTestMessage)}
+	case len(message) > maxTestMessageBytes:
+		return testBody{Problem: fmt.Sprintf("The message is longer than %d bytes.", maxTestMessageBytes)}
 	}
 	return c.post(r, used, token.NewSecret(secret), message)
 }
@@ -87,7 +87,7 @@ func (c *Console) post(r *http.Request, used, secret token.Secret, message strin
 		request.Header.Set("x-greenflash-secret", secret.Reveal())
 	}
 	began := time.Now()
-	response, err := c.probe.Do(request)
+	response, err := c.edgeClient.Do(request)
 	if err != nil {
 		return testBody{Problem: "The edge at " + c.deps.EdgeURL + " does not answer: is it running, and is that where senders reach it (--public-url)?"}
 	}
@@ -96,11 +96,11 @@ func (c *Console) post(r *http.Request, used, secret token.Secret, message strin
 	if indented := (&bytes.Buffer{}); json.Indent(indented, text, "", "  ") == nil {
 		text = indented.Bytes()
 	}
-	return testBody{Status: response.StatusCode, Text: string(text), Meaning: meanings[response.StatusCode], Took: time.Since(began).Round(100 * time.Microsecond).String()}
+	return testBody{Status: response.StatusCode, Text: string(text), Meaning: statusMeanings[response.StatusCode], Took: time.Since(began).Round(100 * time.Microsecond).String()}
 }
 
-// meanings say what an answer of the edge is about.
-var meanings = map[int]string{
+// statusMeanings say what an answer of the edge is about.
+var statusMeanings = map[int]string{
 	http.StatusOK:                    "It is safe in Kafka. In a moment it is below, and a second later in ClickHouse.",
 	http.StatusNoContent:             "The connection is paused or disconnected: the message was dropped.",
 	http.StatusBadRequest:            "This is no message of Segment's, or no JSON: nothing was taken.",

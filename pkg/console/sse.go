@@ -22,8 +22,8 @@ const sendTimeout = 30 * time.Second
 // maxStreams bounds the pages that are sent what changes: each that shows messages reads Kafka.
 const maxStreams = 200
 
-// retryMs is after how long a browser comes back when a stream has ended.
-const retryMs = 2000
+// reconnectMs is after how long a browser comes back when a stream has ended.
+const reconnectMs = 2000
 
 // streaming serves a stream of events. Its context ends with the browser's connection, with its session, or with the program.
 func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Request)) http.HandlerFunc {
@@ -43,7 +43,7 @@ func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Requ
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Accel-Buffering", "no") // nginx would keep it back
 		s := &eventStream{w: w, controller: http.NewResponseController(w)}
-		if s.write(fmt.Appendf(nil, "retry: %d\n\n", retryMs)) == nil {
+		if s.write(fmt.Appendf(nil, "retry: %d\n\n", reconnectMs)) == nil {
 			serve(ctx, s, r)
 		}
 	}
@@ -63,16 +63,16 @@ func (s *eventStream) send(event, html string) error {
 	return s.write(b.Bytes())
 }
 
-// alive sends a comment if nothing was sent for a while: proxies cut what is silent.
-func (s *eventStream) alive() error {
-	if time.Since(s.sent) < silence {
+// keepAlive sends a comment if nothing was sent for a while: proxies cut what is silent.
+func (s *eventStream) keepAlive() error {
+	if time.Since(s.sent) < keepAliveInterval {
 		return nil
 	}
 	return s.write([]byte(": still here\n\n"))
 }
 
-// silence is how long a stream may be silent.
-const silence = 15 * time.Second
+// keepAliveInterval is how long a stream may be silent.
+const keepAliveInterval = 15 * time.Second
 
 func (s *eventStream) write(b []byte) error {
 	s.sent = time.Now()

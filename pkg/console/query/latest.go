@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// RecentFilter says which stored events are looked for. Empty texts ask for nothing.
-type RecentFilter struct {
+// LatestFilter says which stored events are looked for. Empty texts ask for nothing.
+type LatestFilter struct {
 	Product, Connection string
 	Since               time.Time // received since then
 	EventType           string    // a part of it, whatever the case
@@ -15,8 +15,8 @@ type RecentFilter struct {
 	User                string // a part of the external id or of the address, whatever the case
 }
 
-// Recent is an event that was stored of late, and where its message lies.
-type Recent struct {
+// LatestEvent is an event that was stored of late, and where its message lies.
+type LatestEvent struct {
 	Product, EventType, Influence, InsertID        string
 	KeyAt                                          int64 // as in Key
 	ReceivedAt                                     time.Time
@@ -28,7 +28,7 @@ type Recent struct {
 	Offset                                         int64
 }
 
-type recentRow struct {
+type latestRow struct {
 	Product    string    `ch:"product_id"`
 	EventType  string    `ch:"event_type"`
 	Influence  string    `ch:"influence"`
@@ -38,13 +38,13 @@ type recentRow struct {
 	Topic      string    `ch:"kafka_topic"`
 	Partition  int32     `ch:"kafka_partition"`
 	Offset     int64     `ch:"kafka_offset"`
-	Said       []string  `ch:"said"`
+	Nullable   []string  `ch:"said"`
 }
 
-// Recent are the newest of a connection's events, the newest first: what the end of the log cannot show where more comes than anybody can
+// Latest are the newest of a connection's events, the newest first: what the end of the log cannot show where more comes than anybody can
 // read. It reads what was received since then, and no more of the product.
-func (i *Insight) Recent(ctx context.Context, f RecentFilter, limit int) ([]Recent, error) {
-	condition := "product_id = {product:String} AND connection_id = {connection:String} AND received_at >= {since:" + moment + "}"
+func (c *Client) Latest(ctx context.Context, f LatestFilter, limit int) ([]LatestEvent, error) {
+	condition := "product_id = {product:String} AND connection_id = {connection:String} AND received_at >= {since:" + dateTime + "}"
 	if f.EventType != "" {
 		condition += " AND positionCaseInsensitiveUTF8(toString(event_type), {type:String}) > 0"
 	}
@@ -54,14 +54,14 @@ func (i *Insight) Recent(ctx context.Context, f RecentFilter, limit int) ([]Rece
 	if f.User != "" {
 		condition += " AND (positionCaseInsensitiveUTF8(ifNull(external_user_id, ''), {user:String}) > 0 OR positionCaseInsensitiveUTF8(ifNull(user_email, ''), {user:String}) > 0)"
 	}
-	rows, _, err := ask[recentRow](ctx, i, `SELECT product_id, event_type, influence, insert_id, event_key_at, received_at, kafka_topic, kafka_partition, kafka_offset,
+	rows, _, err := run[latestRow](ctx, c, `SELECT product_id, event_type, influence, insert_id, event_key_at, received_at, kafka_topic, kafka_partition, kafka_offset,
     arrayMap(s -> ifNull(s, ''), [value_text, toString(currency), external_user_id, user_email, external_organization_id, external_conversation_id]) AS said
 FROM events WHERE `+condition+` ORDER BY received_at DESC, kafka_offset DESC LIMIT {limit:UInt8}`,
-		parameters{"product": f.Product, "connection": f.Connection, "since": text(f.Since), "type": f.EventType, "influence": f.Influence, "user": f.User, "limit": strconv.Itoa(limit)})
-	found := make([]Recent, 0, len(rows))
+		parameters{"product": f.Product, "connection": f.Connection, "since": formatTime(f.Since), "type": f.EventType, "influence": f.Influence, "user": f.User, "limit": strconv.Itoa(limit)})
+	found := make([]LatestEvent, 0, len(rows))
 	for _, r := range rows {
-		found = append(found, Recent{Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt.UnixMilli(), ReceivedAt: r.ReceivedAt,
-			Value: r.Said[0], Currency: r.Said[1], ExternalUserID: r.Said[2], Email: r.Said[3], ExternalOrganizationID: r.Said[4], ExternalConversationID: r.Said[5],
+		found = append(found, LatestEvent{Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt.UnixMilli(), ReceivedAt: r.ReceivedAt,
+			Value: r.Nullable[0], Currency: r.Nullable[1], ExternalUserID: r.Nullable[2], Email: r.Nullable[3], ExternalOrganizationID: r.Nullable[4], ExternalConversationID: r.Nullable[5],
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset})
 	}
 	return found, err

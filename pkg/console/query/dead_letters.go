@@ -9,19 +9,19 @@ import (
 
 // Bounds of what is shown of dead letters.
 const (
-	MaxLetters = 100  // on a page
-	maxExcerpt = 1000 // characters of each of their messages
+	MaxDeadLetters = 100  // on a page
+	maxExcerpt     = 1000 // characters of each of their messages
 )
 
-// LetterFilter says which dead letters are meant. They are of the range in which they were received.
-type LetterFilter struct {
+// DeadLetterFilter says which dead letters are meant. They are of the range in which they were received.
+type DeadLetterFilter struct {
 	Filter
 	Connection string // "" is all of them
 	Reason     string // "" is all of them
 }
 
-func (f LetterFilter) condition() string {
-	condition := f.within("received_at")
+func (f DeadLetterFilter) condition() string {
+	condition := f.timeCondition("received_at")
 	if f.Connection != "" {
 		condition += " AND connection_id = {connection:String}"
 	}
@@ -31,7 +31,7 @@ func (f LetterFilter) condition() string {
 	return condition
 }
 
-func (f LetterFilter) parameters() parameters {
+func (f DeadLetterFilter) parameters() parameters {
 	p := f.Filter.parameters()
 	p["connection"], p["reason"] = f.Connection, f.Reason
 	return p
@@ -45,14 +45,14 @@ type Reasons struct {
 
 // Reason is why messages could not become events.
 type Reason struct {
-	Code    string    `ch:"reason"`
-	Letters uint64    `ch:"letters"`
-	Newest  time.Time `ch:"newest"` // received
+	Code        string    `ch:"reason"`
+	DeadLetters uint64    `ch:"letters"`
+	Newest      time.Time `ch:"newest"` // received
 }
 
 // Reasons counts dead letters.
-func (i *Insight) Reasons(ctx context.Context, f LetterFilter) (Reasons, error) {
-	rows, sql, err := ask[Reason](ctx, i, `SELECT reason, count() AS letters, max(received_at) AS newest
+func (c *Client) Reasons(ctx context.Context, f DeadLetterFilter) (Reasons, error) {
+	rows, sql, err := run[Reason](ctx, c, `SELECT reason, count() AS letters, max(received_at) AS newest
 FROM dead_letters FINAL WHERE `+f.condition()+` GROUP BY reason ORDER BY letters DESC, reason`, f.parameters())
 	return Reasons{rows, sql}, err
 }
@@ -66,14 +66,14 @@ type Coordinates struct {
 	Offset     int64     `ch:"kafka_offset"`
 }
 
-func (c Coordinates) into(p parameters) parameters {
-	p["at_product"], p["at"], p["topic"] = c.Product, text(c.ReceivedAt), c.Topic
+func (c Coordinates) addTo(p parameters) parameters {
+	p["at_product"], p["at"], p["topic"] = c.Product, formatTime(c.ReceivedAt), c.Topic
 	p["partition"], p["offset"] = strconv.Itoa(int(c.Partition)), strconv.FormatInt(c.Offset, 10)
 	return p
 }
 
-// Letter is one dead letter. A page has the beginning of its message only.
-type Letter struct {
+// DeadLetter is one dead letter. A page has the beginning of its message only.
+type DeadLetter struct {
 	Coordinates
 	Workspace  string `ch:"workspace_id"`
 	Connection string `ch:"connection_id"`
@@ -85,31 +85,31 @@ type Letter struct {
 	Origin     string `ch:"origin"`  // topic/partition/offset where it lay before, if it had been accepted
 }
 
-const letterColumns = `product_id, received_at, kafka_topic, kafka_partition, kafka_offset, workspace_id, connection_id, source, reason, detail, origin, length(message) AS bytes`
+const deadLetterColumns = `product_id, received_at, kafka_topic, kafka_partition, kafka_offset, workspace_id, connection_id, source, reason, detail, origin, length(message) AS bytes`
 
-// Letters is a page of dead letters.
-type Letters struct {
-	Letters []Letter
-	Next    *Coordinates // after which the next page begins; nil if this was the last
-	SQL     string
+// DeadLetters is a page of dead letters.
+type DeadLetters struct {
+	DeadLetters []DeadLetter
+	Next        *Coordinates // after which the next page begins; nil if this was the last
+	SQL         string
 }
 
-// Letters are the newest, or those that come after a page's Next. limit is at most MaxLetters.
-func (i *Insight) Letters(ctx context.Context, f LetterFilter, after *Coordinates, limit int) (Letters, error) {
-	limit = min(max(limit, 1), MaxLetters)
+// DeadLetters are the newest, or those that come after a page's Next. limit is at most MaxLetters.
+func (c *Client) DeadLetters(ctx context.Context, f DeadLetterFilter, after *Coordinates, limit int) (DeadLetters, error) {
+	limit = min(max(limit, 1), MaxDeadLetters)
 	p := f.parameters()
 	p["limit"], p["excerpt"] = strconv.Itoa(limit+1), strconv.Itoa(maxExcerpt)
 	condition := f.condition()
 	if after != nil {
-		after.into(p)
-		condition += fmt.Sprintf(` AND received_at <= {at:%s} AND (received_at, kafka_topic, kafka_partition, kafka_offset) < ({at:%[1]s}, {topic:String}, {partition:Int32}, {offset:Int64})`, moment)
+		after.addTo(p)
+		condition += fmt.Sprintf(` AND received_at <= {at:%s} AND (received_at, kafka_topic, kafka_partition, kafka_offset) < ({at:%[1]s}, {topic:String}, {partition:Int32}, {offset:Int64})`, dateTime)
 	}
-	rows, sql, err := ask[Letter](ctx, i, `SELECT `+letterColumns+`, leftUTF8(message, {excerpt:UInt32}) AS excerpt
+	rows, sql, err := run[DeadLetter](ctx, c, `SELECT `+deadLetterColumns+`, leftUTF8(message, {excerpt:UInt32}) AS excerpt
 FROM dead_letters FINAL WHERE `+condition+`
 ORDER BY received_at DESC, kafka_topic DESC, kafka_partition DESC, kafka_offset DESC LIMIT {limit:UInt8}`, p)
-	page := Letters{Letters: rows, SQL: sql}
+	page := DeadLetters{DeadLetters: rows, SQL: sql}
 	if len(rows) > limit {
-		page.Letters, page.Next = rows[:limit], &rows[limit-1].Coordinates
+		page.DeadLetters, page.Next = rows[:limit], &rows[limit-1].Coordinates
 	}
 	return page, err
 }

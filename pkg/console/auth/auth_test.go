@@ -23,46 +23,46 @@ import (
 )
 
 const (
-	loopback = "127.0.0.1:8081"
-	anywhere = ":8081"
-	right    = "correct horse battery staple"
+	loopback      = "127.0.0.1:8081"
+	allInterfaces = ":8081"
+	rightPassword = "correct horse battery staple"
 )
 
-var cheap = token.Cost{LogN: 4, R: 8, P: 1}
+var cheapCost = token.Cost{LogN: 4, R: 8, P: 1}
 
 // withPassword is a configuration whose password is right.
 func withPassword(t *testing.T) Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "password")
-	setPassword(t, file, right)
+	setPassword(t, file, rightPassword)
 	return Config{PasswordFile: file}
 }
 
 func setPassword(t *testing.T, file, password string) {
 	t.Helper()
-	hash, err := hashPassword(cheap, password)
+	hash, err := hashPassword(cheapCost, password)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, []byte(hash+"\n"), 0o600))
 }
 
-func guardOf(t *testing.T, config Config, listen string) *Guard {
+func newAuthenticator(t *testing.T, config Config, listen string) *Authenticator {
 	t.Helper()
-	return guardThatLogs(t, config, listen, slog.New(slog.DiscardHandler))
+	return newAuthenticatorWithLog(t, config, listen, slog.New(slog.DiscardHandler))
 }
 
-func guardThatLogs(t *testing.T, config Config, listen string, log *slog.Logger) *Guard {
+func newAuthenticatorWithLog(t *testing.T, config Config, listen string, log *slog.Logger) *Authenticator {
 	t.Helper()
 	page := func(w http.ResponseWriter, _ *http.Request, view LoginView) {
 		w.WriteHeader(view.Status)
 		fmt.Fprintf(w, "login problem=%q wait=%s next=%s", view.Problem, view.Wait, view.Next)
 	}
-	g, err := New(config, listen, page, prometheus.NewRegistry(), log)
+	a, err := New(config, listen, page, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
-	return g
+	return a
 }
 
 // handler guards pages that say who has come in, and a stream at /console/live.
-func handler(g *Guard) http.Handler {
+func handler(a *Authenticator) http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc(Path+"/live", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "streaming")
@@ -78,7 +78,7 @@ func handler(g *Guard) http.Handler {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		fmt.Fprint(w, "asset")
 	})
-	return g.Handler(pages, assets)
+	return a.Handler(pages, assets)
 }
 
 // browser keeps cookies and does not follow redirects.
@@ -92,9 +92,9 @@ func browser(t *testing.T, server *httptest.Server) *http.Client {
 	return &client
 }
 
-func serve(t *testing.T, g *Guard) (*httptest.Server, *http.Client) {
+func serve(t *testing.T, a *Authenticator) (*httptest.Server, *http.Client) {
 	t.Helper()
-	server := httptest.NewServer(handler(g))
+	server := httptest.NewServer(handler(a))
 	t.Cleanup(server.Close)
 	return server, browser(t, server)
 }
@@ -136,9 +136,9 @@ func logIn(t *testing.T, client *http.Client, base, password, next string) (answ
 	return ask(t, client, http.MethodPost, base+LoginPath, url.Values{passwordField: {password}, nextField: {next}}, "Origin: "+base)
 }
 
-func refusals(t *testing.T, g *Guard, reason string) int {
+func refusals(t *testing.T, a *Authenticator, reason string) int {
 	t.Helper()
-	return int(valueOf(t, g.metrics.refused.WithLabelValues(reason)))
+	return int(valueOf(t, a.metrics.refused.WithLabelValues(reason)))
 }
 
 func valueOf(t *testing.T, metric prometheus.Metric) float64 {
@@ -149,8 +149,8 @@ func valueOf(t *testing.T, metric prometheus.Metric) float64 {
 }
 
 func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
-	g := guardOf(t, Config{}, loopback)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, Config{}, loopback)
+	server, client := serve(t, a)
 	for _, path := range []string{Path, Path + "/", Path + "/connections"} {
 		response, body := ask(t, client, http.MethodGet, server.URL+path, nil)
 		require.Equal(t, http.StatusOK, response.StatusCode)
@@ -161,26 +161,26 @@ func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
 	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath, nil)
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	require.Equal(t, Path, response.Header.Get("Location"), "there is nothing to log in to")
-	response, _ = logIn(t, client, server.URL, right, "")
+	response, _ = logIn(t, client, server.URL, rightPassword, "")
 	require.Equal(t, Path, response.Header.Get("Location"))
 	require.Empty(t, response.Cookies)
 }
 
 // A proxy on this machine has strangers reach a console that asks nobody who he is.
 func TestAnOpenConsoleIsNotForwarded(t *testing.T) {
-	g := guardOf(t, Config{}, loopback)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, Config{}, loopback)
+	server, client := serve(t, a)
 	for i, header := range []string{"Forwarded: for=192.0.2.1", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: console.example.com", "X-Real-IP: 192.0.2.1"} {
 		response, body := ask(t, client, http.MethodGet, server.URL+Path, nil, header)
 		require.Equal(t, http.StatusForbidden, response.StatusCode, header)
 		require.Contains(t, body, "--console-password-file")
-		require.Equal(t, i+1, refusals(t, g, reasonForwarded))
+		require.Equal(t, i+1, refusals(t, a, reasonForwarded))
 	}
 }
 
 func TestWithoutASessionNobodyComesIn(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
 	live := server.URL + Path + "/live?filter=a%2Fb"
 	back := LoginPath + "?next=" + url.QueryEscape(Path+"/live?filter=a%2Fb")
 	for name, c := range map[string]struct {
@@ -201,13 +201,13 @@ func TestWithoutASessionNobodyComesIn(t *testing.T) {
 		"a proxy's word":      {http.MethodGet, []string{"Accept: text/html", "X-Forwarded-User: root"}, http.StatusSeeOther, back, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := refusals(t, g, reasonNoSession)
+			before := refusals(t, a, reasonNoSession)
 			response, body := ask(t, client, c.method, live, nil, c.headers...)
 			require.Equal(t, c.status, response.StatusCode)
 			require.Equal(t, c.location, response.Header.Get("Location"))
 			require.Equal(t, c.htmx, response.Header.Get("HX-Redirect"))
 			require.NotContains(t, body, "streaming")
-			require.Equal(t, before+1, refusals(t, g, reasonNoSession))
+			require.Equal(t, before+1, refusals(t, a, reasonNoSession))
 		})
 	}
 	response, body := ask(t, client, http.MethodGet, server.URL+AssetsPath+"a.css", nil)
@@ -216,9 +216,9 @@ func TestWithoutASessionNobodyComesIn(t *testing.T) {
 }
 
 func TestAStreamEndsWithItsSession(t *testing.T) {
-	g := guardOf(t, withPassword(t), anywhere)
-	server, client := serve(t, g)
-	logIn(t, client, server.URL, right, "")
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, client := serve(t, a)
+	logIn(t, client, server.URL, rightPassword, "")
 	response, err := client.Get(server.URL + Path + "/live")
 	require.NoError(t, err)
 	defer response.Body.Close()

@@ -12,43 +12,43 @@ import (
 // change is something that can be done to a connection: what it asks before, and what it does.
 type change struct {
 	Title   string
-	Does    []string // what will be, in whole sentences
+	Effects []string // what will be, in whole sentences
 	Button  string
 	Danger  bool
 	Secret  bool // asks for a shared secret
-	perform func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error
+	apply   func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error
 }
 
 // changes are all there are, by the last part of their address.
 var changes = map[string]change{
 	"pause": {
 		Title: "Pause this connection?", Button: "Pause",
-		Does: []string{
+		Effects: []string{
 			"Every request is answered with 204 and its messages are dropped, so that Segment does not send them again. What is dropped cannot be brought back.",
 			"The URL stays as it is. Resume ends the pause.",
 		},
-		perform: then((*connection.Store).Pause),
+		apply: applyAndShow((*connection.Store).Pause),
 	},
 	"resume": {
 		Title: "Resume this connection?", Button: "Resume",
-		Does:    []string{"Its URL takes events again, the same as before. What was sent meanwhile was dropped, and does not come back."},
-		perform: then((*connection.Store).Resume),
+		Effects: []string{"Its URL takes events again, the same as before. What was sent meanwhile was dropped, and does not come back."},
+		apply:   applyAndShow((*connection.Store).Resume),
 	},
 	"disconnect": {
 		Title: "Disconnect this source?", Button: "Disconnect", Danger: true,
-		Does: []string{
+		Effects: []string{
 			"Every request is answered with 204 and its messages are dropped, as in a pause; the list says that the source is not expected back.",
 			"Its events stay. Resume takes it up again with the same URL.",
 		},
-		perform: then((*connection.Store).Disconnect),
+		apply: applyAndShow((*connection.Store).Disconnect),
 	},
 	"rotate": {
 		Title: "Replace the URL?", Button: "Rotate the URL", Danger: true,
-		Does: []string{
+		Effects: []string{
 			"A new URL is made, and shown once. The old one is answered with 401 from then on, everywhere.",
 			"Have Segment's settings open: what it sends to the old URL until you have pasted the new one is refused.",
 		},
-		perform: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
+		apply: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
 			made, err := c.deps.Connections.Rotate(ctx, id)
 			if err == nil {
 				c.showURL(w, r, made, true)
@@ -58,14 +58,14 @@ var changes = map[string]change{
 	},
 	"delete": {
 		Title: "Delete this connection for good?", Button: "Delete for good", Danger: true,
-		Does: []string{
+		Effects: []string{
 			"Its URL is answered with 401 from then on, and cannot be brought back.",
 			"Its events stay in ClickHouse.",
 		},
-		perform: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
+		apply: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
 			err := c.deps.Connections.Delete(ctx, id)
 			if err == nil {
-				c.fresh.forget(id)
+				c.tokens.remove(id)
 				http.Redirect(w, r, Base+"/connections", http.StatusSeeOther)
 			}
 			return err
@@ -73,32 +73,32 @@ var changes = map[string]change{
 	},
 	"secret": {
 		Title: "Require a shared secret?", Button: "Require this secret", Secret: true,
-		Does: []string{
+		Effects: []string{
 			"From then on every request has to carry it in the header x-greenflash-secret; one without it, or with another, is answered with 401. One that was set before is replaced.",
 			"In Segment: Webhook destination, Headers. Set the header there at the same time.",
 		},
-		perform: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
+		apply: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
 			secret := r.PostForm.Get("secret")
-			return back(w, r, id, func() (*connection.Connection, error) {
+			return redirectAfter(w, r, id, func() (*connection.Connection, error) {
 				return c.deps.Connections.SetSecret(ctx, id, token.NewSecret(secret))
 			})
 		},
 	},
 	"no-secret": {
 		Title: "Require no shared secret any more?", Button: "Require none", Danger: true,
-		Does:    []string{"Whoever has the URL can write events into the product again, without the header x-greenflash-secret."},
-		perform: then((*connection.Store).ClearSecret),
+		Effects: []string{"Whoever has the URL can write events into the product again, without the header x-greenflash-secret."},
+		apply:   applyAndShow((*connection.Store).ClearSecret),
 	},
 }
 
-// then does something to a connection and shows it.
-func then(do func(*connection.Store, context.Context, string) (*connection.Connection, error)) func(*Console, http.ResponseWriter, *http.Request, context.Context, string) error {
+// applyAndShow does something to a connection and shows it.
+func applyAndShow(do func(*connection.Store, context.Context, string) (*connection.Connection, error)) func(*Console, http.ResponseWriter, *http.Request, context.Context, string) error {
 	return func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
-		return back(w, r, id, func() (*connection.Connection, error) { return do(c.deps.Connections, ctx, id) })
+		return redirectAfter(w, r, id, func() (*connection.Connection, error) { return do(c.deps.Connections, ctx, id) })
 	}
 }
 
-func back(w http.ResponseWriter, r *http.Request, id string, do func() (*connection.Connection, error)) error {
+func redirectAfter(w http.ResponseWriter, r *http.Request, id string, do func() (*connection.Connection, error)) error {
 	_, err := do()
 	if err == nil {
 		http.Redirect(w, r, Base+"/connections/"+id, http.StatusSeeOther)
@@ -106,44 +106,46 @@ func back(w http.ResponseWriter, r *http.Request, id string, do func() (*connect
 	return err
 }
 
-// askBody is the page that asks.
-type askBody struct {
+// confirmBody is the page that asks.
+type confirmBody struct {
 	change
-	Connection listed
+	Connection connectionView
 	Action     string
 	Problem    string
 }
 
-func (c *Console) askChange(w http.ResponseWriter, r *http.Request) { c.ask(w, r, http.StatusOK, "") }
+func (c *Console) confirmChange(w http.ResponseWriter, r *http.Request) {
+	c.confirm(w, r, http.StatusOK, "")
+}
 
-func (c *Console) ask(w http.ResponseWriter, r *http.Request, status int, problem string) {
+func (c *Console) confirm(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	action := r.PathValue("action")
 	change, known := changes[action]
 	if !known {
 		c.notFound(w, r)
 		return
 	}
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
 	found, err := c.find(ctx, r.PathValue("id"))
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
-	c.show(w, r, status, "ask", "connections", change.Title, askBody{change, found, action, problem})
+	c.show(w, r, status, "confirm", "connections", change.Title, confirmBody{change, found, action, problem})
 }
 
-func (c *Console) doChange(w http.ResponseWriter, r *http.Request) {
+func (c *Console) applyChange(w http.ResponseWriter, r *http.Request) {
 	change, known := changes[r.PathValue("action")]
 	if !known {
 		c.notFound(w, r)
 		return
 	}
-	ctx, cancel := bounded(r)
+	ctx, cancel := pageContext(r)
 	defer cancel()
-	err := change.perform(c, w, r, ctx, r.PathValue("id"))
+	err := change.apply(c, w, r, ctx, r.PathValue("id"))
 	if problem, is := inputProblem(err); is {
-		c.ask(w, r, http.StatusBadRequest, problem)
+		c.confirm(w, r, http.StatusBadRequest, problem)
 		return
 	}
 	if err != nil {

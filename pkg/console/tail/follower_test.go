@@ -55,11 +55,11 @@ func track(event, user string) []byte {
 // watched is what somebody sees until so many messages are there.
 func watched(t *testing.T, client *stream.Client, filter Filter, n int) (all []Message, sampled bool) {
 	t.Helper()
-	w, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, filter)
+	f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, filter)
 	require.NoError(t, err)
-	defer w.Close()
+	defer f.Close()
 	for deadline := time.Now().Add(20 * time.Second); len(all) < n; {
-		s, err := w.Next(t.Context())
+		s, err := f.Next(t.Context())
 		require.NoError(t, err)
 		all, sampled = append(all, s.Messages...), sampled || s.Sampled()
 		require.True(t, time.Now().Before(deadline), "%d of %d messages came", len(all), n)
@@ -102,47 +102,47 @@ func TestAFilterFindsItsOwn(t *testing.T) {
 		filter Filter
 		want   int
 	}{{Filter{EventType: "signed"}, 15}, {Filter{Influence: "neutral"}, 15}, {Filter{User: "USER-7"}, 1}, {Filter{EventType: "page", User: "user-7"}, 0}} {
-		w, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, c.filter)
+		f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, c.filter)
 		require.NoError(t, err)
 		found, read := 0, 0
 		for deadline := time.Now().Add(20 * time.Second); read < 30; {
-			s, err := w.Next(t.Context())
+			s, err := f.Next(t.Context())
 			require.NoError(t, err)
-			found, read = found+s.Wanted, read+s.Read
+			found, read = found+s.Matched, read+s.Read
 			require.True(t, time.Now().Before(deadline), "%d of 30 records were read", read)
 		}
-		w.Close()
+		f.Close()
 		require.Equal(t, c.want, found, "%+v", c.filter)
 	}
 }
 
 func TestWhatIsTooMuchIsSampledAndSaysSo(t *testing.T) {
 	client, p := started(t)
-	w, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, Filter{})
+	f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, Filter{})
 	require.NoError(t, err)
-	defer w.Close()
+	defer f.Close()
 	write(t, p, 1, func(o *stream.Outgoing, _ int) { o.Message(stream.KindEvent, &ours, 1, track("First", "x"), nil) })
 	var s Sample
-	for !s.First {
-		s, err = w.Next(t.Context())
+	for !s.Initial {
+		s, err = f.Next(t.Context())
 		require.NoError(t, err)
 	}
-	time.Sleep(settling)
+	time.Sleep(initialPeriod)
 	for range 6 {
 		write(t, p, 1000, func(o *stream.Outgoing, _ int) { o.Message(stream.KindEvent, &ours, 1, track("Many", "x"), nil) })
 	}
 	var shown, accounted int
 	for accounted < 6000 {
-		s, err = w.Next(t.Context())
+		s, err = f.Next(t.Context())
 		require.NoError(t, err)
-		if s.First { // what came before it was settled
-			accounted += s.Read + int(s.Left)
+		if s.Initial { // what came before it was settled
+			accounted += s.Read + int(s.Skipped)
 			continue
 		}
-		require.LessOrEqual(t, len(s.Messages), ShownAtOnce)
-		require.True(t, s.Sampled() || s.Wanted == len(s.Messages))
+		require.LessOrEqual(t, len(s.Messages), MaxShown)
+		require.True(t, s.Sampled() || s.Matched == len(s.Messages))
 		shown += len(s.Messages)
-		accounted += s.Read + int(s.Left)
+		accounted += s.Read + int(s.Skipped)
 	}
 	require.Positive(t, shown)
 	require.Less(t, shown, 200)
@@ -153,7 +153,7 @@ func TestASampleIsEvenAndHasTheLast(t *testing.T) {
 	for i := range all {
 		all[i].At = fmt.Sprint(i)
 	}
-	require.Len(t, sample(all, 20), 10)
-	picked := sample(all, 3)
+	require.Len(t, pickEvenly(all, 20), 10)
+	picked := pickEvenly(all, 3)
 	require.Equal(t, []string{"2", "5", "9"}, []string{picked[0].At, picked[1].At, picked[2].At})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/millrace/millrace/pkg/console/query"
 )
 
-// rangeOf is the time that a page is about: one of the presets, or from … until.
-func rangeOf(q url.Values, usual string) (query.Range, string, error) {
+// parseRange is the time that a page is about: one of the presets, or from … until.
+func parseRange(q url.Values, usual string) (query.Range, string, error) {
 	from, until := q.Get("from"), q.Get("until")
 	if from == "" && until == "" {
 		preset := q.Get("range")
@@ -25,11 +25,11 @@ func rangeOf(q url.Values, usual string) (query.Range, string, error) {
 		}
 		return r, preset, err
 	}
-	begin, err := parseMoment(from)
+	begin, err := parseTime(from)
 	if err != nil {
 		return query.Range{}, "", err
 	}
-	end, err := parseMoment(until)
+	end, err := parseTime(until)
 	if err != nil {
 		return query.Range{}, "", err
 	}
@@ -40,8 +40,8 @@ func rangeOf(q url.Values, usual string) (query.Range, string, error) {
 	return r, "", err
 }
 
-// parseMoment reads what a datetime-local field has, as UTC; nothing is now.
-func parseMoment(text string) (time.Time, error) {
+// parseTime reads what a datetime-local field has, as UTC; nothing is now.
+func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Now(), nil
 	}
@@ -53,54 +53,54 @@ func parseMoment(text string) (time.Time, error) {
 	return time.Time{}, inputError("a time is written 2026-05-18T12:00, in UTC")
 }
 
-// lettersBody is the page of dead letters.
-type lettersBody struct {
-	span
-	Filter  query.LetterFilter
-	Reasons query.Reasons
-	Letters query.Letters
-	Help    string
-	Next    string // the query of the next page
+// deadLettersBody is the page of dead letters.
+type deadLettersBody struct {
+	rangeForm
+	Filter      query.DeadLetterFilter
+	Reasons     query.Reasons
+	DeadLetters query.DeadLetters
+	Help        string
+	Next        string // the query of the next page
 }
 
-const lettersOnPage = 25
+const deadLettersPerPage = 25
 
-func (c *Console) letters(w http.ResponseWriter, r *http.Request) {
+func (c *Console) deadLetters(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	within, preset, err := rangeOf(q, "24h")
+	within, preset, err := parseRange(q, "24h")
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
-	body := lettersBody{span: newSpan(Base+"/letters", q, within, preset),
-		Filter: query.LetterFilter{Filter: query.Filter{Range: within, Product: q.Get("product")}, Connection: q.Get("connection"), Reason: q.Get("reason")}}
-	ctx, cancel := bounded(r)
+	body := deadLettersBody{rangeForm: newRangeForm(Base+"/dead-letters", q, within, preset),
+		Filter: query.DeadLetterFilter{Filter: query.Filter{Range: within, Product: q.Get("product")}, Connection: q.Get("connection"), Reason: q.Get("reason")}}
+	ctx, cancel := pageContext(r)
 	defer cancel()
-	if err := c.readLetters(ctx, &body, q); err != nil {
+	if err := c.readDeadLetters(ctx, &body, q); err != nil {
 		c.fail(w, r, err)
 		return
 	}
-	c.show(w, r, http.StatusOK, "letters", "letters", "Dead letters", &body)
+	c.show(w, r, http.StatusOK, "dead-letters", "dead-letters", "Dead letters", &body)
 }
 
-func (c *Console) readLetters(ctx context.Context, body *lettersBody, q url.Values) (err error) {
+func (c *Console) readDeadLetters(ctx context.Context, body *deadLettersBody, q url.Values) (err error) {
 	every := body.Filter
 	every.Reason = ""
-	if body.Reasons, err = c.deps.Insight.Reasons(ctx, every); err != nil {
+	if body.Reasons, err = c.deps.Query.Reasons(ctx, every); err != nil {
 		return err
 	}
 	if body.Filter.Reason == "" {
 		return nil
 	}
 	body.Help = helpFor(body.Filter.Reason)
-	after, err := afterOf(q)
+	after, err := parseCursor(q)
 	if err != nil {
 		return err
 	}
-	if body.Letters, err = c.deps.Insight.Letters(ctx, body.Filter, after, lettersOnPage); err != nil {
+	if body.DeadLetters, err = c.deps.Query.DeadLetters(ctx, body.Filter, after, deadLettersPerPage); err != nil {
 		return err
 	}
-	if next := body.Letters.Next; next != nil {
+	if next := body.DeadLetters.Next; next != nil {
 		q = maps.Clone(q)
 		q.Set("after", next.ReceivedAt.UTC().Format(time.RFC3339Nano))
 		q.Set("topic", next.Topic)
@@ -111,7 +111,7 @@ func (c *Console) readLetters(ctx context.Context, body *lettersBody, q url.Valu
 	return nil
 }
 
-func afterOf(q url.Values) (*query.Coordinates, error) {
+func parseCursor(q url.Values) (*query.Coordinates, error) {
 	if q.Get("after") == "" {
 		return nil, nil
 	}
@@ -130,8 +130,8 @@ func afterOf(q url.Values) (*query.Coordinates, error) {
 	return &query.Coordinates{ReceivedAt: at, Topic: q.Get("topic"), Partition: int32(partition), Offset: offset}, nil
 }
 
-// helps say what to do about dead letters of a reason; the reasons of our own API name the field, so they share one.
-var helps = map[string]string{
+// helpByReason say what to do about dead letters of a reason; the reasons of our own API name the field, so they share one.
+var helpByReason = map[string]string{
 	"missing_event":         "A track message needs the name of what happened as its event, or a gf_event_type among its properties. Mend it where it is sent, and send it again.",
 	"invalid_properties":    "The properties have to be an object. Mend it where it is sent, and send it again.",
 	"not_a_message":         "Segment's messages are objects with a type. Something else posts to this URL, or a function in Segment builds the batch wrongly.",
@@ -145,7 +145,7 @@ var helps = map[string]string{
 }
 
 func helpFor(reason string) string {
-	if help := helps[reason]; help != "" || reason == "" {
+	if help := helpByReason[reason]; help != "" || reason == "" {
 		return help
 	}
 	return "The detail says which field is not what it has to be. Mend it where it is sent, and send it again."

@@ -25,28 +25,28 @@ func at[T comparable](steps []T) map[int]T {
 
 // All tests ask of the same rows, and none changes what another finds.
 func TestInsight(t *testing.T) {
-	i, db := opened(t)
-	t.Run("what happened", func(t *testing.T) { testHappened(t, i, db) })
-	t.Run("what arrives", func(t *testing.T) { testArrivals(t, i, db) })
-	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, i, db) })
-	t.Run("stored", func(t *testing.T) { testStored(t, i) })
-	t.Run("recent", func(t *testing.T) { testRecent(t, i, db) })
-	t.Run("little is read for it", func(t *testing.T) { testStoredCheaply(t, i, db) })
+	c, db := opened(t)
+	t.Run("what happened", func(t *testing.T) { testHappened(t, c, db) })
+	t.Run("what arrives", func(t *testing.T) { testArrivals(t, c, db) })
+	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, c, db) })
+	t.Run("stored", func(t *testing.T) { testStored(t, c) })
+	t.Run("recent", func(t *testing.T) { testRecent(t, c, db) })
+	t.Run("little is read for it", func(t *testing.T) { testStoredCheaply(t, c, db) })
 }
 
 // The answers of two servers are those of one, and what is copied can be asked of either.
 func TestInsightIntoShards(t *testing.T) {
-	i, db := sharded(t)
-	t.Run("what happened", func(t *testing.T) { testHappened(t, i, db) })
-	t.Run("what arrives", func(t *testing.T) { testArrivals(t, i, db) })
-	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, i, db) })
-	t.Run("stored", func(t *testing.T) { testStored(t, i) })
+	c, db := sharded(t)
+	t.Run("what happened", func(t *testing.T) { testHappened(t, c, db) })
+	t.Run("what arrives", func(t *testing.T) { testArrivals(t, c, db) })
+	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, c, db) })
+	t.Run("stored", func(t *testing.T) { testStored(t, c) })
 }
 
 // The 144 steps of ten minutes begin at noon the day before: 11:00 is step 138.
-func testHappened(t *testing.T, i *Insight, db env.Database) {
+func testHappened(t *testing.T, c *Client, db env.Database) {
 	t.Run("events by influence", func(t *testing.T) {
-		e, err := i.Events(t.Context(), lastDay(t, "shop"))
+		e, err := c.Events(t.Context(), lastDay(t, "shop"))
 		require.NoError(t, err)
 		require.Len(t, e.Times, 144)
 		require.Equal(t, noon.Add(-day).Unix(), e.Times[0])
@@ -56,14 +56,14 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 		require.Equal(t, map[int]uint64{0: 1, 143: 1}, at(e.Neutral))
 		require.Equal(t, 144, copied(t, db, e.SQL))
 
-		all, err := i.Events(t.Context(), lastDay(t, ""))
+		all, err := c.Events(t.Context(), lastDay(t, ""))
 		require.NoError(t, err)
 		require.Equal(t, map[int]uint64{72: 46, 138: 2, 140: 1}, at(all.Positive), "46 of the product with many currencies")
 	})
 
 	t.Run("as many as in the view", func(t *testing.T) {
 		for _, product := range []string{"", "shop", "app", "many", "types", "late"} {
-			e, err := i.Events(t.Context(), lastDay(t, product))
+			e, err := c.Events(t.Context(), lastDay(t, product))
 			require.NoError(t, err)
 			view := "SELECT count() FROM outcomes WHERE event_at >= '2026-05-17 12:00:00' AND event_at < '2026-05-18 12:00:00'"
 			if product != "" {
@@ -77,17 +77,17 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 		for _, span := range []time.Duration{time.Minute, time.Hour, 7 * day, 30 * day, 700 * day, 1500 * day, 2500 * day} {
 			r, err := Between(noon.Add(-span), noon)
 			require.NoError(t, err)
-			e, err := i.Events(t.Context(), Filter{r, "app"})
+			e, err := c.Events(t.Context(), Filter{r, "app"})
 			require.NoError(t, err)
 			require.Equal(t, len(e.Times), copied(t, db, e.SQL), span)
 			if span > time.Minute {
-				require.Equal(t, map[int]uint64{r.at(noon.Add(-40 * time.Minute)): 1}, at(e.Positive), span)
+				require.Equal(t, map[int]uint64{r.stepIndex(noon.Add(-40 * time.Minute)): 1}, at(e.Positive), span)
 			}
 		}
 	})
 
 	t.Run("values by currency", func(t *testing.T) {
-		v, err := i.Values(t.Context(), lastDay(t, "shop"))
+		v, err := c.Values(t.Context(), lastDay(t, "shop"))
 		require.NoError(t, err)
 		require.Len(t, v.Currencies, 2)
 		require.Zero(t, v.Others)
@@ -104,7 +104,7 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 	})
 
 	t.Run("more currencies than can be drawn", func(t *testing.T) {
-		v, err := i.Values(t.Context(), lastDay(t, "many"))
+		v, err := c.Values(t.Context(), lastDay(t, "many"))
 		require.NoError(t, err)
 		var codes []string
 		for _, c := range v.Currencies {
@@ -116,7 +116,7 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 	})
 
 	t.Run("types", func(t *testing.T) {
-		types, err := i.Types(t.Context(), lastDay(t, "shop"))
+		types, err := c.Types(t.Context(), lastDay(t, "shop"))
 		require.NoError(t, err)
 		require.Zero(t, types.Others)
 		require.Len(t, types.Types, 2)
@@ -129,34 +129,34 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 		require.Empty(t, types.Types[1].Values, "a number is no money")
 		require.Equal(t, 2, copied(t, db, types.SQL))
 
-		many, err := i.Types(t.Context(), lastDay(t, "types"))
+		many, err := c.Types(t.Context(), lastDay(t, "types"))
 		require.NoError(t, err)
 		require.Len(t, many.Types, maxTypes)
 		require.Equal(t, uint64(5), many.Others)
 	})
 
 	t.Run("types nobody has classified", func(t *testing.T) {
-		u, err := i.Unclassified(t.Context(), lastDay(t, "shop"))
+		u, err := c.Unclassified(t.Context(), lastDay(t, "shop"))
 		require.NoError(t, err)
 		require.Equal(t, []UnclassifiedType{{"Page Viewed", 2, noon.Add(-2 * time.Minute), []string{"shop"}, "ke", 1}}, u.Types)
 		require.Equal(t, 1, copied(t, db, u.SQL))
 
-		all, err := i.Unclassified(t.Context(), lastDay(t, ""))
+		all, err := c.Unclassified(t.Context(), lastDay(t, ""))
 		require.NoError(t, err)
 		require.NotContains(t, names(all.Types), "Page Viewed", "it was positive in another product")
 
-		many, err := i.Unclassified(t.Context(), lastDay(t, "types"))
+		many, err := c.Unclassified(t.Context(), lastDay(t, "types"))
 		require.NoError(t, err)
 		require.Equal(t, "Type 24", many.Types[0].Name, "not 25, for it was negative once")
 		require.Equal(t, uint64(4), many.Others)
 	})
 
 	t.Run("conversations", func(t *testing.T) {
-		c, err := i.Conversations(t.Context(), lastDay(t, "shop"), Newest)
+		found, err := c.Conversations(t.Context(), lastDay(t, "shop"), Newest)
 		require.NoError(t, err)
-		require.Equal(t, []string{"chat 3", "chat 2", "chat 1"}, chats(c))
-		require.Equal(t, 3, copied(t, db, c.SQL))
-		nothing, first := c.Conversations[0], c.Conversations[2]
+		require.Equal(t, []string{"chat 3", "chat 2", "chat 1"}, chats(found))
+		require.Equal(t, 3, copied(t, db, found.SQL))
+		nothing, first := found.Conversations[0], found.Conversations[2]
 		require.Nil(t, nothing.UserID)
 		require.Nil(t, nothing.AfterStart)
 		require.Zero(t, nothing.Outcomes)
@@ -167,18 +167,18 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 		require.Equal(t, 60.0, *first.AfterStart)
 		require.Equal(t, noon, *first.LastOutcomeAt)
 
-		c, err = i.Conversations(t.Context(), lastDay(t, "shop"), MostOutcomes)
+		found, err = c.Conversations(t.Context(), lastDay(t, "shop"), MostOutcomes)
 		require.NoError(t, err)
-		require.Equal(t, []string{"chat 1", "chat 2", "chat 3"}, chats(c))
+		require.Equal(t, []string{"chat 1", "chat 2", "chat 3"}, chats(found))
 	})
 
 	t.Run("of a product whose name is odd", func(t *testing.T) {
-		e, err := i.Events(t.Context(), lastDay(t, odd))
+		e, err := c.Events(t.Context(), lastDay(t, odd))
 		require.NoError(t, err)
 		require.Equal(t, map[int]uint64{141: 1}, at(e.Neutral))
 		require.Empty(t, at(e.Positive))
 		require.Equal(t, 144, copied(t, db, e.SQL))
-		u, err := i.Unclassified(t.Context(), lastDay(t, odd))
+		u, err := c.Unclassified(t.Context(), lastDay(t, odd))
 		require.NoError(t, err)
 		require.Equal(t, odd, u.Types[0].Name)
 		require.Equal(t, 1, copied(t, db, u.SQL))
@@ -186,24 +186,24 @@ func testHappened(t *testing.T, i *Insight, db env.Database) {
 
 	t.Run("nothing", func(t *testing.T) {
 		for _, f := range []Filter{lastDay(t, "nobody's"), {must(Between(time.Unix(0, 0), time.Unix(86400, 0))), ""}} {
-			e, err := i.Events(t.Context(), f)
+			e, err := c.Events(t.Context(), f)
 			require.NoError(t, err)
 			require.NotEmpty(t, e.Times)
 			require.Len(t, e.Positive, len(e.Times))
 			require.Empty(t, at(e.Positive))
 			require.Equal(t, len(e.Times), copied(t, db, e.SQL))
-			v, err := i.Values(t.Context(), f)
+			v, err := c.Values(t.Context(), f)
 			require.NoError(t, err)
 			require.Empty(t, v.Currencies)
-			types, err := i.Types(t.Context(), f)
+			types, err := c.Types(t.Context(), f)
 			require.NoError(t, err)
 			require.Empty(t, types.Types)
-			u, err := i.Unclassified(t.Context(), f)
+			u, err := c.Unclassified(t.Context(), f)
 			require.NoError(t, err)
 			require.Empty(t, u.Types)
-			c, err := i.Conversations(t.Context(), f, Newest)
+			found, err := c.Conversations(t.Context(), f, Newest)
 			require.NoError(t, err)
-			require.Empty(t, c.Conversations)
+			require.Empty(t, found.Conversations)
 		}
 	})
 }

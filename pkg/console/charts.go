@@ -9,8 +9,8 @@ import (
 	"github.com/millrace/millrace/pkg/console/query"
 )
 
-// span is the part of a page that says which time and which product it is about.
-type span struct {
+// rangeForm is the part of a page that says which time and which product it is about.
+type rangeForm struct {
 	path     string
 	Preset   string // empty for a range of somebody's own
 	Presets  []query.Preset
@@ -19,18 +19,18 @@ type span struct {
 	within   query.Range
 }
 
-func newSpan(path string, chosen url.Values, within query.Range, preset string) span {
-	return span{path: path, Preset: preset, Presets: query.Presets, chosen: chosen, within: within}
+func newRangeForm(path string, chosen url.Values, within query.Range, preset string) rangeForm {
+	return rangeForm{path: path, Preset: preset, Presets: query.Presets, chosen: chosen, within: within}
 }
 
 // From is the begin, as a datetime-local field has it.
-func (s *span) From() string { return s.within.From.Format("2006-01-02T15:04") }
+func (s *rangeForm) From() string { return s.within.From.Format("2006-01-02T15:04") }
 
 // Until is the end.
-func (s *span) Until() string { return s.within.Until.Format("2006-01-02T15:04") }
+func (s *rangeForm) Until() string { return s.within.Until.Format("2006-01-02T15:04") }
 
 // Link leads to the same page with one choice changed. Where pages of a list are gone through, it leads to the first.
-func (s *span) Link(name, value string) string {
+func (s *rangeForm) Link(name, value string) string {
 	q := maps.Clone(s.chosen)
 	if q == nil {
 		q = url.Values{}
@@ -48,17 +48,17 @@ func (s *span) Link(name, value string) string {
 	return s.path + "?" + q.Encode()
 }
 
-// choice is one that the form keeps though it has no field for it.
-type choice struct{ Name, Value string }
+// hiddenField is one that the form keeps though it has no field for it.
+type hiddenField struct{ Name, Value string }
 
-// Kept are such choices.
-func (s *span) Kept() (kept []choice) {
+// HiddenFields are such choices.
+func (s *rangeForm) HiddenFields() (kept []hiddenField) {
 	if s.Preset != "" {
-		kept = append(kept, choice{"range", s.Preset})
+		kept = append(kept, hiddenField{"range", s.Preset})
 	}
 	for _, name := range []string{"reason", "connection", "order"} {
 		if value := s.chosen.Get(name); value != "" {
-			kept = append(kept, choice{name, value})
+			kept = append(kept, hiddenField{name, value})
 		}
 	}
 	return kept
@@ -66,8 +66,8 @@ func (s *span) Kept() (kept []choice) {
 
 // chart is a plot: what our script draws, the same as a table, and the question behind it.
 type chart struct {
-	ID, Title, Says, SQL string
-	Data                 plot
+	ID, Title, Summary, SQL string
+	Data                    plot
 }
 
 // plot is what our script reads. Missing is nowhere: each series has a point for each time.
@@ -124,9 +124,9 @@ func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]c
 		{Label: "neutral", Role: "neutral", Points: floats(e.Neutral)},
 		{Label: "negative", Role: "negative", Points: floats(e.Negative)},
 	}}}
-	events.Says = "Events by when they happened: " + count(sum(e.Positive)) + " positive, " + count(sum(e.Neutral)) + " neutral, " + count(sum(e.Negative)) + " negative."
+	events.Summary = "Events by when they happened: " + count(sum(e.Positive)) + " positive, " + count(sum(e.Neutral)) + " neutral, " + count(sum(e.Negative)) + " negative."
 	value := chart{ID: "value", Title: "Value by currency", SQL: v.SQL, Data: plot{Times: v.Times, Kind: "line"}}
-	value.Says = "Amounts by when they happened. Currencies are never added up together."
+	value.Summary = "Amounts by when they happened. Currencies are never added up together."
 	for n, c := range v.Currencies {
 		label := c.Code
 		if label == "" {
@@ -137,15 +137,15 @@ func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]c
 			s.exact = append(s.exact, sum.String())
 		}
 		value.Data.Series = append(value.Data.Series, s)
-		value.Says += " " + label + ": " + c.Total.String() + "."
+		value.Summary += " " + label + ": " + c.Total.String() + "."
 	}
 	if v.Others > 0 {
-		value.Says += " And " + plural(int(v.Others), "more currency") + ", not shown."
+		value.Summary += " And " + plural(int(v.Others), "more currency") + ", not shown."
 	}
 	if len(v.Currencies) == 0 {
-		value.Says = "There were no amounts in this time."
+		value.Summary = "There were no amounts in this time."
 	}
-	received := chart{ID: "received", Title: "Received, minute by minute", SQL: f.SQL, Says: "Events that were received in the last hour: " + count(sum(f.Events)) + ".",
+	received := chart{ID: "received", Title: "Received, minute by minute", SQL: f.SQL, Summary: "Events that were received in the last hour: " + count(sum(f.Events)) + ".",
 		Data: plot{Times: f.Times, Kind: "bars", Series: []series{{Label: "events", Role: "0", Points: floats(f.Events)}}}}
 	all := map[string]chart{}
 	for _, c := range []chart{events, value, received} {

@@ -1,0 +1,258 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/pkg/connection"
+	"github.com/millrace/millrace/pkg/console/query"
+	"github.com/millrace/millrace/pkg/console/tail"
+)
+
+// messageFeed is what one browser sees of a watch.
+type messageFeed struct {
+	console        *Console
+	stream         *eventStream
+	connection     string
+	previousTotals *connection.Counts // what edges had counted when it was last looked
+	cells          map[string]string  // what stands above the messages
+
+	product   string
+	filter    tail.Filter
+	sampledAt time.Time           // when more came last than could be read
+	matched   int                 // messages of it among those that were read since ClickHouse was asked
+	seen      map[string]struct{} // coordinates of what is shown
+
+	pending         []feedRow // events that are not all they can be yet, the oldest first
+	queriedAt       time.Time
+	summary         string
+	rate            float64 // that the summary names
+	completeSamples int     // samples since the last of which more came than is shown
+}
+
+// feedRow is a message on a page.
+type feedRow struct {
+	tail.Message
+	Element string
+	Stage   stage
+	since   time.Time
+}
+
+// stage is how far a message has come.
+type stage struct {
+	Stored, Attributed               bool
+	User, Organization, Conversation entity
+}
+
+// entity is somebody or something that an event is about; empty if that is not known.
+type entity struct{ ID, Name string }
+
+const (
+	// maxPending and watchedFor bound which messages' way is followed.
+	maxPending     = 100
+	pendingTimeout = 30 * time.Second
+	// rateFactor is how far the rate has to be from the one that is said before another is said: it is read out to who listens.
+	rateFactor = 1.5
+	// maxSeen bounds what is remembered of what was shown.
+	maxSeen = 1000
+	// storedLookback is how far back it is looked for what could not be read: longer than a loader takes.
+	storedLookback = 10 * time.Second
+	// completeAfter is how many samples have to show everything before that is said.
+	completeAfter = 6
+	// feedQueryTimeout bounds a question beside the messages, which wait for its answer.
+	feedQueryTimeout = 3 * time.Second
+	// maxInsertID bounds the insert ids that are looked for in ClickHouse: a question has all of them in it.
+	maxInsertID = 4 << 10
+	// feedQueryInterval is how often ClickHouse is asked how far they have come.
+	feedQueryInterval = time.Second
+)
+
+func (s *messageFeed) update(ctx context.Context, sample *tail.Sample, failed error) error {
+	if s.matched += sample.Matched; sample.Skipped > 0 {
+		s.sampledAt = time.Now()
+	}
+	if err := s.sendMessages(sample.Messages); err != nil {
+		return err
+	}
+	if err := s.sendSummary(sample, failed); err != nil {
+		return err
+	}
+	if time.Since(s.queriedAt) < feedQueryInterval {
+		return nil
+	}
+	s.queriedAt = time.Now()
+	if err := s.sendCounters(ctx); err != nil {
+		return err
+	}
+	if err := s.sendStored(ctx); err != nil {
+		return err
+	}
+	if len(s.pending) == 0 {
+		return nil
+	}
+	return s.sendStages(ctx)
+}
+
+// sendCounters sends what has changed above the messages, and says of messages that are stored nowhere that they came. A stream of its own would
+// be one more of the six that a browser has of a host at once.
+func (s *messageFeed) sendCounters(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, feedQueryTimeout)
+	defer cancel()
+	found, err := s.console.find(ctx, s.connection)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second
+	}
+	cells := map[string]string{}
+	if err := s.console.renderCells(&found, cells); err != nil {
+		return err
+	}
+	changed := changedCells(s.cells, cells)
+	if s.cells = cells; changed != "" {
+		if err := s.stream.send("cells", changed); err != nil {
+			return err
+		}
+	}
+	return s.sendDropped(&found)
+}
+
+// sendStored shows what ClickHouse has of the connection where the end of the log could only be sampled: of a quiet product in a busy
+// partition that may be everything, and of a filter all that it asks for.
+func (s *messageFeed) sendStored(ctx context.Context) error {
+	enough := s.matched > 0 && s.filter == tail.Filter{}
+	if s.matched = 0; enough || time.Since(s.sampledAt) > storedLookback {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, feedQueryTimeout)
+	defer cancel()
+	rows, err := s.console.deps.Query.Latest(ctx, query.LatestFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedLookback),
+		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, tail.MaxShown)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second
+	}
+	var messages []tail.Message
+	for _, r := range slices.Backward(rows) {
+		messages = append(messages, tail.Message{At: r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10), ReceivedAt: r.ReceivedAt,
+			Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt, Value: r.Value, Currency: r.Currency,
+			ExternalUser: r.ExternalUserID, Email: r.Email, ExternalOrganization: r.ExternalOrganizationID, ExternalConversation: r.ExternalConversationID})
+	}
+	return s.sendMessages(messages)
+}
+
+// sendMessages sends messages, the newest first: so it stands at the top. Those that have been sent before are not sent again.
+func (s *messageFeed) sendMessages(messages []tail.Message) error {
+	var b strings.Builder
+	for _, m := range slices.Backward(messages) {
+		if _, before := s.seen[m.At]; before {
+			continue
+		}
+		if len(s.seen) >= maxSeen {
+			clear(s.seen)
+		}
+		s.seen[m.At] = struct{}{}
+		row := feedRow{Message: m, Element: elementOf(m.At), since: time.Now()}
+		html, err := s.console.fragment("connection", "feed-message", row)
+		if err != nil {
+			return err
+		}
+		b.WriteString(html)
+		if m.IsEvent() && len(m.InsertID) <= maxInsertID {
+			s.pending = append(s.pending, row)
+		}
+	}
+	s.pending = s.pending[max(0, len(s.pending)-maxPending):]
+	if b.Len() == 0 {
+		return nil
+	}
+	return s.stream.send("messages", b.String())
+}
+
+// elementOf is an element's id for coordinates: the same after a stream was lost.
+func elementOf(at string) string { return "m-" + notInIDs.Replace(at) }
+
+var notInIDs = strings.NewReplacer("/", "-", ".", "-")
+
+// sendSummary tells whether all is shown, when that changes.
+func (s *messageFeed) sendSummary(sample *tail.Sample, failed error) error {
+	text := "Everything that comes in is shown."
+	switch {
+	case failed != nil:
+		s.completeSamples, text = 0, "Kafka cannot be read at the moment. Trying again …"
+	case sample.Sampled():
+		if perSecond := float64(int64(sample.Read)+sample.Skipped) / sample.Duration.Seconds(); s.completeSamples > 0 || s.rate < perSecond/rateFactor || s.rate > perSecond*rateFactor {
+			s.rate = perSecond
+		}
+		s.completeSamples, text = 0, "This is a sample: "+roundRate(s.rate)+" messages a second or so come into the partitions of this product, and a few of them are shown."
+	default:
+		if s.completeSamples++; s.summary != "" && s.completeSamples < completeAfter {
+			return nil
+		}
+	}
+	if text == s.summary {
+		return nil
+	}
+	s.summary = text
+	return s.stream.send("summary", text)
+}
+
+// roundRate leaves two digits of a number.
+func roundRate(rate float64) string {
+	unit := int64(1)
+	for rate/float64(unit) >= 100 {
+		unit *= 10
+	}
+	return count(int64(rate/float64(unit)+.5) * unit)
+}
+
+// sendStages asks ClickHouse how far the messages have come, and sends what has changed.
+func (s *messageFeed) sendStages(ctx context.Context) error {
+	keys := make([]query.Key, len(s.pending))
+	for i := range s.pending {
+		keys[i] = keyOf(&s.pending[i].Message)
+	}
+	ctx, cancel := context.WithTimeout(ctx, feedQueryTimeout)
+	defer cancel()
+	rows, err := s.console.deps.Query.Stored(ctx, keys)
+	if err != nil {
+		return nil //nolint:nilerr // it is asked again in a second, and until then nothing is known to be stored
+	}
+	var b strings.Builder
+	kept := s.pending[:0]
+	for i := range s.pending {
+		w := s.pending[i]
+		now := w.Stage
+		if row, stored := rows[keys[i]]; stored {
+			now = stageOf(&row)
+		}
+		if now != w.Stage {
+			w.Stage = now
+			html, err := s.console.fragment("connection", "feed-stage", w)
+			if err != nil {
+				return err
+			}
+			b.WriteString(html)
+		}
+		if time.Since(w.since) < pendingTimeout && (!now.Attributed || now.Conversation.ID == "") {
+			kept = append(kept, w)
+		}
+	}
+	s.pending = kept
+	if b.Len() == 0 {
+		return nil
+	}
+	return s.stream.send("cells", b.String())
+}
+
+func keyOf(m *tail.Message) query.Key {
+	return query.Key{Product: m.Product, KeyAt: m.KeyAt, InsertID: m.InsertID}
+}
+
+func stageOf(row *query.StoredEvent) stage {
+	return stage{Stored: true, Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
+		User:         entity{row.UserID, cmp.Or(row.UserName, row.UserEmail, row.ExternalUserID, row.UserID)},
+		Organization: entity{row.OrganizationID, cmp.Or(row.OrganizationName, row.ExternalOrganizationID, row.OrganizationID)},
+		Conversation: entity{row.ConversationID, cmp.Or(row.ExternalConversationID, row.ConversationID)}}
+}
