@@ -1,79 +1,85 @@
 package loader
 
 import (
+	"slices"
+
 	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/tracing"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// rowBuilder turns entries of one topic into rows of one table.
+// rowBuilder makes rows of one table from the records of one topic.
 type rowBuilder interface {
-	// add appends the entry, or says why it cannot become a row.
+	// append adds a row. If the record cannot become a row, it returns an error and a reason code for the dead letter.
 	append(e *stream.Record) (reason string, err error)
 	block() warehouse.Block
 	reset()
 }
 
-// deadLetter is an entry that could not become a row. It outlives the fetched memory.
-type deadLetter struct {
-	source         stream.Source
-	receivedAt     int64
-	value, context []byte
-	reason, detail string
-	offset         int64
-	originalKind   stream.Kind
-	replayOf       string // what it is a copy of, "" if it is none
-	salt           string
-}
-
-// insertBatch is what is inserted and committed at once: all entries of a contiguous range of offsets.
+// insertBatch collects what is inserted and committed together: the records of a contiguous range of offsets. It may
+// change until it is prepared; see preparedBatch.
 type insertBatch struct {
 	rowBuilder
-	firstOffset, nextOffset int64 // offsets: the first in it, and the one behind it
+	firstOffset, nextOffset int64 // the range, without nextOffset
 	records                 int
-	bytes                   int64 // bytes of the budget
-	oldestReceivedAt        int64 // when the first entry was received, Unix microseconds
-	end                     int64 // the partition's end as last seen
+	bytes                   int64 // reserved of the memory limit
+	oldestReceivedAt        int64 // of the first record, Unix microseconds
 	deadLetters             []deadLetter
-	requests                tracing.Requests // that have records in it
-	replayed                bool             // there are records of a replay in it
-	recreated               bool             // the partition's last owner had prepared it
+	requests                tracing.Requests // that sent the records
+	replayed                bool             // it contains records of a replay
+	recreated               bool             // the partition's last owner prepared its range
 	attributed              attribution.Batch
 }
 
-func (c *insertBatch) empty() bool { return c.records == 0 }
-
-func (c *insertBatch) full(config *Config) bool {
-	return c.records >= config.BlockRows || c.bytes >= int64(config.BlockBytes)
-}
-
-func (c *insertBatch) add(e *stream.Record, bytes int64) {
-	if c.empty() {
-		c.firstOffset, c.oldestReceivedAt = e.Offset, e.ReceivedAt
+// add maps a record of so many bytes into the batch. The batch keeps references to the record's memory.
+func (b *insertBatch) add(e *stream.Record, bytes int64) {
+	if b.isEmpty() {
+		b.firstOffset, b.oldestReceivedAt = e.Offset, e.ReceivedAt
 	}
-	c.nextOffset = e.Offset + 1
-	c.records++
-	c.bytes += bytes
-	c.replayed = c.replayed || e.ReplayOf != nil
-	if e.Trace != nil && e.ReplayOf == nil { // a copy's trace is over
-		c.requests.Meet(e.Trace)
+	b.nextOffset = e.Offset + 1
+	b.records++
+	b.bytes += bytes
+	b.replayed = b.replayed || e.ReplayOf != nil
+	if e.Trace != nil && e.ReplayOf == nil { // the trace of a replayed record has ended
+		b.requests.Meet(e.Trace)
 	}
-	if reason, err := c.append(e); err != nil {
-		c.deadLetters = append(c.deadLetters, newDeadLetter(e, reason, err))
+	if reason, err := b.append(e); err != nil {
+		b.deadLetters = append(b.deadLetters, newDeadLetter(e, reason, err))
 	}
 }
 
-func newDeadLetter(e *stream.Record, reason string, err error) deadLetter {
-	return deadLetter{
-		source:     stream.Source{Workspace: string(e.Workspace), Product: string(e.Product), Connection: string(e.Connection), Provider: string(e.Provider)},
-		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
-		reason: reason, detail: err.Error(), offset: e.Offset, originalKind: stream.Kind(e.Kind), replayOf: string(e.ReplayOf), salt: string(e.Salt),
+func (b *insertBatch) isEmpty() bool { return b.records == 0 }
+
+// events returns the builder of the batch's events, or nil if the batch has no row of events.
+func (b *insertBatch) events() *eventBuilder {
+	if f, ok := b.rowBuilder.(*eventBuilder); ok && f.hasRows() {
+		return f
 	}
+	return nil
 }
 
-func (c *insertBatch) clear() {
-	c.reset()
-	clear(c.deadLetters)
-	*c = insertBatch{rowBuilder: c.rowBuilder, deadLetters: c.deadLetters[:0]}
+// clear empties the batch and keeps its memory.
+func (b *insertBatch) clear() {
+	b.reset()
+	clear(b.deadLetters)
+	*b = insertBatch{rowBuilder: b.rowBuilder, deadLetters: b.deadLetters[:0]}
+}
+
+// preparedBatch is a batch whose range of offsets is in the group's commit. From then on its rows and its range must
+// not change: the next owner would make another block of the same range. It is passed by value.
+type preparedBatch struct {
+	firstOffset, nextOffset int64
+	records                 int
+	oldestReceivedAt        int64
+	replayed                bool
+	rows                    warehouse.Block
+	deadLetters             []deadLetter
+}
+
+func (b *insertBatch) prepared() preparedBatch {
+	return preparedBatch{
+		firstOffset: b.firstOffset, nextOffset: b.nextOffset, records: b.records, oldestReceivedAt: b.oldestReceivedAt,
+		replayed: b.replayed, rows: b.block(), deadLetters: slices.Clip(b.deadLetters),
+	}
 }

@@ -132,7 +132,7 @@ func processTime() time.Duration {
 func BenchmarkFill(b *testing.B) {
 	w := newWorld(b, 1)
 	loader := w.prepare(b)
-	c := &insertBatch{rowBuilder: loader.rowBuilderFor(w.ingest(0))}
+	batch := &insertBatch{rowBuilder: loader.rowBuilderFor(w.ingest(0))}
 	entries := entriesOf(1000)
 	bytes := int64(0)
 	for i := range entries {
@@ -142,9 +142,9 @@ func BenchmarkFill(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range entries {
-			c.add(&entries[i], 1)
+			batch.add(&entries[i], 1)
 		}
-		c.clear()
+		batch.clear()
 	}
-	require.Empty(b, c.deadLetters)
+	require.Empty(b, batch.deadLetters)
 }

@@ -1,18 +1,81 @@
 package loader
 
 import (
+	"context"
+	"fmt"
+	"slices"
+
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// deadLetterBuilder appends dead letters to a block. It takes whatever stands in their topic.
+// deadLetter is a record that could not become a row. It references the record's value, and outlives its entry.
+type deadLetter struct {
+	source         stream.Source
+	receivedAt     int64 // Unix microseconds
+	value, context []byte
+	reason, detail string
+	offset         int64
+	originalKind   stream.Kind
+	replayOf       string // topic/partition/offset of the original, if it is a copy
+	salt           string
+}
+
+func newDeadLetter(e *stream.Record, reason string, err error) deadLetter {
+	return deadLetter{
+		source: stream.Source{
+			Workspace: string(e.Workspace), Product: string(e.Product),
+			Connection: string(e.Connection), Provider: string(e.Provider),
+		},
+		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
+		reason: reason, detail: err.Error(), offset: e.Offset, originalKind: stream.Kind(e.Kind),
+		replayOf: string(e.ReplayOf), salt: string(e.Salt),
+	}
+}
+
+// deadLettersPerWrite bounds the dead letters that are produced, and after a failure produced again, together.
+const deadLettersPerWrite = 1000
+
+// writeDeadLetters produces dead letters to their topic.
+func (s *scope) writeDeadLetters(list []deadLetter) error {
+	for some := range slices.Chunk(list, deadLettersPerWrite) {
+		err := s.retry("dead_letters_write", func(ctx context.Context) error {
+			out := s.producer.Begin(len(some), nil)
+			for i := range some {
+				d := &some[i]
+				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, &stream.DeadLetter{
+					OriginalKind: d.originalKind, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", s.partition, d.offset),
+					ReplayOf: d.replayOf, Salt: d.salt,
+				})
+			}
+			return out.Send(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deadLetterBuilder makes rows of dead_letters. It accepts any record of the topic.
 type deadLetterBuilder struct {
-	rows   *warehouse.DeadLetters // nil while there is nothing in it: letters are rare, and can be large
-	letter warehouse.DeadLetter
+	rows       *warehouse.DeadLetters // nil while there is no row: dead letters are rare, and may be large
+	deadLetter warehouse.DeadLetter
 }
 
 func newDeadLetterBuilder(p stream.Partition) *deadLetterBuilder {
-	return &deadLetterBuilder{letter: warehouse.DeadLetter{Origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}}}
+	origin := warehouse.Origin{Topic: p.Topic, Partition: p.ID}
+	return &deadLetterBuilder{deadLetter: warehouse.DeadLetter{Origin: origin}}
+}
+
+func (f *deadLetterBuilder) append(e *stream.Record) (string, error) {
+	d := &f.deadLetter
+	fillOrigin(&d.Origin, e)
+	d.Reason, d.Detail, d.OriginalRecord = e.Reason, e.Detail, e.Origin
+	d.Message, d.Context = e.Value, e.Context
+	f.block()
+	f.rows.Append(d)
+	return "", nil
 }
 
 func (f *deadLetterBuilder) block() warehouse.Block {
@@ -23,12 +86,3 @@ func (f *deadLetterBuilder) block() warehouse.Block {
 }
 
 func (f *deadLetterBuilder) reset() { f.rows = nil }
-
-func (f *deadLetterBuilder) append(e *stream.Record) (string, error) {
-	fillOrigin(&f.letter.Origin, e)
-	f.letter.Reason, f.letter.Detail, f.letter.OriginalRecord = e.Reason, e.Detail, e.Origin
-	f.letter.Message, f.letter.Context = e.Value, e.Context
-	f.block()
-	f.rows.Append(&f.letter)
-	return "", nil
-}

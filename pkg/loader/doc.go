@@ -1,25 +1,26 @@
-// Package loader takes messages out of the log, makes events of them and puts those into ClickHouse.
+// Package loader takes records out of Kafka, maps them to events and inserts those into ClickHouse.
 //
-// A message's way, file by file:
+// The files, in the order in which a record meets them:
 //
-//	service.go  what the loader is made of, how it starts and stops
-//	reader.go   polls the log and hands each partition's records to its lane
-//	schedule.go   which partitions are read, if more are far behind than can be inserted at once
-//	memory.go   how much may be held at once
-//	worker.go    one partition: records become chunks, chunks are handed to the sender
-//	batch.go    what is inserted at once: a contiguous range of offsets
-//	events.go   a message becomes a row of events, or a dead letter
-//	dead_letters.go  a dead letter becomes a row of dead_letters
-//	supersede.go what comes of a replay wins over what is stored
-//	duplicates.go  what comes again with another timestamp is dropped
-//	refused.go  rows that ClickHouse refuses alone become dead letters
-//	observation.go  an identify or an activity becomes what it says of a user
-//	sender.go   attribute, insert, then dead letters, then commit: the order that loses nothing
-//
-// Users, organizations and conversations of events are pkg/attribution's:
-//
-//	attribution.go  what attribution asks of the loader
-//
-//	lag.go      how far behind a partition is, in records and in time
-//	metrics.go  what is counted
+//	service.go            wires the loader, starts and stops it
+//	reader.go             polls Kafka and distributes records to the workers of the assigned partitions
+//	schedule.go           fair scheduling: which partitions are fetched while several are far behind
+//	memory.go             the limit on buffered bytes
+//	worker.go             one partition: a queue, a batcher and a sender
+//	queue.go              fetched records, until they are mapped
+//	batcher.go            a state machine that builds batches
+//	batch.go              a batch: a contiguous range of offsets that is inserted and committed together
+//	events.go             messages become rows of events
+//	observation.go        identifies and activities become observations
+//	dead_letters.go       records that cannot become rows are dead letters; dead letters become rows of dead_letters
+//	sender.go             the stages of a batch, and their order: the delivery guarantee
+//	duplicates.go         replays supersede stored events; duplicates with another timestamp are dropped
+//	attribution.go        the loader as the host of pkg/attribution
+//	insert.go             blocks are inserted; rows that ClickHouse refuses become dead letters
+//	shared.go             what all of these use: configuration, clients, retries
+//	lag.go                the consumer lag of a partition
+//	metrics.go            counters, gauges and histograms
+//	partition_metrics.go  metrics that are read from the workers
+//	config.go             what an operator may set
+//	control.go            protections that a chaos run's control build can leave out
 package loader

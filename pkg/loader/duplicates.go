@@ -8,71 +8,91 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// duplicateFilter keeps a lane's messages that come again with another timestamp from becoming second rows: the table cannot
-// tell, for the time is in its key. An index in memory suspects, ClickHouse and the chunk itself are asked, and of the
-// deliveries of one insert id within the window the first stays.
+// duplicateFilter compares the events of a batch with what is stored of the same messages: a replay supersedes it, and
+// a duplicate with a different timestamp is dropped. ClickHouse cannot recognise such a duplicate, because the
+// timestamp is in the sorting key. An index in memory finds suspects; ClickHouse and the batch itself confirm them. Of
+// the deliveries of one insert id within the window, the first stays.
 type duplicateFilter struct {
-	lane  *partitionWorker
-	index *dedup.Index // nil until the first chunk
+	*scope
+	index *dedup.Index // nil until the first batch
 }
 
-// dropDuplicates takes the rows out of a chunk that are deliveries of an event that has a row.
-func (l *partitionWorker) dropDuplicates(c *insertBatch) error {
-	f, ok := c.rowBuilder.(*eventBuilder)
-	if !ok || f.rows == nil || f.rows.Rows() == 0 || l.service.config.DedupWindow == 0 {
+// supersede raises the versions of replayed events above what is stored of them, including re-attributed rows: a replay
+// applies the present mapping. It does so for all events of a batch with a replayed record. Others have no stored row
+// as a rule; where they have one, the same rule decides.
+func (d *duplicateFilter) supersede(b *insertBatch) error {
+	events := b.events()
+	if events == nil || !b.replayed {
 		return nil
 	}
-	r := &l.duplicates
-	if r.index == nil {
-		if err := l.retry("dedup_fill", r.fill); err != nil {
+	return d.retry("replay_lookup", func(ctx context.Context) (err error) {
+		events.stored, err = d.lookup.Supersede(ctx, events.rows, d.partition.Topic, d.partition.ID)
+		return err
+	})
+}
+
+// drop removes events from a batch that were delivered before with a different timestamp.
+func (d *duplicateFilter) drop(b *insertBatch) error {
+	events := b.events()
+	if events == nil || d.config.DedupWindow == 0 {
+		return nil
+	}
+	if d.index == nil {
+		if err := d.retry("dedup_fill", d.fill); err != nil {
 			return err
 		}
 	}
-	suspects := r.suspects(f)
-	l.service.metrics.observeDedup(l.Partition, r.index)
+	suspects := d.suspects(events)
+	d.metrics.observeDedup(d.partition, d.index)
 	if len(suspects) == 0 {
 		return nil
 	}
-	return l.retry("deliveries_lookup", func(ctx context.Context) error {
-		marked, dropped, err := r.verify(ctx, f.rows, suspects)
-		if err == nil && dropped > 0 {
-			f.rows.RemoveRows(marked)
-			l.service.metrics.duplicates.Add(float64(dropped))
+	return d.retry("deliveries_lookup", func(ctx context.Context) error {
+		duplicates, n, err := d.verify(ctx, events.rows, suspects)
+		if err == nil && n > 0 {
+			events.rows.RemoveRows(duplicates)
+			d.metrics.duplicates.Add(float64(n))
 		}
 		return err
 	})
 }
 
-// fill makes the index from what is stored. It is as good about a range of offsets that comes again as about new
-// ones: what was stored of it has its own key, and is no suspect.
-func (r *duplicateFilter) fill(ctx context.Context) error {
-	config := &r.lane.service.config
-	partitions, err := r.lane.service.deps.Stream.IngestPartitions(ctx)
+// fill makes the index from the stored events. Events of a range of offsets that is read again are no suspects: they
+// have the same sorting key as the stored ones.
+func (d *duplicateFilter) fill(ctx context.Context) error {
+	partitions, err := d.deps.Stream.IngestPartitions(ctx)
 	if err != nil {
 		return err
 	}
-	most := max(config.DedupIDs/max(int(partitions), 1), 1)
-	index, err := dedup.New(dedup.Config{Window: config.DedupWindow, MaxIDs: most})
+	maxIDs := max(d.config.DedupIDs/max(int(partitions), 1), 1)
+	index, err := dedup.New(dedup.Config{Window: d.config.DedupWindow, MaxIDs: maxIDs})
 	if err != nil {
 		return err
 	}
-	err = r.lane.service.lookup.RecentDeliveries(ctx, r.lane.Topic, r.lane.ID, config.DedupWindow, most, func(product, insertID []byte, keyAt, receivedAt int64) {
+	add := func(product, insertID []byte, keyAt, receivedAt int64) {
 		index.Add(product, insertID, keyAt, receivedAt)
-	})
+	}
+	err = d.lookup.RecentDeliveries(ctx, d.partition.Topic, d.partition.ID, d.config.DedupWindow, maxIDs, add)
 	if err == nil {
-		r.index = index
+		d.index = index
 	}
 	return err
 }
 
-// suspects are the ids of rows that may have been delivered before with another key: all rows of each, in order.
-// Those of a replay that are stored are none, and need no second look: it would be for nearly all of an old one.
-func (r *duplicateFilter) suspects(f *eventBuilder) map[warehouse.Delivery][]suspect {
+// suspect is an event whose insert id may have been delivered before.
+type suspect struct {
+	row               int
+	keyAt, receivedAt int64
+}
+
+// suspects adds the events to the index. It returns the insert ids that may have been delivered before with another
+// sorting key, and for each all events in order. Replayed events that are stored are no suspects: nearly all of an old
+// replay would be looked up for nothing.
+func (d *duplicateFilter) suspects(events *eventBuilder) map[warehouse.Delivery][]suspect {
 	var suspects map[warehouse.Delivery][]suspect
-	rows := f.rows
-	for k := rows.KeyRows(); k.Next(); {
-		verdict := r.index.Add(k.Product, k.InsertID, k.KeyAt, k.ReceivedAt)
-		if f.stored != nil && f.stored[k.Row] {
+	for k := events.rows.KeyRows(); k.Next(); {
+		verdict := d.index.Add(k.Product, k.InsertID, k.KeyAt, k.ReceivedAt)
+		if events.stored != nil && events.stored[k.Row] {
 			continue
 		}
 		switch verdict {
@@ -86,7 +106,7 @@ func (r *duplicateFilter) suspects(f *eventBuilder) map[warehouse.Delivery][]sus
 	if suspects == nil {
 		return nil
 	}
-	for k := rows.KeyRows(); k.Next(); {
+	for k := events.rows.KeyRows(); k.Next(); {
 		id := warehouse.Delivery{Product: string(k.Product), InsertID: string(k.InsertID)}
 		if list, suspected := suspects[id]; suspected {
 			suspects[id] = append(list, suspect{k.Row, k.KeyAt, k.ReceivedAt})
@@ -95,49 +115,47 @@ func (r *duplicateFilter) suspects(f *eventBuilder) map[warehouse.Delivery][]sus
 	return suspects
 }
 
-// suspect is a row whose id may have been delivered before.
-type suspect struct {
-	row               int
-	keyAt, receivedAt int64
-}
-
-// verify marks the rows to drop: those whose id has a row with another key, and none with theirs.
-func (r *duplicateFilter) verify(ctx context.Context, rows *warehouse.Events, suspects map[warehouse.Delivery][]suspect) (marked []bool, dropped int, err error) {
+// verify marks the rows to drop, and returns their number: rows whose insert id is stored with another sorting key, but
+// not with theirs.
+func (d *duplicateFilter) verify(
+	ctx context.Context, rows *warehouse.Events, suspects map[warehouse.Delivery][]suspect,
+) (duplicates []bool, n int, err error) {
 	wanted := make([]warehouse.Delivery, 0, len(suspects))
 	for id := range suspects {
 		wanted = append(wanted, id)
 	}
-	found, err := r.lane.service.lookup.StoredDeliveries(ctx, wanted)
+	found, err := d.lookup.StoredDeliveries(ctx, wanted)
 	if err != nil {
 		return nil, 0, err
 	}
 	stored := map[warehouse.Delivery][]suspect{}
-	for _, d := range found {
-		id := warehouse.Delivery{Product: d.Product, InsertID: d.InsertID}
-		stored[id] = append(stored[id], suspect{-1, d.KeyAt, d.ReceivedAt})
+	for _, f := range found {
+		id := warehouse.Delivery{Product: f.Product, InsertID: f.InsertID}
+		stored[id] = append(stored[id], suspect{-1, f.KeyAt, f.ReceivedAt})
 	}
-	marked = make([]bool, rows.Rows())
+	duplicates = make([]bool, rows.Rows())
 	for id, list := range suspects {
 		before := stored[id]
 		for _, s := range list {
-			if isDuplicate(s, before, r.lane.service.config.DedupWindow) {
-				marked[s.row] = true
-				dropped++
+			if isDuplicate(s, before, d.config.DedupWindow) {
+				duplicates[s.row] = true
+				n++
 				continue
 			}
 			before = append(before, s)
-			r.index.Admit([]byte(id.Product), []byte(id.InsertID), s.keyAt, s.receivedAt)
+			d.index.Admit([]byte(id.Product), []byte(id.InsertID), s.keyAt, s.receivedAt)
 		}
 	}
-	return marked, dropped, nil
+	return duplicates, n, nil
 }
 
-// isDuplicate tells whether an event has a row already, from those stored before.
+// isDuplicate tells whether an event was delivered before, within the window and with another sorting key. Rows with
+// the same sorting key are left to ClickHouse, which merges them.
 func isDuplicate(s suspect, before []suspect, window time.Duration) bool {
 	another := false
 	for _, b := range before {
 		if b.keyAt == s.keyAt {
-			return false // the table makes one of them
+			return false
 		}
 		apart := s.receivedAt - b.receivedAt
 		another = another || max(apart, -apart) < window.Milliseconds()

@@ -9,44 +9,24 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// eventBuilder maps messages and appends them to a block.
+// eventBuilder makes rows of events from messages, and observations from identifies and activities.
 type eventBuilder struct {
-	rows         *warehouse.Events // borrowed; nil while there is nothing in it
-	stored       []bool            // of a chunk with replayed records, the rows that the table has a row for
+	rows         *warehouse.Events // from eventBlocks; nil while there is no row
+	stored       []bool            // by row: the table has it already; nil if no record is of a replay
 	mapper       mapping.Mapper
 	message      mapping.Message
 	result       mapping.Result
 	origin       warehouse.Origin
-	malformed    func(mapping.Overrides)
-	observations []attribution.Observation // identifies and activities
+	malformed    func(mapping.Overrides) // counts ignored overrides
+	observations []attribution.Observation
 }
 
 func newEventBuilder(p stream.Partition, malformed func(mapping.Overrides)) *eventBuilder {
 	return &eventBuilder{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
 }
 
-// eventBlocks are lent to whoever has rows: most partitions have nothing to send most of the time.
+// eventBlocks is a pool, because most partitions have no rows most of the time.
 var eventBlocks = sync.Pool{New: func() any { return warehouse.NewEvents() }}
-
-func (f *eventBuilder) borrow() *warehouse.Events {
-	if f.rows == nil {
-		f.rows = eventBlocks.Get().(*warehouse.Events)
-	}
-	return f.rows
-}
-
-func (f *eventBuilder) block() warehouse.Block { return f.borrow() }
-
-func (f *eventBuilder) reset() {
-	clear(f.observations)
-	f.observations = f.observations[:0]
-	f.stored = nil
-	if f.rows != nil {
-		f.rows.Reset()
-		eventBlocks.Put(f.rows)
-		f.rows = nil
-	}
-}
 
 func (f *eventBuilder) append(e *stream.Record) (reason string, err error) {
 	f.message = mapping.Message{Raw: e.Value, Context: e.Context, ReceivedAt: e.ReceivedAt}
@@ -71,4 +51,26 @@ func (f *eventBuilder) append(e *stream.Record) (reason string, err error) {
 func fillOrigin(o *warehouse.Origin, e *stream.Record) {
 	o.Workspace, o.Product, o.Connection, o.Provider = e.Workspace, e.Product, e.Connection, e.Provider
 	o.ReceivedAt, o.Offset = e.ReceivedAt, e.Offset
+}
+
+func (f *eventBuilder) borrow() *warehouse.Events {
+	if f.rows == nil {
+		f.rows = eventBlocks.Get().(*warehouse.Events)
+	}
+	return f.rows
+}
+
+func (f *eventBuilder) block() warehouse.Block { return f.borrow() }
+
+func (f *eventBuilder) hasRows() bool { return f.rows != nil && f.rows.Rows() > 0 }
+
+func (f *eventBuilder) reset() {
+	clear(f.observations)
+	f.observations = f.observations[:0]
+	f.stored = nil
+	if f.rows != nil {
+		f.rows.Reset()
+		eventBlocks.Put(f.rows)
+		f.rows = nil
+	}
 }

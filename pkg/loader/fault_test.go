@@ -147,14 +147,14 @@ func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
 	loader := w.load(t)
 	paused := func() bool {
 		loader.mu.Lock()
-		l := loader.workers[w.ingest(0)]
+		worker := loader.workers[w.ingest(0)]
 		loader.mu.Unlock()
-		if l == nil {
+		if worker == nil {
 			return false
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.paused
+		worker.queue.mu.Lock()
+		defer worker.queue.mu.Unlock()
+		return worker.queue.paused
 	}
 	eventually(t, paused, "paused")
 	held := loader.memory.bufferedBytes.Load()
@@ -292,7 +292,7 @@ func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
 // explosive panics at a certain message.
 type explosive struct{ rowBuilder }
 
-func (f explosive) add(e *stream.Record) (string, error) {
+func (f explosive) append(e *stream.Record) (string, error) {
 	if strings.Contains(string(e.Value), "explode") {
 		panic("secret")
 	}
@@ -309,7 +309,7 @@ func TestAPanicEndsTheLoaderAndCommitsNothingWrong(t *testing.T) {
 	w.foreign(t, event(`{"type":"track","event":"explode"}`), event(`{"type":"track","event":"behind it"}`))
 	<-loader.done
 	require.ErrorIs(t, loader.err, errPanic)
-	require.Contains(t, loader.log.String(), "BUG: panic while filling a block of millrace.ingest/0")
+	require.Contains(t, loader.log.String(), "BUG: panic while building a batch of millrace.ingest/0")
 	require.NotContains(t, loader.log.String(), "secret")
 	require.Zero(t, loader.memory.bufferedBytes.Load())
 	require.Equal(t, int64(2), w.lag(t))
@@ -329,7 +329,7 @@ func TestAPanicWhileSendingCommitsNothing(t *testing.T) {
 	loader.start(t)
 	<-loader.done
 	require.ErrorIs(t, loader.err, errPanic)
-	require.Contains(t, loader.log.String(), "BUG: panic while sending a block of millrace.ingest/0")
+	require.Contains(t, loader.log.String(), "BUG: panic while sending a batch of millrace.ingest/0")
 	require.Zero(t, loader.memory.bufferedBytes.Load())
 	require.Equal(t, int64(100), w.lag(t))
 	w.load(t)

@@ -22,12 +22,12 @@ func TestLag(t *testing.T) {
 	var g lag
 	expect := func(records int64, waits time.Duration) {
 		t.Helper()
-		gotRecords, gotWaits, known := g.since(start.Add(time.Minute))
+		gotRecords, gotWaits, known := g.at(start.Add(time.Minute))
 		require.True(t, known)
 		require.Equal(t, records, gotRecords)
 		require.Equal(t, waits, gotWaits)
 	}
-	_, _, known := g.since(start)
+	_, _, known := g.at(start)
 	require.False(t, known)
 	g.fetched(batch(100, 10, 150, start))
 	expect(50, time.Minute)

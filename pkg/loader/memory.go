@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// memoryLimit bounds the bytes of messages held between being fetched and being committed. The reader stops
-// fetching at the bound and presses lanes to insert what they have.
+// memoryLimit bounds the bytes of records that are fetched and not yet committed. At the limit, the reader stops
+// fetching and has workers flush their batches.
 type memoryLimit struct {
 	max           int64
 	bufferedBytes atomic.Int64
 	released      chan struct{}
 }
 
-func newMemoryLimit(most int64) *memoryLimit {
-	return &memoryLimit{max: most, released: make(chan struct{}, 1)}
+func newMemoryLimit(maxBytes int64) *memoryLimit {
+	return &memoryLimit{max: maxBytes, released: make(chan struct{}, 1)}
 }
 
-func (b *memoryLimit) reserve(n int64) { b.bufferedBytes.Add(n) }
+func (m *memoryLimit) reserve(bytes int64) { m.bufferedBytes.Add(bytes) }
 
-func (b *memoryLimit) release(n int64) {
-	b.bufferedBytes.Add(-n)
+func (m *memoryLimit) release(bytes int64) {
+	m.bufferedBytes.Add(-bytes)
 	select {
-	case b.released <- struct{}{}:
+	case m.released <- struct{}{}:
 	default:
 	}
 }
 
-// flushInterval is when lanes are pressed again although none has given anything: when they were pressed before, what was
-// read last may not have been in their chunks yet.
+// flushInterval is the time between two flushes if nothing is released meanwhile. Records that were fetched just before
+// the first flush were not in a batch yet.
 const flushInterval = 10 * time.Millisecond
 
-// wait returns when there is room, or ctx has ended. As long as there is not, it calls press.
-func (b *memoryLimit) wait(ctx context.Context, press func()) {
-	for b.bufferedBytes.Load() >= b.max {
-		press()
+// wait returns when the buffered bytes are below the limit, or ctx has ended. Until then it calls flush repeatedly.
+func (m *memoryLimit) wait(ctx context.Context, flush func()) {
+	for m.bufferedBytes.Load() >= m.max {
+		flush()
 		select {
-		case <-b.released:
+		case <-m.released:
 		case <-time.After(flushInterval):
 		case <-ctx.Done():
 			return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/millrace/millrace/pkg/dedup"
 	"github.com/millrace/millrace/pkg/mapping"
@@ -20,7 +21,7 @@ type metrics struct {
 	malformed    [len(mapping.OverrideNames)]prometheus.Counter
 	retries      *prometheus.CounterVec
 	fetchErrors  prometheus.Counter
-	stages       []prometheus.Observer
+	stages       [len(stages)]prometheus.Observer
 	insert       prometheus.Histogram
 	freshness    prometheus.Histogram
 	offset       *prometheus.GaugeVec
@@ -31,42 +32,73 @@ type metrics struct {
 	dedupLookups *prometheus.GaugeVec
 }
 
-func newMetrics(registry prometheus.Registerer, held *memoryLimit) *metrics {
-	opts := func(name, help string) prometheus.Opts {
-		return prometheus.Opts{Namespace: "millrace", Subsystem: "loader", Name: name, Help: help}
+// metricsFactory makes metrics in the loader's namespace.
+type metricsFactory struct{ promauto.Factory }
+
+func opts(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "millrace", Subsystem: "loader", Name: name, Help: help}
+}
+
+func (f metricsFactory) counter(name, help string) prometheus.Counter {
+	return f.NewCounter(prometheus.CounterOpts(opts(name, help)))
+}
+
+func (f metricsFactory) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return f.NewCounterVec(prometheus.CounterOpts(opts(name, help)), labels)
+}
+
+func (f metricsFactory) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return f.NewGaugeVec(prometheus.GaugeOpts(opts(name, help)), labels)
+}
+
+func (f metricsFactory) gaugeOf(name, help string, value func() int64) {
+	f.NewGaugeFunc(prometheus.GaugeOpts(opts(name, help)), func() float64 { return float64(value()) })
+}
+
+// histogramOpts has n buckets, each factor times the one before.
+func histogramOpts(name, help string, first, factor float64, n int) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Namespace: "millrace", Subsystem: "loader", Name: name, Help: help,
+		Buckets: prometheus.ExponentialBuckets(first, factor, n),
 	}
+}
+
+func newMetrics(registry prometheus.Registerer, memory *memoryLimit) *metrics {
+	f := metricsFactory{promauto.With(registry)}
 	m := &metrics{
-		rows:         prometheus.NewCounter(prometheus.CounterOpts(opts("rows_inserted_total", "Rows written to ClickHouse."))),
-		bytes:        prometheus.NewCounter(prometheus.CounterOpts(opts("inserted_bytes_total", "Bytes of columns written to ClickHouse."))),
-		blocks:       prometheus.NewCounter(prometheus.CounterOpts(opts("blocks_inserted_total", "Blocks written to ClickHouse."))),
-		records:      prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_committed_total", "Records that are done, by topic.")), []string{"topic"}),
-		deadLetters:  prometheus.NewCounterVec(prometheus.CounterOpts(opts("dead_letters_total", "Records that could not become rows, by reason.")), []string{"reason"}),
-		retries:      prometheus.NewCounterVec(prometheus.CounterOpts(opts("retries_total", "Failed operations that are retried, by operation.")), []string{"operation"}),
-		fetchErrors:  prometheus.NewCounter(prometheus.CounterOpts(opts("fetch_errors_total", "Polls that returned an error."))),
-		offset:       prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("committed_offset", "The offset before which everything is done.")), []string{"topic", "partition"}),
-		duplicates:   prometheus.NewCounter(prometheus.CounterOpts(opts("duplicates_dropped_total", "Messages dropped because an event with the same insert id and another timestamp is stored."))),
-		dedupIDs:     prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_ids", "Insert ids in the deduplication index.")), []string{"partition"}),
-		dedupBytes:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_bytes", "Memory of the deduplication index.")), []string{"partition"}),
-		dedupReach:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_reach_seconds", "Time span that the deduplication index covers: the window, or less if it is full.")), []string{"partition"}),
-		dedupLookups: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("dedup_lookups", "Results of look-ups in the deduplication index since the partition was assigned.")), []string{"partition", "result"}),
-		insert: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "insert_duration_seconds",
-			Help: "Time to insert a block, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.005, 2, 14)}),
-		freshness: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "freshness_seconds",
-			Help: "From the edge's receipt of a block's oldest record to the block's commit.", Buckets: prometheus.ExponentialBuckets(.05, 2, 14)}),
+		rows:        f.counter("rows_inserted_total", "Rows inserted into ClickHouse."),
+		bytes:       f.counter("inserted_bytes_total", "Bytes of columns inserted into ClickHouse."),
+		blocks:      f.counter("blocks_inserted_total", "Blocks inserted into ClickHouse."),
+		records:     f.counters("records_committed_total", "Committed records, by topic.", "topic"),
+		deadLetters: f.counters("dead_letters_total", "Records that could not become rows, by reason.", "reason"),
+		retries:     f.counters("retries_total", "Failed operations that are retried, by operation.", "operation"),
+		fetchErrors: f.counter("fetch_errors_total", "Polls that returned an error."),
+		insert: f.NewHistogram(histogramOpts(
+			"insert_duration_seconds", "Time to insert a block, with all its attempts.", .005, 2, 14)),
+		freshness: f.NewHistogram(histogramOpts("freshness_seconds",
+			"Time from the edge's receipt of a block's oldest record to the block's commit.", .05, 2, 14)),
+		offset: f.gauges("committed_offset", "Offset before which all records are committed.", "topic", "partition"),
+		duplicates: f.counter("duplicates_dropped_total",
+			"Messages dropped because an event with the same insert id and another timestamp is stored."),
+		dedupIDs:   f.gauges("dedup_ids", "Insert ids in the deduplication index.", "partition"),
+		dedupBytes: f.gauges("dedup_bytes", "Memory of the deduplication index.", "partition"),
+		dedupReach: f.gauges("dedup_reach_seconds",
+			"Time span that the deduplication index covers: the window, or less if it is full.", "partition"),
+		dedupLookups: f.gauges("dedup_lookups",
+			"Results of look-ups in the deduplication index since the partition was assigned.", "partition", "result"),
 	}
-	malformed := prometheus.NewCounterVec(prometheus.CounterOpts(opts("malformed_overrides_total", "gf_ properties that were ignored, by name.")), []string{"property"})
+	malformed := f.counters("malformed_overrides_total", "gf_ properties that were ignored, by name.", "property")
 	for i, name := range mapping.OverrideNames {
 		m.malformed[i] = malformed.WithLabelValues(name)
 	}
-	stage := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "millrace", Subsystem: "loader", Name: "stage_duration_seconds",
-		Help: "Time that a block spends in each stage, with all its attempts.", Buckets: prometheus.ExponentialBuckets(.001, 4, 9)}, []string{"stage"})
-	for i := range stages {
-		m.stages = append(m.stages, stage.WithLabelValues(stages[i].name))
+	durations := f.NewHistogramVec(histogramOpts("stage_duration_seconds",
+		"Time that a block spends in each stage, with all its attempts.", .001, 4, 9), []string{"stage"})
+	for i, name := range stages {
+		m.stages[i] = durations.WithLabelValues(name)
 	}
-	registry.MustRegister(m.duplicates, m.dedupIDs, m.dedupBytes, m.dedupReach, m.dedupLookups)
-	registry.MustRegister(malformed, stage, m.rows, m.bytes, m.blocks, m.records, m.deadLetters, m.retries, m.fetchErrors, m.offset, m.insert, m.freshness,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes_limit", "Buffered bytes at which the loader stops fetching.")), func() float64 { return float64(held.max) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("buffered_bytes", "Bytes of messages fetched and not yet committed.")), func() float64 { return float64(held.bufferedBytes.Load()) }))
+	f.gaugeOf("buffered_bytes_limit", "Buffered bytes at which the loader stops fetching.",
+		func() int64 { return memory.max })
+	f.gaugeOf("buffered_bytes", "Bytes of records that are fetched and not committed.", memory.bufferedBytes.Load)
 	return m
 }
 
@@ -77,19 +109,20 @@ func (m *metrics) inserted(rows, bytes int, took time.Duration) {
 	m.insert.Observe(took.Seconds())
 }
 
-func (m *metrics) committed(p stream.Partition, c *insertBatch) {
-	id := strconv.Itoa(int(p.ID))
-	m.records.WithLabelValues(p.Topic).Add(float64(c.records))
-	m.offset.WithLabelValues(p.Topic, id).Set(float64(c.nextOffset))
-	if !c.replayed {
-		m.freshness.Observe(time.Since(time.UnixMicro(c.oldestReceivedAt)).Seconds())
+func (m *metrics) committed(p stream.Partition, b preparedBatch, refused []deadLetter) {
+	m.records.WithLabelValues(p.Topic).Add(float64(b.records))
+	m.offset.WithLabelValues(p.Topic, strconv.Itoa(int(p.ID))).Set(float64(b.nextOffset))
+	if !b.replayed {
+		m.freshness.Observe(time.Since(time.UnixMicro(b.oldestReceivedAt)).Seconds())
 	}
-	for i := range c.deadLetters {
-		m.deadLetters.WithLabelValues(c.deadLetters[i].reason).Inc()
+	for _, list := range [][]deadLetter{b.deadLetters, refused} {
+		for i := range list {
+			m.deadLetters.WithLabelValues(list[i].reason).Inc()
+		}
 	}
 }
 
-// observeDedup shows how a lane's memory of insert ids fares.
+// observeDedup sets the gauges of a partition's deduplication index.
 func (m *metrics) observeDedup(p stream.Partition, index *dedup.Index) {
 	id := strconv.Itoa(int(p.ID))
 	m.dedupIDs.WithLabelValues(id).Set(float64(index.Len()))
@@ -102,6 +135,7 @@ func (m *metrics) observeDedup(p stream.Partition, index *dedup.Index) {
 	m.dedupLookups.WithLabelValues(id, "old").Set(float64(counts.Old))
 }
 
+// forget removes the gauges of a revoked partition.
 func (m *metrics) forget(p stream.Partition) {
 	id := strconv.Itoa(int(p.ID))
 	m.dedupIDs.DeleteLabelValues(id)

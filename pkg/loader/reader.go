@@ -3,123 +3,188 @@ package loader
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// pollPause keeps a broker that answers with errors from being asked in a tight loop.
+// reader polls the log and distributes the records to the workers of the assigned partitions. It is the stream.Owner of
+// the loader's partitions.
+type reader struct {
+	*shared
+	joined   atomic.Bool // partitions have been assigned in the present membership
+	revoking sync.Mutex  // held while workers are stopped
+
+	mu        sync.Mutex
+	workers   map[stream.Partition]*partitionWorker
+	scheduler scheduler
+}
+
+func newReader(s *shared) *reader {
+	return &reader{shared: s, workers: map[stream.Partition]*partitionWorker{}}
+}
+
+// pollPause is the time between two polls after an error.
 const pollPause = 100 * time.Millisecond
 
 // read polls until ctx ends.
-func (s *Service) read(ctx context.Context) {
+func (r *reader) read(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.memory.wait(ctx, s.flushFullest)
-		if err := s.pollScheduled(ctx); err != nil && ctx.Err() == nil {
+		r.memory.wait(ctx, r.flushFullest)
+		if err := r.pollScheduled(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, stream.ErrNameTaken) {
-				s.fail(err)
+				r.fail(err)
 				return
 			}
-			s.metrics.fetchErrors.Inc()
-			s.deps.Log.Warn("cannot fetch, trying again", "error", err)
+			r.metrics.fetchErrors.Inc()
+			r.deps.Log.Warn("fetch failed, retrying", "error", err)
 			time.Sleep(pollPause)
 		}
 	}
 }
 
-func (s *Service) receive(b *stream.Batch) {
-	s.mu.Lock()
-	l := s.workers[b.Partition]
-	if l != nil {
-		l.schedule.recordFetch(b.Left(), b.Len(), b.Bytes, &s.config)
+// pollScheduled polls the partitions whose turn it is. While others wait for their turn, it returns after maxIdle.
+func (r *reader) pollScheduled(ctx context.Context) error {
+	polling := ctx
+	if r.reschedule() {
+		var cancel context.CancelFunc
+		polling, cancel = context.WithTimeout(ctx, maxIdle)
+		defer cancel()
 	}
-	s.mu.Unlock()
-	if l == nil {
-		return // revoked meanwhile: it is the next owner's
+	start := time.Now()
+	err := r.consumer.Poll(polling, r.receive)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		w.schedule.recordPoll(time.Since(start))
 	}
-	s.memory.reserve(b.Bytes)
-	l.enqueue(b)
+	if ctx.Err() == nil && errors.Is(err, polling.Err()) {
+		return nil // no partition had a record for so long
+	}
+	return err
 }
 
-// flushFullest has lanes hand over what they have, for there is no room to read more: the fullest first, and no more at once than
-// are inserted at once. Whatever makes room again, the reader presses again if it was not enough.
-func (s *Service) flushFullest() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for busy := s.sending(); busy < s.config.Warehouse.Inserts; busy++ {
-		fullest := s.fullest()
-		if fullest == nil {
-			return // they wait for room themselves, or their linger will have them handed over
+// reschedule pauses and resumes partitions. It returns whether a partition waits for its turn.
+func (r *reader) reschedule() (anyWaiting bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	schedules := make([]*schedule, 0, len(r.workers))
+	for _, w := range r.workers {
+		w.schedule.queueFull = w.queue.isFull()
+		schedules = append(schedules, &w.schedule)
+	}
+	anyWaiting = r.scheduler.update(schedules, &r.config)
+	for _, w := range r.workers {
+		w.applySchedule()
+	}
+	return anyWaiting
+}
+
+// receive passes fetched records to their worker.
+func (r *reader) receive(b *stream.Batch) {
+	r.mu.Lock()
+	w := r.workers[b.Partition]
+	if w != nil {
+		w.schedule.recordFetch(b.Left(), b.Len(), b.Bytes, &r.config)
+	}
+	r.mu.Unlock()
+	if w == nil {
+		return // the partition was revoked meanwhile
+	}
+	r.memory.reserve(b.Bytes)
+	w.enqueue(b)
+}
+
+// flushFullest has the workers with the largest batches deliver them, no more than may be inserted concurrently. It is
+// called again while the memory limit is reached.
+func (r *reader) flushFullest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n := r.countSending(); n < r.config.Warehouse.Inserts; n++ {
+		w := r.fullest()
+		if w == nil {
+			return // all batches are waiting for a sender, or for their linger
 		}
-		fullest.flush()
+		w.batcher.requestFlush()
 	}
 }
 
-func (s *Service) sending() (n int) {
-	for _, l := range s.workers {
-		if l.sending.Load() {
+func (r *reader) countSending() (n int) {
+	for _, w := range r.workers {
+		if w.batcher.sending.Load() {
 			n++
 		}
 	}
 	return n
 }
 
-// fullest is the lane that has most to hand over.
-func (s *Service) fullest() (fullest *partitionWorker) {
-	most := int64(0)
-	for _, l := range s.workers {
-		if n := l.flushableBytes.Load(); n > most && !l.sending.Load() {
-			fullest, most = l, n
+// fullest returns the worker with the most bytes to flush, or nil.
+func (r *reader) fullest() (fullest *partitionWorker) {
+	largest := int64(0)
+	for _, w := range r.workers {
+		if n := w.batcher.flushableBytes.Load(); n > largest && !w.batcher.sending.Load() {
+			fullest, largest = w, n
 		}
 	}
 	return fullest
 }
 
-// cancelWorkers makes every lane give up what it has.
-func (s *Service) cancelWorkers() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.workers {
-		l.cancel()
+// cancelWorkers has all workers give up their work.
+func (r *reader) cancelWorkers() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		w.cancel()
 	}
 }
 
-// Assigned opens a lane for each partition.
-func (s *Service) Assigned(partitions []stream.Partition) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.attribution.PartitionsAssigned(partitions)
+// revokeAll stops all workers.
+func (r *reader) revokeAll() {
+	r.mu.Lock()
+	all := slices.Collect(maps.Keys(r.workers))
+	r.mu.Unlock()
+	r.Revoked(all, false)
+}
+
+// Assigned starts a worker for each partition.
+func (r *reader) Assigned(partitions []stream.Partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attribution.PartitionsAssigned(partitions)
 	for _, p := range partitions {
-		s.workers[p] = newPartitionWorker(s, p)
+		r.workers[p] = newPartitionWorker(r.shared, p)
 	}
-	s.joined.Store(true)
-	s.deps.Log.Debug("partitions assigned", "partitions", partitions)
+	r.joined.Store(true)
+	r.deps.Log.Debug("partitions assigned", "partitions", partitions)
 }
 
-// Revoked closes the lanes, all at once: their time-outs must not add up. Who asks for what is being closed already
-// waits for it.
-func (s *Service) Revoked(partitions []stream.Partition, lost bool) {
-	s.revoking.Lock()
-	defer s.revoking.Unlock()
-	timeout := s.config.StopTimeout
+// Revoked stops the workers concurrently, so that their time-outs do not add up. A concurrent call for the same
+// partitions returns when they are stopped.
+func (r *reader) Revoked(partitions []stream.Partition, lost bool) {
+	r.revoking.Lock()
+	defer r.revoking.Unlock()
+	timeout := r.config.StopTimeout
 	if lost {
 		timeout = 0 // another member may have them already
 	}
-	s.attribution.PartitionsRevoked(partitions)
-	var wait sync.WaitGroup
+	r.attribution.PartitionsRevoked(partitions)
+	var stopping sync.WaitGroup
 	for _, p := range partitions {
-		s.mu.Lock()
-		l := s.workers[p]
-		delete(s.workers, p)
-		s.mu.Unlock()
-		if l != nil {
-			wait.Go(func() {
-				l.stop(timeout)
-				s.metrics.forget(p)
+		r.mu.Lock()
+		w := r.workers[p]
+		delete(r.workers, p)
+		r.mu.Unlock()
+		if w != nil {
+			stopping.Go(func() {
+				w.stop(timeout)
+				r.metrics.forget(p)
 			})
 		}
 	}
-	wait.Wait()
-	s.deps.Log.Debug("partitions given up", "partitions", partitions, "lost", lost)
+	stopping.Wait()
+	r.deps.Log.Debug("partitions revoked", "partitions", partitions, "lost", lost)
 }

@@ -2,118 +2,85 @@ package loader
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"slices"
 	"time"
 )
 
-// Partitions that are a block or more behind are read in turns, as many at a time as blocks are inserted at once, each
-// until a block of it has been read. Read all at once, each would have its part of what may be held, and the more partitions
-// there were, the smaller the blocks: of 15,000 rows they cost ClickHouse half as much again as of 45,000 ("bareloader
-// --block"). Those that are not behind are always read: for them it is the linger that counts.
+// Fair scheduling: partitions that are a block or more behind take turns, as many at a time as blocks may be inserted
+// concurrently. A turn ends when a block's worth of records has been fetched. If all of them were fetched at the same
+// time, each would get a share of the memory limit, and blocks would get smaller with every partition: blocks of 15,000
+// rows cost ClickHouse half as much again as blocks of 45,000 ("bareloader --block"). Partitions that are not behind
+// are always fetched: for them the linger decides when a block is inserted.
 
-// schedule is where a lane stands in that. The service's lock guards it.
+// schedule is the scheduling state of one partition. The reader's lock guards it.
 type schedule struct {
-	behind       bool
-	waiting      bool
-	waitingSince uint64        // of those that wait, the least has waited longest
-	rows         int           // read in this turn,
+	behind       bool          // at least a block of records is left in the log
+	waiting      bool          // it is not fetched until its next turn
+	waitingSince uint64        // position in the waiting order; the lowest has waited longest
+	queueFull    bool          // its queue takes no more, for another reason than its turn
+	rows         int           // records fetched in this turn
 	bytes        int64         // and their bytes
-	fetched      bool          // by the last poll
-	idle         time.Duration // polled for in vain
+	fetched      bool          // the last poll returned records
+	idle         time.Duration // time polled without a record
 }
 
-// maxIdle is how long a turn goes on in which nothing is read. The partition's broker may be away for long, and those of
-// others are not.
+// maxIdle is the time without a record after which a turn ends: the partition's broker may be unreachable.
 const maxIdle = time.Second
 
-// recordFetch notes what was read of a partition, and what is left.
-func (t *schedule) recordFetch(left int64, rows int, bytes int64, config *Config) {
-	t.behind = left >= int64(config.BlockRows)
-	t.rows += rows
-	t.bytes += bytes
-	t.fetched = true
+// recordFetch adds rows records of so many bytes; left are those that remain in the log.
+func (s *schedule) recordFetch(left int64, rows int, bytes int64, config *Config) {
+	s.behind = left >= int64(config.BlockRows)
+	s.rows += rows
+	s.bytes += bytes
+	s.fetched = true
 }
 
-// recordPoll notes how long a poll took.
-func (t *schedule) recordPoll(took time.Duration) {
-	if t.idle += took; t.fetched {
-		t.idle, t.fetched = 0, false
+// recordPoll adds the duration of a poll.
+func (s *schedule) recordPoll(took time.Duration) {
+	if s.idle += took; s.fetched {
+		s.idle, s.fetched = 0, false
 	}
 }
 
-func (t *schedule) isSpent(config *Config) bool {
-	return t.rows >= config.BlockRows || t.bytes >= int64(config.BlockBytes) || t.idle >= maxIdle
+func (s *schedule) isTurnOver(config *Config) bool {
+	return s.rows >= config.BlockRows || s.bytes >= int64(config.BlockBytes) || s.idle >= maxIdle
 }
 
-// pollScheduled polls those whose turn it is. As long as others wait, it does not wait for long itself.
-func (s *Service) pollScheduled(ctx context.Context) error {
-	polling := ctx
-	if s.reschedule() {
-		var cancel context.CancelFunc
-		polling, cancel = context.WithTimeout(ctx, maxIdle)
-		defer cancel()
-	}
-	start := time.Now()
-	err := s.consumer.Poll(polling, s.receive)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.workers {
-		l.schedule.recordPoll(time.Since(start))
-	}
-	if ctx.Err() == nil && errors.Is(err, polling.Err()) {
-		return nil // there was nothing for so long
-	}
-	return err
+// scheduler decides which partitions are fetched.
+type scheduler struct {
+	suspensions uint64 // so far
 }
 
-// reschedule has lanes read or wait, and tells whether any wait.
-func (s *Service) reschedule() (some bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var reading, waiting []*partitionWorker
-	for _, l := range s.workers {
-		switch t := &l.schedule; {
-		case !t.behind:
-			*t = schedule{}
-		case t.waiting:
-			waiting = append(waiting, l)
-		case t.isSpent(&s.config):
-			s.suspend(l)
-			waiting = append(waiting, l)
-		case !l.isQueueFull(): // who has, may have it for long, and must not keep the others from reading
-			reading = append(reading, l)
+// update ends and begins turns. It returns whether a partition waits for its turn.
+func (s *scheduler) update(partitions []*schedule, config *Config) (anyWaiting bool) {
+	var active, waiting []*schedule
+	for _, p := range partitions {
+		switch {
+		case !p.behind:
+			*p = schedule{}
+		case p.waiting:
+			waiting = append(waiting, p)
+		case p.isTurnOver(config):
+			s.suspend(p)
+			waiting = append(waiting, p)
+		case !p.queueFull: // a full queue may stay full for long; it must not use a turn
+			active = append(active, p)
 		}
 	}
-	slices.SortFunc(reading, func(a, b *partitionWorker) int { return cmp.Compare(b.schedule.rows, a.schedule.rows) })
-	slices.SortFunc(waiting, func(a, b *partitionWorker) int { return cmp.Compare(a.schedule.waitingSince, b.schedule.waitingSince) })
-	most := s.config.Warehouse.Inserts
-	for _, l := range reading[min(most, len(reading)):] {
-		s.suspend(l)
+	slices.SortFunc(active, func(a, b *schedule) int { return cmp.Compare(b.rows, a.rows) })
+	slices.SortFunc(waiting, func(a, b *schedule) int { return cmp.Compare(a.waitingSince, b.waitingSince) })
+	concurrent := config.Warehouse.Inserts
+	for _, p := range active[min(concurrent, len(active)):] {
+		s.suspend(p)
 	}
-	for _, l := range waiting[:min(max(most-len(reading), 0), len(waiting))] {
-		l.schedule = schedule{behind: true}
+	for _, p := range waiting[:min(max(concurrent-len(active), 0), len(waiting))] {
+		*p = schedule{behind: true}
 	}
-	for _, l := range s.workers {
-		l.setPaused(l.schedule)
-		some = some || l.schedule.waiting
-	}
-	return some
+	return slices.ContainsFunc(partitions, func(p *schedule) bool { return p.waiting })
 }
 
-// suspend ends a lane's turn.
-func (s *Service) suspend(l *partitionWorker) {
+// suspend ends a partition's turn.
+func (s *scheduler) suspend(p *schedule) {
 	s.suspensions++
-	l.schedule.waiting, l.schedule.waitingSince = true, s.suspensions
-}
-
-// maxLingers is how many times as long a block may take to be filled where there is more to fill it with.
-const maxLingers = 10
-
-// patient tells whether a block that has lingered goes on being filled. It is part of a backlog, so sooner does not
-// matter, and larger does.
-func (f *batcher) patient() bool {
-	l := f.lane
-	return l.behind.Load() && (l.waiting.Load() || f.lingered < maxLingers)
+	p.waiting, p.waitingSince = true, s.suspensions
 }

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-retry"
 
-	"github.com/millrace/millrace/pkg/attribution"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/telemetry"
 	"github.com/millrace/millrace/pkg/tracing"
@@ -26,58 +21,18 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Health  *telemetry.Health
-	Tracer  *tracing.Tracer // nil if nothing is traced
+	Tracer  *tracing.Tracer // nil: no traces
 }
 
 // Service is a loader.
-type Service struct {
-	config   Config
-	deps     Deps
-	consumer consumer
-	producer *stream.Producer // for dead letters
-	inserter inserter
-	memory   *memoryLimit
-	metrics  *metrics
+type Service struct{ *reader }
 
-	lookup      *warehouse.Lookup
-	attribution *attribution.Service
-
-	newRowBuilder func(stream.Partition) rowBuilder // makes what turns a partition's records into rows
-
-	revoking sync.Mutex // held while lanes are closed
-
-	mu          sync.Mutex // lanes; consumer and fail where lanes do not use them
-	workers     map[stream.Partition]*partitionWorker
-	suspensions uint64 // that have ended
-	joined      atomic.Bool
-	fail        context.CancelCauseFunc // ends the present membership
+// deadLetterProducer has low limits: dead letters are rare, and the commit waits for them.
+var deadLetterProducer = stream.ProducerConfig{
+	ProduceTimeout: retryMaxDelay * 2, MaxProduceBufferBytes: 64 << 20, Compression: "lz4",
 }
 
-// consumer and inserter are what decides about the promises: the log's member and the table. They are interfaces so
-// that a test can make every fault at every step.
-type (
-	consumer interface {
-		Poll(ctx context.Context, take func(*stream.Batch)) error
-		Pause(p stream.Partition)
-		Resume(p stream.Partition)
-		Prepare(ctx context.Context, p stream.Partition, first, until int64) error
-		Commit(ctx context.Context, p stream.Partition, next int64) error
-		Confirm(ctx context.Context, partitions []stream.Partition) error
-	}
-	inserter interface {
-		SplitByShard(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)
-		Insert(ctx context.Context, b warehouse.Block, token string) error
-		InsertRows(ctx context.Context, b warehouse.Block, from, to int, token string) error
-		Close()
-	}
-)
-
-var errPanic = errors.New("a bug ended a lane; see the log")
-
-// deadLetterProducer: dead letters are rare, and the commit waits for them.
-var deadLetterProducer = stream.ProducerConfig{ProduceTimeout: retryMaxDelay * 2, MaxProduceBufferBytes: 64 << 20, Compression: "lz4"}
-
-// New builds a loader; Run joins the group.
+// New builds a loader; Run joins the consumer group. Its errors are of the configuration.
 func New(config Config, deps Deps) (*Service, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -90,31 +45,32 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), memory: newMemoryLimit(config.MaxBufferedBytes),
-		workers: map[stream.Partition]*partitionWorker{}}
-	s.lookup = lookup
-	s.newRowBuilder, s.metrics = s.rowBuilderFor, newMetrics(deps.Metrics, s.memory)
-	s.attribution = attribution.New(config.attribution(deps.Stream.Topics().Ingest),
-		attribution.Deps{Host: attributionHost{s}, Lookup: lookup, Log: deps.Log, Metrics: deps.Metrics})
-	deps.Metrics.MustRegister(newPartitionMetrics(s))
+	s := &shared{
+		config: config, deps: deps, producer: producer, inserter: lookup.Inserter(), lookup: lookup,
+		memory: newMemoryLimit(config.MaxBufferedBytes),
+	}
+	s.metrics, s.attribution = newMetrics(deps.Metrics, s.memory), newAttribution(s)
+	s.newRowBuilder = s.rowBuilderFor
+	r := newReader(s)
+	deps.Metrics.MustRegister(newPartitionMetrics(r))
 	deps.Health.Require("loader", func() error {
-		if !s.joined.Load() {
+		if !r.joined.Load() {
 			return errors.New("the consumer group has not assigned partitions yet")
 		}
 		return nil
 	})
-	return s, nil
+	return &Service{r}, nil
 }
 
-func (s *Service) rowBuilderFor(p stream.Partition) rowBuilder {
+func (s *shared) rowBuilderFor(p stream.Partition) rowBuilder {
 	if p.Topic == s.deps.Stream.Topics().DeadLetters {
 		return newDeadLetterBuilder(p)
 	}
 	return newEventBuilder(p, s.metrics.countMalformed)
 }
 
-// Run loads until ctx ends, and then gives its partitions up: what is in a block is inserted and
-// committed, the rest stays in the log. It is called once.
+// Run loads until ctx ends. Then it inserts and commits the present batches and gives its partitions up; other records
+// stay in the log. It may be called once.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.close()
 	if err := s.deps.Stream.AwaitTopics(ctx); err != nil {
@@ -133,12 +89,12 @@ func (s *Service) Run(ctx context.Context) error {
 		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNameTaken) && lost.tooOften(time.Now()) {
 			return err
 		}
-		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it anew", "error", err)
+		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it again", "error", err)
 	}
 }
 
-// awaitShards waits until a cluster says which shards it has. With others than the rows were spread over, there is nothing
-// that could be written in the right place.
+// awaitShards waits until ClickHouse tells the shards of the cluster. It returns an error if they are not those that
+// the stored rows are distributed over: new rows would be inserted where queries do not look.
 func (s *Service) awaitShards(ctx context.Context) error {
 	backoff := retry.WithCappedDuration(retryMaxDelay, retry.NewExponential(retryMinDelay))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
@@ -146,7 +102,7 @@ func (s *Service) awaitShards(ctx context.Context) error {
 		if err == nil || warehouse.ShardsChanged(err) {
 			return err
 		}
-		s.deps.Log.Warn("cannot find ClickHouse's shards, trying again", "error", err)
+		s.deps.Log.Warn("cannot find ClickHouse's shards, retrying", "error", err)
 		return retry.RetryableError(err)
 	})
 	if ctx.Err() != nil {
@@ -155,28 +111,15 @@ func (s *Service) awaitShards(ctx context.Context) error {
 	return err
 }
 
-// nameLosses remembers when this loader lately lost its instance id. Two of one name take it from each other for ever:
-// one of them has to end.
-type nameLosses [3]time.Time
-
-const nameLossWindow = time.Minute
-
-// tooOften tells whether the loss at now is one of as many as are remembered, within nameLostWithin.
-func (n *nameLosses) tooOften(now time.Time) bool {
-	copy(n[:], n[1:])
-	n[len(n)-1] = now
-	return now.Sub(n[0]) < nameLossWindow
-}
-
-// load is one membership in the group: until ctx ends, a lane fails, or the group moves on.
+// load is one membership of the consumer group: until ctx ends, a worker fails, or the group moves on.
 func (s *Service) load(ctx context.Context) error {
 	member, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.setMembership(nil, fail)
 	s.joined.Store(false)
 	topics := s.deps.Stream.Topics()
-	// Lanes are opened from the consumer's own goroutine, so they may come before NewConsumer returns;
-	// they need the consumer only for batches, and those come from read.
+	// The consumer's goroutine may start workers before NewConsumer returns. They do not use the consumer before read
+	// has fetched records for them.
 	consumer, err := s.deps.Stream.NewConsumer(s.config.Consumer, s, topics.Ingest, topics.DeadLetters)
 	if err != nil {
 		return err
@@ -194,37 +137,34 @@ func (s *Service) load(ctx context.Context) error {
 	return err
 }
 
-// leave gives all partitions up and leaves the group. The lanes do not wait for the group, which lets nobody go
-// while it shares out partitions, and neither waits for brokers that are out of reach.
+// leave gives all partitions up and leaves the group. The workers are stopped first: the group lets no member leave
+// during a rebalance, and the brokers may be unreachable.
 func (s *Service) leave(c *stream.Consumer) {
-	s.mu.Lock()
-	all := slices.Collect(maps.Keys(s.workers))
-	s.mu.Unlock()
-	s.Revoked(all, false)
+	s.revokeAll()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.StopTimeout)
 	defer cancel()
 	c.Close(ctx)
 }
 
-func (s *Service) setMembership(consumer consumer, fail context.CancelCauseFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.consumer, s.fail = consumer, fail
-}
+// nameLosses are the times of the last losses of the instance id. Two loaders with the same id take it from each other
+// again and again, so one of them has to end.
+type nameLosses [3]time.Time
 
-// membership is the present one, for who is no lane; nil if there is none yet.
-func (s *Service) membership() (consumer, context.CancelCauseFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.consumer, s.fail
+const nameLossWindow = time.Minute
+
+// tooOften adds a loss. It returns whether all remembered losses are within nameLossWindow.
+func (n *nameLosses) tooOften(now time.Time) bool {
+	copy(n[:], n[1:])
+	n[len(n)-1] = now
+	return now.Sub(n[0]) < nameLossWindow
 }
 
 func (s *Service) close() {
-	// The lanes have waited for all that counts; what they gave up on is not waited for.
+	// The workers have written their dead letters; the producer holds only those that they gave up.
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.StopTimeout)
 	defer cancel()
 	if err := s.producer.Close(ctx); err != nil {
-		s.deps.Log.Warn("some dead letters were still under way; they will be written again", "error", err)
+		s.deps.Log.Warn("some dead letters were not acknowledged; they will be written again", "error", err)
 	}
 	s.inserter.Close()
 	s.lookup.Close()

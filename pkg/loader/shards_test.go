@@ -15,8 +15,8 @@ import (
 	"github.com/millrace/millrace/test/env"
 )
 
-// shard moves the world to a cluster of two, which is asked through the second. There are the products p and p3, and the
-// people of the workspaces w and w2; p2 is in the first.
+// shard moves the world to a cluster of two, which is asked through the second. There are the products p and p3, and
+// the people of the workspaces w and w2; p2 is in the first.
 func (w *world) shard(t testing.TB) (shards [2]env.Database) {
 	t.Helper()
 	shards = env.Shards(t)
@@ -39,8 +39,8 @@ func inShards(t testing.TB, shards [2]env.Database, table string) (rows [2]strin
 	return rows
 }
 
-// Blocks are of products in both shards. Between their insert and the commit the loader ends, and the next one makes them
-// again: neither shard has a row twice, merged or not.
+// Blocks are of products in both shards. Between their insert and the commit the loader ends, and the next one makes
+// them again: neither shard has a row twice, merged or not.
 func TestABlockOfSeveralShardsIsMadeAgainAsItWas(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
@@ -96,8 +96,8 @@ func TestAResendIsKnownInItsShard(t *testing.T) {
 	require.Equal(t, [2]string{"1", "2"}, inShards(t, shards, "events"))
 }
 
-// One shard refuses a row of a block, and that row alone becomes a dead letter: what the other has is not sent again under
-// another token.
+// One shard refuses a row of a block, and that row alone becomes a dead letter: what the other has is not sent again
+// under another token.
 func TestOneShardRefusesARow(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)

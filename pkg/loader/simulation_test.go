@@ -27,10 +27,10 @@ var (
 	schedules     = flag.Uint64("schedules", 10_000, "simulated schedules to run")
 )
 
-// A lane runs against a log and a table of memory that fail, hang, answer late or lose their answer at any step, while its
-// process is killed, put to sleep or told to stop, and another with other settings goes on. Whatever the schedule, in
-// the end each message has one row, and no second one that a merge would have to take away.
-func TestEveryScheduleStoresEachMessageOnce(t *testing.T) {
+// A partition worker runs against a log and a table in memory. At any step these may fail, hang, answer late or lose
+// their answer. Meanwhile the worker's process is killed, put to sleep or stopped, and another with other settings
+// continues. Whatever the schedule, in the end each message has exactly one row, even before a merge.
+func TestSimulation_EverySchedule_StoresEachMessageOnce(t *testing.T) {
 	kfakeOnly(t)
 	for seed := *firstSchedule; seed < *firstSchedule+*schedules; seed++ {
 		if w := simulate(t, seed, &simulation{}); w != "" {
@@ -39,8 +39,8 @@ func TestEveryScheduleStoresEachMessageOnce(t *testing.T) {
 	}
 }
 
-// The controls: without a protection, schedules are found that lose or double.
-func TestTheSimulationFindsWhatIsUnprotected(t *testing.T) {
+// The control: without one of the protections, some schedule loses or doubles a message.
+func TestSimulation_WithoutAProtection_FindsAFault(t *testing.T) {
 	for name, broken := range map[string]func() *simulation{
 		"commit before insert":    func() *simulation { return &simulation{commitFirst: true} },
 		"blocks are not prepared": func() *simulation { return &simulation{unprepared: true} },
@@ -58,7 +58,7 @@ func TestTheSimulationFindsWhatIsUnprotected(t *testing.T) {
 	}
 }
 
-// simulation is the world of one schedule, and what is broken in it.
+// simulation is the log and the table of one schedule, and the protections that are broken in it.
 type simulation struct {
 	commitFirst, unprepared, tokenless, unfenced bool
 
@@ -68,13 +68,13 @@ type simulation struct {
 	committed  int64
 	prepared   int64
 	generation int
-	calm       bool // no more faults
+	faultless  bool // from now on
 	tokens     map[string]bool
 	rows       map[string]int
 }
 
 func simulate(t *testing.T, seed uint64, w *simulation) (wrong string) {
-	simulated() // outside, since what is made in one bubble is not for others
+	simulatedShared() // outside: objects of one bubble must not be used in others
 	synctest.Test(t, func(t *testing.T) { wrong = w.run(seed) })
 	return wrong
 }
@@ -88,26 +88,26 @@ func (w *simulation) run(seed uint64) string {
 			Value:   fmt.Appendf(nil, `{"type":"track","event":"E","messageId":"%d"}`, i),
 			Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}}})
 	}
-	var sleepers []*partitionWorker
-	lives := 2 + w.r.IntN(6)
-	for range lives {
-		sleepers = append(sleepers, w.live())
+	var workers []*partitionWorker
+	owners := 2 + w.r.IntN(6)
+	for range owners {
+		workers = append(workers, w.own())
 	}
 	w.mu.Lock()
-	w.calm = true
+	w.faultless = true
 	w.mu.Unlock()
-	last := w.live()
+	last := w.own()
 	for range 1000 {
 		if w.done() {
 			break
 		}
 		time.Sleep(time.Second)
 	}
-	for _, l := range append(sleepers, last) {
-		l.cancel()
-		l.done.Wait()
+	for _, worker := range append(workers, last) {
+		worker.cancel()
+		worker.running.Wait()
 	}
-	time.Sleep(time.Hour) // what was late has come
+	time.Sleep(time.Hour) // until all late calls have taken effect
 	synctest.Wait()
 	return w.judge()
 }
@@ -120,7 +120,7 @@ func (w *simulation) done() bool {
 
 func (w *simulation) judge() string {
 	if !w.done() {
-		return "it never came to the end"
+		return "not all offsets were committed"
 	}
 	for i := range w.log {
 		if n := w.rows[fmt.Sprintf("segment:%d", i)]; n != 1 {
@@ -130,16 +130,16 @@ func (w *simulation) judge() string {
 	return ""
 }
 
-// live is one owner of the partition, for a while.
-func (w *simulation) live() *partitionWorker {
+// own simulates one owner of the partition.
+func (w *simulation) own() *partitionWorker {
 	w.mu.Lock()
 	w.generation++
 	me := &member{simulation: w, generation: w.generation}
 	from, prepared := w.committed, w.prepared
 	rows, linger := 1+w.r.IntN(6), time.Duration(1+w.r.IntN(50))*time.Millisecond
 	lifetime := time.Duration(w.r.IntN(3000)) * time.Millisecond
-	end, presses, fetch := w.r.IntN(3), w.r.IntN(4), time.Duration(w.r.IntN(2)*w.r.IntN(100))*time.Millisecond
-	calm := w.calm
+	end, flushes, fetch := w.r.IntN(3), w.r.IntN(4), time.Duration(w.r.IntN(2)*w.r.IntN(100))*time.Millisecond
+	faultless := w.faultless
 	var batches []*stream.Batch
 	for i := 0; i < len(w.log); {
 		n := min(1+w.r.IntN(8), len(w.log)-i)
@@ -149,31 +149,31 @@ func (w *simulation) live() *partitionWorker {
 		i += n
 	}
 	w.mu.Unlock()
-	l := w.lane(me, rows, linger)
+	worker := w.worker(me, rows, linger)
 	for i, b := range batches {
 		if i == 0 {
 			b.Prepared = prepared
 		}
-		l.service.memory.reserve(b.Bytes)
-		l.enqueue(b)
+		worker.memory.reserve(b.Bytes)
+		worker.enqueue(b)
 		time.Sleep(fetch)
 	}
-	if calm {
-		return l
+	if faultless {
+		return worker
 	}
-	for range presses {
+	for range flushes {
 		time.Sleep(lifetime / 4)
-		l.flush()
+		worker.batcher.requestFlush()
 	}
-	time.Sleep(lifetime - time.Duration(presses)*lifetime/4)
+	time.Sleep(lifetime - time.Duration(flushes)*lifetime/4)
 	switch end {
 	case 0: // killed
-		l.cancel()
-	case 1: // told to stop
-		l.stop(time.Second)
-	default: // asleep, or cut off: it goes on, and does not know that another has the partition
+		worker.cancel()
+	case 1: // stopped
+		worker.stop(time.Second)
+	default: // asleep or partitioned: it continues, and does not know that another owns the partition
 	}
-	return l
+	return worker
 }
 
 func since(records []*kgo.Record, from int64) []*kgo.Record {
@@ -183,9 +183,9 @@ func since(records []*kgo.Record, from int64) []*kgo.Record {
 	return records
 }
 
-// simulated is what all simulated loaders have in common: making it takes longer than a schedule does.
-var simulated = sync.OnceValue(func() *Service {
-	s := &Service{deps: Deps{Log: slog.New(slog.DiscardHandler)}, fail: func(error) {}, workers: map[stream.Partition]*partitionWorker{}, memory: newMemoryLimit(1 << 60)}
+// simulatedShared is built once: that takes longer than a schedule.
+var simulatedShared = sync.OnceValue(func() *shared {
+	s := &shared{deps: Deps{Log: slog.New(slog.DiscardHandler)}, memory: newMemoryLimit(1 << 60)}
 	if err := kong.ApplyDefaults(&s.config); err != nil {
 		panic(err)
 	}
@@ -196,25 +196,28 @@ var simulated = sync.OnceValue(func() *Service {
 	return s
 })
 
-func (w *simulation) lane(me *member, rows int, linger time.Duration) *partitionWorker {
-	common := simulated()
-	s := &Service{config: common.config, deps: common.deps, fail: common.fail, workers: common.workers, memory: common.memory,
-		attribution: common.attribution, metrics: common.metrics, newRowBuilder: common.newRowBuilder, consumer: me, inserter: me}
+func (w *simulation) worker(me *member, rows int, linger time.Duration) *partitionWorker {
+	common := simulatedShared()
+	s := &shared{
+		config: common.config, deps: common.deps, memory: common.memory, metrics: common.metrics,
+		attribution: common.attribution, newRowBuilder: common.newRowBuilder,
+		consumer: me, inserter: me, fail: func(error) {},
+	}
 	s.config.BlockRows, s.config.BlockLinger = rows, linger
 	return newPartitionWorker(s, partition)
 }
 
-// member is an owner's view of the log and the table.
+// member is one owner's connection to the log and the table.
 type member struct {
 	*simulation
 	generation int
-	late       func() // the note that still hangs
+	late       func() // the commit that still hangs
 }
 
 var errFault = errors.New("fault")
 
-// call makes a call that has an effect, with a fault or without. Brokers take what one member notes in the order in
-// which it was sent: one that hangs takes effect before the next, if it ever does.
+// call makes a call that has an effect, with or without a fault. Brokers handle one member's commits in order: one that
+// hangs takes effect before the next, if ever.
 func (m *member) call(ctx context.Context, inOrder bool, effect func() error) error {
 	if inOrder && m.late != nil {
 		m.late()
@@ -224,7 +227,7 @@ func (m *member) call(ctx context.Context, inOrder bool, effect func() error) er
 	fault := m.r.IntN(12)
 	delay := time.Duration(m.r.IntN(200)) * time.Millisecond
 	late := time.Duration(m.r.IntN(20_000)) * time.Millisecond
-	if m.calm {
+	if m.faultless {
 		fault, delay = 12, time.Millisecond
 	}
 	m.mu.Unlock()
@@ -240,7 +243,7 @@ func (m *member) call(ctx context.Context, inOrder bool, effect func() error) er
 	case 1: // the answer is lost
 		_ = locked()
 		return errFault
-	case 2: // it hangs, and takes effect when nobody waits for it any more
+	case 2: // it hangs, and takes effect after the caller has given up
 		once := sync.OnceFunc(func() { _ = locked() })
 		if inOrder {
 			m.late = once
@@ -258,7 +261,7 @@ func (m *member) call(ctx context.Context, inOrder bool, effect func() error) er
 	return locked()
 }
 
-func (m *member) note(ctx context.Context, offset, until int64) error {
+func (m *member) commit(ctx context.Context, offset, until int64) error {
 	return m.call(ctx, true, func() error {
 		if m.generation != m.simulation.generation && !m.unfenced {
 			return stream.ErrFenced
@@ -271,15 +274,15 @@ func (m *member) note(ctx context.Context, offset, until int64) error {
 func (m *member) Prepare(ctx context.Context, _ stream.Partition, first, until int64) error {
 	switch {
 	case m.commitFirst:
-		return m.note(ctx, until, 0)
+		return m.commit(ctx, until, 0)
 	case m.unprepared:
 		return nil
 	}
-	return m.note(ctx, first, until)
+	return m.commit(ctx, first, until)
 }
 
 func (m *member) Commit(ctx context.Context, _ stream.Partition, next int64) error {
-	return m.note(ctx, next, 0)
+	return m.commit(ctx, next, 0)
 }
 
 func (m *member) SplitByShard(_ context.Context, b warehouse.Block) ([]warehouse.Block, error) {
@@ -304,13 +307,15 @@ func (m *member) Insert(ctx context.Context, b warehouse.Block, token string) er
 }
 
 func (m *member) InsertRows(context.Context, warehouse.Block, int, int, string) error {
-	panic("BUG: nothing is refused here")
+	panic("BUG: no row is refused in the simulation")
 }
-func (m *member) Poll(context.Context, func(*stream.Batch)) error { panic("BUG: batches are offered") }
-func (m *member) Pause(stream.Partition)                          {}
-func (m *member) Resume(stream.Partition)                         {}
+func (m *member) Poll(context.Context, func(*stream.Batch)) error {
+	panic("BUG: the simulation does not poll")
+}
+func (m *member) Pause(stream.Partition)  {}
+func (m *member) Resume(stream.Partition) {}
 func (m *member) Confirm(context.Context, []stream.Partition) error {
-	panic("BUG: nothing is attributed here")
+	panic("BUG: the simulation does not attribute")
 }
 func (m *member) Close() {}
 

@@ -51,8 +51,8 @@ func TestAReplayWinsOverEveryRevision(t *testing.T) {
 	require.Equal(t, right, w.db.Exec(t, allOutcomes), "twice is as once")
 }
 
-// Of the deliveries of one event the first counts, in a replay as before: a resend with the same key must not win by being
-// the last, and one with another key, which was dropped, must not come back.
+// Of the deliveries of one event the first counts, in a replay as before: a resend with the same key must not win by
+// being the last, and one with another key, which was dropped, must not come back.
 func TestWhatWasDroppedStaysDroppedInAReplay(t *testing.T) {
 	for name, old := range map[string]time.Duration{"recent": 0, "older than what is remembered": 72 * time.Hour} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func (r *running) join(t *testing.T) {
 func TestAttributionHost_MemberWasRemoved_IsFenced(t *testing.T) {
 	w := newWorld(t, 1)
 	loader := w.prepare(t)
-	host, mine := attributionHost{loader.Service}, []stream.Partition{w.ingest(0)}
+	host, mine := attributionHost{loader.shared}, []stream.Partition{w.ingest(0)}
 	require.ErrorIs(t, host.Confirm(t.Context(), mine), attribution.ErrNoMember)
 	loader.join(t)
 	require.NoError(t, host.Confirm(t.Context(), mine), "the control")

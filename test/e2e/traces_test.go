@@ -123,7 +123,7 @@ func TestARequestIsOneTrace(t *testing.T) {
 	request := "b7ad6b7169203331 > millrace-edge POST /v1/segment/{token}"
 	block := request + " > millrace-edge produce > millrace-loader load block"
 	want := []string{request, request + " > millrace-edge receive", request + " > millrace-edge produce", block, block}
-	for _, stage := range []string{"map", "replays", "resends", "attribution", "note", "insert", "dead_letters", "commit"} {
+	for _, stage := range []string{"map", "supersede", "deduplicate", "attribute", "prepare", "insert", "dead_letters", "commit"} {
 		want = append(want, block+" > millrace-loader "+stage, block+" > millrace-loader "+stage) // of the event's block, and of the dead letter's
 	}
 	require.ElementsMatch(t, want, on.tree(first))
