@@ -10,59 +10,59 @@ import (
 // minWindow keeps a generation at many milliseconds, the unit of received_at.
 const minWindow = time.Second
 
-// Config says how much an index remembers.
+// Config limits what an index remembers.
 type Config struct {
-	Window time.Duration // by received_at; a second at least
-	MaxIDs int           // the oldest are forgotten early beyond this; see BytesPerID for what one costs
+	Window time.Duration // by received_at; at least a second
+	MaxIDs int           // beyond this, the oldest ids are evicted early
 }
 
-// Validate says what no index can be made from.
+// Validate checks the limits.
 func (c *Config) Validate() error {
 	if c.Window < minWindow {
-		return fmt.Errorf("recent: the window is %v, it must be %v at least", c.Window, minWindow)
+		return fmt.Errorf("the deduplication window is %v, but must be at least %v", c.Window, minWindow)
 	}
 	if c.MaxIDs < 1 {
-		return fmt.Errorf("recent: the bound on ids is %d, it must be positive", c.MaxIDs)
+		return fmt.Errorf("the limit on ids is %d, but must be positive", c.MaxIDs)
 	}
 	return nil
 }
 
-// Verdict is what the index knows of an id.
-type Verdict uint8
+// Result is what the index knows of an id.
+type Result uint8
 
 const (
-	// First: not met within the window; noted now.
-	First Verdict = iota
-	// Same: met with the same key time; the table absorbs it, so insert it.
+	// First: not seen within the window. It is remembered now.
+	First Result = iota
+	// Same: seen with the same key time. Insert it: the table merges the duplicate.
 	Same
-	// Suspect: met with another key time, or the fingerprints of two ids are one. Nothing was changed:
-	// the index keeps what it had, the first. Verify, then drop the row, or insert it and Admit it.
+	// Suspect: seen with another key time, or another id has the same fingerprint. The index keeps the first key time.
+	// Look it up, then drop the row, or insert it and Admit it.
 	Suspect
-	// Old: not met, and received before the window, so that it was not noted either. It counts as a new
-	// event unless the caller, in a replay, would rather have the warehouse's word.
+	// Old: not seen, and received before the window, so it is not remembered. It counts as a new event, unless the
+	// caller looks it up, as in a replay.
 	Old
 
-	verdicts = iota
+	resultCount = iota
 )
 
-// Counts are totals since the index was made.
+// Counts are totals since the index was created.
 type Counts struct {
-	First, Same, Suspect, Old uint64 // answers of Add
-	Admitted                  uint64 // ids that Admit noted
-	Evicted                   uint64 // ids forgotten before their time because of MaxIDs
+	First, Same, Suspect, Old uint64 // results of Add
+	Admitted                  uint64 // ids that Admit added
+	Evicted                   uint64 // ids dropped within the window because of MaxIDs
 }
 
-// Index holds the recent insert ids of one lane. One goroutine at a time may use it. Nothing in it has
-// pointers for the garbage collector to follow but the headers of its 256 slices.
+// Index holds the recent insert ids of one partition. It is not safe for concurrent use. The only pointers in it are
+// the headers of its 256 slices.
 type Index struct {
-	products, ids maphash.Seed // of this process: no sender can choose ids that collide
+	products, ids maphash.Seed // random, so that no sender can choose ids that collide
 	window        window
-	answers       [verdicts]uint64
+	results       [resultCount]uint64
 	admitted      uint64
 	shards        [shardCount]shard
 }
 
-// New makes an empty index.
+// New returns an empty index, or the error of Validate.
 func New(config Config) (*Index, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -74,49 +74,50 @@ func New(config Config) (*Index, error) {
 	}, nil
 }
 
-// Add looks an id up and notes it if it is new. keyTime is event_key_at and receivedAt received_at, both
-// in Unix milliseconds. Neither slice is kept.
+// Add looks an id up and remembers it if it is new. keyTime is event_key_at and receivedAt received_at, both in Unix
+// milliseconds. Neither slice is kept.
 //
-// The first id added counts as the first: whoever fills an index from stored rows adds them by
-// received_at, then offset. Rows in another order are found just the same, but may be forgotten
-// together when MaxIDs is reached.
-func (x *Index) Add(product, insertID []byte, keyTime, receivedAt int64) Verdict {
+// The id that is added first counts as the first. So rows from ClickHouse are added by received_at, then offset. Rows
+// in another order are found as well, but may be evicted together when MaxIDs is reached.
+func (x *Index) Add(product, insertID []byte, keyTime, receivedAt int64) Result {
 	return x.add(x.fingerprint(product, insertID), keyTime, receivedAt)
 }
 
-// Admit notes an id beside those that it was suspected to be: after a suspect was found to be another id
-// with the same fingerprint, or the first was found to have left no row. An id received before the window is not noted.
+// Admit remembers a suspect as well: its look-up showed another id with the same fingerprint, or no row of the first.
+// An id received before the window is not remembered.
 func (x *Index) Admit(product, insertID []byte, keyTime, receivedAt int64) {
 	x.admit(x.fingerprint(product, insertID), keyTime, receivedAt)
 }
 
-func (x *Index) add(fingerprint uint64, keyTime, receivedAt int64) Verdict {
+func (x *Index) add(fingerprint uint64, keyTime, receivedAt int64) Result {
 	receivedAt = x.window.advance(receivedAt)
-	verdict := x.shard(fingerprint).find(fingerprint, foldTime(keyTime))
-	if verdict == First && !x.note(fingerprint, keyTime, receivedAt) {
-		verdict = Old
+	result := x.shard(fingerprint).find(fingerprint, foldTime(keyTime))
+	if result == First && !x.remember(fingerprint, keyTime, receivedAt) {
+		result = Old
 	}
-	x.answers[verdict]++
-	return verdict
+	x.results[result]++
+	return result
 }
 
 func (x *Index) admit(fingerprint uint64, keyTime, receivedAt int64) {
 	receivedAt = x.window.clamp(receivedAt)
-	if x.shard(fingerprint).find(fingerprint, foldTime(keyTime)) != Same && x.note(fingerprint, keyTime, receivedAt) {
+	known := x.shard(fingerprint).find(fingerprint, foldTime(keyTime)) == Same
+	if !known && x.remember(fingerprint, keyTime, receivedAt) {
 		x.admitted++
 	}
 }
 
-// note stores an id unless it was received before the window.
-func (x *Index) note(fingerprint uint64, keyTime, receivedAt int64) bool {
-	generation, within := x.window.place(receivedAt)
+// remember stores an id. It returns false if the id was received before the window.
+func (x *Index) remember(fingerprint uint64, keyTime, receivedAt int64) bool {
+	generation, within := x.window.assign(receivedAt)
 	if within {
-		x.shard(fingerprint).insert(fingerprint, foldTime(keyTime), generation) // place may have forgotten some of it
+		// The shard is found after assign, which may drop one of its generations.
+		x.shard(fingerprint).insert(fingerprint, foldTime(keyTime), generation)
 	}
 	return within
 }
 
-// shard is the part of the table where a fingerprint belongs, free of forgotten generations.
+// shard returns the shard of a fingerprint, after removing dropped generations from it.
 func (x *Index) shard(fingerprint uint64) *shard {
 	s := &x.shards[fingerprint>>(64-shardBits)]
 	if s.oldest != x.window.oldest {
@@ -125,22 +126,22 @@ func (x *Index) shard(fingerprint uint64) *shard {
 	return s
 }
 
-// fingerprint has a seed for each part, so that what one has and the other lacks cannot cancel out.
+// fingerprint uses a seed for each part, so that equal bytes in different parts do not cancel out.
 func (x *Index) fingerprint(product, insertID []byte) uint64 {
 	return maphash.Bytes(x.products, product) + maphash.Bytes(x.ids, insertID)
 }
 
-// foldTime tells any two times apart that fall into the same 2³² milliseconds (49 days), where a hash
-// would take one pair in four billion for the same.
+// foldTime maps a time to 32 bits. Two different times in the same 2³² milliseconds (49 days) never collide, as they
+// might with a hash.
 func foldTime(t int64) uint32 {
 	const odd = 0x9e3779b1
 	return uint32(t) ^ uint32(t>>32)*odd
 }
 
-// Len is the number of ids remembered.
+// Len returns the number of ids.
 func (x *Index) Len() int { return x.window.ids }
 
-// Bytes is the memory held, free slots included.
+// Bytes returns the memory in use, free slots included.
 func (x *Index) Bytes() int {
 	bytes := int(unsafe.Sizeof(*x))
 	for i := range x.shards {
@@ -149,26 +150,17 @@ func (x *Index) Bytes() int {
 	return bytes
 }
 
-// BytesPerID is the memory that an id costs now; 0 in an empty index.
-func (x *Index) BytesPerID() float64 {
-	if x.Len() == 0 {
-		return 0
-	}
-	return float64(x.Bytes()) / float64(x.Len())
-}
-
-// Since is how far back the index reaches, in Unix milliseconds: each id added that was received after
-// it is remembered. It is the window's length before Now unless MaxIDs was reached. Both are 0 before
-// the first id.
+// Since returns how far back the index reaches, in Unix milliseconds: all added ids that were received after it are in
+// the index. It is the window's length before Now unless MaxIDs was reached. Both are 0 before the first id.
 func (x *Index) Since() int64 { return x.window.since }
 
-// Now is the greatest received_at believed so far, in Unix milliseconds.
+// Now returns the greatest credible received_at so far, in Unix milliseconds.
 func (x *Index) Now() int64 { return x.window.now }
 
-// Counts tells what the index has answered.
+// Counts returns the totals.
 func (x *Index) Counts() Counts {
 	return Counts{
-		First: x.answers[First], Same: x.answers[Same], Suspect: x.answers[Suspect], Old: x.answers[Old],
+		First: x.results[First], Same: x.results[Same], Suspect: x.results[Suspect], Old: x.results[Old],
 		Admitted: x.admitted, Evicted: x.window.evicted,
 	}
 }

@@ -1,34 +1,33 @@
 package dedup
 
 const (
-	// timeParts: a generation ends when it covers this part of the window. More parts remember less
-	// beyond the window, and sweep the table more often.
+	// timeParts: a generation ends when it covers one of so many parts of the window. With more parts, ids are
+	// remembered less long after the window, and the table is swept more often.
 	timeParts = 12
-	// idParts: a generation also ends when it holds this part of MaxIDs, so that a flood within one
-	// generation's time does not cost the whole window when the bound is reached.
+	// idParts: a generation also ends when it holds one of so many parts of MaxIDs. So many ids in a short time do not
+	// evict the whole window when the limit is reached.
 	idParts = 16
-	// maxGenerations is over the 14 that time can open within a window plus the 16 that ids can fill.
+	// maxGenerations exceeds the 14 that time can open within a window plus the 16 that ids can fill.
 	maxGenerations = 1 << generationBits
 	generationBits = 5
 
-	// leapVotes is by how many the ids from beyond a generation's length ahead must outnumber those near
-	// now until they are believed: more than any broker batch holds, as one edge with a wrong clock sends
-	// many in a row.
-	leapVotes = 1 << 14
+	// minJumpVotes: time jumps ahead when ids from more than a generation ahead outnumber the others by so many. It is
+	// more than a batch of the broker holds, because one edge with a wrong clock sends many in a row.
+	minJumpVotes = 1 << 14
 
 	// maxTime keeps sums of times from overflowing; 36 million years.
 	maxTime = 1 << 60
 )
 
-// generation is a run of ids that is forgotten as a whole.
+// generation is a set of ids that are dropped together.
 type generation struct {
-	from int64 // an id belongs to the last generation that begins no later than it
+	from int64 // an id belongs to the last generation whose from is not after it
 	last int64 // the greatest received_at in it
 	ids  int
 }
 
-// window is an index's time and its generations, numbered from 0 on: oldest ≤ number < next are
-// remembered, next - oldest ≤ maxGenerations.
+// window holds the time of an index and its generations, numbered from 0 on. Those with oldest ≤ number < next are
+// remembered; next - oldest ≤ maxGenerations.
 type window struct {
 	length int64 // ms
 	part   int64 // ms: length / timeParts
@@ -36,15 +35,15 @@ type window struct {
 
 	running      bool
 	now          int64
-	since        int64 // ids received before it are not noted
+	since        int64 // ids received before it are not remembered
 	oldest, next uint64
 	ring         [maxGenerations]generation
 	ids          int
 	evicted      uint64
 
-	votes int    // for a leap to
-	leap  int64  // the least of the times that voted
-	voted uint64 // the newest generation when the voting began
+	jumpVotes int    // ids from far ahead, less the ids near now
+	jumpTo    int64  // their least time
+	jumpFrom  uint64 // the newest generation at the first vote
 }
 
 func newWindow(length int64, maxIDs int) window {
@@ -53,10 +52,10 @@ func newWindow(length int64, maxIDs int) window {
 
 func (w *window) at(number uint64) *generation { return &w.ring[number%maxGenerations] }
 
-// advance moves time on to an id's received_at and returns the time to note it under. One id moves it by a
-// generation's length at most: one that claims to come from further ahead has a wrong clock, or follows
-// a long silence. It counts as received now, and only votes. To doubt too long is harmless: ids are
-// remembered longer. To believe too soon would forget the window.
+// advance moves time to the received_at of an id, and returns the time to remember the id by. One id moves time by at
+// most a generation's length. An id from further ahead comes from a wrong clock, or after a long silence: it counts as
+// received now, and as a vote for a jump. A late jump is harmless, because ids are remembered longer. A wrong jump
+// would drop the whole window.
 func (w *window) advance(t int64) int64 {
 	t = min(max(t, -maxTime), maxTime)
 	if !w.running {
@@ -67,59 +66,58 @@ func (w *window) advance(t int64) int64 {
 		w.vote(t)
 		return min(t, w.now)
 	}
-	if t >= w.now-w.part && w.votes > 0 {
-		w.votes--
+	if t >= w.now-w.part && w.jumpVotes > 0 {
+		w.jumpVotes--
 	}
 	if t > w.now {
-		w.move(t)
+		w.advanceTo(t)
 	}
 	return t
 }
 
-// clamp is the time to note an id under that has been added before.
+// clamp returns the time to remember an id by that was added before.
 func (w *window) clamp(t int64) int64 { return min(max(t, -maxTime), w.now) }
 
 func (w *window) vote(t int64) {
-	if w.votes == 0 {
-		w.leap, w.voted = t, max(w.next, 1)-1
+	if w.jumpVotes == 0 {
+		w.jumpTo, w.jumpFrom = t, max(w.next, 1)-1
 	}
-	w.leap = min(w.leap, t)
-	if w.votes++; w.votes < leapVotes {
+	w.jumpTo = min(w.jumpTo, t)
+	if w.jumpVotes++; w.jumpVotes < minJumpVotes {
 		return
 	}
-	w.votes = 0
-	// The voters were noted as received before the leap. They were not, and must outlive it.
-	for number := max(w.voted, w.oldest); number < w.next; number++ {
-		w.at(number).last = w.leap
+	w.jumpVotes = 0
+	// The ids that voted were remembered with earlier times. They must survive the jump.
+	for number := max(w.jumpFrom, w.oldest); number < w.next; number++ {
+		w.at(number).last = w.jumpTo
 	}
-	w.move(w.leap)
+	w.advanceTo(w.jumpTo)
 }
 
-// move sets the time and forgets what is older than the window.
-func (w *window) move(t int64) {
+// advanceTo sets the time and drops generations before the window.
+func (w *window) advanceTo(t int64) {
 	w.now = t
 	w.since = max(w.since, t-w.length)
 	for w.oldest < w.next && w.at(w.oldest).last < w.since {
-		w.forget()
+		w.dropOldest()
 	}
 }
 
-func (w *window) forget() {
+func (w *window) dropOldest() {
 	w.ids -= w.at(w.oldest).ids
 	w.oldest++
 }
 
-// evict forgets the oldest generation before its time.
+// evict drops the oldest generation, which is within the window.
 func (w *window) evict() {
 	oldest := w.at(w.oldest)
 	w.evicted += uint64(oldest.ids)
 	w.since = max(w.since, oldest.last)
-	w.forget()
+	w.dropOldest()
 }
 
-// place counts an id in and returns its generation's number; false if it was received before the
-// window.
-func (w *window) place(t int64) (number uint64, within bool) {
+// assign adds an id to a generation and returns its number. within is false if the id was received before the window.
+func (w *window) assign(t int64) (number uint64, within bool) {
 	if w.ids >= w.maxIDs {
 		w.evict()
 	}
@@ -134,9 +132,9 @@ func (w *window) place(t int64) (number uint64, within bool) {
 	return number, true
 }
 
-// find returns the generation for an id received within the window: a new one if the newest has ended.
-// It is opened for its first id, whenever that was received, as to evict an empty one would make no room.
-// Other ids that come late join the generation of their time, or the oldest if there is none.
+// find returns the generation of an id received within the window. If the newest generation has ended, the id opens a
+// new one, whatever its time: a generation is never empty, so each eviction makes room. Another late id joins the
+// generation of its time, or the oldest.
 func (w *window) find(t int64) uint64 {
 	if w.oldest == w.next || w.ended(w.at(w.next-1)) {
 		return w.open()
@@ -153,7 +151,7 @@ func (w *window) ended(newest *generation) bool {
 }
 
 func (w *window) open() uint64 {
-	if w.next-w.oldest == maxGenerations { // only after a leap, which prolongs what the voters joined
+	if w.next-w.oldest == maxGenerations { // possible only after a jump, which prolongs generations
 		w.evict()
 	}
 	*w.at(w.next) = generation{from: w.now, last: w.now}
