@@ -3,49 +3,89 @@ package warehouse
 import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/millrace/millrace/pkg/column"
 )
 
-// block is a table's columns side by side.
+// Block holds rows of a table on their way to ClickHouse: Events, DeadLetters, or one shard's rows of them.
+type Block interface {
+	Rows() int
+	Bytes() int
+	Checksum() uint64
+	Offset(row int) int64 // of the row's record in Kafka
+	Reset()
+	self() *block
+}
+
+// block holds the columns of a table side by side.
 type block struct {
 	table   string
 	names   []string
-	columns []column
-	derived int // of the columns, how many at the end hold what was derived from more than the messages
+	columns []column.Column
+	derived int // number of columns at the end that hold more than the messages say
 }
 
-func (b *block) add(name string, c column) {
-	b.names = append(b.names, name)
-	b.columns = append(b.columns, c)
-}
+func (b *block) self() *block { return b }
 
-// Rows is the number of rows.
+// Rows returns the number of rows.
 func (b *block) Rows() int { return b.columns[0].Rows() }
 
-// Bytes is what the columns hold.
+// Bytes returns the memory of the values.
 func (b *block) Bytes() int {
 	n := 0
 	for _, c := range b.columns {
-		n += c.size()
+		n += c.Size()
 	}
 	return n
 }
 
-// Checksum is a checksum of what came of the messages: blocks of the same ones in the same order have the same.
+// Checksum covers what the messages say: the same messages in the same order give the same checksum.
 func (b *block) Checksum() uint64 {
 	h := xxhash.New()
 	for _, c := range b.columns[:len(b.columns)-b.derived] {
-		c.sum(h)
+		c.Checksum(h)
 	}
 	return h.Sum64()
 }
 
-// Reset empties the block and keeps its memory.
+// Reset removes all rows. Large memory goes back to a pool that all blocks share.
 func (b *block) Reset() {
 	for _, c := range b.columns {
-		c.reset()
+		c.Reset()
 	}
 }
 
+// RemoveRows removes the marked rows.
+func (b *block) RemoveRows(marked []bool) {
+	to := make([]int, len(marked))
+	for row, remove := range marked {
+		if remove {
+			to[row] = column.Dropped
+		}
+	}
+	for _, c := range b.columns {
+		c.ReplaceWith(c.Partition(0, to, 1)[0])
+	}
+}
+
+// slice copies the rows in [from, to) to a new block.
+func (b *block) slice(from, to int) *block { return b.partition(from, make([]int, to-from), 1)[0] }
+
+// partition copies the rows from first on into n new blocks: row first+i goes to block to[i].
+func (b *block) partition(first int, to []int, n int) []*block {
+	parts := make([]*block, n)
+	for i := range parts {
+		parts[i] = &block{table: b.table, names: b.names, derived: b.derived, columns: make([]column.Column, len(b.columns))}
+	}
+	for i, c := range b.columns {
+		for part, rows := range c.Partition(first, to, n) {
+			parts[part].columns[i] = rows
+		}
+	}
+	return parts
+}
+
+// input is the block as ch-go sends it. It views the columns.
 func (b *block) input() proto.Input {
 	input := make(proto.Input, len(b.columns))
 	for i, c := range b.columns {
@@ -53,46 +93,3 @@ func (b *block) input() proto.Input {
 	}
 	return input
 }
-
-func (b *block) self() *block { return b }
-
-func (b *block) addDictionary(name string, nullable bool) *dictionary {
-	c := newDictionary(nullable)
-	b.add(name, c)
-	return c
-}
-
-func (b *block) addText(name string) *text {
-	c := &text{}
-	b.add(name, c)
-	return c
-}
-
-func (b *block) addNullableText(name string) *nullable[*text] {
-	c := newNullable(&text{})
-	b.add(name, c)
-	return c
-}
-
-func (b *block) addFixed(name, kind string, width int) *fixed {
-	c := newFixed(kind, width)
-	b.add(name, c)
-	return c
-}
-
-func (b *block) addNullableFixed(name, kind string, width int) *nullable[*fixed] {
-	c := newNullable(newFixed(kind, width))
-	b.add(name, c)
-	return c
-}
-
-func (b *block) addSaid(name string) *said {
-	c := newSaid()
-	b.add(name, c)
-	return c
-}
-
-const (
-	dateTime64 = "DateTime64(3, 'UTC')"
-	decimal128 = "Decimal(38, 18)"
-)

@@ -236,13 +236,10 @@ func (l *Lookup) Progress(ctx context.Context, group string) (progress map[int32
 
 // SaveProgress notes it.
 func (l *Lookup) SaveProgress(ctx context.Context, group string, partitions []int32, to time.Time) error {
-	b := &block{table: "attribution_progress"}
-	name, partition, learnt := b.addText("loader_group"), b.addFixed("partition", "Int32", 4), b.addFixed("pulled_to", "DateTime64(6, 'UTC')", 8)
+	b := newProgress()
 	for _, p := range partitions {
-		name.put([]byte(group))
-		partition.put32(uint32(p))
-		learnt.put64(uint64(to.UnixMicro()))
+		b.Append(&pulledPartition{group, p, to})
 	}
-	_, err := l.insert(ctx, b, "")
+	_, err := l.insert(ctx, &b.block, "")
 	return err
 }

@@ -1,181 +1,134 @@
 package warehouse
 
-import "github.com/millrace/millrace/pkg/identity"
+import (
+	"time"
 
-// IdempotentBlock is a table's rows on their way that mean the same however often they are written.
+	"github.com/millrace/millrace/pkg/column"
+	"github.com/millrace/millrace/pkg/identity"
+)
+
+// IdempotentBlock holds rows that have the same effect however often they are inserted.
 type IdempotentBlock interface{ self() *block }
 
-// UserClaims is a block of the user_claims table.
-type UserClaims struct {
-	block
+// UserClaims is a block of the table user_claims.
+type UserClaims struct{ rowBlock[identity.Claim] }
 
-	workspace                  *dictionary
-	externalID, email          *text
-	userID                     *fixed
-	explicit, event, firstName *said
-	lastName                   *said
-	emailSaid                  *fixed
-	organization, properties   *said
-	writer                     *fixed
-	writerID                   uint64
-}
-
-// NewUserClaims makes an empty block. The writer is one loader, as long as it runs.
+// NewUserClaims returns an empty block. The writer identifies a running loader: see ChangeFilter.
 func NewUserClaims(writer uint64) *UserClaims {
-	b := &UserClaims{block: block{table: "user_claims"}, writerID: writer}
-	b.workspace = b.addDictionary("workspace_id", false)
-	b.externalID = b.addText("external_user_id")
-	b.email = b.addText("email")
-	b.userID = b.addFixed("user_id", "UUID", 16)
-	b.explicit = b.addSaid("explicit_first")
-	b.event = b.addSaid("event_first")
-	b.firstName = b.addSaid("name_first")
-	b.lastName = b.addSaid("name_last")
-	b.emailSaid = b.addFixed("email_last", "Int64", 8)
-	b.organization = b.addSaid("organization_last")
-	b.properties = b.addSaid("properties_last")
-	b.writer = b.addFixed("writer", "UInt64", 8)
-	return b
+	type claim = identity.Claim
+	return &UserClaims{newRowBlock("user_claims", []columnOf[claim]{
+		lowCardinality("workspace_id", func(c *claim) []byte { return c.Workspace }),
+		text("external_user_id", func(c *claim) []byte { return c.ExternalID }),
+		text("email", func(c *claim) []byte { return c.Email }),
+		uuids("user_id", func(c *claim) identity.ID { return c.UserID }),
+		timedText("explicit_first", func(c *claim) *identity.Timestamped { return &c.Explicit }),
+		timedText("event_first", func(c *claim) *identity.Timestamped { return &c.Event }),
+		timedText("name_first", func(c *claim) *identity.Timestamped { return &c.FirstName }),
+		timedText("name_last", func(c *claim) *identity.Timestamped { return &c.LastName }),
+		int64s("email_last", signed, func(c *claim) int64 { return c.EmailAt }),
+		timedText("organization_last", func(c *claim) *identity.Timestamped { return &c.Organization }),
+		timedText("properties_last", func(c *claim) *identity.Timestamped { return &c.Properties }),
+		int64s("writer", unsigned, func(*claim) int64 { return int64(writer) }),
+	})}
 }
 
-// Append adds a claim. What it views is copied.
-func (b *UserClaims) Append(c *identity.Claim) {
-	b.workspace.put(c.Workspace)
-	b.externalID.put(c.ExternalID)
-	b.email.put(c.Email)
-	b.userID.putID(c.UserID)
-	b.explicit.put(c.Explicit)
-	b.event.put(c.Event)
-	b.firstName.put(c.FirstName)
-	b.lastName.put(c.LastName)
-	b.emailSaid.put64(uint64(c.EmailAt))
-	b.organization.put(c.Organization)
-	b.properties.put(c.Properties)
-	b.writer.put64(b.writerID)
-}
-
-// OrganizationClaims is a block of the organization_claims table.
+// OrganizationClaims is a block of the table organization_claims.
 type OrganizationClaims struct {
-	block
-
-	workspace                            *dictionary
-	externalID                           *text
-	organizationID                       *fixed
-	explicit, event, firstName, lastName *said
+	rowBlock[identity.OrganizationClaim]
 }
 
-// NewOrganizationClaims makes an empty block.
+// NewOrganizationClaims returns an empty block.
 func NewOrganizationClaims() *OrganizationClaims {
-	b := &OrganizationClaims{block: block{table: "organization_claims"}}
-	b.workspace = b.addDictionary("workspace_id", false)
-	b.externalID = b.addText("external_organization_id")
-	b.organizationID = b.addFixed("organization_id", "UUID", 16)
-	b.explicit = b.addSaid("explicit_first")
-	b.event = b.addSaid("event_first")
-	b.firstName = b.addSaid("name_first")
-	b.lastName = b.addSaid("name_last")
-	return b
-}
-
-// Append adds a claim. What it views is copied.
-func (b *OrganizationClaims) Append(c *identity.OrganizationClaim) {
-	b.workspace.put(c.Workspace)
-	b.externalID.put(c.ExternalID)
-	b.organizationID.putID(c.OrganizationID)
-	b.explicit.put(c.Explicit)
-	b.event.put(c.Event)
-	b.firstName.put(c.FirstName)
-	b.lastName.put(c.LastName)
-}
-
-// Activities is a block of the conversation_activity table.
-type Activities struct {
-	block
-
-	workspace, product     *dictionary
-	externalConversationID *text
-	conversationID         *fixed
-	activityAt             *fixed
-	externalUserID, email  *text
-	userID                 *nullable[*fixed]
-	properties             *text
-	receivedAt, version    *fixed
-	partition, writer      *fixed
-	writerID               uint64
+	type claim = identity.OrganizationClaim
+	return &OrganizationClaims{newRowBlock("organization_claims", []columnOf[claim]{
+		lowCardinality("workspace_id", func(c *claim) []byte { return c.Workspace }),
+		text("external_organization_id", func(c *claim) []byte { return c.ExternalID }),
+		uuids("organization_id", func(c *claim) identity.ID { return c.OrganizationID }),
+		timedText("explicit_first", func(c *claim) *identity.Timestamped { return &c.Explicit }),
+		timedText("event_first", func(c *claim) *identity.Timestamped { return &c.Event }),
+		timedText("name_first", func(c *claim) *identity.Timestamped { return &c.FirstName }),
+		timedText("name_last", func(c *claim) *identity.Timestamped { return &c.LastName }),
+	})}
 }
 
 // Activity is one activity of a conversation.
 type Activity struct {
 	Workspace, Product, ExternalConversationID []byte
-	ExternalUserID, Email                      []byte // folded
+	ExternalUserID, Email                      []byte // the address in lower case
 	At                                         int64  // Unix milliseconds
 	Properties                                 []byte
 	ReceivedAt                                 int64 // Unix microseconds
 	Version                                    uint64
-	Partition                                  int32 // that it came from
+	Partition                                  int32 // of the record
 
 	ConversationID identity.ID
 	UserID         identity.ID
 	HasUser        bool
 }
 
-// NewActivities makes an empty block. The writer is one loader, as long as it runs.
+// Activities is a block of the table conversation_activity.
+type Activities struct{ rowBlock[Activity] }
+
+// NewActivities returns an empty block. The writer identifies a running loader: see ChangeFilter.
 func NewActivities(writer uint64) *Activities {
-	b := &Activities{block: block{table: "conversation_activity"}, writerID: writer}
-	b.workspace = b.addDictionary("workspace_id", false)
-	b.product = b.addDictionary("product_id", false)
-	b.externalConversationID = b.addText("external_conversation_id")
-	b.conversationID = b.addFixed("conversation_id", "UUID", 16)
-	b.activityAt = b.addFixed("activity_at", dateTime64, 8)
-	b.externalUserID = b.addText("external_user_id")
-	b.email = b.addText("email")
-	b.userID = b.addNullableFixed("user_id", "UUID", 16)
-	b.properties = b.addText("properties")
-	b.receivedAt = b.addFixed("received_at", dateTime64, 8)
-	b.version = b.addFixed("version", "UInt64", 8)
-	b.partition = b.addFixed("kafka_partition", "Int32", 4)
-	b.writer = b.addFixed("writer", "UInt64", 8)
-	return b
+	return &Activities{newRowBlock("conversation_activity", activityColumns(writer))}
 }
 
-// Append adds an activity. What it views is copied.
-func (b *Activities) Append(a *Activity) {
-	b.workspace.put(a.Workspace)
-	b.product.put(a.Product)
-	b.externalConversationID.put(a.ExternalConversationID)
-	b.conversationID.putID(a.ConversationID)
-	b.activityAt.put64(uint64(a.At))
-	b.externalUserID.put(a.ExternalUserID)
-	b.email.put(a.Email)
-	if putNothing(b.userID); a.HasUser {
-		putID(b.userID, b.userID.Rows()-1, a.UserID)
+func activityColumns(writer uint64) []columnOf[Activity] {
+	return []columnOf[Activity]{
+		lowCardinality("workspace_id", func(a *Activity) []byte { return a.Workspace }),
+		lowCardinality("product_id", func(a *Activity) []byte { return a.Product }),
+		text("external_conversation_id", func(a *Activity) []byte { return a.ExternalConversationID }),
+		uuids("conversation_id", func(a *Activity) identity.ID { return a.ConversationID }),
+		int64s("activity_at", milliseconds, func(a *Activity) int64 { return a.At }),
+		text("external_user_id", func(a *Activity) []byte { return a.ExternalUserID }),
+		text("email", func(a *Activity) []byte { return a.Email }),
+		other("user_id", newNullable("UUID", 16), func(c *column.NullableFixed, a *Activity) {
+			c.AppendFlag(a.HasUser)
+			c.Values.AppendUUID(a.UserID)
+		}),
+		text("properties", func(a *Activity) []byte { return a.Properties }),
+		int64s("received_at", milliseconds, func(a *Activity) int64 { return a.ReceivedAt / 1000 }),
+		int64s("version", unsigned, func(a *Activity) int64 { return int64(a.Version) }),
+		int32s("kafka_partition", func(a *Activity) int32 { return a.Partition }),
+		int64s("writer", unsigned, func(*Activity) int64 { return int64(writer) }),
 	}
-	b.properties.put(a.Properties)
-	b.receivedAt.put64(uint64(a.ReceivedAt / 1000))
-	b.version.put64(a.Version)
-	b.partition.put32(uint32(a.Partition))
-	b.writer.put64(b.writerID)
 }
 
-// Products is a block of the products table.
-type Products struct {
-	block
-	workspace, product *text
-	seenIn             *fixed
+// productRow says that a partition has records of a product.
+type productRow struct {
+	workspace, product []byte
+	partition          int32
 }
 
-// NewProducts makes an empty block.
+// Products is a block of the table products.
+type Products struct{ rowBlock[productRow] }
+
+// NewProducts returns an empty block.
 func NewProducts() *Products {
-	b := &Products{block: block{table: "products"}}
-	b.workspace = b.addText("workspace_id")
-	b.product = b.addText("product_id")
-	b.seenIn = b.addFixed("seen_in", "Int32", 4)
-	return b
+	return &Products{newRowBlock("products", []columnOf[productRow]{
+		text("workspace_id", func(r *productRow) []byte { return r.workspace }),
+		text("product_id", func(r *productRow) []byte { return r.product }),
+		int32s("seen_in", func(r *productRow) int32 { return r.partition + 1 }),
+	})}
 }
 
-// Append adds a product that has been seen in a partition.
+// Append adds a product that a partition has records of.
 func (b *Products) Append(workspace, product []byte, partition int32) {
-	b.workspace.put(workspace)
-	b.product.put(product)
-	b.seenIn.put32(uint32(partition + 1))
+	b.rowBlock.Append(&productRow{workspace, product, partition})
+}
+
+// pulledPartition says how far a loader group has pulled remote changes into a partition's rows.
+type pulledPartition struct {
+	group     string
+	partition int32
+	to        time.Time
+}
+
+func newProgress() rowBlock[pulledPartition] {
+	return newRowBlock("attribution_progress", []columnOf[pulledPartition]{
+		text("loader_group", func(p *pulledPartition) []byte { return []byte(p.group) }),
+		int32s("partition", func(p *pulledPartition) int32 { return p.partition }),
+		int64s("pulled_to", microseconds, func(p *pulledPartition) int64 { return p.to.UnixMicro() }),
+	})
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace/millrace/pkg/column"
 )
 
 // servers are ClickHouse's, as all who write and read know them together: one, or a cluster's shards.
@@ -149,14 +151,14 @@ func (p *shardBlock) token(of string) string {
 
 // Offset is where the message of a row stands in its partition.
 func (p *shardBlock) Offset(row int) int64 {
-	return p.columns[slices.Index(p.names, "kafka_offset")].(*fixed).get64(row)
+	return columnNamed[*column.Fixed](p.block, "kafka_offset").Int64(row)
 }
 
 // split spreads the rows over the shards they belong to.
 func (b *block) split(slots []int, shards int) (parts []*shardBlock) {
 	to := make([]int, 0, b.Rows())
 	rows := make([]int, shards)
-	b.columns[slices.Index(b.names, shardKeys[b.table])].(keyed).each(func(key []byte) {
+	b.columns[slices.Index(b.names, shardKeys[b.table])].(column.Keyed).EachKey(func(key []byte) {
 		shard := shardOf(slots, key)
 		to = append(to, shard)
 		rows[shard]++
@@ -164,9 +166,9 @@ func (b *block) split(slots []int, shards int) (parts []*shardBlock) {
 	if shard := slices.Index(rows, len(to)); shard >= 0 {
 		return []*shardBlock{{b, shard}}
 	}
-	for shard, scattered := range b.scatter(0, to, shards) {
+	for shard, rowsOfShard := range b.partition(0, to, shards) {
 		if rows[shard] > 0 {
-			parts = append(parts, &shardBlock{scattered, shard})
+			parts = append(parts, &shardBlock{rowsOfShard, shard})
 		}
 	}
 	return parts

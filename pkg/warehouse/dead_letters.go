@@ -1,59 +1,43 @@
 package warehouse
 
-// DeadLetter is one message that could not become an event.
+import "github.com/millrace/millrace/pkg/column"
+
+// DeadLetter is a message that could not become an event.
 type DeadLetter struct {
-	Origin                         // of the dead letter itself
-	Reason, Detail, OriginalRecord []byte
-	Message, Context               []byte
+	Origin           // of the dead letter's own record
+	Reason, Detail   []byte
+	OriginalRecord   []byte // topic/partition/offset of the accepted record; empty if there was none
+	Message, Context []byte
 }
 
-// DeadLetters is a block of the dead_letters table.
+var deadLetterColumns = []columnOf[DeadLetter]{
+	lowCardinality("workspace_id", func(d *DeadLetter) []byte { return d.Workspace }),
+	lowCardinality("product_id", func(d *DeadLetter) []byte { return d.Product }),
+	lowCardinality("connection_id", func(d *DeadLetter) []byte { return d.Connection }),
+	lowCardinality("source", func(d *DeadLetter) []byte { return d.Provider }),
+	int64s("received_at", milliseconds, func(d *DeadLetter) int64 { return d.ReceivedAt / 1000 }),
+	lowCardinality("reason", func(d *DeadLetter) []byte { return d.Reason }),
+	text("detail", func(d *DeadLetter) []byte { return d.Detail }),
+	text("message", func(d *DeadLetter) []byte { return d.Message }),
+	text("context", func(d *DeadLetter) []byte { return d.Context }),
+	text("origin", func(d *DeadLetter) []byte { return d.OriginalRecord }),
+	lowCardinality("kafka_topic", func(d *DeadLetter) []byte { return []byte(d.Topic) }),
+	int32s("kafka_partition", func(d *DeadLetter) int32 { return d.Partition }),
+	int64s("kafka_offset", signed, func(d *DeadLetter) int64 { return d.Offset }),
+}
+
+// DeadLetters is a block of the table dead_letters.
 type DeadLetters struct {
-	block
-
-	workspace, product, connection, source *dictionary
-	receivedAt                             *fixed
-	reason                                 *dictionary
-	detail, message, context, origin       *text
-	topic                                  *dictionary
-	partition, offset                      *fixed
+	rowBlock[DeadLetter]
+	offset *column.Fixed
 }
 
-// NewDeadLetters makes an empty block.
+// NewDeadLetters returns an empty block.
 func NewDeadLetters() *DeadLetters {
-	d := &DeadLetters{block: block{table: "dead_letters"}}
-	d.workspace = d.addDictionary("workspace_id", false)
-	d.product = d.addDictionary("product_id", false)
-	d.connection = d.addDictionary("connection_id", false)
-	d.source = d.addDictionary("source", false)
-	d.receivedAt = d.addFixed("received_at", dateTime64, 8)
-	d.reason = d.addDictionary("reason", false)
-	d.detail = d.addText("detail")
-	d.message = d.addText("message")
-	d.context = d.addText("context")
-	d.origin = d.addText("origin")
-	d.topic = d.addDictionary("kafka_topic", false)
-	d.partition = d.addFixed("kafka_partition", "Int32", 4)
-	d.offset = d.addFixed("kafka_offset", "Int64", 8)
+	d := &DeadLetters{rowBlock: newRowBlock("dead_letters", deadLetterColumns)}
+	d.offset = columnNamed[*column.Fixed](&d.block, "kafka_offset")
 	return d
 }
 
-// Append adds a dead letter. What it aliases is copied.
-func (b *DeadLetters) Append(d *DeadLetter) {
-	b.workspace.put(d.Workspace)
-	b.product.put(d.Product)
-	b.connection.put(d.Connection)
-	b.source.put(d.Provider)
-	b.receivedAt.put64(uint64(d.ReceivedAt / 1000))
-	b.reason.put(d.Reason)
-	b.detail.put(d.Detail)
-	b.message.put(d.Message)
-	b.context.put(d.Context)
-	b.origin.put(d.OriginalRecord)
-	b.topic.put([]byte(d.Topic))
-	b.partition.put32(uint32(d.Partition))
-	b.offset.put64(uint64(d.Offset))
-}
-
-// Offset is where the message of a row stands in its partition.
-func (b *DeadLetters) Offset(row int) int64 { return b.offset.get64(row) }
+// Offset returns the Kafka offset of a row's record.
+func (b *DeadLetters) Offset(row int) int64 { return b.offset.Int64(row) }

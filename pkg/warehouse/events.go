@@ -1,12 +1,14 @@
 package warehouse
 
 import (
+	"fmt"
 	"math"
 
+	"github.com/millrace/millrace/pkg/column"
 	"github.com/millrace/millrace/pkg/mapping"
 )
 
-// Origin is what an event's row says of where it came from.
+// Origin says where the record of a row came from.
 type Origin struct {
 	Workspace, Product, Connection, Provider []byte
 	ReceivedAt                               int64 // Unix microseconds
@@ -15,127 +17,125 @@ type Origin struct {
 	Offset                                   int64
 }
 
-// Events is a block of the events table.
-type Events struct {
-	block
-
-	workspace, product, connection, source *dictionary
-
-	insertID               *text
-	messageType            *fixed
-	eventType, sourceEvent *dictionary
-
-	eventAt, eventAtSource, eventKeyAt, receivedAt *fixed
-
-	externalUserID         *nullable[*text]
-	userEmail, userName    *nullable[*text]
-	externalOrganizationID *nullable[*text]
-	organizationName       *nullable[*text]
-	externalConversationID *nullable[*text]
-
-	influence *fixed
-	score     *nullable[*fixed]
-	value     *nullable[*fixed]
-	valueType *nullable[*fixed]
-	valueText *nullable[*text]
-	currency  *dictionary
-
-	properties *text
-
-	topic             *dictionary
-	partition, offset *fixed
-	version           *fixed
-
-	userID, organizationID, conversationID *nullable[*fixed] // derived: filled in when all of the block is there
-
-	topicBytes []byte
+// eventRow is what a row of events is made of.
+type eventRow struct {
+	*mapping.Event
+	*Origin
+	topic []byte // Origin.Topic
 }
 
-// NewEvents makes an empty block.
+// eventColumns declares the columns of the table events: a block has them in this order, an insert and a revision name
+// them, and a test compares them with the migrations. The derived columns come last: a block gets their values when it
+// is complete.
+var eventColumns = []columnOf[eventRow]{
+	lowCardinality("workspace_id", func(r *eventRow) []byte { return r.Workspace }),
+	lowCardinality("product_id", func(r *eventRow) []byte { return r.Product }),
+	lowCardinality("connection_id", func(r *eventRow) []byte { return r.Connection }),
+	lowCardinality("source", func(r *eventRow) []byte { return r.Provider }),
+	text("insert_id", func(r *eventRow) []byte { return r.InsertID }),
+	enum("message_type", messageTypes, func(r *eventRow) uint8 { return uint8(r.MessageType) }),
+	lowCardinality("event_type", func(r *eventRow) []byte { return r.EventType }),
+	nullableLowCardinality("source_event", func(r *eventRow) []byte { return r.SourceEvent }),
+	int64s("event_at", milliseconds, func(r *eventRow) int64 { return r.EventAt }),
+	enum("event_at_source", timeSources, func(r *eventRow) uint8 { return uint8(r.EventAtSource) }),
+	int64s("event_key_at", milliseconds, func(r *eventRow) int64 { return KeyTime(r.Event) }),
+	int64s("received_at", milliseconds, func(r *eventRow) int64 { return r.ReceivedAt / 1000 }),
+	nullableText("external_user_id", func(r *eventRow) []byte { return r.ExternalUserID }),
+	nullableText("user_email", func(r *eventRow) []byte { return r.UserEmail }),
+	nullableText("user_name", func(r *eventRow) []byte { return r.UserName }),
+	nullableText("external_organization_id", func(r *eventRow) []byte { return r.ExternalOrganizationID }),
+	nullableText("organization_name", func(r *eventRow) []byte { return r.OrganizationName }),
+	nullableText("external_conversation_id", func(r *eventRow) []byte { return r.ExternalConversationID }),
+	enum("influence", influences, func(r *eventRow) uint8 { return uint8(r.Influence) }),
+	other("quality_impact_score", newNullable("Float64", 8), func(c *column.NullableFixed, r *eventRow) {
+		c.AppendFlag(r.HasScore)
+		c.Values.Append64(math.Float64bits(r.Score))
+	}),
+	other("value", newNullable("Decimal(38, 18)", 16), func(c *column.NullableFixed, r *eventRow) {
+		c.AppendFlag(r.HasValue)
+		c.Values.Append128(r.Value.Low, uint64(r.Value.High))
+	}),
+	other("value_type", newNullable(enumType(valueTypes), 1), func(c *column.NullableFixed, r *eventRow) {
+		c.AppendFlag(r.ValueType != mapping.NoValue)
+		c.Values.Append8(uint8(r.ValueType))
+	}),
+	nullableText("value_text", func(r *eventRow) []byte { return r.ValueText }),
+	lowCardinality("currency", func(r *eventRow) []byte { return r.Currency }),
+	text("properties", func(r *eventRow) []byte { return r.Properties }),
+	lowCardinality("kafka_topic", func(r *eventRow) []byte { return r.topic }),
+	int32s("kafka_partition", func(r *eventRow) int32 { return r.Partition }),
+	int64s("kafka_offset", signed, func(r *eventRow) int64 { return r.Offset }),
+	int64s("version", unsigned, func(r *eventRow) int64 { return int64(Version(r.ReceivedAt)) }),
+	derivedUUID[eventRow]("user_id"),
+	derivedUUID[eventRow]("organization_id"),
+	derivedUUID[eventRow]("conversation_id"),
+}
+
+const derivedEventColumns = 3
+
+// The names of the enumerations: the first has the value 1.
+var (
+	messageTypes = []fmt.Stringer{mapping.Track, mapping.Page, mapping.Screen, mapping.API}
+	timeSources  = []fmt.Stringer{mapping.FromTimestamp, mapping.FromOriginalTimestamp, mapping.FromSentAt, mapping.FromReceivedAt, mapping.FromEdge, mapping.FromEventAt}
+	influences   = []fmt.Stringer{mapping.Negative, mapping.Neutral, mapping.Positive}
+	valueTypes   = []fmt.Stringer{mapping.Currency, mapping.Numeric, mapping.Text, mapping.Boolean}
+)
+
+// Events is a block of the table events. Not all columns can be read back: see EntityRows and KeyRows.
+type Events struct {
+	rowBlock[eventRow]
+	row eventRow // of the current Append
+
+	workspace, product, source *column.LowCardinality
+
+	insertID                        *column.String
+	eventAt, eventKeyAt, receivedAt *column.Fixed
+
+	externalUserID, userEmail, userName      *column.NullableString
+	externalOrganizationID, organizationName *column.NullableString
+	externalConversationID                   *column.NullableString
+
+	offset, version                        *column.Fixed
+	userID, organizationID, conversationID *column.NullableFixed
+}
+
+// NewEvents returns an empty block.
 func NewEvents() *Events {
-	e := &Events{block: block{table: "events"}}
-	e.workspace = e.addDictionary("workspace_id", false)
-	e.product = e.addDictionary("product_id", false)
-	e.connection = e.addDictionary("connection_id", false)
-	e.source = e.addDictionary("source", false)
-	e.insertID = e.addText("insert_id")
-	e.messageType = e.addFixed("message_type", enumType(messageTypes), 1)
-	e.eventType = e.addDictionary("event_type", false)
-	e.sourceEvent = e.addDictionary("source_event", true)
-	e.eventAt = e.addFixed("event_at", dateTime64, 8)
-	e.eventAtSource = e.addFixed("event_at_source", enumType(timeSources), 1)
-	e.eventKeyAt = e.addFixed("event_key_at", dateTime64, 8)
-	e.receivedAt = e.addFixed("received_at", dateTime64, 8)
-	e.externalUserID = e.addNullableText("external_user_id")
-	e.userEmail = e.addNullableText("user_email")
-	e.userName = e.addNullableText("user_name")
-	e.externalOrganizationID = e.addNullableText("external_organization_id")
-	e.organizationName = e.addNullableText("organization_name")
-	e.externalConversationID = e.addNullableText("external_conversation_id")
-	e.influence = e.addFixed("influence", enumType(influences), 1)
-	e.score = e.addNullableFixed("quality_impact_score", "Float64", 8)
-	e.value = e.addNullableFixed("value", decimal128, 16)
-	e.valueType = e.addNullableFixed("value_type", enumType(valueTypes), 1)
-	e.valueText = e.addNullableText("value_text")
-	e.currency = e.addDictionary("currency", false)
-	e.properties = e.addText("properties")
-	e.topic = e.addDictionary("kafka_topic", false)
-	e.partition = e.addFixed("kafka_partition", "Int32", 4)
-	e.offset = e.addFixed("kafka_offset", "Int64", 8)
-	e.version = e.addFixed("version", "UInt64", 8)
-	e.userID = e.addNullableFixed("user_id", "UUID", 16)
-	e.organizationID = e.addNullableFixed("organization_id", "UUID", 16)
-	e.conversationID = e.addNullableFixed("conversation_id", "UUID", 16)
-	e.derived = 3
+	e := &Events{rowBlock: newRowBlock("events", eventColumns)}
+	e.derived = derivedEventColumns
+	b := &e.block
+	e.workspace = columnNamed[*column.LowCardinality](b, "workspace_id")
+	e.product = columnNamed[*column.LowCardinality](b, "product_id")
+	e.source = columnNamed[*column.LowCardinality](b, "source")
+	e.insertID = columnNamed[*column.String](b, "insert_id")
+	e.eventAt = columnNamed[*column.Fixed](b, "event_at")
+	e.eventKeyAt = columnNamed[*column.Fixed](b, "event_key_at")
+	e.receivedAt = columnNamed[*column.Fixed](b, "received_at")
+	e.externalUserID = columnNamed[*column.NullableString](b, "external_user_id")
+	e.userEmail = columnNamed[*column.NullableString](b, "user_email")
+	e.userName = columnNamed[*column.NullableString](b, "user_name")
+	e.externalOrganizationID = columnNamed[*column.NullableString](b, "external_organization_id")
+	e.organizationName = columnNamed[*column.NullableString](b, "organization_name")
+	e.externalConversationID = columnNamed[*column.NullableString](b, "external_conversation_id")
+	e.offset = columnNamed[*column.Fixed](b, "kafka_offset")
+	e.version = columnNamed[*column.Fixed](b, "version")
+	e.userID = columnNamed[*column.NullableFixed](b, "user_id")
+	e.organizationID = columnNamed[*column.NullableFixed](b, "organization_id")
+	e.conversationID = columnNamed[*column.NullableFixed](b, "conversation_id")
 	return e
 }
 
-// Append adds an event. What it aliases is copied.
+// Append adds an event. The values are copied.
 func (b *Events) Append(e *mapping.Event, o *Origin) {
-	b.workspace.put(o.Workspace)
-	b.product.put(o.Product)
-	b.connection.put(o.Connection)
-	b.source.put(o.Provider)
-	b.insertID.put(e.InsertID)
-	b.messageType.put8(uint8(e.MessageType))
-	b.eventType.put(e.EventType)
-	b.sourceEvent.put(e.SourceEvent)
-	b.eventAt.put64(uint64(e.EventAt))
-	b.eventAtSource.put8(uint8(e.EventAtSource))
-	b.eventKeyAt.put64(uint64(KeyTime(e)))
-	b.receivedAt.put64(uint64(o.ReceivedAt / 1000))
-	putText(b.externalUserID, e.ExternalUserID)
-	putText(b.userEmail, e.UserEmail)
-	putText(b.userName, e.UserName)
-	putText(b.externalOrganizationID, e.ExternalOrganizationID)
-	putText(b.organizationName, e.OrganizationName)
-	putText(b.externalConversationID, e.ExternalConversationID)
-	b.influence.put8(uint8(e.Influence))
-	b.appendValue(e)
-	b.properties.put(e.Properties)
-	b.topicBytes = append(b.topicBytes[:0], o.Topic...)
-	b.topic.put(b.topicBytes)
-	b.partition.put32(uint32(o.Partition))
-	b.offset.put64(uint64(o.Offset))
-	b.version.put64(Version(o.ReceivedAt))
-	putNothing(b.userID)
-	putNothing(b.organizationID)
-	putNothing(b.conversationID)
+	b.row.Event, b.row.Origin, b.row.topic = e, o, append(b.row.topic[:0], o.Topic...)
+	b.rowBlock.Append(&b.row)
 }
 
-func (b *Events) appendValue(e *mapping.Event) {
-	b.score.has(e.HasScore)
-	b.score.values.put64(math.Float64bits(e.Score))
-	b.value.has(e.HasValue)
-	b.value.values.put128(e.Value.Low, uint64(e.Value.High))
-	b.valueType.has(e.ValueType != mapping.NoValue)
-	b.valueType.values.put8(uint8(e.ValueType))
-	putText(b.valueText, e.ValueText)
-	b.currency.put(e.Currency)
-}
+// Offset returns the Kafka offset of a row's record.
+func (b *Events) Offset(row int) int64 { return b.offset.Int64(row) }
 
-// KeyTime is the time in the sorting key: one that a resend has too. When a message was sent and received
-// changes with each attempt.
+// KeyTime returns the time in an event's sorting key, in Unix milliseconds. It is the message's own time, which
+// duplicates share, or 0 if the message has none: the times of sending and receipt differ from attempt to attempt.
 func KeyTime(e *mapping.Event) int64 {
 	switch e.EventAtSource {
 	case mapping.FromTimestamp, mapping.FromOriginalTimestamp, mapping.FromEventAt:
@@ -144,21 +144,19 @@ func KeyTime(e *mapping.Event) int64 {
 	return 0
 }
 
-// versionBits hold microseconds since versionEpoch for 71 years; above them is room for revisions of a
-// row, which win over any delivery.
+// A version holds microseconds since versionEpoch in its lower versionBits, for 71 years. The upper bits count the
+// revisions of a row, so a revision supersedes any delivery.
 const (
 	versionBits  = 51
 	versionEpoch = 1577836800_000000 // 2020-01-01T00:00:00Z
 )
 
-// Version orders the deliveries of one event: the earlier it was received, the higher.
+// Version orders the deliveries of one event: an earlier delivery has a higher version. receivedAt is in Unix
+// microseconds.
 func Version(receivedAt int64) uint64 {
 	const latest = 1<<versionBits - 1
 	return latest - uint64(min(max(receivedAt-versionEpoch, 0), latest))
 }
 
-// Revised tells whether a row of that version has been revised since it was delivered.
+// Revised reports whether a row of that version has been revised since its delivery.
 func Revised(version uint64) bool { return version>>versionBits > 0 }
-
-// Offset is where the message of a row stands in its partition.
-func (b *Events) Offset(row int) int64 { return b.offset.get64(row) }

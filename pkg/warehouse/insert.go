@@ -9,16 +9,6 @@ import (
 	"github.com/ClickHouse/ch-go"
 )
 
-// Block is a table's rows on their way: Events or DeadLetters.
-type Block interface {
-	Rows() int
-	Bytes() int
-	Checksum() uint64
-	Offset(row int) int64 // in Kafka
-	Reset()
-	self() *block
-}
-
 // Inserter sends blocks over a bounded number of connections to each shard.
 type Inserter struct{ cluster }
 

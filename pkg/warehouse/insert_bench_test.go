@@ -2,18 +2,19 @@ package warehouse
 
 import (
 	"fmt"
-	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/shopspring/decimal"
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/pkg/column"
 	"github.com/millrace/millrace/pkg/mapping"
-	"github.com/millrace/millrace/pkg/scalar"
 )
 
 const benchRows = 100_000
@@ -46,16 +47,21 @@ func benchEvents(append func(*mapping.Event, *Origin)) {
 
 var eventTypes = [][]byte{[]byte("Order Completed"), []byte("Signed Up"), []byte("Product Viewed"), []byte("page"), []byte("Trial Started")}
 
-// BenchmarkInsert compares the ways to bring 100,000 events of all columns to ClickHouse: filled and
-// sent. The rows that clickhouse-go boxes value by value are the usual way; its columns the way that
-// its documentation recommends for bulk.
+// BenchmarkInsert fills a block of 100,000 events and inserts it, with the columns of pkg/column and with those of
+// ch-go, which leave out the three columns of nullable numbers. Measured on two cores shared with ClickHouse, medians of
+// three runs: 294,000 against 218,000 rows/s, a ratio of 1.35; 1,694 against 1,967 ns of processor time per row, of
+// which making up the events is a part in both; 15 against 47 MB of garbage per block. pkg/column stays because the
+// ratio is above 1.1.
+//
+//	go test -run '^$' -bench Insert -benchtime 10x -count 3 -benchmem ./pkg/warehouse
 func BenchmarkInsert(b *testing.B) {
 	_, config := migrated(b)
-	b.Run("wire-columns", func(b *testing.B) {
-		inserter, err := NewInserter(config)
-		require.NoError(b, err)
-		defer inserter.Close()
+	inserter, err := NewInserter(config)
+	require.NoError(b, err)
+	defer inserter.Close()
+	b.Run("columns", func(b *testing.B) {
 		block := NewEvents()
+		defer clientTime(b)()
 		b.ReportAllocs()
 		for n := 0; b.Loop(); n++ {
 			block.Reset()
@@ -64,118 +70,98 @@ func BenchmarkInsert(b *testing.B) {
 		}
 		perSecond(b)
 	})
-	b.Run("clickhouse-go-columns", func(b *testing.B) { benchClickHouseGo(b, config, false) })
-	b.Run("clickhouse-go-rows", func(b *testing.B) { benchClickHouseGo(b, config, true) })
+	b.Run("ch-go-columns", func(b *testing.B) {
+		block := newChGoEvents()
+		pools, err := inserter.open(b.Context())
+		require.NoError(b, err)
+		insert := ch.Query{
+			Body: "INSERT INTO events (" + strings.Join(block.names, ", ") + ") VALUES", Settings: insertSettings(""),
+			Input: block.input,
+		}
+		defer clientTime(b)()
+		b.ReportAllocs()
+		for b.Loop() {
+			block.input.Reset()
+			benchEvents(block.append)
+			_, err := pools[0].do(b.Context(), insert)
+			require.NoError(b, err)
+		}
+		perSecond(b)
+	})
+}
+
+// clientTime measures the processor time of this process, without ClickHouse's, until the returned function is called.
+func clientTime(b *testing.B) func() {
+	used := func() time.Duration {
+		var r syscall.Rusage
+		require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	before := used()
+	return func() { b.ReportMetric(float64(used()-before)/float64(b.N*benchRows), "client-cpu-ns/row") }
 }
 
 func perSecond(b *testing.B) {
 	b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 
-// goColumn is a column as a Go slice.
-type goColumn struct {
-	name  string
-	add   func(*mapping.Event, *Origin)
-	value func(*mapping.Event, *Origin) any
-	slice func() any
-	reset func()
+// chGoEvents holds the columns of events as ch-go has them.
+type chGoEvents struct {
+	row       eventRow
+	names     []string
+	input     proto.Input
+	appenders []func(*eventRow)
 }
 
-func collect[T any](name string, get func(*mapping.Event, *Origin) T) goColumn {
-	var values []T
-	return goColumn{name,
-		func(e *mapping.Event, o *Origin) { values = append(values, get(e, o)) },
-		func(e *mapping.Event, o *Origin) any { return get(e, o) },
-		func() any { return values },
-		func() { values = values[:0] },
+// newChGoEvents makes ch-go's column for each declared one. The few columns that are not filled by a plain value stay
+// null or 0: that is work that only pkg/column does.
+func newChGoEvents() *chGoEvents {
+	e := &chGoEvents{}
+	ours := newRowBlock("events", eventColumns)
+	add := func(c column.Column, theirs proto.ColInput, appendTo func(*eventRow)) {
+		name := ours.names[slices.Index(ours.columns, c)]
+		e.names, e.input = append(e.names, name), append(e.input, proto.InputColumn{Name: name, Data: theirs})
+		e.appenders = append(e.appenders, appendTo)
 	}
-}
-
-func collectText(name string, get func(*mapping.Event, *Origin) []byte) goColumn {
-	return collect(name, func(e *mapping.Event, o *Origin) string { return string(get(e, o)) })
-}
-
-func collectNullable(name string, get func(*mapping.Event) []byte) goColumn {
-	return collect(name, func(e *mapping.Event, _ *Origin) *string {
-		if v := get(e); v != nil {
-			s := string(v)
-			return &s
-		}
-		return nil
-	})
-}
-
-func goColumns() []goColumn {
-	return []goColumn{
-		collectText("workspace_id", func(_ *mapping.Event, o *Origin) []byte { return o.Workspace }),
-		collectText("product_id", func(_ *mapping.Event, o *Origin) []byte { return o.Product }),
-		collectText("connection_id", func(_ *mapping.Event, o *Origin) []byte { return o.Connection }),
-		collectText("source", func(_ *mapping.Event, o *Origin) []byte { return o.Provider }),
-		collectText("insert_id", func(e *mapping.Event, _ *Origin) []byte { return e.InsertID }),
-		collect("message_type", func(e *mapping.Event, _ *Origin) string { return e.MessageType.String() }),
-		collectText("event_type", func(e *mapping.Event, _ *Origin) []byte { return e.EventType }),
-		collectNullable("source_event", func(e *mapping.Event) []byte { return e.SourceEvent }),
-		collect("event_at", func(e *mapping.Event, _ *Origin) time.Time { return time.UnixMilli(e.EventAt) }),
-		collect("event_at_source", func(e *mapping.Event, _ *Origin) string { return e.EventAtSource.String() }),
-		collect("event_key_at", func(e *mapping.Event, _ *Origin) time.Time { return time.UnixMilli(KeyTime(e)) }),
-		collect("received_at", func(_ *mapping.Event, o *Origin) time.Time { return time.UnixMicro(o.ReceivedAt) }),
-		collectNullable("external_user_id", func(e *mapping.Event) []byte { return e.ExternalUserID }),
-		collectNullable("user_email", func(e *mapping.Event) []byte { return e.UserEmail }),
-		collectNullable("user_name", func(e *mapping.Event) []byte { return e.UserName }),
-		collectNullable("external_organization_id", func(e *mapping.Event) []byte { return e.ExternalOrganizationID }),
-		collectNullable("organization_name", func(e *mapping.Event) []byte { return e.OrganizationName }),
-		collectNullable("external_conversation_id", func(e *mapping.Event) []byte { return e.ExternalConversationID }),
-		collect("influence", func(e *mapping.Event, _ *Origin) string { return e.Influence.String() }),
-		collect("quality_impact_score", func(*mapping.Event, *Origin) *float64 { return nil }),
-		collect("value", func(e *mapping.Event, _ *Origin) *decimal.Decimal {
-			d := decimal.NewFromBigInt(new(big.Int).SetUint64(e.Value.Low), -scalar.DecimalScale)
-			return &d
-		}),
-		collect("value_type", func(e *mapping.Event, _ *Origin) *string { s := e.ValueType.String(); return &s }),
-		collectNullable("value_text", func(e *mapping.Event) []byte { return e.ValueText }),
-		collectText("currency", func(e *mapping.Event, _ *Origin) []byte { return e.Currency }),
-		collectText("properties", func(e *mapping.Event, _ *Origin) []byte { return e.Properties }),
-		collect("kafka_topic", func(_ *mapping.Event, o *Origin) string { return o.Topic }),
-		collect("kafka_partition", func(_ *mapping.Event, o *Origin) int32 { return o.Partition }),
-		collect("kafka_offset", func(_ *mapping.Event, o *Origin) int64 { return o.Offset }),
-		collect("version", func(_ *mapping.Event, o *Origin) uint64 { return Version(o.ReceivedAt) }),
+	for _, s := range ours.lowCardinalities {
+		c := proto.NewLowCardinality(&proto.ColStr{})
+		add(s.column, c, func(r *eventRow) { c.Append(string(s.get(r))) })
 	}
-}
-
-func benchClickHouseGo(b *testing.B, config Config, rows bool) {
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{config.ClickHouse}, Auth: clickhouse.Auth{Database: config.Database}})
-	require.NoError(b, err)
-	defer conn.Close()
-	columns := goColumns()
-	var names []string
-	for _, c := range columns {
-		names = append(names, c.name)
+	for _, s := range ours.texts {
+		c := &proto.ColStr{}
+		add(s.column, c, func(r *eventRow) { c.AppendBytes(s.get(r)) })
 	}
-	insert := "INSERT INTO events (" + strings.Join(names, ", ") + ")"
-	values := make([]any, len(columns))
-	b.ReportAllocs()
-	for b.Loop() {
-		batch, err := conn.PrepareBatch(b.Context(), insert)
-		require.NoError(b, err)
-		benchEvents(func(e *mapping.Event, o *Origin) {
-			for i := range columns {
-				if rows {
-					values[i] = columns[i].value(e, o)
-				} else {
-					columns[i].add(e, o)
-				}
-			}
-			if rows {
-				require.NoError(b, batch.Append(values...))
+	for _, s := range ours.nullableTexts {
+		values := &proto.ColStr{}
+		c := &proto.ColNullable[string]{Values: values}
+		add(s.column, c, func(r *eventRow) {
+			v := s.get(r)
+			values.AppendBytes(v)
+			if v == nil {
+				c.Nulls.Append(1)
+			} else {
+				c.Nulls.Append(0)
 			}
 		})
-		for i := range columns {
-			if !rows {
-				require.NoError(b, batch.Column(i).Append(columns[i].slice()))
-				columns[i].reset()
-			}
-		}
-		require.NoError(b, batch.Send())
 	}
-	perSecond(b)
+	for _, s := range ours.enums {
+		c := &proto.ColEnum8{}
+		add(s.column, proto.Alias(c, s.column.Type()), func(r *eventRow) { c.Append(proto.Enum8(s.get(r))) })
+	}
+	for _, s := range ours.int32s {
+		c := &proto.ColInt32{}
+		add(s.column, c, func(r *eventRow) { c.Append(s.get(r)) })
+	}
+	for _, s := range ours.int64s {
+		c := &proto.ColInt64{}
+		add(s.column, proto.Alias(c, s.column.Type()), func(r *eventRow) { c.Append(s.get(r)) })
+	}
+	return e
+}
+
+func (b *chGoEvents) append(e *mapping.Event, o *Origin) {
+	b.row.Event, b.row.Origin, b.row.topic = e, o, append(b.row.topic[:0], o.Topic...)
+	for _, appendTo := range b.appenders {
+		appendTo(&b.row)
+	}
 }

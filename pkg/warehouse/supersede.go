@@ -33,7 +33,7 @@ func (l *Lookup) Supersede(ctx context.Context, b *Events, topic string, partiti
 		for i := range rows {
 			at := int(row.Row(i))
 			stored[at] = true
-			versions[at] = outrank(uint64(b.version.get64(at)), version.Row(i), own.Row(i) != 0)
+			versions[at] = outrank(uint64(b.version.Int64(at)), version.Row(i), own.Row(i) != 0)
 		}
 		return nil
 	})
@@ -42,7 +42,7 @@ func (l *Lookup) Supersede(ctx context.Context, b *Events, topic string, partiti
 	}
 	for at, known := range stored {
 		if known {
-			b.version.set64(at, versions[at])
+			b.version.Set64(at, versions[at])
 		}
 	}
 	return stored, nil
@@ -54,7 +54,7 @@ func (b *Events) wanted(topic string) (products *proto.ColStr, tables []ch.Exter
 	var keyAt proto.ColInt64
 	for k := b.KeyRows(); k.Next(); {
 		row.Append(uint64(k.Row))
-		offset.Append(uint64(b.offset.get64(k.Row)))
+		offset.Append(uint64(b.offset.Int64(k.Row)))
 		product.AppendBytes(k.Product)
 		insertID.AppendBytes(k.InsertID)
 		keyAt.Append(k.KeyAt)

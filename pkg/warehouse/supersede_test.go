@@ -61,7 +61,7 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	b := replay(10, []bool{true, false, true})
 	fresh, ahead := Version(origin.ReceivedAt), Version(origin.ReceivedAt)+replaySteps<<versionBits
 	for row, want := range []uint64{ahead, fresh, ahead} {
-		require.Equal(t, int64(want), b.version.get64(row))
+		require.Equal(t, int64(want), b.version.Int64(row))
 	}
 	insert(t, config, b, "replay")
 	again := replay(10, []bool{true, true, true})
@@ -70,12 +70,12 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	require.Equal(t, "6", db.Exec(t, "SELECT count() FROM events"))
 
 	other := replay(20, []bool{true, true, true})
-	require.Equal(t, int64(ahead+replaySteps<<versionBits), other.version.get64(0))
-	require.Equal(t, int64(ahead), other.version.get64(1))
+	require.Equal(t, int64(ahead+replaySteps<<versionBits), other.version.Int64(0))
+	require.Equal(t, int64(ahead), other.version.Int64(1))
 	elsewhere := rowsOf(10, "a")
 	_, err = lookup.Supersede(t.Context(), elsewhere, "another.topic", origin.Partition)
 	require.NoError(t, err)
-	require.Equal(t, int64(ahead+replaySteps<<versionBits), elsewhere.version.get64(0), "the same offset of another topic is another record")
+	require.Equal(t, int64(ahead+replaySteps<<versionBits), elsewhere.version.Int64(0), "the same offset of another topic is another record")
 }
 
 // BenchmarkSupersede is a replayed block of 100,000 rows in a table of two million.
