@@ -3,10 +3,10 @@ package api
 import "github.com/millrace/millrace/pkg/payload"
 
 // Activity says that something happened in a conversation, and whose it is if that is known.
-type Activity struct{ Subject }
+type Activity struct{ Fields }
 
-// Take is for payload.Element, like those below.
-func (a *Activity) Take(name, value []byte) { set(a.field(name), value) }
+// Set is for payload.Element, like those below.
+func (a *Activity) Set(name, value []byte) { setField(a.field(name), value) }
 
 func (a *Activity) field(name []byte) *[]byte {
 	switch string(name) {
@@ -24,14 +24,14 @@ func (a *Activity) field(name []byte) *[]byte {
 	return nil
 }
 
-// Whole tells that an object with a "batch" that names a conversation is about that conversation.
-func (a *Activity) Whole() bool { return a.ExternalConversationID != nil }
+// IsMessage tells that an object with a "batch" that names a conversation is about that conversation.
+func (a *Activity) IsMessage() bool { return a.ExternalConversationID != nil }
 
-// Whose is the user, else the conversation.
-func (a *Activity) Whose() []byte { return a.whose(a.ExternalConversationID) }
+// PartitionKey is the user, else the conversation.
+func (a *Activity) PartitionKey() []byte { return a.partitionKey(a.ExternalConversationID) }
 
-// Judge decides on an activity from its fields.
-func (a *Activity) Judge(size int, limits *payload.Limits) *payload.Reason {
+// Verdict decides on an activity from its fields.
+func (a *Activity) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if size > limits.MessageBytes {
 		return payload.TooLarge
 	}

@@ -19,7 +19,7 @@ var (
 func (e *Event) Check() *payload.Reason {
 	kind := rawjson.KindOf(e.EventType)
 	switch {
-	case kind == rawjson.None, kind == rawjson.String && len(bytes.TrimSpace(e.plain(e.EventType))) == 0:
+	case kind == rawjson.None, kind == rawjson.String && len(bytes.TrimSpace(e.textOf(e.EventType))) == 0:
 		return MissingEventType
 	case kind != rawjson.String:
 		return InvalidEventType
@@ -45,7 +45,7 @@ func (e *Event) Check() *payload.Reason {
 // oneOf is the one of the names that a string says, or empty.
 func (e *Event) oneOf(value []byte, names []string) string {
 	if rawjson.KindOf(value) == rawjson.String {
-		text := e.plain(value)
+		text := e.textOf(value)
 		for _, name := range names {
 			if string(text) == name {
 				return name
@@ -110,7 +110,7 @@ func members(object []byte, take func(name, value []byte)) bool {
 // readValue finds the value's type and tells whether the value can have it. A type that is not given is
 // currency if a currency is, and is else told by the value itself.
 func (e *Event) readValue() *payload.Reason {
-	if !optionalText(&e.Currency) || e.Currency != nil && !isCurrencyCode(e.plain(e.Currency)) {
+	if !optionalText(&e.Currency) || e.Currency != nil && !isCurrencyCode(e.textOf(e.Currency)) {
 		return InvalidCurrency
 	}
 	given := e.oneOf(e.valueType, ValueTypes)
@@ -132,7 +132,7 @@ func (e *Event) readValue() *payload.Reason {
 // fits tells whether the value is of its type, and finds the type if there is none yet.
 func (e *Event) fits() bool {
 	kind := rawjson.KindOf(e.Value)
-	text := bytes.TrimSpace(e.plain(e.Value))
+	text := bytes.TrimSpace(e.textOf(e.Value))
 	isScalar := (kind == rawjson.Number || kind == rawjson.String) && len(text) > 0
 	isNumber := isScalar && isDecimal(text)
 	if e.ValueType == "" {

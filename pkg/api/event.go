@@ -5,7 +5,7 @@ import "github.com/millrace/millrace/pkg/payload"
 // Event is one business event. Its slices are those of a Subject, whose Email, Name and OrganizationName are
 // the hints'. After Check, the fields below are what the raw ones say.
 type Event struct {
-	Subject
+	Fields
 	InsertID, EventType []byte
 	Value, Currency     []byte
 
@@ -19,10 +19,10 @@ type Event struct {
 }
 
 // Reset is for payload.Element, like the methods below.
-func (e *Event) Reset() { *e = Event{Subject: Subject{text: e.text[:0]}} }
+func (e *Event) Reset() { *e = Event{Fields: Fields{text: e.text[:0]}} }
 
-// Take notes a member. Names that are not known are passed over.
-func (e *Event) Take(name, value []byte) { set(e.field(name), value) }
+// Set notes a member. Names that are not known are passed over.
+func (e *Event) Set(name, value []byte) { setField(e.field(name), value) }
 
 // HasValueType reports whether the event has a valueType.
 func (e *Event) HasValueType() bool { return e.valueType != nil }
@@ -30,8 +30,8 @@ func (e *Event) HasValueType() bool { return e.valueType != nil }
 // ID is the insertId.
 func (e *Event) ID() []byte { return e.InsertID }
 
-// Whose is the user, else the insertId.
-func (e *Event) Whose() []byte { return e.whose(e.InsertID) }
+// PartitionKey is the user, else the insertId.
+func (e *Event) PartitionKey() []byte { return e.partitionKey(e.InsertID) }
 
 func (e *Event) field(name []byte) *[]byte {
 	switch string(name) {
@@ -67,12 +67,12 @@ func (e *Event) field(name []byte) *[]byte {
 	return nil
 }
 
-// Whole tells that an object with a "batch" and an eventType is an event that happens to have such a
+// IsMessage tells that an object with a "batch" and an eventType is an event that happens to have such a
 // field: if it was meant as a batch, whoever sent it learns so by the count.
-func (e *Event) Whole() bool { return e.EventType != nil }
+func (e *Event) IsMessage() bool { return e.EventType != nil }
 
-// Judge decides on an event from its fields.
-func (e *Event) Judge(size int, limits *payload.Limits) *payload.Reason {
+// Verdict decides on an event from its fields.
+func (e *Event) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if size > limits.MessageBytes {
 		return payload.TooLarge
 	}

@@ -142,7 +142,7 @@ func check(t *testing.T, raw string) (*Event, *payload.Reason) {
 	var e Event
 	e.Reset()
 	for name, value := range members {
-		e.Take([]byte(name), value)
+		e.Set([]byte(name), value)
 	}
 	return &e, e.Check()
 }
@@ -161,7 +161,7 @@ func TestCheckReadsEveryField(t *testing.T) {
 	require.Equal(t, []string{"positive", "currency"}, []string{e.Influence, e.ValueType})
 	require.True(t, e.HasAt && e.HasScore && bytes.HasPrefix(e.Properties, []byte(`{"plan"`)))
 	e.Reset()
-	require.Equal(t, Event{Subject: Subject{text: e.text}}, *e)
+	require.Equal(t, Event{Fields: Fields{text: e.text}}, *e)
 }
 
 func TestRefusals(t *testing.T) {

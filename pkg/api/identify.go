@@ -3,10 +3,10 @@ package api
 import "github.com/millrace/millrace/pkg/payload"
 
 // Identify says who a user is.
-type Identify struct{ Subject }
+type Identify struct{ Fields }
 
-// Take is for payload.Element, like those below.
-func (i *Identify) Take(name, value []byte) { set(i.field(name), value) }
+// Set is for payload.Element, like those below.
+func (i *Identify) Set(name, value []byte) { setField(i.field(name), value) }
 
 func (i *Identify) field(name []byte) *[]byte {
 	switch string(name) {
@@ -28,14 +28,14 @@ func (i *Identify) field(name []byte) *[]byte {
 	return nil
 }
 
-// Whole tells that an object with a "batch" that names a user is about that user.
-func (i *Identify) Whole() bool { return i.ExternalUserID != nil || i.Email != nil }
+// IsMessage tells that an object with a "batch" that names a user is about that user.
+func (i *Identify) IsMessage() bool { return i.ExternalUserID != nil || i.Email != nil }
 
-// Whose is the user.
-func (i *Identify) Whose() []byte { return i.whose(nil) }
+// PartitionKey is the user.
+func (i *Identify) PartitionKey() []byte { return i.partitionKey(nil) }
 
-// Judge decides on an identify call from its fields.
-func (i *Identify) Judge(size int, limits *payload.Limits) *payload.Reason {
+// Verdict decides on an identify call from its fields.
+func (i *Identify) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if size > limits.MessageBytes {
 		return payload.TooLarge
 	}

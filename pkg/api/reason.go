@@ -4,38 +4,38 @@ import "github.com/millrace/millrace/pkg/payload"
 
 // EventFormat is that of POST /v1/events.
 var EventFormat = payload.Format{
-	Name: "a valid event", Refused: "no_valid_event",
-	New:         func() payload.Element { return new(Event) },
+	Name: "a valid event", RefusalCode: "no_valid_event",
+	New:         func() payload.Object { return new(Event) },
 	NotAnObject: NotAnEvent,
 	Invalid: append([]*payload.Reason{
 		NotAnEvent, MissingEventType, InvalidEventType, InvalidInsertID, InvalidEventAt, InvalidUserHints, InvalidName, InvalidExternalOrganizationID,
 		InvalidOrganizationHints, InvalidOrganizationName, InvalidValue, InvalidValueType, InvalidCurrency, InvalidInfluence, InvalidScore,
 		InvalidExternalConversationID,
-	}, common...),
+	}, commonReasons...),
 }
 
 // IdentifyFormat is that of POST /v1/identify.
 var IdentifyFormat = payload.Format{
-	Name: "a valid identify call", Refused: "no_valid_identify",
-	New:         func() payload.Element { return new(Identify) },
+	Name: "a valid identify call", RefusalCode: "no_valid_identify",
+	New:         func() payload.Object { return new(Identify) },
 	NotAnObject: NotAnObject,
 	Invalid: append([]*payload.Reason{
 		NotAnObject, MissingUser, InvalidName, InvalidExternalOrganizationID, InvalidOrganizationName, InvalidTimestamp,
-	}, common...),
+	}, commonReasons...),
 }
 
 // ActivityFormat is that of POST /v1/conversations.
 var ActivityFormat = payload.Format{
-	Name: "a valid activity of a conversation", Refused: "no_valid_activity",
-	New:         func() payload.Element { return new(Activity) },
+	Name: "a valid activity of a conversation", RefusalCode: "no_valid_activity",
+	New:         func() payload.Object { return new(Activity) },
 	NotAnObject: NotAnObject,
 	Invalid: append([]*payload.Reason{
 		NotAnObject, MissingExternalConversationID, InvalidExternalConversationID, InvalidTimestamp,
-	}, common...),
+	}, commonReasons...),
 }
 
-// common are the verdicts that all of the API's messages can get.
-var common = []*payload.Reason{InvalidExternalUserID, InvalidEmail, InvalidProperties, payload.TooLarge}
+// commonReasons are the verdicts that all of the API's messages can get.
+var commonReasons = []*payload.Reason{InvalidExternalUserID, InvalidEmail, InvalidProperties, payload.TooLarge}
 
 // The verdicts on messages of the API, beside payload.Accepted and payload.TooLarge.
 var (

@@ -141,7 +141,7 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 	defer func() { b.release() }() // nil once it is the records'
 	p := e.payload()
 	defer e.payloads.Put(p)
-	p.Subjects = c.Salts > 1
+	p.HashKeys = c.Salts > 1
 	if err := p.Parse(b.bytes, h.limits); err != nil {
 		h.refuse(ctx, refusalOf(err))
 		return
@@ -188,12 +188,12 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		switch {
-		case m.Repeat:
+		case m.Duplicate:
 			continue
 		case m.Reason == payload.Accepted:
 			out.Message(e.kind, &source, receivedAt, m.Raw, p.Context)
 			if c.Salts > 1 {
-				out.Salt(m.Subject, c.Salts)
+				out.Salt(m.KeyHash, c.Salts)
 			}
 		case m.Reason.Invalid():
 			letter := stream.DeadLetter{OriginalKind: e.kind, Reason: m.Reason.Code(), Detail: m.Reason.Sentence()}

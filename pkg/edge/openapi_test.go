@@ -197,7 +197,7 @@ func TestDocumentedAnswersAreTheEdges(t *testing.T) {
 		webhookPath: &segment.Format, eventsPath: &api.EventFormat, identifyPath: &api.IdentifyFormat, conversationsPath: &api.ActivityFormat,
 	} {
 		want := slices.Clone(common)
-		for _, code := range append(slices.Clone(codes), format.Refused) {
+		for _, code := range append(slices.Clone(codes), format.RefusalCode) {
 			if code != payload.CodeContextTooLarge || format.Context {
 				want = append(want, fmt.Sprint(ofPayload(&payload.Refusal{Code: code}).status, " ", code))
 			}

@@ -20,8 +20,8 @@ func (m *Mapper) mapActivity(msg *Message, a *Activity) error {
 		ExternalConversationID: m.id(n.ExternalConversationID),
 		ExternalUserID:         m.id(n.ExternalUserID),
 		Email:                  m.email(n.Email),
-		Properties:             propertiesOf(&n.Subject),
+		Properties:             propertiesOf(&n.Fields),
 	}
-	a.At, _ = timeOf(&n.Subject, msg)
+	a.At, _ = timeOf(&n.Fields, msg)
 	return nil
 }

@@ -15,7 +15,7 @@ func (m *Mapper) mapAPI(msg *Message, e *Event) error {
 	if err := m.readAPI(msg.Raw, n, errNotAnEvent); err != nil {
 		return err
 	}
-	*e = Event{MessageType: API, Properties: propertiesOf(&n.Subject)}
+	*e = Event{MessageType: API, Properties: propertiesOf(&n.Fields)}
 	m.trace.decide(colMessageType, "it came through the API", "")
 	m.trace.decide(colProperties, noProperties, "")
 	if n.Properties != nil {
@@ -26,7 +26,7 @@ func (m *Mapper) mapAPI(msg *Message, e *Event) error {
 	m.trace.decide(colEventType, "eventType", "eventType")
 	m.trace.decide(colSourceEvent, "eventType", "eventType")
 	m.insertID("api:", "insertId", n.InsertID, msg.Raw, e)
-	e.EventAt, e.EventAtSource = timeOf(&n.Subject, msg)
+	e.EventAt, e.EventAtSource = timeOf(&n.Fields, msg)
 	m.trace.decide(colEventAt, whenReceived, "")
 	if n.HasAt {
 		m.trace.decide(colEventAt, "eventAt", "eventAt")
@@ -88,7 +88,7 @@ func (m *Mapper) apiValue(n *api.Event, e *Event) error {
 
 // checked is a message of the API that can check itself.
 type checked interface {
-	payload.Element
+	payload.Object
 	Check() *payload.Reason
 }
 
@@ -101,7 +101,7 @@ func (m *Mapper) readAPI(raw []byte, n checked, notObject error) error {
 		return err
 	}
 	for s.Enter('{'); s.More('}'); {
-		n.Take(s.Member(), s.Skip())
+		n.Set(s.Member(), s.Skip())
 	}
 	if err := end(&s); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (m *Mapper) readAPI(raw []byte, n checked, notObject error) error {
 	return nil
 }
 
-func propertiesOf(s *api.Subject) []byte {
+func propertiesOf(s *api.Fields) []byte {
 	if s.Properties == nil {
 		return emptyObject
 	}
@@ -120,7 +120,7 @@ func propertiesOf(s *api.Subject) []byte {
 }
 
 // timeOf is the time that the message names, else the time of receipt.
-func timeOf(s *api.Subject, msg *Message) (ms int64, source TimeSource) {
+func timeOf(s *api.Fields, msg *Message) (ms int64, source TimeSource) {
 	if s.HasAt {
 		return s.At, FromEventAt
 	}

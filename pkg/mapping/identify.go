@@ -24,8 +24,8 @@ func (m *Mapper) mapIdentify(msg *Message, i *Identify) error {
 		Name:                   m.trimmed(n.Name),
 		ExternalOrganizationID: m.id(n.ExternalOrganizationID),
 		OrganizationName:       m.trimmed(n.OrganizationName),
-		Properties:             propertiesOf(&n.Subject),
+		Properties:             propertiesOf(&n.Fields),
 	}
-	i.At, _ = timeOf(&n.Subject, msg)
+	i.At, _ = timeOf(&n.Fields, msg)
 	return nil
 }

@@ -3,41 +3,41 @@ package payload
 // Format is what the elements of a payload have to be.
 type Format struct {
 	Name    string         // what an element is, for people: "a valid event"
-	Refused string         // the code of the refusal of a payload without one valid element
+	RefusalCode string         // the code of the refusal of a payload without one valid element
 	Context bool           // whether a batch may have a context beside it
-	New     func() Element // makes the state in which elements are judged, one after the other
+	New     func() Object // makes the state in which elements are judged, one after the other
 
 	NotAnObject *Reason   // the verdict on elements that are none
 	Invalid     []*Reason // all verdicts that make an element a dead letter
 }
 
-// Element takes in an object member by member, and then says what it is. It is used again for the next.
-type Element interface {
+// Object takes in an object member by member, and then says what it is. It is used again for the next.
+type Object interface {
 	// Reset forgets the object before.
 	Reset()
 	// Take notes a member. The value is checked JSON; of duplicate names, the last counts.
-	Take(name, value []byte)
+	Set(name, value []byte)
 	// Whole tells whether an object that has a "batch" is an element that happens to have such a member,
 	// and not a batch.
-	Whole() bool
+	IsMessage() bool
 	// Judge decides on the object, which is size bytes long.
-	Judge(size int, limits *Limits) *Reason
+	Verdict(size int, limits *Limits) *Reason
 	// ID is what makes two of them one, as it is written; nil if it has none.
 	ID() []byte
 	// Whose says whom the element is about, or else which it is; nil if it does not say. It is good until the next
 	// call, and asked for where the element is accepted.
-	Whose() []byte
+	PartitionKey() []byte
 }
 
 // Message is one element of a payload.
 type Message struct {
 	Raw    []byte  // the element's own bytes, aliasing the body
 	Reason *Reason // why it is not accepted; Accepted if it is
-	Repeat bool    // accepted, but an earlier one of the payload has its id and counts
+	Duplicate bool    // accepted, but an earlier one of the payload has its id and counts
 
 	// Subject is a checksum (CRC-32) of whose it is: one user's messages have the same. Only if Payload.Subjects, and it
 	// is accepted.
-	Subject uint32
+	KeyHash uint32
 
 	id []byte // as it is written; nil if it has none
 }

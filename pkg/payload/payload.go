@@ -26,19 +26,19 @@ type Payload struct {
 
 	Accepted, Ignored, Invalid int // how many messages of each verdict
 
-	Subjects bool // set before Parse: messages have their Subject
+	HashKeys bool // set before Parse: messages have their Subject
 
-	repeats  repeats
+	duplicates  duplicates
 	format   *Format
-	single   Element // the body, if it is one object
-	element  Element // of a batch or an array
+	single   Object // the body, if it is one object
+	object  Object // of a batch or an array
 	scanner  rawjson.Scanner
 	limits   Limits
 	received int
 }
 
 // New returns a Payload for bodies of one format.
-func New(f *Format) *Payload { return &Payload{format: f, single: f.New(), element: f.New()} }
+func New(f *Format) *Payload { return &Payload{format: f, single: f.New(), object: f.New()} }
 
 // Received is the number of elements in the payload.
 func (p *Payload) Received() int { return p.received }
@@ -56,9 +56,9 @@ func (p *Payload) Parse(body []byte, limits Limits) error {
 	p.scanner = rawjson.NewScanner(body, limits.Depth)
 	switch p.scanner.Peek() {
 	case '[':
-		p.elements()
+		p.parseArray()
 	case '{':
-		p.object()
+		p.parseObject()
 	default:
 		p.scanner.Skip()
 		p.add(body, p.format.NotAnObject)
@@ -99,14 +99,14 @@ func (p *Payload) verdict() error {
 		return p.format.refuse(0, p.Messages[0].Reason)
 	}
 	if p.Accepted > 1 {
-		p.repeats.mark(p.Messages)
+		p.duplicates.mark(p.Messages)
 	}
 	return nil
 }
 
-// object reads a body that is one object: {"batch":[…]}, or else one message. Which of the two it is
+// parseObject reads a body that is one object: {"batch":[…]}, or else one message. Which of the two it is
 // may show only at its last member, so both are noted on the way.
-func (p *Payload) object() {
+func (p *Payload) parseObject() {
 	p.single.Reset()
 	var context []byte
 	batch := false
@@ -118,16 +118,16 @@ func (p *Payload) object() {
 			batch = true
 			p.received = 0
 			p.Messages = p.Messages[:0] // the last of duplicate names counts
-			p.elements()
+			p.parseArray()
 			continue
 		}
 		value := s.Skip()
-		p.single.Take(name, value)
+		p.single.Set(name, value)
 		if string(name) == "context" {
 			context = value
 		}
 	}
-	if batch && !p.single.Whole() {
+	if batch && !p.single.IsMessage() {
 		if p.format.Context && rawjson.KindOf(context) == rawjson.Object {
 			p.Context = context
 		}
@@ -135,10 +135,10 @@ func (p *Payload) object() {
 	}
 	p.received = 0
 	p.Messages = p.Messages[:0]
-	p.judge(p.single, s.Since(start))
+	p.addObject(p.single, s.Since(start))
 }
 
-func (p *Payload) elements() {
+func (p *Payload) parseArray() {
 	s := &p.scanner
 	for s.Enter('['); s.More(']'); {
 		if s.Peek() != '{' {
@@ -146,40 +146,40 @@ func (p *Payload) elements() {
 			continue
 		}
 		start := s.Offset()
-		p.element.Reset()
+		p.object.Reset()
 		for s.Enter('{'); s.More('}'); {
-			p.element.Take(s.Member(), s.Skip())
+			p.object.Set(s.Member(), s.Skip())
 		}
-		p.judge(p.element, s.Since(start))
+		p.addObject(p.object, s.Since(start))
 	}
 }
 
-// judge adds an object. What is no JSON, and so may be half an object, is refused whole later.
-func (p *Payload) judge(e Element, raw []byte) {
+// addObject adds an object. What is no JSON, and so may be half an object, is refused whole later.
+func (p *Payload) addObject(e Object, raw []byte) {
 	if p.scanner.Err() == nil {
-		reason := e.Judge(len(raw), &p.limits)
+		reason := e.Verdict(len(raw), &p.limits)
 		p.add(raw, reason)
-		p.identify(e.ID())
-		if p.Subjects && reason == Accepted {
-			p.attribute(e, raw)
+		p.setID(e.ID())
+		if p.HashKeys && reason == Accepted {
+			p.setKeyHash(e, raw)
 		}
 	}
 }
 
-// attribute notes whose the message is that was added last. One that says nothing of that stands for itself.
-func (p *Payload) attribute(e Element, raw []byte) {
+// setKeyHash notes whose the message is that was added last. One that says nothing of that stands for itself.
+func (p *Payload) setKeyHash(e Object, raw []byte) {
 	if p.received > p.limits.Messages {
 		return
 	}
-	whose := e.Whose()
+	whose := e.PartitionKey()
 	if whose == nil {
 		whose = raw
 	}
-	p.Messages[len(p.Messages)-1].Subject = crc32.ChecksumIEEE(whose)
+	p.Messages[len(p.Messages)-1].KeyHash = crc32.ChecksumIEEE(whose)
 }
 
-// identify notes the id of the element that was added last. One that is no text and no number is none.
-func (p *Payload) identify(id []byte) {
+// setID notes the id of the element that was added last. One that is no text and no number is none.
+func (p *Payload) setID(id []byte) {
 	kind := rawjson.KindOf(id)
 	if p.received <= p.limits.Messages && (kind == rawjson.String && len(id) > len(`""`) || kind == rawjson.Number) {
 		p.Messages[len(p.Messages)-1].id = id

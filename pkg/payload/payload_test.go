@@ -67,7 +67,7 @@ func TestParseRefusesWhenEveryElementIsInvalid(t *testing.T) {
 	for body, index := range map[string]int{`{}`: 0, `5`: 0, `"x"`: 0, `null`: 0, `{"type":"track"}`: 0, `[5,{"type":"track"}]`: 0, `{"batch":"x"}`: 0, `{"batch":[null]}`: 0} {
 		_, refusal := parse(t, body)
 		require.NotNil(t, refusal, body)
-		require.Equal(t, segment.Format.Refused, refusal.Code)
+		require.Equal(t, segment.Format.RefusalCode, refusal.Code)
 		require.Equal(t, index, refusal.Index)
 	}
 	p, refusal := parse(t, `[5,{"type":"identify"}]`)
@@ -190,7 +190,7 @@ func FuzzParse(f *testing.F) {
 		p := payload.New(&segment.Format)
 		err := p.Parse(body, payload.DefaultLimits)
 		var refusal *payload.Refusal
-		if errors.As(err, &refusal) && refusal.Code != segment.Format.Refused {
+		if errors.As(err, &refusal) && refusal.Code != segment.Format.RefusalCode {
 			if refusal.Code == payload.CodeInvalidJSON && json.Valid(body) {
 				t.Fatalf("refused valid JSON %q", body)
 			}
@@ -225,7 +225,7 @@ func batchOf(n int) []byte {
 func TestParseAllocatesNothing(t *testing.T) {
 	for _, subjects := range []bool{false, true} {
 		p := payload.New(&segment.Format)
-		p.Subjects = subjects
+		p.HashKeys = subjects
 		body := batchOf(100)
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			if p.Parse(body, payload.DefaultLimits) != nil || p.Accepted != 100 {
@@ -242,7 +242,7 @@ func BenchmarkParse(b *testing.B) {
 	for name, subjects := range map[string]bool{"segment": false, "segment, with subjects": true} {
 		b.Run(name, func(b *testing.B) {
 			p := payload.New(&segment.Format)
-			p.Subjects = subjects
+			p.HashKeys = subjects
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {

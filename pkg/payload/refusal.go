@@ -45,5 +45,5 @@ func refuseContext(most int) *Refusal {
 }
 
 func (f *Format) refuse(index int, reason *Reason) *Refusal {
-	return &Refusal{f.Refused, fmt.Sprintf("No element is %s; element %d: %s.", f.Name, index, reason.Sentence()), index}
+	return &Refusal{f.RefusalCode, fmt.Sprintf("No element is %s; element %d: %s.", f.Name, index, reason.Sentence()), index}
 }

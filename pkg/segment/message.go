@@ -10,8 +10,8 @@ import (
 
 // Format is Segment's.
 var Format = payload.Format{
-	Name: "a valid Segment message", Refused: "not_a_segment_payload", Context: true,
-	New:         func() payload.Element { return new(fields) },
+	Name: "a valid Segment message", RefusalCode: "not_a_segment_payload", Context: true,
+	New:         func() payload.Object { return new(fields) },
 	NotAnObject: NotAMessage,
 	Invalid:     []*payload.Reason{NotAMessage, MissingEvent, InvalidProperties, payload.TooLarge},
 }
@@ -34,8 +34,8 @@ type fields struct {
 // Reset is for payload.Element, like the methods below.
 func (f *fields) Reset() { *f = fields{text: f.text} }
 
-// Take notes a member.
-func (f *fields) Take(name, value []byte) {
+// Set notes a member.
+func (f *fields) Set(name, value []byte) {
 	switch string(name) {
 	case "type":
 		f.kind = value
@@ -52,10 +52,10 @@ func (f *fields) Take(name, value []byte) {
 	}
 }
 
-// Whole tells a message from a batch: one that has a "batch" and one of Segment's own types is a message
+// IsMessage tells a message from a batch: one that has a "batch" and one of Segment's own types is a message
 // that happens to have such a field; with any other type it is a batch, for dropping one silently as of
 // unknown type would lose all that is in it.
-func (f *fields) Whole() bool {
+func (f *fields) IsMessage() bool {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return false
 	}
@@ -70,19 +70,19 @@ func (f *fields) Whole() bool {
 // ID is the messageId.
 func (f *fields) ID() []byte { return f.id }
 
-// Whose is the userId, else the anonymousId, as mapping has it; else the messageId. An address is not looked for: who
+// PartitionKey is the userId, else the anonymousId, as mapping has it; else the messageId. An address is not looked for: who
 // sends one names an id as well.
-func (f *fields) Whose() []byte {
+func (f *fields) PartitionKey() []byte {
 	for _, value := range [...][]byte{f.userID, f.anonymousID, f.id} {
-		if name := f.name(value); len(name) > 0 {
+		if name := f.keyText(value); len(name) > 0 {
 			return name
 		}
 	}
 	return nil
 }
 
-// name is what a string says, or a number's text; nil for other values.
-func (f *fields) name(value []byte) []byte {
+// keyText is what a string says, or a number's text; nil for other values.
+func (f *fields) keyText(value []byte) []byte {
 	switch rawjson.KindOf(value) {
 	case rawjson.Number:
 		return value
@@ -96,8 +96,8 @@ func (f *fields) name(value []byte) []byte {
 	return nil
 }
 
-// Judge decides on a message from its fields.
-func (f *fields) Judge(size int, limits *payload.Limits) *payload.Reason {
+// Verdict decides on a message from its fields.
+func (f *fields) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return NotAMessage
 	}

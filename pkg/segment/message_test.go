@@ -87,7 +87,7 @@ func TestSubjects(t *testing.T) {
 
 func subject(t *testing.T, members string) uint32 {
 	p := payload.New(&Format)
-	p.Subjects = true
+	p.HashKeys = true
 	require.NoError(t, p.Parse([]byte(`{"batch":[{"type":"track","event":"E",`+members+`}]}`), payload.DefaultLimits))
-	return p.Messages[0].Subject
+	return p.Messages[0].KeyHash
 }

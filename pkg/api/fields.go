@@ -8,10 +8,10 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// Subject is what all messages of the API may say: who it was, when, and whatever else. Its slices are raw
+// Fields is what all messages of the API may say: who it was, when, and whatever else. Its slices are raw
 // JSON values that alias the message: nil where there is no such member, or it is null. Once checked, those
 // of texts are string literals that are not empty.
-type Subject struct {
+type Fields struct {
 	ExternalUserID         []byte
 	Email, Name            []byte // of the user
 	ExternalOrganizationID []byte
@@ -27,26 +27,26 @@ type Subject struct {
 }
 
 // Reset is for payload.Element, like ID.
-func (s *Subject) Reset() { *s = Subject{text: s.text[:0]} }
+func (s *Fields) Reset() { *s = Fields{text: s.text[:0]} }
 
 // ID is nil: saying something once more changes nothing, so no two messages have to be told to be one.
-func (s *Subject) ID() []byte { return nil }
+func (s *Fields) ID() []byte { return nil }
 
-// whose is the external id, else the address; else another name of the message. The message has been checked.
-func (s *Subject) whose(other []byte) []byte {
+// partitionKey is the external id, else the address; else another name of the message. The message has been checked.
+func (s *Fields) partitionKey(other []byte) []byte {
 	switch {
 	case s.ExternalUserID != nil:
-		return s.plain(s.ExternalUserID)
+		return s.textOf(s.ExternalUserID)
 	case s.Email != nil:
-		return s.lower(bytes.TrimSpace(s.plain(s.Email)))
+		return s.lower(bytes.TrimSpace(s.textOf(s.Email)))
 	case other != nil:
-		return s.plain(other)
+		return s.textOf(other)
 	}
 	return nil
 }
 
 // lower is a text in lower case as far as ASCII goes, like what plain says.
-func (s *Subject) lower(text []byte) []byte {
+func (s *Fields) lower(text []byte) []byte {
 	s.text = append(s.text[:0], text...)
 	for i, c := range s.text {
 		if 'A' <= c && c <= 'Z' {
@@ -56,8 +56,8 @@ func (s *Subject) lower(text []byte) []byte {
 	return s.text
 }
 
-// set notes a member in its field. Those without one are passed over.
-func set(field *[]byte, value []byte) {
+// setField notes a member in its field. Those without one are passed over.
+func setField(field *[]byte, value []byte) {
 	if rawjson.KindOf(value) == rawjson.Null {
 		value = nil
 	}
@@ -68,7 +68,7 @@ func set(field *[]byte, value []byte) {
 
 // check reads the fields, and says which is not what it has to be: the first in the order below. The time's
 // verdict is given, for its name is not the same everywhere.
-func (s *Subject) check(invalidTime *payload.Reason) *payload.Reason {
+func (s *Fields) check(invalidTime *payload.Reason) *payload.Reason {
 	switch {
 	case !s.readTime():
 		return invalidTime
@@ -80,7 +80,7 @@ func (s *Subject) check(invalidTime *payload.Reason) *payload.Reason {
 		return InvalidExternalConversationID
 	case s.Properties != nil && rawjson.KindOf(s.Properties) != rawjson.Object:
 		return InvalidProperties
-	case !optionalText(&s.Email), s.Email != nil && !scalar.LooksLikeAddress(bytes.TrimSpace(s.plain(s.Email))):
+	case !optionalText(&s.Email), s.Email != nil && !scalar.LooksLikeAddress(bytes.TrimSpace(s.textOf(s.Email))):
 		return InvalidEmail
 	case !optionalText(&s.Name):
 		return InvalidName
@@ -98,8 +98,8 @@ func optionalText(value *[]byte) bool {
 	return *value == nil || rawjson.KindOf(*value) == rawjson.String
 }
 
-// plain is what a string says, until the next call; of other values it is their JSON.
-func (s *Subject) plain(value []byte) []byte {
+// textOf is what a string says, until the next call; of other values it is their JSON.
+func (s *Fields) textOf(value []byte) []byte {
 	if rawjson.KindOf(value) != rawjson.String {
 		return value
 	}
@@ -110,13 +110,13 @@ func (s *Subject) plain(value []byte) []byte {
 	return s.text
 }
 
-func (s *Subject) readTime() bool {
+func (s *Fields) readTime() bool {
 	kind := rawjson.KindOf(s.at)
 	switch kind {
 	case rawjson.None:
 		return true
 	case rawjson.String, rawjson.Number:
-		s.At, s.HasAt = scalar.ReadTime(s.plain(s.at), kind == rawjson.String)
+		s.At, s.HasAt = scalar.ReadTime(s.textOf(s.at), kind == rawjson.String)
 	}
 	return s.HasAt
 }

@@ -5,15 +5,15 @@ import (
 	"hash/maphash"
 )
 
-// repeats finds elements of one payload that have the same id. All of them are accepted and one
+// duplicates finds elements of one payload that have the same id. All of them are accepted and one
 // event results: the first. Two that have the same timestamp as well would become one later on anyway,
 // but two that differ in it would not.
-type repeats struct {
+type duplicates struct {
 	seed  maphash.Seed
 	first map[uint64]int // by the id's hash
 }
 
-func (r *repeats) mark(messages []Message) {
+func (r *duplicates) mark(messages []Message) {
 	if r.first == nil {
 		r.seed, r.first = maphash.MakeSeed(), map[uint64]int{}
 	}
@@ -27,7 +27,7 @@ func (r *repeats) mark(messages []Message) {
 		if first, seen := r.first[hash]; !seen {
 			r.first[hash] = i
 		} else {
-			m.Repeat = bytes.Equal(messages[first].id, m.id) // else two ids of one hash, which never happens
+			m.Duplicate = bytes.Equal(messages[first].id, m.id) // else two ids of one hash, which never happens
 		}
 	}
 }

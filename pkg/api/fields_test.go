@@ -88,7 +88,7 @@ func TestOtherShapes(t *testing.T) {
 			require.Nil(t, p.Context)
 			got := []string{}
 			for _, m := range p.Messages {
-				require.False(t, m.Repeat)
+				require.False(t, m.Duplicate)
 				got = append(got, string(m.Raw))
 			}
 			require.Equal(t, want, got, body)
@@ -111,7 +111,7 @@ func TestOtherRefusals(t *testing.T) {
 		for body, want := range rows {
 			_, refusal := parseAs(t, format, body)
 			require.NotNil(t, refusal, body)
-			require.Equal(t, payload.Refusal{Code: format.Refused, Message: "No element is " + format.Name + "; element 0: " + want.Sentence() + ".", Index: 0}, *refusal)
+			require.Equal(t, payload.Refusal{Code: format.RefusalCode, Message: "No element is " + format.Name + "; element 0: " + want.Sentence() + ".", Index: 0}, *refusal)
 		}
 	}
 }
@@ -182,10 +182,10 @@ func TestOthersAllocateNothing(t *testing.T) {
 func TestSubjects(t *testing.T) {
 	subject := func(format *payload.Format, message string) uint32 {
 		p := payload.New(format)
-		p.Subjects = true
+		p.HashKeys = true
 		require.NoError(t, p.Parse([]byte(message), payload.DefaultLimits))
 		require.Equal(t, 1, p.Accepted)
-		return p.Messages[0].Subject
+		return p.Messages[0].KeyHash
 	}
 	ada := subject(&IdentifyFormat, `{"externalUserId":"ada","email":"a@x.io"}`)
 	address := subject(&IdentifyFormat, `{"email":" A@x.IO "}`)
@@ -204,7 +204,7 @@ func TestSubjectsAllocateNothing(t *testing.T) {
 		&IdentifyFormat: `{"email":"Ada@Example.com"}`, &ActivityFormat: `{"externalConversationId":"c","email":"a\u0040x.io"}`, &EventFormat: `{"eventType":"E","externalUserId":"\u0061da"}`,
 	} {
 		p := payload.New(format)
-		p.Subjects = true
+		p.HashKeys = true
 		body := []byte(message)
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			if p.Parse(body, payload.DefaultLimits) != nil {

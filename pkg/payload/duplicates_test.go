@@ -24,7 +24,7 @@ func TestRepeats(t *testing.T) {
 		require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), payload.DefaultLimits))
 		var repeated []int
 		for i, m := range p.Messages {
-			if m.Repeat {
+			if m.Duplicate {
 				repeated = append(repeated, i)
 			}
 		}
@@ -41,7 +41,7 @@ func TestRepeatsOfManyMessages(t *testing.T) {
 	p := payload.New(&segment.Format)
 	require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), payload.DefaultLimits))
 	for i, m := range p.Messages {
-		require.Equal(t, i >= 600, m.Repeat)
+		require.Equal(t, i >= 600, m.Duplicate)
 	}
 }
 
@@ -49,6 +49,6 @@ func TestRepeatsByTheIDOfTheFormat(t *testing.T) {
 	p := payload.New(&api.EventFormat)
 	require.NoError(t, p.Parse([]byte(`[{"eventType":"E","insertId":"a"},{"eventType":"E","insertId":"a","eventAt":0},{"eventType":"E","messageId":"a"},{"eventType":"E","messageId":"a"}]`), payload.DefaultLimits))
 	for i, m := range p.Messages {
-		require.Equal(t, i == 1, m.Repeat)
+		require.Equal(t, i == 1, m.Duplicate)
 	}
 }
