@@ -2,10 +2,10 @@ package api
 
 import "github.com/millrace/millrace/pkg/payload"
 
-// Activity says that something happened in a conversation, and whose it is if that is known.
+// Activity is one activity of a conversation, by a user if one is named.
 type Activity struct{ Fields }
 
-// Set is for payload.Element, like those below.
+// Set implements payload.Object, like the methods below.
 func (a *Activity) Set(name, value []byte) { setField(a.field(name), value) }
 
 func (a *Activity) field(name []byte) *[]byte {
@@ -24,13 +24,13 @@ func (a *Activity) field(name []byte) *[]byte {
 	return nil
 }
 
-// IsMessage tells that an object with a "batch" that names a conversation is about that conversation.
+// IsMessage reports that an object with a "batch" that names a conversation is one message.
 func (a *Activity) IsMessage() bool { return a.ExternalConversationID != nil }
 
 // PartitionKey is the user, else the conversation.
 func (a *Activity) PartitionKey() []byte { return a.partitionKey(a.ExternalConversationID) }
 
-// Verdict decides on an activity from its fields.
+// Verdict decides on the activity.
 func (a *Activity) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if size > limits.MessageBytes {
 		return payload.TooLarge
@@ -38,7 +38,7 @@ func (a *Activity) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	return a.Check()
 }
 
-// Check reads all fields, and says which is not what it has to be, or that there is no conversation.
+// Check reads all fields. It returns the first invalid one, or that there is no conversation.
 func (a *Activity) Check() *payload.Reason {
 	if reason := a.check(InvalidTimestamp); reason != payload.Accepted {
 		return reason

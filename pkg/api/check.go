@@ -15,7 +15,7 @@ var (
 	ValueTypes = []string{"currency", "numeric", "text", "boolean"}
 )
 
-// Check reads all fields, and says which is not what it has to be: the first in the order below.
+// Check reads all fields. It returns the first invalid one, in the order below.
 func (e *Event) Check() *payload.Reason {
 	kind := rawjson.KindOf(e.EventType)
 	switch {
@@ -42,7 +42,7 @@ func (e *Event) Check() *payload.Reason {
 	return e.readValue()
 }
 
-// oneOf is the one of the names that a string says, or empty.
+// oneOf is the name that a string is equal to, or empty.
 func (e *Event) oneOf(value []byte, names []string) string {
 	if rawjson.KindOf(value) == rawjson.String {
 		text := e.textOf(value)
@@ -87,8 +87,7 @@ func (e *Event) readOrganizationHints() bool {
 	})
 }
 
-// members walks through an object, and tells whether the value is one or absent. A null member is told
-// as nil.
+// members calls take for each member of an object, with nil for null. It reports whether the value is an object or absent.
 func members(object []byte, take func(name, value []byte)) bool {
 	if object == nil {
 		return true
@@ -107,8 +106,8 @@ func members(object []byte, take func(name, value []byte)) bool {
 	return true
 }
 
-// readValue finds the value's type and tells whether the value can have it. A type that is not given is
-// currency if a currency is, and is else told by the value itself.
+// readValue finds the type of the value, and checks that the value can have it. Without a valueType it is currency if there
+// is a currency, else what the value is.
 func (e *Event) readValue() *payload.Reason {
 	if !optionalText(&e.Currency) || e.Currency != nil && !isCurrencyCode(e.textOf(e.Currency)) {
 		return InvalidCurrency
@@ -129,7 +128,7 @@ func (e *Event) readValue() *payload.Reason {
 	return payload.Accepted
 }
 
-// fits tells whether the value is of its type, and finds the type if there is none yet.
+// fits reports whether the value is of its type, and finds the type if there is none yet.
 func (e *Event) fits() bool {
 	kind := rawjson.KindOf(e.Value)
 	text := bytes.TrimSpace(e.textOf(e.Value))

@@ -2,8 +2,8 @@ package api
 
 import "github.com/millrace/millrace/pkg/payload"
 
-// Event is one business event. Its slices are those of a Subject, whose Email, Name and OrganizationName are
-// the hints'. After Check, the fields below are what the raw ones say.
+// Event is one business event. Email, Name and OrganizationName of its Fields are those of the hints. Check sets the fields
+// below that are no slices.
 type Event struct {
 	Fields
 	InsertID, EventType []byte
@@ -18,10 +18,10 @@ type Event struct {
 	userHints, organizationHints []byte
 }
 
-// Reset is for payload.Element, like the methods below.
+// Reset implements payload.Object, like the methods below.
 func (e *Event) Reset() { *e = Event{Fields: Fields{text: e.text[:0]}} }
 
-// Set notes a member. Names that are not known are passed over.
+// Set notes a member. Unknown names are ignored.
 func (e *Event) Set(name, value []byte) { setField(e.field(name), value) }
 
 // HasValueType reports whether the event has a valueType.
@@ -67,11 +67,11 @@ func (e *Event) field(name []byte) *[]byte {
 	return nil
 }
 
-// IsMessage tells that an object with a "batch" and an eventType is an event that happens to have such a
-// field: if it was meant as a batch, whoever sent it learns so by the count.
+// IsMessage reports that an object with a "batch" and an eventType is one event. If it was meant as a batch, the answer's
+// count shows it.
 func (e *Event) IsMessage() bool { return e.EventType != nil }
 
-// Verdict decides on an event from its fields.
+// Verdict decides on the event.
 func (e *Event) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if size > limits.MessageBytes {
 		return payload.TooLarge

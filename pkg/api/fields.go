@@ -8,9 +8,8 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// Fields is what all messages of the API may say: who it was, when, and whatever else. Its slices are raw
-// JSON values that alias the message: nil where there is no such member, or it is null. Once checked, those
-// of texts are string literals that are not empty.
+// Fields are the fields that messages of the API have in common. Its slices are raw JSON values that alias the message; a
+// field that is absent or null is nil. After the check, those of texts are string literals that are not empty.
 type Fields struct {
 	ExternalUserID         []byte
 	Email, Name            []byte // of the user
@@ -26,37 +25,37 @@ type Fields struct {
 	text []byte // memory for texts with escapes
 }
 
-// Reset is for payload.Element, like ID.
-func (s *Fields) Reset() { *s = Fields{text: s.text[:0]} }
+// Reset implements payload.Object, like ID.
+func (f *Fields) Reset() { *f = Fields{text: f.text[:0]} }
 
-// ID is nil: saying something once more changes nothing, so no two messages have to be told to be one.
-func (s *Fields) ID() []byte { return nil }
+// ID is nil: to store the same twice changes nothing, so duplicates need not be found.
+func (f *Fields) ID() []byte { return nil }
 
-// partitionKey is the external id, else the address; else another name of the message. The message has been checked.
-func (s *Fields) partitionKey(other []byte) []byte {
+// partitionKey is the external id of the user, else the address, else other. The message has been checked.
+func (f *Fields) partitionKey(other []byte) []byte {
 	switch {
-	case s.ExternalUserID != nil:
-		return s.textOf(s.ExternalUserID)
-	case s.Email != nil:
-		return s.lower(bytes.TrimSpace(s.textOf(s.Email)))
+	case f.ExternalUserID != nil:
+		return f.textOf(f.ExternalUserID)
+	case f.Email != nil:
+		return f.lower(bytes.TrimSpace(f.textOf(f.Email)))
 	case other != nil:
-		return s.textOf(other)
+		return f.textOf(other)
 	}
 	return nil
 }
 
-// lower is a text in lower case as far as ASCII goes, like what plain says.
-func (s *Fields) lower(text []byte) []byte {
-	s.text = append(s.text[:0], text...)
-	for i, c := range s.text {
+// lower is a text with its ASCII letters in lower case, valid until the next call of textOf.
+func (f *Fields) lower(text []byte) []byte {
+	f.text = append(f.text[:0], text...)
+	for i, c := range f.text {
 		if 'A' <= c && c <= 'Z' {
-			s.text[i] = c | 0x20
+			f.text[i] = c | 0x20
 		}
 	}
-	return s.text
+	return f.text
 }
 
-// setField notes a member in its field. Those without one are passed over.
+// setField sets the field of a member; unknown members have none.
 func setField(field *[]byte, value []byte) {
 	if rawjson.KindOf(value) == rawjson.Null {
 		value = nil
@@ -66,31 +65,31 @@ func setField(field *[]byte, value []byte) {
 	}
 }
 
-// check reads the fields, and says which is not what it has to be: the first in the order below. The time's
-// verdict is given, for its name is not the same everywhere.
-func (s *Fields) check(invalidTime *payload.Reason) *payload.Reason {
+// check reads the fields. It returns the first invalid one, in the order below. The field of the time has two names, so
+// invalidTime is the verdict on it.
+func (f *Fields) check(invalidTime *payload.Reason) *payload.Reason {
 	switch {
-	case !s.readTime():
+	case !f.readTime():
 		return invalidTime
-	case !optionalText(&s.ExternalUserID):
+	case !optionalText(&f.ExternalUserID):
 		return InvalidExternalUserID
-	case !optionalText(&s.ExternalOrganizationID):
+	case !optionalText(&f.ExternalOrganizationID):
 		return InvalidExternalOrganizationID
-	case !optionalText(&s.ExternalConversationID):
+	case !optionalText(&f.ExternalConversationID):
 		return InvalidExternalConversationID
-	case s.Properties != nil && rawjson.KindOf(s.Properties) != rawjson.Object:
+	case f.Properties != nil && rawjson.KindOf(f.Properties) != rawjson.Object:
 		return InvalidProperties
-	case !optionalText(&s.Email), s.Email != nil && !scalar.LooksLikeAddress(bytes.TrimSpace(s.textOf(s.Email))):
+	case !optionalText(&f.Email), f.Email != nil && !scalar.LooksLikeAddress(bytes.TrimSpace(f.textOf(f.Email))):
 		return InvalidEmail
-	case !optionalText(&s.Name):
+	case !optionalText(&f.Name):
 		return InvalidName
-	case !optionalText(&s.OrganizationName):
+	case !optionalText(&f.OrganizationName):
 		return InvalidOrganizationName
 	}
 	return payload.Accepted
 }
 
-// optionalText tells whether the value is a string or absent, which an empty string is, too.
+// optionalText reports whether the value is a string or absent. An empty string counts as absent.
 func optionalText(value *[]byte) bool {
 	if string(*value) == `""` {
 		*value = nil
@@ -98,25 +97,25 @@ func optionalText(value *[]byte) bool {
 	return *value == nil || rawjson.KindOf(*value) == rawjson.String
 }
 
-// textOf is what a string says, until the next call; of other values it is their JSON.
-func (s *Fields) textOf(value []byte) []byte {
+// textOf is the text of a string, valid until the next call; of other values it is their JSON.
+func (f *Fields) textOf(value []byte) []byte {
 	if rawjson.KindOf(value) != rawjson.String {
 		return value
 	}
 	if inside := value[1 : len(value)-1]; bytes.IndexByte(inside, '\\') < 0 {
 		return inside
 	}
-	s.text = rawjson.AppendUnquoted(s.text[:0], value)
-	return s.text
+	f.text = rawjson.AppendUnquoted(f.text[:0], value)
+	return f.text
 }
 
-func (s *Fields) readTime() bool {
-	kind := rawjson.KindOf(s.at)
+func (f *Fields) readTime() bool {
+	kind := rawjson.KindOf(f.at)
 	switch kind {
 	case rawjson.None:
 		return true
 	case rawjson.String, rawjson.Number:
-		s.At, s.HasAt = scalar.ReadTime(s.textOf(s.at), kind == rawjson.String)
+		f.At, f.HasAt = scalar.ReadTime(f.textOf(f.at), kind == rawjson.String)
 	}
-	return s.HasAt
+	return f.HasAt
 }

@@ -5,7 +5,7 @@ import "github.com/millrace/millrace/pkg/payload"
 // Identify says who a user is.
 type Identify struct{ Fields }
 
-// Set is for payload.Element, like those below.
+// Set implements payload.Object, like the methods below.
 func (i *Identify) Set(name, value []byte) { setField(i.field(name), value) }
 
 func (i *Identify) field(name []byte) *[]byte {
@@ -28,13 +28,13 @@ func (i *Identify) field(name []byte) *[]byte {
 	return nil
 }
 
-// IsMessage tells that an object with a "batch" that names a user is about that user.
+// IsMessage reports that an object with a "batch" that names a user is one message.
 func (i *Identify) IsMessage() bool { return i.ExternalUserID != nil || i.Email != nil }
 
 // PartitionKey is the user.
 func (i *Identify) PartitionKey() []byte { return i.partitionKey(nil) }
 
-// Verdict decides on an identify call from its fields.
+// Verdict decides on the identify call.
 func (i *Identify) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if size > limits.MessageBytes {
 		return payload.TooLarge
@@ -42,7 +42,7 @@ func (i *Identify) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	return i.Check()
 }
 
-// Check reads all fields, and says which is not what it has to be, or that there is no user.
+// Check reads all fields. It returns the first invalid one, or that there is no user.
 func (i *Identify) Check() *payload.Reason {
 	if reason := i.check(InvalidTimestamp); reason != payload.Accepted {
 		return reason

@@ -34,7 +34,7 @@ var ActivityFormat = payload.Format{
 	}, commonReasons...),
 }
 
-// commonReasons are the verdicts that all of the API's messages can get.
+// commonReasons are the verdicts on messages of any format of the API.
 var commonReasons = []*payload.Reason{InvalidExternalUserID, InvalidEmail, InvalidProperties, payload.TooLarge}
 
 // The verdicts on messages of the API, beside payload.Accepted and payload.TooLarge.
@@ -55,7 +55,7 @@ var (
 	InvalidExternalOrganizationID = payload.Invalid("invalid_external_organization_id", "its externalOrganizationId is not a string")
 	InvalidOrganizationHints      = payload.Invalid("invalid_organization_hints", "its organizationHints are not an object")
 	InvalidOrganizationName       = payload.Invalid("invalid_organization_name", "the name of its organization is not a string")
-	InvalidValue                  = payload.Invalid("invalid_value", "its value is not what its valueType or currency asks for: a number of at most 20 digits before the point, a text, or true or false")
+	InvalidValue                  = payload.Invalid("invalid_value", "its value does not fit its valueType or currency: a number with at most 20 digits before the point, a text, or true or false")
 	InvalidValueType              = payload.Invalid("invalid_value_type", "its valueType is not currency, numeric, text or boolean")
 	InvalidCurrency               = payload.Invalid("invalid_currency", "its currency is not a code of three letters")
 	InvalidInfluence              = payload.Invalid("invalid_influence", "its influence is not positive, neutral or negative")

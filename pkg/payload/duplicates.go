@@ -5,9 +5,8 @@ import (
 	"hash/maphash"
 )
 
-// duplicates finds elements of one payload that have the same id. All of them are accepted and one
-// event results: the first. Two that have the same timestamp as well would become one later on anyway,
-// but two that differ in it would not.
+// duplicates finds messages of one payload that have the same id. All of them are accepted, and the first becomes the
+// event. The loader finds them too, but not for certain if their timestamps differ.
 type duplicates struct {
 	seed  maphash.Seed
 	first map[uint64]int // by the id's hash
@@ -27,7 +26,7 @@ func (r *duplicates) mark(messages []Message) {
 		if first, seen := r.first[hash]; !seen {
 			r.first[hash] = i
 		} else {
-			m.Duplicate = bytes.Equal(messages[first].id, m.id) // else two ids of one hash, which never happens
+			m.Duplicate = bytes.Equal(messages[first].id, m.id) // else two ids have one hash, which never happens
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/pkg/segment"
 )
 
-func TestRepeats(t *testing.T) {
+func TestParse_SameID_IsDuplicate(t *testing.T) {
 	var messages []string
 	for _, id := range []string{`"a"`, `"b"`, `"a"`, `7`, `"7"`, `7`, `""`, `""`, `null`, `null`, `{}`, `{}`, `true`, `true`} {
 		messages = append(messages, `{"type":"track","event":"E","messageId":`+id+`}`)
@@ -22,18 +22,18 @@ func TestRepeats(t *testing.T) {
 	p := payload.New(&segment.Format)
 	for range 2 { // nothing is remembered from one payload to the next
 		require.NoError(t, p.Parse([]byte("["+strings.Join(messages, ",")+"]"), payload.DefaultLimits))
-		var repeated []int
+		var duplicates []int
 		for i, m := range p.Messages {
 			if m.Duplicate {
-				repeated = append(repeated, i)
+				duplicates = append(duplicates, i)
 			}
 		}
-		require.Equal(t, []int{2, 5, 17}, repeated, "of strings and numbers that are ids; a broken message takes no id")
+		require.Equal(t, []int{2, 5, 17}, duplicates, "only strings and numbers are ids; a broken message has none")
 		require.Equal(t, 16, p.Accepted)
 	}
 }
 
-func TestRepeatsOfManyMessages(t *testing.T) {
+func TestParse_ManyMessages_MarksDuplicates(t *testing.T) {
 	var messages []string
 	for i := range 1000 {
 		messages = append(messages, fmt.Sprintf(`{"type":"track","event":"E","messageId":"%d"}`, i%600))
@@ -45,7 +45,7 @@ func TestRepeatsOfManyMessages(t *testing.T) {
 	}
 }
 
-func TestRepeatsByTheIDOfTheFormat(t *testing.T) {
+func TestParse_IDOfTheFormat_MarksDuplicates(t *testing.T) {
 	p := payload.New(&api.EventFormat)
 	require.NoError(t, p.Parse([]byte(`[{"eventType":"E","insertId":"a"},{"eventType":"E","insertId":"a","eventAt":0},{"eventType":"E","messageId":"a"},{"eventType":"E","messageId":"a"}]`), payload.DefaultLimits))
 	for i, m := range p.Messages {

@@ -12,7 +12,7 @@ import (
 type Limits struct {
 	Messages     int // in one payload
 	MessageBytes int
-	ContextBytes int // of the context beside a batch, which every message of it carries along
+	ContextBytes int // of the context beside a batch, which is stored with every message of it
 	Depth        int // of objects and arrays, the payload's own included
 }
 
@@ -26,28 +26,28 @@ type Payload struct {
 
 	Accepted, Ignored, Invalid int // how many messages of each verdict
 
-	HashKeys bool // set before Parse: messages have their Subject
+	HashKeys bool // set before Parse: messages get a KeyHash
 
-	duplicates  duplicates
-	format   *Format
-	single   Object // the body, if it is one object
-	object  Object // of a batch or an array
-	scanner  rawjson.Scanner
-	limits   Limits
-	received int
+	duplicates duplicates
+	format     *Format
+	single     Object // the body, if it is one object
+	object     Object // of a batch or an array
+	scanner    rawjson.Scanner
+	limits     Limits
+	received   int
 }
 
 // New returns a Payload for bodies of one format.
 func New(f *Format) *Payload { return &Payload{format: f, single: f.New(), object: f.New()} }
 
-// Received is the number of elements in the payload.
+// Received is the number of messages in the payload.
 func (p *Payload) Received() int { return p.received }
 
-// Parse cuts body into messages and judges each. It returns a *Refusal if the payload as a whole is
-// refused. The messages alias body, which the caller must not change while it uses them.
+// Parse splits body into messages and decides on each. It returns a *Refusal if the payload as a whole is refused. The
+// messages alias body, which the caller must not change while it uses them.
 //
-// The checks come in the order in which they answer: the whole body is read as JSON before the
-// messages are counted, and they are counted before their shapes matter.
+// The checks come in the order of the contract: the whole body is read as JSON before the messages are counted, and they
+// are counted before their shapes matter.
 func (p *Payload) Parse(body []byte, limits Limits) error {
 	p.reset(limits)
 	if !utf8.Valid(body) {
@@ -104,8 +104,8 @@ func (p *Payload) verdict() error {
 	return nil
 }
 
-// parseObject reads a body that is one object: {"batch":[…]}, or else one message. Which of the two it is
-// may show only at its last member, so both are noted on the way.
+// parseObject reads a body that is one object: {"batch":[…]} or one message. Only the last member may tell which, so it
+// notes both.
 func (p *Payload) parseObject() {
 	p.single.Reset()
 	var context []byte
@@ -154,31 +154,31 @@ func (p *Payload) parseArray() {
 	}
 }
 
-// addObject adds an object. What is no JSON, and so may be half an object, is refused whole later.
-func (p *Payload) addObject(e Object, raw []byte) {
+// addObject adds a message that is an object. After a syntax error it does nothing: the payload will be refused.
+func (p *Payload) addObject(o Object, raw []byte) {
 	if p.scanner.Err() == nil {
-		reason := e.Verdict(len(raw), &p.limits)
+		reason := o.Verdict(len(raw), &p.limits)
 		p.add(raw, reason)
-		p.setID(e.ID())
+		p.setID(o.ID())
 		if p.HashKeys && reason == Accepted {
-			p.setKeyHash(e, raw)
+			p.setKeyHash(o, raw)
 		}
 	}
 }
 
-// setKeyHash notes whose the message is that was added last. One that says nothing of that stands for itself.
-func (p *Payload) setKeyHash(e Object, raw []byte) {
+// setKeyHash sets the key hash of the message that was added last. Without a key, its bytes are the key.
+func (p *Payload) setKeyHash(o Object, raw []byte) {
 	if p.received > p.limits.Messages {
 		return
 	}
-	whose := e.PartitionKey()
-	if whose == nil {
-		whose = raw
+	key := o.PartitionKey()
+	if key == nil {
+		key = raw
 	}
-	p.Messages[len(p.Messages)-1].KeyHash = crc32.ChecksumIEEE(whose)
+	p.Messages[len(p.Messages)-1].KeyHash = crc32.ChecksumIEEE(key)
 }
 
-// setID notes the id of the element that was added last. One that is no text and no number is none.
+// setID sets the id of the message that was added last, if that is a string or a number.
 func (p *Payload) setID(id []byte) {
 	kind := rawjson.KindOf(id)
 	if p.received <= p.limits.Messages && (kind == rawjson.String && len(id) > len(`""`) || kind == rawjson.Number) {
@@ -186,7 +186,7 @@ func (p *Payload) setID(id []byte) {
 	}
 }
 
-// add counts every message but keeps no more than may be of use.
+// add counts every message but keeps no more than the limit.
 func (p *Payload) add(raw []byte, reason *Reason) {
 	if p.received++; p.received <= p.limits.Messages {
 		p.Messages = append(p.Messages, Message{Raw: raw, Reason: reason})

@@ -63,7 +63,7 @@ func TestParseEmptyBatches(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhenEveryElementIsInvalid(t *testing.T) {
+func TestParse_EveryMessageInvalid_IsRefused(t *testing.T) {
 	for body, index := range map[string]int{`{}`: 0, `5`: 0, `"x"`: 0, `null`: 0, `{"type":"track"}`: 0, `[5,{"type":"track"}]`: 0, `{"batch":"x"}`: 0, `{"batch":[null]}`: 0} {
 		_, refusal := parse(t, body)
 		require.NotNil(t, refusal, body)
@@ -75,7 +75,7 @@ func TestParseRefusesWhenEveryElementIsInvalid(t *testing.T) {
 	require.Equal(t, []int{2, 0, 1, 1}, []int{p.Received(), p.Accepted, p.Ignored, p.Invalid})
 }
 
-func TestParseRefusesWhatIsNoJSON(t *testing.T) {
+func TestParse_InvalidJSON_IsRefused(t *testing.T) {
 	for body, code := range map[string]string{
 		"": payload.CodeInvalidJSON, "{": payload.CodeInvalidJSON, track + track: payload.CodeInvalidJSON, "[" + track + ",]": payload.CodeInvalidJSON,
 		`[` + track + `,{"a":tru}]`: payload.CodeInvalidJSON, `{"type":"track","event":"E","x":"\x"}`: payload.CodeInvalidJSON,
@@ -89,7 +89,7 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 	}
 }
 
-func TestParseDepthCountsThePayload(t *testing.T) {
+func TestParse_Depth_CountsThePayload(t *testing.T) {
 	properties := func(levels int) string {
 		return `{"type":"track","event":"E","properties":` + strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels) + "}"
 	}
@@ -105,7 +105,7 @@ func TestParseDepthCountsThePayload(t *testing.T) {
 	}
 }
 
-func TestParseLimitsAtTheirEdges(t *testing.T) {
+func TestParse_AtTheLimits(t *testing.T) {
 	limits := payload.Limits{Messages: 3, MessageBytes: len(track), ContextBytes: 10, Depth: 8}
 	batch := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(track+",", n), ",") + "]" }
 
@@ -129,7 +129,7 @@ func TestParseLimitsAtTheirEdges(t *testing.T) {
 	require.Equal(t, payload.CodeContextTooLarge, refusal.Code)
 }
 
-func TestParseTellsBatchesFromMessages(t *testing.T) {
+func TestParse_MemberBatch_IsBatchOrMessage(t *testing.T) {
 	for body, want := range map[string]struct {
 		raw      string
 		received int
@@ -149,7 +149,7 @@ func TestParseTellsBatchesFromMessages(t *testing.T) {
 	}
 }
 
-func TestParseContextBesideTheBatchOnly(t *testing.T) {
+func TestParse_Context_OnlyBesideABatch(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"context":{"groupId":"g"},"batch":[]}`:                   `{"groupId":"g"}`,
 		`{"batch":[],"context":{"a":1},"context":{"b":2}}`:         `{"b":2}`,
@@ -164,7 +164,7 @@ func TestParseContextBesideTheBatchOnly(t *testing.T) {
 	}
 }
 
-func TestParseForgetsThePayloadBefore(t *testing.T) {
+func TestParse_SecondPayload_ForgetsTheFirst(t *testing.T) {
 	p := payload.New(&segment.Format)
 	require.NoError(t, p.Parse([]byte(`{"context":{},"batch":[`+track+`,5,{"type":"alias"}]}`), payload.DefaultLimits))
 	require.NoError(t, p.Parse([]byte(`[]`), payload.DefaultLimits))
@@ -172,7 +172,7 @@ func TestParseForgetsThePayloadBefore(t *testing.T) {
 	require.Nil(t, p.Context)
 }
 
-func TestRefusalsQuoteNothing(t *testing.T) {
+func TestRefusal_QuotesNothing(t *testing.T) {
 	for _, body := range []string{`{"email":"canary"`, `{"type":"track","canary":1}`, `[canary]`, `"canary"`, "\"canary\xff\""} {
 		_, refusal := parse(t, body)
 		require.NotNil(t, refusal)
@@ -180,7 +180,7 @@ func TestRefusalsQuoteNothing(t *testing.T) {
 	}
 }
 
-// FuzzParse holds the cut into messages to encoding/json.
+// FuzzParse compares the split into messages with encoding/json.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{track, "[" + track + "]", `{"batch":[` + track + `,{"type":"identify"},1]}`, `{"batch":[],"type":"page"}`,
 		`{"type":"track","properties":{"gf_event_type":"X"}}`, `[`, `{"batch":[{"type":"track","event":"\ud800"}],"context":{"a":{}}}`} {
@@ -222,7 +222,7 @@ func batchOf(n int) []byte {
 	return []byte(`{"batch":[` + strings.Join(messages, ",") + `]}`)
 }
 
-func TestParseAllocatesNothing(t *testing.T) {
+func TestParse_AllocatesNothing(t *testing.T) {
 	for _, subjects := range []bool{false, true} {
 		p := payload.New(&segment.Format)
 		p.HashKeys = subjects

@@ -11,12 +11,12 @@ import (
 type Refusal struct {
 	Code    string // snake_case, for programs
 	Message string // one sentence, for people
-	Index   int    // the element that is to blame, -1 if none is
+	Index   int    // the message to blame, -1 for none
 }
 
 func (r *Refusal) Error() string { return r.Message }
 
-// Codes of Refusal, beside each format's own for a payload without one valid element.
+// Codes of a Refusal, beside each format's own for a payload without one valid message.
 const (
 	CodeInvalidJSON     = "invalid_json"
 	CodeInvalidUTF8     = "invalid_utf8"

@@ -8,7 +8,7 @@ import (
 	"github.com/millrace/millrace/pkg/rawjson"
 )
 
-// Format is Segment's.
+// Format is that of POST /v1/segment/{token}.
 var Format = payload.Format{
 	Name: "a valid Segment message", RefusalCode: "not_a_segment_payload", Context: true,
 	New:         func() payload.Object { return new(fields) },
@@ -31,10 +31,10 @@ type fields struct {
 	text                        []byte // memory for texts with escapes
 }
 
-// Reset is for payload.Element, like the methods below.
+// Reset implements payload.Object, like the methods below.
 func (f *fields) Reset() { *f = fields{text: f.text} }
 
-// Set notes a member.
+// Set notes a member that decides.
 func (f *fields) Set(name, value []byte) {
 	switch string(name) {
 	case "type":
@@ -52,9 +52,8 @@ func (f *fields) Set(name, value []byte) {
 	}
 }
 
-// IsMessage tells a message from a batch: one that has a "batch" and one of Segment's own types is a message
-// that happens to have such a field; with any other type it is a batch, for dropping one silently as of
-// unknown type would lose all that is in it.
+// IsMessage reports that an object with a member "batch" and one of Segment's types is a message. With any other type it
+// is a batch: to reject it as a message of unknown type would lose all that is in it.
 func (f *fields) IsMessage() bool {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return false
@@ -70,8 +69,8 @@ func (f *fields) IsMessage() bool {
 // ID is the messageId.
 func (f *fields) ID() []byte { return f.id }
 
-// PartitionKey is the userId, else the anonymousId, as mapping has it; else the messageId. An address is not looked for: who
-// sends one names an id as well.
+// PartitionKey is the userId, else the anonymousId, as in pkg/mapping; else the messageId. The e-mail address does not count:
+// a sender that knows it sends an id as well.
 func (f *fields) PartitionKey() []byte {
 	for _, value := range [...][]byte{f.userID, f.anonymousID, f.id} {
 		if name := f.keyText(value); len(name) > 0 {
@@ -81,7 +80,7 @@ func (f *fields) PartitionKey() []byte {
 	return nil
 }
 
-// keyText is what a string says, or a number's text; nil for other values.
+// keyText is the text of a string or a number; nil for other values.
 func (f *fields) keyText(value []byte) []byte {
 	switch rawjson.KindOf(value) {
 	case rawjson.Number:
@@ -96,7 +95,7 @@ func (f *fields) keyText(value []byte) []byte {
 	return nil
 }
 
-// Verdict decides on a message from its fields.
+// Verdict decides on the message.
 func (f *fields) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return NotAMessage
@@ -119,7 +118,7 @@ func (f *fields) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	return payload.Accepted
 }
 
-// renamed tells whether gf_event_type names a track message that has no event.
+// renamed reports whether gf_event_type names a track message that has no event.
 func (f *fields) renamed(depth int) bool {
 	if rawjson.KindOf(f.properties) != rawjson.Object {
 		return false
@@ -134,7 +133,7 @@ func (f *fields) renamed(depth int) bool {
 	return hasText(override)
 }
 
-// isText compares a string value with an ASCII word, whichever way it is escaped.
+// isText reports whether a string is an ASCII word, with or without escapes.
 func isText(value []byte, word string) bool {
 	if len(value) == len(word)+2 {
 		return string(value[1:len(value)-1]) == word
@@ -142,7 +141,7 @@ func isText(value []byte, word string) bool {
 	return bytes.IndexByte(value, '\\') >= 0 && string(rawjson.AppendUnquoted(nil, value)) == word
 }
 
-// hasText tells whether a value is a string with more than white space in it.
+// hasText reports whether a value is a string that is not blank.
 func hasText(value []byte) bool {
 	if rawjson.KindOf(value) != rawjson.String {
 		return false

@@ -65,9 +65,9 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// One user's messages have one subject, however it is written; without a user each message has its own, by its id or else
-// its bytes, so that a resend has it too.
-func TestSubjects(t *testing.T) {
+// All messages of a user have one key hash, however the id is written. A message without a user has the hash of its id, else
+// of its bytes, so that a duplicate has the same.
+func TestKeyHash_FollowsTheUser(t *testing.T) {
 	seen := map[uint32]bool{}
 	for _, same := range [][]string{
 		{`"userId":"ada"`, `"userId":"\u0061da"`, `"anonymousId":"b","userId":"ada"`, `"userId":"b","userId":"ada"`, `"userId":null,"anonymousId":"ada"`, `"userId":"","anonymousId":"ada"`, `"userId":"ada","messageId":"m"`},
@@ -76,16 +76,16 @@ func TestSubjects(t *testing.T) {
 		{`"x":1`, `"x":1`},
 		{`"x":2`},
 	} {
-		first := subject(t, same[0])
+		first := keyHash(t, same[0])
 		for _, members := range same {
-			require.Equal(t, first, subject(t, members), members)
+			require.Equal(t, first, keyHash(t, members), members)
 		}
 		require.NotContains(t, seen, first)
 		seen[first] = true
 	}
 }
 
-func subject(t *testing.T, members string) uint32 {
+func keyHash(t *testing.T, members string) uint32 {
 	p := payload.New(&Format)
 	p.HashKeys = true
 	require.NoError(t, p.Parse([]byte(`{"batch":[{"type":"track","event":"E",`+members+`}]}`), payload.DefaultLimits))
