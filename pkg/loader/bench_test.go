@@ -24,7 +24,7 @@ func BenchmarkLoader(b *testing.B) {
 	b.ResetTimer()
 	cpu, rows := time.Duration(0), 0
 	for i := 0; b.Loop(); i++ {
-		w.config.Consumer.Group = "bench-" + time.Now().String() // from the start again
+		w.config.Consumer.Group = "bench-" + time.Now().String() // reads from the start
 		before := processTime()
 		loader := w.load(b)
 		eventually(b, func() bool {

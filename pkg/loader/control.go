@@ -2,8 +2,8 @@
 
 package loader
 
-// What a build for a chaos run's control can leave out. No other can.
+// Protections that only a chaos control build can leave out; see control_chaos.go.
 const (
-	commitsFirst  = false
-	forgetsBlocks = false
+	commitsBeforeInsert = false
+	insertsWithoutToken = false
 )

@@ -4,9 +4,9 @@ package loader
 
 import "os"
 
-// The protections that a chaos run's control leaves out: that a block is committed after it is inserted, and
-// that one which was under way is known when it comes again.
+// Protections that the control of a chaos run leaves out: blocks are committed before they are inserted, or get no
+// deduplication token, so that a repeated insert is not recognised.
 var (
-	commitsFirst  = os.Getenv("MILLRACE_CHAOS_CONTROL") == "commit-first"
-	forgetsBlocks = os.Getenv("MILLRACE_CHAOS_CONTROL") == "no-token"
+	commitsBeforeInsert = os.Getenv("MILLRACE_CHAOS_CONTROL") == "commit-first"
+	insertsWithoutToken = os.Getenv("MILLRACE_CHAOS_CONTROL") == "no-token"
 )

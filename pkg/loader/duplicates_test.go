@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// deliver sends one event as received at a time, happened at another.
+// deliver produces one event with its time of receipt and its own time.
 func (w *world) deliver(t testing.TB, product, id string, receivedAt, at time.Time) {
 	t.Helper()
 	var config stream.ProducerConfig
@@ -29,7 +29,7 @@ func (w *world) deliver(t testing.TB, product, id string, receivedAt, at time.Ti
 
 const deliveries = "SELECT product_id, message_id, count(), min(event_at) FROM outcomes GROUP BY ALL ORDER BY ALL"
 
-func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
+func TestDuplicates_AnotherTimestamp_IsDropped(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	second, day := time.Second, 24*time.Hour
@@ -43,12 +43,12 @@ func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
 	loader := w.load(t)
 	w.caughtUp(t)
 	deliver("apart", 2*second, 2*second)
-	deliver("apart", 3*second, 0) // the table makes one of these
+	deliver("apart", 3*second, 0) // ClickHouse merges these
 	deliver("restarted", 3*second, 0)
 	w.caughtUp(t)
 	require.Equal(t, 2.0, loader.value(t, "millrace_loader_duplicates_dropped_total", ""))
 	loader.stop(t)
-	w.deliver(t, "another product", "apart", noon.Add(4*second), noon.Add(4*second)) // of which nothing is left in its block
+	w.deliver(t, "another product", "apart", noon.Add(4*second), noon.Add(4*second)) // its block is empty
 	deliver("restarted", 4*second, 4*second)
 	deliver("late", 4*second, 0)
 	loader = w.load(t)
@@ -67,7 +67,7 @@ func TestAResendWithAnotherTimestampIsNoSecondEvent(t *testing.T) {
 	require.NotZero(t, loader.value(t, "millrace_loader_dedup_bytes", ""))
 }
 
-func TestWithoutAWindowAResendIsAnotherEvent(t *testing.T) {
+func TestDuplicates_NoWindow_AreStored(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.config.DedupWindow = 0
@@ -78,8 +78,8 @@ func TestWithoutAWindowAResendIsAnotherEvent(t *testing.T) {
 	require.Equal(t, "p\tid\t2\t2026-05-18 12:00:00.000", w.db.Exec(t, deliveries))
 }
 
-// What was dropped is dropped again when the same offsets come again, and what was stored stays.
-func TestTheSameOffsetsAgainDropTheSame(t *testing.T) {
+// The same offsets are read twice: the same events are dropped, and the stored ones stay.
+func TestDuplicates_ReadTwice_DropTheSame(t *testing.T) {
 	w := newWorld(t, 1)
 	w.db.Exec(t, "SYSTEM STOP MERGES events")
 	for i := range 20 {
@@ -89,7 +89,7 @@ func TestTheSameOffsetsAgainDropTheSame(t *testing.T) {
 	w.caughtUp(t)
 	loader.stop(t)
 	stored := w.db.Exec(t, "SELECT * FROM outcomes ORDER BY insert_id")
-	w.config.Consumer.Group += "-again"
+	w.config.Consumer.Group += "-2"
 	w.load(t)
 	w.caughtUp(t)
 	require.Equal(t, stored, w.db.Exec(t, "SELECT * FROM outcomes ORDER BY insert_id"))

@@ -19,36 +19,36 @@ import (
 	"github.com/millrace/millrace/test/env"
 )
 
-// hideEvents makes inserts fail, in loaders that are started after it: they do not look for resends, which would
-// fail before.
+// hideEvents makes inserts fail, in loaders that are started after it. They do not look for duplicates, which would
+// fail earlier.
 func (w *world) hideEvents(t *testing.T) {
 	w.config.DedupWindow = 0
 	w.db.Exec(t, "RENAME TABLE events TO hidden")
 }
 
-func (w *world) bringBack(t *testing.T) { w.db.Exec(t, "RENAME TABLE hidden TO events") }
+func (w *world) restoreEvents(t *testing.T) { w.db.Exec(t, "RENAME TABLE hidden TO events") }
 
-func (r *running) tries(attempt string) func() bool {
-	return func() bool { return strings.Contains(r.log.String(), "operation="+attempt+" ") }
+func (r *running) retries(operation string) func() bool {
+	return func() bool { return strings.Contains(r.log.String(), "operation="+operation+" ") }
 }
 
-func TestNothingIsCommittedThatIsNotInserted(t *testing.T) {
+func TestLoader_InsertFails_CommitsNothing(t *testing.T) {
 	w := newWorld(t, 2)
 	w.produce(t, 0, 1000, 10)
 	loader := w.load(t)
 	w.caughtUp(t)
 	w.hideEvents(t)
 	w.produce(t, 1000, 2000, 10)
-	eventually(t, loader.tries("insert"), "it fails")
+	eventually(t, loader.retries("insert"), "the operation fails")
 	require.Equal(t, int64(1000), w.lag(t))
-	w.bringBack(t)
+	w.restoreEvents(t)
 	w.caughtUp(t)
 	w.outcomes(t, 2000)
 	require.Equal(t, "2000", w.rows(t))
 	require.NotZero(t, loader.value(t, "millrace_loader_retries_total", "insert"))
 }
 
-func TestClickHouseIsKilledAndComesBack(t *testing.T) {
+func TestLoader_ClickHouseIsKilled_Continues(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 2)
 	engine := w.ownEngine(t)
@@ -56,7 +56,7 @@ func TestClickHouseIsKilledAndComesBack(t *testing.T) {
 	for i := range 3 {
 		require.NoError(t, syscall.Kill(engine.Pid(), syscall.SIGKILL))
 		w.produce(t, i*1000, i*1000+1000, 10)
-		eventually(t, func() bool { return engine.Restarts() == int64(i+1) }, "started again")
+		eventually(t, func() bool { return engine.Restarts() == int64(i+1) }, "ClickHouse is restarted")
 	}
 	w.caughtUp(t)
 	w.outcomes(t, 3000)
@@ -75,25 +75,25 @@ func (w *world) ownEngine(t *testing.T) *embedded.ClickHouse {
 	return engine
 }
 
-func TestNothingIsCommittedThatIsNotBuried(t *testing.T) {
+func TestLoader_DeadLetterWriteFails_CommitsNothing(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: w.client.Topics().DeadLetters, Err: kerr.PolicyViolation, Count: -1})
 	w.foreign(t, event(`{"type":"track","event":"E","messageId":"1"}`), event(`broken`))
 	loader := w.load(t)
-	eventually(t, loader.tries("dead_letters_write"), "it fails")
+	eventually(t, loader.retries("dead_letters_write"), "the operation fails")
 	require.Equal(t, int64(2), w.lag(t))
-	require.Equal(t, "1", w.rows(t), "rows come first")
+	require.Equal(t, "1", w.rows(t), "rows are inserted before dead letters are written")
 	fault.Remove()
-	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "1" }, "it is there")
+	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "1" }, "the dead letter is stored")
 	w.caughtUp(t)
 	w.outcomes(t, 1)
-	require.Equal(t, "1", w.rows(t), "and are not sent again")
+	require.Equal(t, "1", w.rows(t), "rows are inserted once")
 }
 
-// Blocks that were written but not committed are made again as they were, whatever blocks the next loader would make,
-// and ClickHouse knows them by their tokens: there is no second row even before anything is merged.
-func TestABlockThatWasNotCommittedIsMadeAgainAsItWas(t *testing.T) {
+// The next loader recreates blocks that were inserted and not committed, whatever its own limits are. ClickHouse
+// recognises them by their tokens, so there is no second row even before a merge.
+func TestLoader_UncommittedBlock_IsRecreated(t *testing.T) {
 	kfakeOnly(t)
 	t.Parallel()
 	w := newWorld(t, 2)
@@ -103,41 +103,41 @@ func TestABlockThatWasNotCommittedIsMadeAgainAsItWas(t *testing.T) {
 	first := w.load(t)
 	eventually(t, func() bool { return first.value(t, "millrace_loader_retries_total", "insert") >= 2 }, "the blocks are prepared")
 	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.GroupAuthorizationFailed, Count: -1})
-	w.bringBack(t)
-	eventually(t, first.tries("commit"), "it fails")
+	w.restoreEvents(t)
+	eventually(t, first.retries("commit"), "the operation fails")
 	first.stop(t)
 	written, err := strconv.Atoi(w.rows(t))
 	require.NoError(t, err)
-	require.NotZero(t, written, "the control: something was written")
+	require.NotZero(t, written, "the control: rows were inserted")
 	require.Equal(t, int64(1000), w.lag(t))
 	fault.Remove()
 	w.config.BlockRows = 70
 	second := w.load(t)
 	w.caughtUp(t)
-	require.Equal(t, float64(1000), second.value(t, "millrace_loader_rows_inserted_total", ""), "the control: they were sent again")
+	require.Equal(t, float64(1000), second.value(t, "millrace_loader_rows_inserted_total", ""), "the control: the rows were sent twice")
 	require.Equal(t, "1000", w.rows(t))
 	w.outcomes(t, 1000)
 }
 
-// A lane that is given up while its queue, the batch it maps and both its blocks are full gives all back.
-func TestALaneThatIsGivenUpHoldsNothing(t *testing.T) {
+// The worker's queue, the records that it maps and both its batches are full.
+func TestWorker_Revoked_ReleasesItsMemory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	w.config.BlockRows, w.config.StopTimeout = 400, 100*time.Millisecond
 	w.hideEvents(t)
 	w.produce(t, 0, 5000, 1)
 	loader := w.load(t)
-	eventually(t, loader.tries("insert"), "it fails")
-	eventually(t, func() bool { return loader.memory.bufferedBytes.Load() >= sizes(0, 1000) }, "much is held")
+	eventually(t, loader.retries("insert"), "the operation fails")
+	eventually(t, func() bool { return loader.memory.bufferedBytes.Load() >= sizes(0, 1000) }, "much is buffered")
 	loader.stop(t)
 	require.Equal(t, int64(5000), w.lag(t))
-	w.bringBack(t)
+	w.restoreEvents(t)
 	w.load(t)
 	w.caughtUp(t)
 	w.outcomes(t, 5000)
 }
 
-func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
+func TestWorker_FullQueue_PausesItsPartition(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	w.config.BlockRows, w.config.MaxPartitionBytes = 400, 1<<20
@@ -157,16 +157,16 @@ func TestALaneThatHasEnoughIsPausedAndGoesOn(t *testing.T) {
 		return worker.queue.paused
 	}
 	eventually(t, paused, "paused")
-	held := loader.memory.bufferedBytes.Load()
+	buffered := loader.memory.bufferedBytes.Load()
 	time.Sleep(200 * time.Millisecond)
-	require.Equal(t, held, loader.memory.bufferedBytes.Load(), "nothing more is fetched")
-	require.Less(t, held, sizes(0, 10_000)/2)
-	w.bringBack(t)
+	require.Equal(t, buffered, loader.memory.bufferedBytes.Load(), "nothing more is fetched")
+	require.Less(t, buffered, sizes(0, 10_000)/2)
+	w.restoreEvents(t)
 	w.caughtUp(t)
 	w.outcomes(t, 10_000)
 }
 
-func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
+func TestLoader_MemoryLimit_PausesAllPartitions(t *testing.T) {
 	w := newWorld(t, 4)
 	w.config.MaxBufferedBytes, w.config.MaxPartitionBytes = 1<<20, 1<<20
 	w.config.Consumer.FetchPartition, w.config.Consumer.FetchBytes, w.config.Consumer.ConcurrentFetches = 1<<20, 1<<20, 1
@@ -174,16 +174,16 @@ func TestTheBudgetStopsFetchingOfAll(t *testing.T) {
 	w.produce(t, 0, 10_000, 50)
 	loader := w.load(t)
 	eventually(t, func() bool { return loader.memory.bufferedBytes.Load() >= w.config.MaxBufferedBytes }, "full")
-	held := loader.memory.bufferedBytes.Load()
+	buffered := loader.memory.bufferedBytes.Load()
 	time.Sleep(200 * time.Millisecond)
-	require.Equal(t, held, loader.memory.bufferedBytes.Load(), "nothing more is fetched")
-	require.Less(t, held, sizes(0, 10_000)*3/4)
-	w.bringBack(t)
+	require.Equal(t, buffered, loader.memory.bufferedBytes.Load(), "nothing more is fetched")
+	require.Less(t, buffered, sizes(0, 10_000)*3/4)
+	w.restoreEvents(t)
 	w.caughtUp(t)
 	w.outcomes(t, 10_000)
 }
 
-func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
+func TestLoader_MemoryLimit_DoesNotWaitForTheLinger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 4)
 	w.config.BlockLinger = time.Hour
@@ -191,7 +191,7 @@ func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
 	w.config.Consumer.FetchPartition, w.config.Consumer.FetchBytes, w.config.Consumer.ConcurrentFetches = 1<<20, 1<<20, 1
 	w.produce(t, 0, 20_000, 50)
 	loader := w.load(t)
-	eventually(t, func() bool { return w.lag(t) < 5000 }, "what does not fit is stored")
+	eventually(t, func() bool { return w.lag(t) < 5000 }, "records beyond the limit are stored")
 	loader.stop(t)
 	w.config.BlockLinger = 20 * time.Millisecond
 	w.load(t)
@@ -199,13 +199,13 @@ func TestABacklogThatDoesNotFitWaitsForNoLinger(t *testing.T) {
 	w.outcomes(t, 20_000)
 }
 
-func TestTwoLoadersShareAndOneStops(t *testing.T) {
+func TestLoader_TwoMembersAndOneStops_StoresEachEventOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 8)
 	a := w.load(t)
 	w.produce(t, 0, 5000, 50)
 	b := w.load(t)
-	eventually(t, func() bool { return a.owned() == 8 && b.owned() == 8 }, "they share both topics' partitions")
+	eventually(t, func() bool { return a.owned() == 8 && b.owned() == 8 }, "both have half of both topics' partitions")
 	require.Empty(t, b.health.Unmet())
 	w.produce(t, 5000, 10_000, 50)
 	eventually(t, func() bool { return b.value(t, "millrace_loader_rows_inserted_total", "") > 0 }, "the second inserts too")
@@ -214,7 +214,7 @@ func TestTwoLoadersShareAndOneStops(t *testing.T) {
 	w.caughtUp(t)
 	require.Equal(t, 16, a.owned())
 	w.outcomes(t, 15_000)
-	require.Equal(t, "15000", w.rows(t), "handing over doubles nothing, also without FINAL")
+	require.Equal(t, "15000", w.rows(t), "no row is doubled, also without FINAL")
 }
 
 func (r *running) owned() int {
@@ -223,7 +223,7 @@ func (r *running) owned() int {
 	return len(r.workers)
 }
 
-func TestALoaderIsKilled(t *testing.T) {
+func TestLoader_Killed_StoresEachEventOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 8)
 	w.db.Exec(t, "SYSTEM STOP MERGES events")
@@ -240,13 +240,13 @@ func TestALoaderIsKilled(t *testing.T) {
 	require.Equal(t, "6000", w.rows(t), "no second row, merged or not")
 }
 
-// A loader that slept too long is not a member any more. It must not count what it did, and joins again.
-func TestALoaderThatTheGroupGaveUpJoinsAnew(t *testing.T) {
+// A loader that was suspended too long is no longer a member. It must not commit, and joins the group again.
+func TestLoader_RemovedFromTheGroup_JoinsAgain(t *testing.T) {
 	w := newWorld(t, 2)
 	w.hideEvents(t)
 	w.produce(t, 0, 1000, 10)
 	loader := w.load(t)
-	eventually(t, loader.tries("insert"), "it has much to do")
+	eventually(t, loader.retries("insert"), "batches are waiting")
 	groups, err := w.admin.DescribeGroups(t.Context(), w.config.Consumer.Group)
 	require.NoError(t, err)
 	for _, member := range groups[w.config.Consumer.Group].Members {
@@ -256,7 +256,7 @@ func TestALoaderThatTheGroupGaveUpJoinsAnew(t *testing.T) {
 		_, err = request.RequestWith(t.Context(), w.kafka)
 		require.NoError(t, err)
 	}
-	w.bringBack(t)
+	w.restoreEvents(t)
 	w.caughtUp(t)
 	w.outcomes(t, 1000)
 	select {
@@ -267,11 +267,11 @@ func TestALoaderThatTheGroupGaveUpJoinsAnew(t *testing.T) {
 	loader.stop(t)
 }
 
-// A ClickHouse that neither answers nor goes away must not keep a partition from its next owner.
-func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
+// A ClickHouse that neither answers nor closes connections must not delay a rebalance.
+func TestLoader_ClickHouseHangs_GivesItsPartitionsUp(t *testing.T) {
 	w := newWorld(t, 2)
 	w.config.Warehouse.Timeout, w.config.StopTimeout = time.Second, 100*time.Millisecond
-	w.config.Warehouse.Inserts = 1 // so that it is the connection in use that hangs
+	w.config.Warehouse.Inserts = 1 // so that the connection in use hangs
 	engine := w.ownEngine(t)
 	loader := w.load(t)
 	w.produce(t, 0, 100, 10)
@@ -289,20 +289,20 @@ func TestAHungClickHouseKeepsNoPartition(t *testing.T) {
 	w.outcomes(t, 200)
 }
 
-// explosive panics at a certain message.
-type explosive struct{ rowBuilder }
+// panicsAtRecord is a builder that panics at a certain message.
+type panicsAtRecord struct{ rowBuilder }
 
-func (f explosive) append(e *stream.Record) (string, error) {
+func (f panicsAtRecord) append(e *stream.Record) (string, error) {
 	if strings.Contains(string(e.Value), "explode") {
 		panic("secret")
 	}
 	return f.rowBuilder.append(e)
 }
 
-func TestAPanicEndsTheLoaderAndCommitsNothingWrong(t *testing.T) {
+func TestLoader_MappingPanics_EndsWithoutCommit(t *testing.T) {
 	w := newWorld(t, 2)
 	loader := w.prepare(t)
-	loader.newRowBuilder = func(p stream.Partition) rowBuilder { return explosive{loader.rowBuilderFor(p)} }
+	loader.newRowBuilder = func(p stream.Partition) rowBuilder { return panicsAtRecord{loader.rowBuilderFor(p)} }
 	w.produce(t, 0, 100, 10)
 	loader.start(t)
 	w.caughtUp(t)
@@ -316,15 +316,15 @@ func TestAPanicEndsTheLoaderAndCommitsNothingWrong(t *testing.T) {
 	w.outcomes(t, 100)
 }
 
-// unsendable panics in the goroutine that sends.
-type unsendable struct{ rowBuilder }
+// panicsWhenSent is a builder that panics in the goroutine that sends.
+type panicsWhenSent struct{ rowBuilder }
 
-func (unsendable) block() warehouse.Block { panic("secret") }
+func (panicsWhenSent) block() warehouse.Block { panic("secret") }
 
-func TestAPanicWhileSendingCommitsNothing(t *testing.T) {
+func TestLoader_SendingPanics_EndsWithoutCommit(t *testing.T) {
 	w := newWorld(t, 1)
 	loader := w.prepare(t)
-	loader.newRowBuilder = func(p stream.Partition) rowBuilder { return unsendable{loader.rowBuilderFor(p)} }
+	loader.newRowBuilder = func(p stream.Partition) rowBuilder { return panicsWhenSent{loader.rowBuilderFor(p)} }
 	w.produce(t, 0, 100, 1)
 	loader.start(t)
 	<-loader.done
@@ -337,17 +337,17 @@ func TestAPanicWhileSendingCommitsNothing(t *testing.T) {
 	w.outcomes(t, 100)
 }
 
-func TestALoaderThatIsStoppedWhileTheBrokersAreAway(t *testing.T) {
+func TestLoader_BrokersUnreachable_Stops(t *testing.T) {
 	w := newWorld(t, 1)
 	w.stream.Brokers = []string{"127.0.0.1:1"}
 	loader := w.load(t)
-	eventually(t, func() bool { return strings.Contains(loader.log.String(), "waiting for the Kafka brokers") }, "it waits")
+	eventually(t, func() bool { return strings.Contains(loader.log.String(), "waiting for the Kafka brokers") }, "it waits for the brokers")
 	require.NotEmpty(t, loader.health.Unmet())
 	loader.stop(t)
 }
 
-// A loader that is told to end does so though the brokers do not answer, and others do what it could not.
-func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
+// The next loader stores what this one could not commit.
+func TestLoader_BrokersDoNotAnswer_Stops(t *testing.T) {
 	kfakeOnly(t)
 	t.Parallel()
 	w := newWorld(t, 2)
@@ -360,13 +360,13 @@ func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
 	w.caughtUp(t)
 	link.Cut()
 	w.produce(t, 100, 200, 10)
-	require.NotZero(t, w.lag(t), "the control: it is cut off")
+	require.NotZero(t, w.lag(t), "the control: the loader is cut off")
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); loader.cancel(); <-loader.done }()
 	select {
 	case <-stopped:
 	case <-time.After(20 * time.Second): // the bound is three times StopTimeout
-		t.Fatal("it waits for brokers that do not answer")
+		t.Fatal("the loader does not stop")
 	}
 	loader.stop(t)
 	w.stream.Brokers = direct
@@ -375,8 +375,8 @@ func TestALoaderEndsThoughTheBrokersAreSilent(t *testing.T) {
 	w.outcomes(t, 200)
 }
 
-// Two loaders of one name take it from each other until one of them ends, and lose nothing by that.
-func TestTwoLoadersOfOneName(t *testing.T) {
+// Two loaders take the instance id from each other until one of them ends. No event is lost.
+func TestLoader_SameInstanceID_OneEnds(t *testing.T) {
 	w := newWorld(t, 2)
 	w.config.Consumer.InstanceID = "same"
 	a, b := w.load(t), w.load(t)
@@ -403,7 +403,7 @@ func TestTwoLoadersOfOneName(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreLostTooOften(t *testing.T) {
+func TestNameLosses_ThreeWithinTheWindow_AreTooOften(t *testing.T) {
 	var n nameLosses
 	now := time.Now()
 	require.False(t, n.tooOften(now))
@@ -414,7 +414,7 @@ func TestNamesThatAreLostTooOften(t *testing.T) {
 	require.True(t, n.tooOften(now.Add(2*nameLossWindow+2*time.Second)))
 }
 
-func TestAStoppedLoaderLeavesNoGoroutines(t *testing.T) {
+func TestLoader_Stopped_LeavesNoGoroutines(t *testing.T) {
 	w := newWorld(t, 4)
 	before := runtime.NumGoroutine()
 	for i := range 3 {
@@ -425,5 +425,5 @@ func TestAStoppedLoaderLeavesNoGoroutines(t *testing.T) {
 		loader.stop(t)
 		loader.deps.Stream.Close()
 	}
-	eventually(t, func() bool { return runtime.NumGoroutine() <= before+4 }, "as few as before")
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before+4 }, "no more goroutines than before")
 }

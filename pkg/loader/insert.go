@@ -27,7 +27,7 @@ func (s blockInserter) insert(b preparedBatch) (refused []deadLetter, err error)
 		return nil, nil
 	}
 	token := fmt.Sprintf("%s/%d-%d/%016x", s.partition, b.firstOffset, b.nextOffset-1, b.rows.Checksum())
-	if forgetsBlocks {
+	if insertsWithoutToken {
 		token = uuid.NewString()
 	}
 	start := time.Now()

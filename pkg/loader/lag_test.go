@@ -10,7 +10,7 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-func TestLag(t *testing.T) {
+func TestLag_FetchesAndCommits(t *testing.T) {
 	start := time.Unix(1_800_000_000, 0)
 	batch := func(first, n int, end int64, written time.Time) *stream.Batch {
 		var records []*kgo.Record
@@ -20,12 +20,12 @@ func TestLag(t *testing.T) {
 		return stream.NewBatch(stream.Partition{Topic: "t"}, end, records)
 	}
 	var g lag
-	expect := func(records int64, waits time.Duration) {
+	expect := func(records int64, age time.Duration) {
 		t.Helper()
-		gotRecords, gotWaits, known := g.at(start.Add(time.Minute))
+		gotRecords, gotAge, known := g.at(start.Add(time.Minute))
 		require.True(t, known)
 		require.Equal(t, records, gotRecords)
-		require.Equal(t, waits, gotWaits)
+		require.Equal(t, age, gotAge)
 	}
 	_, _, known := g.at(start)
 	require.False(t, known)
@@ -37,7 +37,7 @@ func TestLag(t *testing.T) {
 	expect(51, time.Minute)
 	g.committed(110)
 	expect(50, 40*time.Second)
-	g.committed(150) // what is there beyond was not fetched yet
+	g.committed(150) // records beyond it were not fetched yet
 	expect(10, 0)
 	g.fetched(batch(150, 10, 160, start.Add(2*time.Minute))) // a clock that is ahead
 	expect(10, 0)

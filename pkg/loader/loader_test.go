@@ -15,20 +15,20 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-func TestOneEvent(t *testing.T) {
+func TestLoader_OneEvent_IsStored(t *testing.T) {
 	w := newWorld(t, 8)
 	loader := w.load(t)
 	eventually(t, func() bool { return len(loader.health.Unmet()) == 0 }, "ready")
 	w.produce(t, 0, 1, 1)
 	sent := time.Now()
-	eventually(t, func() bool { return w.rows(t) == "1" }, "the row is there")
+	eventually(t, func() bool { return w.rows(t) == "1" }, "the row is stored")
 	t.Logf("freshness on an idle machine with a linger of %s: %s", w.config.BlockLinger, time.Since(sent))
 	require.Equal(t, "w\tproduct-0\tc\tsegment\tOrder Completed\tuser_0\tada0@example.com\torg_0\tpositive\t0.5\tUSD",
 		w.db.Exec(t, "SELECT workspace_id, product_id, connection_id, source, event_type, external_user_id, user_email, external_organization_id, influence, value, currency FROM outcomes"))
 	w.caughtUp(t)
 }
 
-func TestManyEventsAreEachThereOnce(t *testing.T) {
+func TestLoader_ManyEvents_AreStoredOnce(t *testing.T) {
 	const n = 100_000
 	w := newWorld(t, 8)
 	w.config.BlockLinger = 200 * time.Millisecond
@@ -54,10 +54,10 @@ func TestManyEventsAreEachThereOnce(t *testing.T) {
 	require.Zero(t, loader.value(t, "millrace_loader_lag_seconds", ""))
 	require.Equal(t, float64(8*2), loader.value(t, "millrace_loader_partitions_assigned", ""))
 	loader.stop(t)
-	require.Zero(t, loader.value(t, "millrace_loader_committed_offset", ""), "what is another's now is forgotten")
+	require.Zero(t, loader.value(t, "millrace_loader_committed_offset", ""), "no gauge of a revoked partition")
 }
 
-func TestABlockOver300Months(t *testing.T) {
+func TestLoader_BlockOf300Months_IsStored(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	var records []*kgo.Record
@@ -72,13 +72,13 @@ func TestABlockOver300Months(t *testing.T) {
 	require.Equal(t, "300", w.db.Exec(t, "SELECT uniqExact(toYYYYMM(event_at)) FROM outcomes"))
 }
 
-// event is a record with only what a foreign producer must write.
+// event makes a record with only the headers that another producer must write.
 func event(value string, headers ...kgo.RecordHeader) *kgo.Record {
 	return &kgo.Record{Key: []byte("p"), Value: []byte(value), Headers: append([]kgo.RecordHeader{
 		{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}}, headers...)}
 }
 
-func TestWhatCannotBecomeAnEventBecomesADeadLetter(t *testing.T) {
+func TestLoader_UnmappableMessages_BecomeDeadLetters(t *testing.T) {
 	w := newWorld(t, 1)
 	other := event(`{"type":"track","event":"E"}`)
 	other.Headers[1].Value = []byte("mixpanel")
@@ -91,7 +91,7 @@ func TestWhatCannotBecomeAnEventBecomesADeadLetter(t *testing.T) {
 		event(`{"type":"track","event":"Good"}`),
 	)
 	loader := w.load(t)
-	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "10" }, "all are there")
+	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "10" }, "all dead letters are stored")
 	w.caughtUp(t)
 	topic := w.client.Topics().Ingest
 	require.Equal(t, "invalid_json\t{\"type\":\"track\",\"event\":\"E\"\t"+topic+"/0/0\n"+
@@ -107,22 +107,21 @@ func TestWhatCannotBecomeAnEventBecomesADeadLetter(t *testing.T) {
 		w.db.Exec(t, "SELECT reason, message, origin FROM dead_letters ORDER BY kafka_offset"))
 	require.Equal(t, `message cannot be mapped: kind "event" of provider "mixpanel" is not known`, w.db.Exec(t, "SELECT detail FROM dead_letters WHERE kafka_offset = 8"))
 	require.Less(t, len(w.db.Exec(t, "SELECT detail FROM dead_letters WHERE kafka_offset = 9")), 200)
-	require.Equal(t, "Good", w.db.Exec(t, "SELECT event_type FROM outcomes"), "their neighbour is not the worse for it")
+	require.Equal(t, "Good", w.db.Exec(t, "SELECT event_type FROM outcomes"), "the good message beside them is stored")
 	require.Equal(t, float64(10), loader.value(t, "millrace_loader_dead_letters_total", ""))
 	require.Equal(t, float64(3), loader.value(t, "millrace_loader_dead_letters_total", "unknown_kind"))
 }
 
-// Events of our own API, and of Segment's, side by side.
-func TestEventsOfOurOwnAPI(t *testing.T) {
+func TestLoader_EventsOfTheAPIAndOfSegment_AreStored(t *testing.T) {
 	w := newWorld(t, 1)
-	native := func(value string) *kgo.Record {
+	apiEvent := func(value string) *kgo.Record {
 		r := event(value)
 		r.Headers[1].Value = []byte("api")
 		return r
 	}
 	w.foreign(t,
-		native(`{"eventType":"Signed Up","insertId":"1","eventAt":"2026-05-18T12:00:00Z"}`), event(`{"type":"track","event":"E","messageId":"1"}`),
-		native(`{"eventType":"E"}`), native(`{"eventType":"E","influence":5}`), native(`{"type":"track","event":"E"}`), event(`{"eventType":"E"}`),
+		apiEvent(`{"eventType":"Signed Up","insertId":"1","eventAt":"2026-05-18T12:00:00Z"}`), event(`{"type":"track","event":"E","messageId":"1"}`),
+		apiEvent(`{"eventType":"E"}`), apiEvent(`{"eventType":"E","influence":5}`), apiEvent(`{"type":"track","event":"E"}`), event(`{"eventType":"E"}`),
 	)
 	loader := w.load(t)
 	w.caughtUp(t)
@@ -130,12 +129,12 @@ func TestEventsOfOurOwnAPI(t *testing.T) {
 	require.Equal(t, "api\tapi:1\t1\tevent\tpositive\teventAt\nsegment\tsegment:1\t1\ttrack\tneutral\tedge",
 		w.db.Exec(t, "SELECT source, insert_id, message_id, message_type, influence, event_at_source FROM outcomes WHERE message_id IS NOT NULL ORDER BY insert_id"))
 	require.Equal(t, "1", w.db.Exec(t, "SELECT count() FROM outcomes WHERE insert_id LIKE 'api:sha256:%' AND message_id IS NULL"))
-	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "3" }, "all are there")
+	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "3" }, "all dead letters are stored")
 	require.Equal(t, "api\tinvalid_influence\napi\tmissing_event_type\nsegment\tnot_a_message", w.db.Exec(t, "SELECT source, reason FROM dead_letters ORDER BY reason"))
 	require.Equal(t, float64(3), loader.value(t, "millrace_loader_dead_letters_total", ""))
 }
 
-func TestTheEdgesDeadLettersKeepEveryField(t *testing.T) {
+func TestLoader_DeadLettersOfTheEdge_KeepEveryField(t *testing.T) {
 	w := newWorld(t, 1)
 	var config stream.ProducerConfig
 	require.NoError(t, kong.ApplyDefaults(&config))
@@ -152,8 +151,7 @@ func TestTheEdgesDeadLettersKeepEveryField(t *testing.T) {
 		w.db.Exec(t, "SELECT * FROM dead_letters"))
 }
 
-// Whatever others write to the topics must not hold up what comes behind it.
-func TestGarbageFromOthersHoldsUpNothing(t *testing.T) {
+func TestLoader_RecordsOfOtherProducers_DoNotStopThePartition(t *testing.T) {
 	w := newWorld(t, 1)
 	var records []*kgo.Record
 	for i, at := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64} {
@@ -169,7 +167,7 @@ func TestGarbageFromOthersHoldsUpNothing(t *testing.T) {
 	require.Equal(t, "6", w.db.Exec(t, "SELECT count() FROM dead_letters FINAL"))
 }
 
-func TestOverridesThatAreIgnoredAreCounted(t *testing.T) {
+func TestLoader_MalformedOverrides_AreCounted(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.foreign(t, event(`{"type":"track","event":"E","properties":{"gf_influence":"great","gf_value_type":"currency"}}`))
@@ -178,7 +176,7 @@ func TestOverridesThatAreIgnoredAreCounted(t *testing.T) {
 	require.Equal(t, float64(1), loader.value(t, "millrace_loader_malformed_overrides_total", "gf_influence"))
 }
 
-func TestBlockLimits(t *testing.T) {
+func TestLoader_BlockLimits(t *testing.T) {
 	kfakeOnly(t)
 	const never, many = time.Hour, 1 << 30
 	inMegabyte := 0
@@ -189,16 +187,16 @@ func TestBlockLimits(t *testing.T) {
 		rows, bytes int
 		linger      time.Duration
 		events      int
-		blocks      int // that are inserted of themselves
+		blocks      int // inserted because of a limit
 		inserted    int
 	}{
 		"rows, one below":  {100, many, never, 99, 0, 0},
-		"rows, just":       {100, many, never, 100, 1, 100},
+		"rows, equal":      {100, many, never, 100, 1, 100},
 		"rows, one above":  {100, many, never, 101, 1, 100},
 		"rows, many times": {100, many, never, 1050, 10, 1000},
 		"a row each":       {1, many, never, 3, 3, 3},
 		"bytes, one below": {many, 1 << 20, never, inMegabyte - 1, 0, 0},
-		"bytes, just":      {many, 1 << 20, never, inMegabyte, 1, inMegabyte},
+		"bytes, equal":     {many, 1 << 20, never, inMegabyte, 1, inMegabyte},
 		"bytes, above":     {many, 1 << 20, never, inMegabyte + 10, 1, inMegabyte},
 		"linger":           {many, many, time.Second, 7, 1, 7},
 	} {
@@ -210,19 +208,19 @@ func TestBlockLimits(t *testing.T) {
 			rest := sizes(row.inserted, row.events)
 			eventually(t, func() bool {
 				return int(loader.value(t, "millrace_loader_rows_inserted_total", "")) == row.inserted && loader.memory.bufferedBytes.Load() == rest
-			}, "the full blocks are inserted, the rest is held")
+			}, "full blocks are inserted, other records are buffered")
 			require.Equal(t, float64(row.blocks), loader.value(t, "millrace_loader_blocks_inserted_total", ""))
 			loader.stop(t)
-			require.Zero(t, w.lag(t), "a graceful stop flushes what is in the block")
+			require.Zero(t, w.lag(t), "a graceful stop inserts the present batch")
 			w.outcomes(t, row.events)
 		})
 	}
 }
 
-func TestConfigIsChecked(t *testing.T) {
+func TestConfig_WrongValue_NamesTheFlag(t *testing.T) {
 	var good Config
 	require.NoError(t, kong.ApplyDefaults(&good))
-	for want, spoil := range map[string]func(*Config){
+	for want, change := range map[string]func(*Config){
 		"--block-rows":          func(c *Config) { c.BlockRows = 0 },
 		"--block-bytes":         func(c *Config) { c.BlockBytes = 1 },
 		"--block-linger":        func(c *Config) { c.BlockLinger = 0 },
@@ -233,7 +231,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"--database":            func(c *Config) { c.Warehouse.Database = "" },
 	} {
 		config := good
-		spoil(&config)
+		change(&config)
 		_, err := New(config, Deps{})
 		require.ErrorContains(t, err, want)
 	}

@@ -31,13 +31,13 @@ import (
 
 func TestMain(m *testing.M) {
 	if setting := os.Getenv(childSetting); setting != "" {
-		playLoader(setting)
+		runChild(setting)
 	}
 	env.Main(m)
 }
 
-// kfakeOnly marks a test that asks the broker for faults, needs several brokers at the same time, or takes minutes to
-// test what no broker decides: the contents of a block, ClickHouse, or attribution.
+// kfakeOnly marks a test that injects faults into the broker, needs several brokers, or takes minutes to test what does
+// not depend on the broker: the contents of a block, ClickHouse, or attribution.
 func kfakeOnly(t *testing.T) {
 	t.Helper()
 	env.KfakeOnly(t)
@@ -46,14 +46,14 @@ func kfakeOnly(t *testing.T) {
 // settling is long enough for what a test inserts, and shorter than what a production's inserts may take.
 const settling = 6 * time.Second
 
-// world is what a loader runs in.
+// world is the environment of a loader: a broker, a database and their clients.
 type world struct {
 	broker *embedded.Broker
 	db     env.Database
 	stream stream.Config
 	config Config // what loaders are started with
 	client *stream.Client
-	kafka  *kgo.Client // somebody else's client
+	kafka  *kgo.Client // of another program
 	admin  *kadm.Client
 	users  int // of produce's events
 	of     int // so many more, among whom these are spread; 0 if there are none
@@ -87,7 +87,7 @@ func newWorld(t testing.TB, partitions int32) *world {
 	return w
 }
 
-// logbook is a log that tests read while it is written.
+// logbook collects a log; tests may read it while it is written.
 type logbook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -146,16 +146,16 @@ func (r *running) start(t testing.TB) *running {
 
 func (w *world) load(t testing.TB) *running { return w.prepare(t).start(t) }
 
-// stop ends the loader as a signal does. What it held must be given back.
+// stop ends the loader as a signal does. All buffered bytes must be released.
 func (r *running) stop(t testing.TB) {
 	t.Helper()
 	r.cancel()
 	<-r.done
 	require.NoError(t, r.err)
-	require.Zero(t, r.memory.bufferedBytes.Load(), "bytes that are still held")
+	require.Zero(t, r.memory.bufferedBytes.Load(), "bytes that are still buffered")
 }
 
-// value is a metric's value, of all its labels that contain what.
+// value returns the sum of a metric over all series with a label that contains what.
 func (r *running) value(t testing.TB, name, what string) (sum float64) {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -170,12 +170,12 @@ func (r *running) value(t testing.TB, name, what string) (sum float64) {
 	return sum
 }
 
-// produce sends numbered events the edge's way, spread over products.
+// produce sends numbered events of several products, as the edge does.
 func (w *world) produce(t testing.TB, from, to, products int) {
 	t.Helper()
 	var config stream.ProducerConfig
 	require.NoError(t, kong.ApplyDefaults(&config))
-	config.Compression = "none" // so that the bounds on bytes fetched mean what they say
+	config.Compression = "none" // so that limits on fetched bytes are exact
 	p, err := w.client.NewProducer(fmt.Sprintf("test%d", from), config)
 	require.NoError(t, err)
 	defer p.Close(context.Background())
@@ -191,12 +191,12 @@ func (w *world) produce(t testing.TB, from, to, products int) {
 	}
 }
 
-// user is whose event i is.
+// user returns the number of the user of event i.
 func (w *world) user(i int) int {
 	if w.of == 0 {
 		return i % w.users
 	}
-	return i % w.users * 7919 % w.of // a prime, so that no two become one
+	return i % w.users * 7919 % w.of // a prime, so that users stay distinct
 }
 
 // realistic is a finished order as Segment's webhooks send it, 750 bytes.
@@ -210,7 +210,7 @@ func realisticOf(i, user int) []byte {
 		user, i, at.Format("2006-01-02T15:04:05.000Z"), user, i%100, i%200, i)
 }
 
-// size is how many bytes an event counts for, if there is one product.
+// size returns the buffered bytes of an event, if there is one product.
 func size(i int) int64 {
 	const key, names, values = len("product-0"), len("kind" + "workspace" + "connection" + "provider" + "received_at"), len("event"+"w"+"c"+"segment") + 8
 	return int64(key + names + values + len(realistic(i)))
@@ -227,14 +227,14 @@ func (w *world) ingest(id int32) stream.Partition {
 	return stream.Partition{Topic: w.client.Topics().Ingest, ID: id}
 }
 
-// lag is the records that are not committed, of both topics.
+// lag returns the number of uncommitted records of both topics.
 func (w *world) lag(t testing.TB) (lag int64) {
 	t.Helper()
 	topics := w.client.Topics()
 	ends, err := w.admin.ListEndOffsets(t.Context(), topics.Ingest, topics.DeadLetters)
 	require.NoError(t, err)
 	committed, err := w.admin.FetchOffsets(t.Context(), w.config.Consumer.Group)
-	if !errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined yet
+	if !errors.Is(err, kerr.GroupIDNotFound) { // no member has joined yet
 		require.NoError(t, err)
 	}
 	ends.Each(func(end kadm.ListedOffset) {
@@ -249,10 +249,10 @@ func (w *world) lag(t testing.TB) (lag int64) {
 
 func (w *world) caughtUp(t testing.TB) {
 	t.Helper()
-	eventually(t, func() bool { return w.lag(t) == 0 }, "all is committed")
+	eventually(t, func() bool { return w.lag(t) == 0 }, "all records are committed")
 }
 
-// outcomes requires that the events from 0 to n are each there once.
+// outcomes requires that each of n events is stored once.
 func (w *world) outcomes(t testing.TB, n int) {
 	t.Helper()
 	require.Equal(t, fmt.Sprintf("%d\t%d", n, n), w.db.Exec(t, "SELECT count(), uniqExact(insert_id) FROM outcomes"))
@@ -260,7 +260,7 @@ func (w *world) outcomes(t testing.TB, n int) {
 
 func (w *world) rows(t testing.TB) string { return w.db.Exec(t, "SELECT count() FROM events") }
 
-// foreign writes a record as somebody else might.
+// foreign produces records as another program may.
 func (w *world) foreign(t testing.TB, records ...*kgo.Record) {
 	t.Helper()
 	for _, r := range records {
@@ -278,7 +278,7 @@ func eventually(t testing.TB, met func() bool, what string) {
 	}
 }
 
-// childSetting tells this binary to be a loader that a test can kill.
+// childSetting makes this binary run a loader that a test can kill.
 const childSetting = "LOADER_TEST_CHILD"
 
 type childConfig struct {
@@ -286,7 +286,7 @@ type childConfig struct {
 	Loader Config
 }
 
-// child is a loader in a process of its own.
+// child starts a loader in a process of its own.
 func (w *world) child(t testing.TB) *exec.Cmd {
 	t.Helper()
 	setting, err := json.Marshal(childConfig{w.stream, w.config})
@@ -304,7 +304,7 @@ func (w *world) child(t testing.TB) *exec.Cmd {
 	return cmd
 }
 
-func playLoader(setting string) {
+func runChild(setting string) {
 	var c childConfig
 	if err := json.Unmarshal([]byte(setting), &c); err != nil {
 		panic(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMemoryLimit(t *testing.T) {
+func TestMemoryLimit_Reached_FlushesAndWaits(t *testing.T) {
 	m := newMemoryLimit(100)
 	var flushed atomic.Int32
 	flush := func() { flushed.Add(1) }

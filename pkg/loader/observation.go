@@ -10,17 +10,18 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// By what a user or an organization was made. They are created_from in ClickHouse.
+// Values of created_from in ClickHouse, of users and organizations.
 var (
 	createdByIdentify     = []byte("identify")
 	createdByConversation = []byte("conversation")
 )
 
+// observeIdentify copies what an identify says of a user and of its organization.
 func observeIdentify(e *stream.Record, i *mapping.Identify) attribution.Observation {
-	s := newObservation(e, i.ExternalUserID, i.Email)
-	c := &s.Claim
+	o := newObservation(e, i.ExternalUserID, i.Email)
+	c := &o.Claim
 	c.Explicit = identity.Timestamped{At: i.At, Text: createdByIdentify}
-	if string(i.Properties) != "{}" { // what a call leaves out it says nothing about
+	if string(i.Properties) != "{}" { // properties that are left out do not change
 		c.Properties = identity.Timestamped{At: i.At, Text: bytes.Clone(i.Properties)}
 	}
 	if i.Name != nil {
@@ -30,33 +31,35 @@ func observeIdentify(e *stream.Record, i *mapping.Identify) attribution.Observat
 		c.EmailAt = i.At
 	}
 	if i.ExternalOrganizationID == nil {
-		return s
+		return o
 	}
 	c.Organization = identity.Timestamped{At: i.At, Text: bytes.Clone(i.ExternalOrganizationID)}
-	s.Organization = identity.EmptyOrganizationClaim
-	s.Organization.Workspace, s.Organization.ExternalID = c.Workspace, c.Organization.Text
-	s.Organization.Explicit = c.Explicit
+	o.Organization = identity.EmptyOrganizationClaim
+	o.Organization.Workspace, o.Organization.ExternalID = c.Workspace, c.Organization.Text
+	o.Organization.Explicit = c.Explicit
 	if i.OrganizationName != nil {
-		s.Organization.LastName = identity.Timestamped{At: i.At, Text: bytes.Clone(i.OrganizationName)}
+		o.Organization.LastName = identity.Timestamped{At: i.At, Text: bytes.Clone(i.OrganizationName)}
 	}
-	return s
+	return o
 }
 
+// observeActivity copies one activity of a conversation, and what it says of its user.
 func observeActivity(e *stream.Record, a *mapping.Activity) attribution.Observation {
-	s := newObservation(e, a.ExternalUserID, a.Email)
-	s.Claim.Explicit = identity.Timestamped{At: a.At, Text: createdByConversation}
-	s.Activity = warehouse.Activity{
-		Workspace: s.Claim.Workspace, Product: bytes.Clone(e.Product), ExternalConversationID: bytes.Clone(a.ExternalConversationID),
-		ExternalUserID: s.Claim.ExternalID, Email: s.Claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
+	o := newObservation(e, a.ExternalUserID, a.Email)
+	o.Claim.Explicit = identity.Timestamped{At: a.At, Text: createdByConversation}
+	o.Activity = warehouse.Activity{
+		Workspace: o.Claim.Workspace, Product: bytes.Clone(e.Product),
+		ExternalConversationID: bytes.Clone(a.ExternalConversationID),
+		ExternalUserID:         o.Claim.ExternalID, Email: o.Claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
 		ReceivedAt: e.ReceivedAt, Version: warehouse.Version(e.ReceivedAt),
 	}
-	s.Activity.ConversationID = identity.ConversationID(e.Product, a.ExternalConversationID)
-	return s
+	o.Activity.ConversationID = identity.ConversationID(e.Product, a.ExternalConversationID)
+	return o
 }
 
 func newObservation(e *stream.Record, externalID, email []byte) attribution.Observation {
-	s := attribution.Observation{Claim: identity.EmptyClaim}
-	s.Claim.Workspace, s.Claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
-	s.Claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
-	return s
+	o := attribution.Observation{Claim: identity.EmptyClaim}
+	o.Claim.Workspace, o.Claim.ExternalID = bytes.Clone(e.Workspace), bytes.Clone(externalID)
+	o.Claim.Email, _ = identity.Fold(nil, bytes.Clone(email))
+	return o
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Rows that ClickHouse refuses for themselves become dead letters, with their message and where it lay; their
-// neighbours are stored, and the next ones too.
-func TestRowsThatAreRefusedAloneBecomeDeadLetters(t *testing.T) {
+// The dead letters have the message and its Kafka coordinates. The other rows of the block are stored, and the next
+// blocks.
+func TestLoader_RefusedRows_BecomeDeadLetters(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.db.Exec(t, "ALTER TABLE events ADD CONSTRAINT no_poison CHECK event_type != 'Poison'")
@@ -27,7 +27,7 @@ func TestRowsThatAreRefusedAloneBecomeDeadLetters(t *testing.T) {
 	w.caughtUp(t)
 	w.outcomes(t, 297)
 	require.Equal(t, "297", w.rows(t))
-	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "3" }, "they are dead letters")
+	eventually(t, func() bool { return w.db.Exec(t, "SELECT count() FROM dead_letters") == "3" }, "the refused rows are dead letters")
 	topic := w.client.Topics().Ingest
 	require.Equal(t, "refused_by_clickhouse\tmessage cannot be stored: ClickHouse refuses it for a constraint\t"+topic+"/0/150\tPoison\n"+
 		"refused_by_clickhouse\tmessage cannot be stored: ClickHouse refuses it for a constraint\t"+topic+"/0/151\tPoison",

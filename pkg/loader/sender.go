@@ -81,9 +81,9 @@ func (s *sender) completeAttribution(b *insertBatch, recreated bool) {
 func (s *sender) prepare(b *insertBatch) (preparedBatch, error) {
 	return b.prepared(), s.retry("prepare", func(ctx context.Context) error {
 		switch {
-		case commitsFirst:
+		case commitsBeforeInsert:
 			return s.consumer.Commit(ctx, s.partition, b.nextOffset)
-		case forgetsBlocks:
+		case insertsWithoutToken:
 			return nil
 		}
 		return s.consumer.Prepare(ctx, s.partition, b.firstOffset, b.nextOffset)

@@ -39,39 +39,39 @@ func inShards(t testing.TB, shards [2]env.Database, table string) (rows [2]strin
 	return rows
 }
 
-// Blocks are of products in both shards. Between their insert and the commit the loader ends, and the next one makes
-// them again: neither shard has a row twice, merged or not.
-func TestABlockOfSeveralShardsIsMadeAgainAsItWas(t *testing.T) {
+// Blocks have products of both shards. The loader ends between insert and commit, and the next loader recreates the
+// blocks: no shard has a row twice, merged or not.
+func TestShards_UncommittedBlock_IsRecreated(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	shards := w.shard(t)
 	for _, db := range shards {
 		db.Exec(t, "SYSTEM STOP MERGES "+db.Name+"_local.events")
 	}
-	w.config.DedupWindow = 0 // which would look into the table
+	w.config.DedupWindow = 0 // it would query the table
 	events, hidden := w.db.Name+"_local.events", w.db.Name+"_local.hidden"
 	shards[0].Exec(t, "RENAME TABLE "+events+" TO "+hidden)
 	w.produce(t, 0, 1000, 10)
 	first := w.load(t)
-	eventually(t, func() bool { return shards[1].Exec(t, "SELECT count() FROM "+events) != "0" }, "one shard has its part")
-	eventually(t, first.tries("insert"), "the other has not")
+	eventually(t, func() bool { return shards[1].Exec(t, "SELECT count() FROM "+events) != "0" }, "one shard has its rows")
+	eventually(t, first.retries("insert"), "the insert into the other fails")
 	fault := w.broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.GroupAuthorizationFailed, Count: -1})
 	shards[0].Exec(t, "RENAME TABLE "+hidden+" TO "+events)
-	eventually(t, first.tries("commit"), "it fails")
+	eventually(t, first.retries("commit"), "the commit fails")
 	first.stop(t)
 	require.Equal(t, int64(1000), w.lag(t))
 	fault.Remove()
 	w.config.BlockRows = 70
 	second := w.load(t)
 	w.caughtUp(t)
-	require.Equal(t, float64(1000), second.value(t, "millrace_loader_rows_inserted_total", ""), "the control: they were sent again")
+	require.Equal(t, float64(1000), second.value(t, "millrace_loader_rows_inserted_total", ""), "the control: the rows were sent twice")
 	require.Equal(t, "1000", w.rows(t))
 	w.outcomes(t, 1000)
 	require.NotContains(t, inShards(t, shards, "events"), "0")
 }
 
-// Between two loaders one is started with other shards than the rows were spread over, and ends.
-func TestAResendIsKnownInItsShard(t *testing.T) {
+// Meanwhile a loader is started with a cluster of other shards, and ends.
+func TestShards_Duplicates_AreFoundInTheirShard(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	shards := w.shard(t)
@@ -96,9 +96,8 @@ func TestAResendIsKnownInItsShard(t *testing.T) {
 	require.Equal(t, [2]string{"1", "2"}, inShards(t, shards, "events"))
 }
 
-// One shard refuses a row of a block, and that row alone becomes a dead letter: what the other has is not sent again
-// under another token.
-func TestOneShardRefusesARow(t *testing.T) {
+// Only that row becomes a dead letter. The other shard's rows are not sent under another token.
+func TestShards_OneRefusesARow_OthersAreStoredOnce(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	shards := w.shard(t)
@@ -122,12 +121,12 @@ func TestOneShardRefusesARow(t *testing.T) {
 	require.Equal(t, [2]string{"20", "20"}, inShards(t, shards, "events"))
 	eventually(t, func() bool {
 		return w.db.Exec(t, "SELECT reason, JSONExtractString(message, 'event') FROM dead_letters") == "refused_by_clickhouse\tPoison"
-	}, "it is a dead letter")
+	}, "the refused row is a dead letter")
 	inShards(t, shards, "dead_letters")
 }
 
-// What becomes known of people, in the second shard, changes stored events in both.
-func TestLateNewsChangesEventsInAllShards(t *testing.T) {
+// Claims are stored in the second shard, and change stored events in both.
+func TestShards_LateClaim_ChangesEventsInAllShards(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 2)
 	shards := w.shard(t)
