@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Where the console is.
+// Paths of the console.
 const (
 	Path       = "/console"
 	LoginPath  = Path + "/login"
@@ -17,7 +17,7 @@ const (
 	AssetsPath = Path + "/assets/"
 )
 
-// Authenticator stands before the console.
+// Authenticator is the handler in front of the console's pages.
 type Authenticator struct {
 	settings
 	page        LoginPage
@@ -29,16 +29,17 @@ type Authenticator struct {
 	log         *slog.Logger
 }
 
-// New makes a guard for a console that listens on an address. page shows the login page.
+// New returns an Authenticator for a console at the address listen. page writes the login page.
 func New(config Config, listen string, page LoginPage, reg prometheus.Registerer, log *slog.Logger) (*Authenticator, error) {
 	read, err := config.settings(listen)
 	if err != nil {
 		return nil, err
 	}
-	a := &Authenticator{settings: read, page: page, limiter: newLimiter(), crossOrigin: http.NewCrossOriginProtection(), metrics: NewMetrics(reg), log: log}
+	a := &Authenticator{settings: read, page: page, limiter: newLimiter(), crossOrigin: http.NewCrossOriginProtection(),
+		metrics: NewMetrics(reg), log: log}
 	a.sessions = newSessions(a.metrics.sessions)
-	a.passwords = newPasswordChecker(read.passwordFile, a.sessions.finishAll)
-	if read.origin != "" { // a proxy may ask for us under another host than the browser does
+	a.passwords = newPasswordChecker(read.passwordFile, a.sessions.endAll)
+	if read.origin != "" { // a proxy may send another Host than the browser does
 		if err := a.crossOrigin.AddTrustedOrigin(read.origin); err != nil {
 			return nil, err
 		}
@@ -46,8 +47,7 @@ func New(config Config, listen string, page LoginPage, reg prometheus.Registerer
 	return a, nil
 }
 
-// Handler guards Path and all that is under it: pages are for those who may come in, assets for everybody, since the login page
-// needs them.
+// Handler serves everything under Path. pages require a visitor; assets do not, since the login page needs them.
 func (a *Authenticator) Handler(pages, assets http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(LoginPath, a.Login)
@@ -57,21 +57,22 @@ func (a *Authenticator) Handler(pages, assets http.Handler) http.Handler {
 	return a.withHeaders(a.checkHost(a.checkOrigin(mux)))
 }
 
-// Visitor is who has come in.
+// Visitor is an authenticated user.
 type Visitor struct {
-	Name    string // by the word of a proxy
-	Session bool   // by the password: there is something to log out of
+	Name    string // set by a proxy
+	Session bool   // logged in by password, so the user can log out
 }
 
 type visitorKey struct{}
 
-// VisitorOf is who sent the request that has this context.
+// VisitorOf returns the visitor of a request's context.
 func VisitorOf(ctx context.Context) Visitor {
 	v, _ := ctx.Value(visitorKey{}).(Visitor)
 	return v
 }
 
-// requireVisitor lets in whom it knows. With a session, the request's context ends when that does, and with it what is streamed.
+// requireVisitor rejects unauthenticated requests. The context of a request with a session ends with the session, and
+// with it every stream.
 func (a *Authenticator) requireVisitor(pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.open {
@@ -99,7 +100,7 @@ func withVisitor(r *http.Request, v Visitor) *http.Request {
 }
 
 func (a *Authenticator) session(r *http.Request) (context.Context, bool) {
-	for _, id := range a.cookieValues(r) {
+	for _, id := range a.sessionIDs(r) {
 		if session, ok := a.sessions.use(id); ok {
 			return session, true
 		}
@@ -107,12 +108,13 @@ func (a *Authenticator) session(r *http.Request) (context.Context, bool) {
 	return nil, false
 }
 
-// rejectVisitor sends a browser to the login page, and tells all others that they may not come in. htmx is told by a header of its own: it
-// would put the page it is sent to into the middle of the one that it is on.
+// rejectVisitor redirects a browser to the login page and answers other clients with an error. htmx gets a header: it
+// would insert the target of a redirect into the current page.
 func (a *Authenticator) rejectVisitor(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.passwordFile == "":
-		a.refuse(w, reasonNoProxyUser, http.StatusForbidden, "The console takes a proxy's word for who somebody is, and this request has none that counts: see --console-proxy-header and --console-proxy-from.")
+		a.refuse(w, reasonNoProxyUser, http.StatusForbidden, "This request carries no user name from a trusted proxy: "+
+			"see --console-proxy-header and --console-proxy-from.")
 	case isHTMX(r):
 		w.Header().Set("HX-Redirect", loginURL(r))
 		a.refuse(w, reasonNoSession, http.StatusUnauthorized, "Log in first.")

@@ -30,7 +30,7 @@ const (
 
 var cheapCost = token.Cost{LogN: 4, R: 8, P: 1}
 
-// withPassword is a configuration whose password is right.
+// withPassword returns a Config with the password rightPassword.
 func withPassword(t *testing.T) Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "password")
@@ -61,10 +61,10 @@ func newAuthenticatorWithLog(t *testing.T, config Config, listen string, log *sl
 	return a
 }
 
-// handler guards pages that say who has come in, and a stream at /console/live.
+// handler serves pages that show their visitor, and a stream at /console/stream.
 func handler(a *Authenticator) http.Handler {
 	pages := http.NewServeMux()
-	pages.HandleFunc(Path+"/live", func(w http.ResponseWriter, r *http.Request) {
+	pages.HandleFunc(Path+"/stream", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "streaming")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
@@ -99,7 +99,7 @@ func serve(t *testing.T, a *Authenticator) (*httptest.Server, *http.Client) {
 	return server, browser(t, server)
 }
 
-// answer is what came back, and has been read.
+// answer is a response whose body has been read.
 type answer struct {
 	StatusCode int
 	Header     http.Header
@@ -148,7 +148,7 @@ func valueOf(t *testing.T, metric prometheus.Metric) float64 {
 	return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 }
 
-func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
+func TestOpenConsole_OnLoopback_NeedsNoLogin(t *testing.T) {
 	a := newAuthenticator(t, Config{}, loopback)
 	server, client := serve(t, a)
 	for _, path := range []string{Path, Path + "/", Path + "/connections"} {
@@ -160,14 +160,14 @@ func TestOnLoopbackEverybodyMayComeIn(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode, "a program on this machine needs no origin")
 	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath, nil)
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
-	require.Equal(t, Path, response.Header.Get("Location"), "there is nothing to log in to")
+	require.Equal(t, Path, response.Header.Get("Location"), "no password is configured")
 	response, _ = logIn(t, client, server.URL, rightPassword, "")
 	require.Equal(t, Path, response.Header.Get("Location"))
 	require.Empty(t, response.Cookies)
 }
 
-// A proxy on this machine has strangers reach a console that asks nobody who he is.
-func TestAnOpenConsoleIsNotForwarded(t *testing.T) {
+// A proxy on this machine would make an open console reachable from elsewhere.
+func TestOpenConsole_ForwardedRequest_IsRefused(t *testing.T) {
 	a := newAuthenticator(t, Config{}, loopback)
 	server, client := serve(t, a)
 	for i, header := range []string{"Forwarded: for=192.0.2.1", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: console.example.com", "X-Real-IP: 192.0.2.1"} {
@@ -178,27 +178,27 @@ func TestAnOpenConsoleIsNotForwarded(t *testing.T) {
 	}
 }
 
-func TestWithoutASessionNobodyComesIn(t *testing.T) {
+func TestHandler_NoSession_IsRefused(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
-	live := server.URL + Path + "/live?filter=a%2Fb"
-	back := LoginPath + "?next=" + url.QueryEscape(Path+"/live?filter=a%2Fb")
+	live := server.URL + Path + "/stream?filter=a%2Fb"
+	back := LoginPath + "?next=" + url.QueryEscape(Path+"/stream?filter=a%2Fb")
 	for name, c := range map[string]struct {
 		method         string
 		headers        []string
 		status         int
 		location, htmx string
 	}{
-		"a page":              {http.MethodGet, []string{"Accept: text/html,*/*"}, http.StatusSeeOther, back, ""},
-		"a form":              {http.MethodPost, []string{"Accept: text/html", "Origin: " + server.URL}, http.StatusSeeOther, LoginPath, ""},
-		"a program":           {http.MethodGet, []string{"Accept: */*"}, http.StatusUnauthorized, "", ""},
-		"a stream":            {http.MethodGet, []string{"Accept: text/event-stream"}, http.StatusUnauthorized, "", ""},
-		"htmx":                {http.MethodGet, []string{"HX-Request: true", "HX-Current-URL: " + live}, http.StatusUnauthorized, "", back},
-		"htmx that changes":   {http.MethodPost, []string{"HX-Request: true", "HX-Current-URL: " + live, "Origin: " + server.URL}, http.StatusUnauthorized, "", back},
-		"htmx, elsewhere":     {http.MethodGet, []string{"HX-Request: true", "HX-Current-URL: https://evil.example" + Path + "/live"}, http.StatusUnauthorized, "", LoginPath},
-		"a guessed session":   {http.MethodGet, []string{"Accept: text/html", "Cookie: " + plainCookie + "=" + strings.Repeat("A", 43)}, http.StatusSeeOther, back, ""},
-		"an overlong session": {http.MethodGet, []string{"Accept: text/html", "Cookie: " + plainCookie + "=" + strings.Repeat("A", 4096)}, http.StatusSeeOther, back, ""},
-		"a proxy's word":      {http.MethodGet, []string{"Accept: text/html", "X-Forwarded-User: root"}, http.StatusSeeOther, back, ""},
+		"a page":                      {http.MethodGet, []string{"Accept: text/html,*/*"}, http.StatusSeeOther, back, ""},
+		"a form":                      {http.MethodPost, []string{"Accept: text/html", "Origin: " + server.URL}, http.StatusSeeOther, LoginPath, ""},
+		"a program":                   {http.MethodGet, []string{"Accept: */*"}, http.StatusUnauthorized, "", ""},
+		"a stream":                    {http.MethodGet, []string{"Accept: text/event-stream"}, http.StatusUnauthorized, "", ""},
+		"htmx":                        {http.MethodGet, []string{"HX-Request: true", "HX-Current-URL: " + live}, http.StatusUnauthorized, "", back},
+		"htmx with POST":              {http.MethodPost, []string{"HX-Request: true", "HX-Current-URL: " + live, "Origin: " + server.URL}, http.StatusUnauthorized, "", back},
+		"htmx from another site":      {http.MethodGet, []string{"HX-Request: true", "HX-Current-URL: https://evil.example" + Path + "/stream"}, http.StatusUnauthorized, "", LoginPath},
+		"an unknown session":          {http.MethodGet, []string{"Accept: text/html", "Cookie: " + plainCookie + "=" + strings.Repeat("A", 43)}, http.StatusSeeOther, back, ""},
+		"an overlong session":         {http.MethodGet, []string{"Accept: text/html", "Cookie: " + plainCookie + "=" + strings.Repeat("A", 4096)}, http.StatusSeeOther, back, ""},
+		"a user header without proxy": {http.MethodGet, []string{"Accept: text/html", "X-Forwarded-User: root"}, http.StatusSeeOther, back, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := refusals(t, a, reasonNoSession)
@@ -215,11 +215,11 @@ func TestWithoutASessionNobodyComesIn(t *testing.T) {
 	require.Equal(t, "asset", body, "the login page needs them")
 }
 
-func TestAStreamEndsWithItsSession(t *testing.T) {
+func TestLogout_EndsStream(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
 	logIn(t, client, server.URL, rightPassword, "")
-	response, err := client.Get(server.URL + Path + "/live")
+	response, err := client.Get(server.URL + Path + "/stream")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)

@@ -12,28 +12,27 @@ import (
 	"github.com/millrace/millrace/pkg/clientip"
 )
 
-// Config says who may come in. Its fields are flags.
+// Config holds the flags that control access.
 type Config struct {
-	PasswordFile string   `name:"console-password-file" help:"File that holds the hash of the console's password, as made by millrace console hash-password. A changed file counts from the next login on, which ends the sessions before." placeholder:"FILE"`
-	ProxyHeader  string   `name:"console-proxy-header" help:"Header in which a proxy names the user, such as X-Forwarded-User, having made sure who that is. The proxy must overwrite what others send in it." placeholder:"NAME"`
-	ProxyFrom    []string `name:"console-proxy-from" help:"Addresses and prefixes of such proxies: that header, and X-Forwarded-For, are believed when they come from there, and ignored from anybody else." placeholder:"ADDR" sep:","`
-	Hosts        []string `name:"console-host" help:"Names and addresses under which browsers may ask for the console, besides localhost. Where it listens on loopback only these are answered; elsewhere all are, unless some are named here." placeholder:"HOST" sep:","`
-	URL          string   `name:"console-url" help:"Where browsers find the console, if not at its own address: https://millrace.example.com. With https its cookies are sent over TLS only." placeholder:"URL"`
+	PasswordFile string   `name:"console-password-file" help:"File with the hash of the console's password, made by millrace console hash-password. A changed file takes effect at the next login and ends all earlier sessions." placeholder:"FILE"`
+	ProxyHeader  string   `name:"console-proxy-header" help:"Header in which an authenticating proxy passes the user name, such as X-Forwarded-User. The proxy must overwrite the header if a client sends it." placeholder:"NAME"`
+	ProxyFrom    []string `name:"console-proxy-from" help:"Addresses and prefixes of trusted proxies. The user header and X-Forwarded-For are ignored from all other addresses." placeholder:"ADDR" sep:","`
+	Hosts        []string `name:"console-host" help:"Host names and addresses that the console answers to, besides localhost. Default: only localhost if the console listens on loopback, otherwise any." placeholder:"HOST" sep:","`
+	URL          string   `name:"console-url" help:"Public URL of the console, if it differs from its own address: https://millrace.example.com. With https, cookies are sent over TLS only." placeholder:"URL"`
 }
 
-// settings are a Config that has been read.
+// settings is a validated Config.
 type settings struct {
 	passwordFile string
-	userHeader   string // canonical
+	userHeader   string // in canonical form
 	proxies      clientip.Proxies
-	hosts        map[string]bool // nil is all
+	hosts        map[string]bool // nil means any
 	origin       string          // of the public URL
-	https        bool            // the public URL is
-	open         bool            // nobody but this machine can ask, and whoever does may come in
+	https        bool            // the public URL has the scheme https
+	open         bool            // requests from this machine need no login
 }
 
-// Validate checks that the settings go together, and reads the password's file. listen is the address that the console
-// listens on.
+// Validate checks the flags and their combination, and reads the password file. listen is the console's address.
 func (c *Config) Validate(listen string) error {
 	_, err := c.settings(listen)
 	return err
@@ -64,33 +63,33 @@ func (c *Config) settings(listen string) (settings, error) {
 	return r, err
 }
 
-// ErrExposed is a console for everybody where others than this machine may reach it.
-var ErrExposed = errors.New("anybody could reach the console")
+// ErrExposed is the error of a console without access control that other machines could reach.
+var ErrExposed = errors.New("other machines could use the console without a login")
 
-// validateCombination checks what must be set with what.
+// validateCombination checks which flags must be set together.
 func (c *Config) validateCombination(listen string) error {
 	switch {
 	case c.ProxyHeader != "" && !isHeaderName(c.ProxyHeader):
-		return fmt.Errorf("--console-proxy-header: %q is not the name of a header", c.ProxyHeader)
+		return fmt.Errorf("--console-proxy-header: %q is not a valid header name", c.ProxyHeader)
 	case c.ProxyHeader != "" && len(c.ProxyFrom) == 0:
-		return errors.New("--console-proxy-header is set, but not --console-proxy-from: name the addresses of the proxies that are believed there")
+		return errors.New("--console-proxy-header needs --console-proxy-from: set it to the addresses of the trusted proxies")
 	case len(c.ProxyFrom) > 0 && c.ProxyHeader == "" && c.PasswordFile == "":
-		return errors.New("--console-proxy-from is of no use without --console-proxy-header or --console-password-file: set one of them too")
+		return errors.New("--console-proxy-from has no effect without --console-proxy-header or --console-password-file: set one of them")
 	case !listensOnLoopback(listen) && c.ProxyHeader == "" && c.PasswordFile == "":
-		return fmt.Errorf("%w, on %q: demand a password (write what millrace console hash-password says "+
-			"into a file, and name that in --console-password-file) or a proxy's word (--console-proxy-header), or listen on 127.0.0.1", ErrExposed, listen)
+		return fmt.Errorf("%w, on %q: set a password (write the output of millrace console hash-password to a file, and set "+
+			"--console-password-file to it) or --console-proxy-header, or listen on 127.0.0.1", ErrExposed, listen)
 	}
 	return nil
 }
 
-// listensOnLoopback tells whether only this machine reaches an address that is listened on. No host, and any name but
-// localhost, may be more than that.
+// listensOnLoopback reports whether only this machine reaches the address. An empty host and any name except localhost
+// may be reachable from elsewhere.
 func listensOnLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	return err == nil && isLoopback(host)
 }
 
-// isLoopback tells whether a host, without a port, means the machine itself.
+// isLoopback reports whether a host without a port is this machine.
 func isLoopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Unmap().IsLoopback()
@@ -105,13 +104,13 @@ func (c *Config) publicURL() (*url.URL, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("--console-url must be of the form https://millrace.example.com, with a port if need be and nothing behind it")
+		return nil, errors.New("--console-url must have the form https://millrace.example.com, with an optional port and no path")
 	}
 	u.Host = strings.ToLower(u.Host) // as browsers write an origin
 	return u, nil
 }
 
-// isHeaderName tells whether text is a token, by RFC 9110, that net/http keeps among a request's headers.
+// isHeaderName reports whether text is a token (RFC 9110) that net/http keeps in Request.Header.
 func isHeaderName(text string) bool {
 	return text != "" && !strings.EqualFold(text, "Host") && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == ""
 }

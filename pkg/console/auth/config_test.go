@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatGoesTogether(t *testing.T) {
+func TestConfig_FlagCombinations(t *testing.T) {
 	password := withPassword(t).PasswordFile
 	mistaken := filepath.Join(t.TempDir(), "mistaken")
 	require.NoError(t, os.WriteFile(mistaken, []byte("canary"), 0o600))
@@ -23,25 +23,25 @@ func TestWhatGoesTogether(t *testing.T) {
 		{"[::1]:8081", Config{}, ""},
 		{"127.8.9.1:0", Config{}, ""},
 		{"LocalHost:8081", Config{}, ""},
-		{":8081", Config{}, "demand a password"},
+		{":8081", Config{}, "set a password"},
 		{"0.0.0.0:8081", Config{}, "--console-password-file"},
 		{"[::]:8081", Config{}, "--console-proxy-header"},
 		{"10.0.0.1:8081", Config{}, "or listen on 127.0.0.1"},
-		{"localhost.example.com:8081", Config{}, "demand a password"},
-		{"127.0.0.1", Config{}, "demand a password"}, // no port: not an address
-		{":8081", Config{URL: "https://console.example.com", Hosts: []string{"console.example.com"}}, "demand a password"},
+		{"localhost.example.com:8081", Config{}, "set a password"},
+		{"127.0.0.1", Config{}, "set a password"}, // no port: not an address
+		{":8081", Config{URL: "https://console.example.com", Hosts: []string{"console.example.com"}}, "set a password"},
 		{":8081", Config{PasswordFile: password}, ""},
 		{":8081", Config{ProxyHeader: "X-Forwarded-User", ProxyFrom: proxy}, ""},
 		{":8081", Config{PasswordFile: password, ProxyFrom: proxy}, ""},
-		{loopback, Config{PasswordFile: "/nowhere"}, "--console-password-file: the password's hash cannot be read: open /nowhere"},
-		{loopback, Config{PasswordFile: mistaken}, "holds no hash of a password: write there what millrace console hash-password says"},
-		{loopback, Config{ProxyHeader: "X-Forwarded-User"}, "name the addresses of the proxies that are believed there"},
-		{loopback, Config{ProxyFrom: proxy}, "--console-proxy-from is of no use without"},
-		{loopback, Config{ProxyHeader: "X User", ProxyFrom: proxy}, `"X User" is not the name of a header`},
-		{loopback, Config{ProxyHeader: "host", ProxyFrom: proxy}, "is not the name of a header"},
+		{loopback, Config{PasswordFile: "/nowhere"}, "--console-password-file: read the password's hash: open /nowhere"},
+		{loopback, Config{PasswordFile: mistaken}, "contains no password hash: write the output of millrace console hash-password to it"},
+		{loopback, Config{ProxyHeader: "X-Forwarded-User"}, "set it to the addresses of the trusted proxies"},
+		{loopback, Config{ProxyFrom: proxy}, "--console-proxy-from has no effect without"},
+		{loopback, Config{ProxyHeader: "X User", ProxyFrom: proxy}, `"X User" is not a valid header name`},
+		{loopback, Config{ProxyHeader: "host", ProxyFrom: proxy}, "is not a valid header name"},
 		{loopback, Config{ProxyHeader: "X-User", ProxyFrom: []string{"proxy"}}, `"proxy" is neither an address nor a prefix`},
-		{loopback, Config{ProxyHeader: "X-User", ProxyFrom: []string{"10.0.0.1", "0.0.0.0/0"}}, "anybody could name himself"},
-		{loopback, Config{ProxyHeader: "X-User", ProxyFrom: []string{"::/0"}}, "anybody could name himself"},
+		{loopback, Config{ProxyHeader: "X-User", ProxyFrom: []string{"10.0.0.1", "0.0.0.0/0"}}, "any client could set a user name"},
+		{loopback, Config{ProxyHeader: "X-User", ProxyFrom: []string{"::/0"}}, "any client could set a user name"},
 		{loopback, Config{Hosts: []string{"console.example.com", "10.0.0.1", "fd00::1", "[FD00::2]"}}, ""},
 		{loopback, Config{Hosts: []string{"console.example.com:8081"}}, "--console-host"},
 		{loopback, Config{Hosts: []string{"https://console.example.com"}}, "--console-host"},
@@ -59,11 +59,11 @@ func TestWhatGoesTogether(t *testing.T) {
 			continue
 		}
 		require.ErrorContains(t, err, c.want, "%s %+v", c.listen, c.config)
-		require.NotContains(t, err.Error(), "canary", "what is in the file may be a password")
+		require.NotContains(t, err.Error(), "canary", "the file may contain a password")
 	}
 }
 
-func TestFlags(t *testing.T) {
+func TestConfig_FlagsAndVariables(t *testing.T) {
 	var config Config
 	parser, err := kong.New(&config, kong.DefaultEnvars("MILLRACE"))
 	require.NoError(t, err)

@@ -1,22 +1,23 @@
-// Package guard stands before every page of the console and decides who may come in.
+// Package auth protects every page of the console: it decides which requests are answered.
 //
-// On loopback, with nothing else set, everybody may: whoever can ask is on this machine, and what is left to see to is that other
-// sites' pages in a browser there cannot. Elsewhere somebody comes in by a password, which gives a session, or by the word of a proxy
-// that is trusted, or either. Nothing here logs or shows a password, a cookie or a header.
+// On loopback without further settings, every request from this machine is allowed; only requests that pages of other
+// sites make through a browser are refused. Elsewhere a user needs a password, which starts a session, or a user name
+// set by a trusted proxy. Nothing is logged or shown of a password, a cookie or a header.
 //
-// Files, in the order in which a request meets them:
+// Files, in the order a request meets them:
 //
-//	config.go    who may come in, as flags
-//	guard.go     all of it, and the pages behind it
-//	headers.go   what every answer tells the browser to refuse
-//	host.go      which hosts are the console's: against DNS rebinding
-//	origin.go    which requests come from its own pages: against CSRF
-//	proxies.go   whom a proxy speaks for
-//	login.go     logging in and out
-//	next.go      where a login leads to
-//	limit.go     how often one may be wrong
-//	password.go  the password's hash
-//	session.go   who is in, and for how long
-//	cookie.go    how a browser shows it
-//	metrics.go   what is counted
+//	config.go         the flags
+//	auth.go           the handler in front of the console's pages
+//	headers.go        security headers of every answer
+//	host.go           which Host headers are answered: DNS rebinding
+//	origin.go         which origins may send requests: CSRF
+//	proxies.go        the user that a trusted proxy names
+//	login.go          login and logout
+//	next.go           the page that follows a login
+//	limit.go          rate limit of failed logins
+//	password.go       the password's hash
+//	session.go        sessions and their lifetime
+//	session_store.go  sessions in memory
+//	cookie.go         the session cookie
+//	metrics.go        metrics
 package auth

@@ -2,10 +2,10 @@ package auth
 
 import "net/http"
 
-// headers are on every answer. A handler may put a Cache-Control of its own in place of what is here.
+// headers are set on every answer. A handler may replace Cache-Control.
 //
-// The Referrer-Policy is same-origin and not no-referrer, with which browsers send "Origin: null" along with a form, and without
-// TLS the origin is all there is to tell our own forms by. Nothing leaves the console with either.
+// Referrer-Policy is same-origin: with no-referrer browsers send "Origin: null" with a form. Without TLS the origin is
+// the only sign of the console's own forms. No other site gets a referrer with either value.
 var headers = map[string]string{
 	"Cache-Control": "no-store",
 	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -26,7 +26,7 @@ func (a *Authenticator) withHeaders(next http.Handler) http.Handler {
 		for name, value := range headers {
 			h.Set(name, value)
 		}
-		// Every port of a host would have to speak TLS from then on: no matter of ours on a laptop.
+		// The header applies to every port of the host, so it is not set for localhost.
 		if host, _ := hostOf(r.Host); a.isSecure(r) && !isLoopback(host) {
 			h.Set("Strict-Transport-Security", strictTransport)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryAnswerHasTheHeaders(t *testing.T) {
+func TestHeaders_OnEveryAnswer(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
 	check := func(what string, response answer, status int) {
@@ -47,7 +47,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	require.Equal(t, []string{"public, max-age=31536000, immutable"}, response.Header.Values("Cache-Control"))
 }
 
-func TestStrictTransportOnlyWithTLS(t *testing.T) {
+func TestHeaders_StrictTransport_OnlyWithTLS(t *testing.T) {
 	public := withPassword(t)
 	public.URL = "https://console.example.com"
 	plain := withPassword(t)

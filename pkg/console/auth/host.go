@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// allowedHosts are the hosts that a request may ask for besides loopback's; nil is any.
+// allowedHosts returns the accepted hosts besides those of loopback; nil means any.
 //
-// A page elsewhere can have its own name lead to 127.0.0.1 (DNS rebinding). The browser then takes the console for a part
-// of that page, and the page reads it. What the page cannot choose is the Host that the browser sends: its own name.
+// Another site can point its own name to 127.0.0.1 (DNS rebinding). The browser then treats the console as part of that
+// site, whose pages could read it. The Host header still holds the site's name.
 func (c *Config) allowedHosts(loopback bool, public *url.URL) (map[string]bool, error) {
 	if len(c.Hosts) == 0 && !loopback {
-		return nil, nil // with a password or a proxy in force a page's own name has no cookie to show
+		return nil, nil // a password or a proxy is required, and the browser has no cookie for another site's name
 	}
 	hosts := map[string]bool{}
 	for _, host := range c.Hosts {
@@ -25,18 +25,19 @@ func (c *Config) allowedHosts(loopback bool, public *url.URL) (map[string]bool, 
 		}
 		name, ok := hostOf(host)
 		if !ok || strings.ContainsAny(host, ":[]") {
-			return nil, fmt.Errorf("--console-host: %q is neither a name nor an address without a port: write it as in console.example.com", host)
+			return nil, fmt.Errorf("--console-host: %q is not a host name or an address without a port: "+
+				"use a value such as console.example.com", host)
 		}
 		hosts[name] = true
 	}
 	if public != nil {
-		name, _ := hostOf(public.Host) // it has been checked
+		name, _ := hostOf(public.Host) // publicURL has checked it
 		hosts[name] = true
 	}
 	return hosts, nil
 }
 
-// hostOf is a Host header's host in lower case, without the port and an address's brackets.
+// hostOf returns the host of a Host header in lower case, without the port and the brackets of an address.
 func hostOf(header string) (string, bool) {
 	host := header
 	if h, _, err := net.SplitHostPort(header); err == nil {
@@ -53,17 +54,17 @@ func hostOf(header string) (string, bool) {
 	return strings.ToLower(host), host != "" && !strings.ContainsAny(host, "/[]@ ")
 }
 
-// allowsHost tells whether a request asks for a host that is the console's.
+// allowsHost reports whether the console answers requests with this Host header.
 func (r *settings) allowsHost(header string) bool {
 	host, ok := hostOf(header)
 	return ok && (r.hosts == nil || r.hosts[host] || isLoopback(host))
 }
 
-// forwardingHeaders are what a proxy adds about those whom it speaks for.
+// forwardingHeaders are the headers that proxies add.
 var forwardingHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"}
 
-// isForwarded tells whether a proxy passed a request on, and says so. One on this machine has an open console reached
-// from elsewhere.
+// isForwarded reports whether a proxy has forwarded the request. A proxy on this machine would make an open console
+// reachable from other machines.
 func isForwarded(r *http.Request) bool {
 	for _, name := range forwardingHeaders {
 		if len(r.Header[name]) > 0 {

@@ -4,88 +4,84 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// rate is how many failures there may be at once, and how long one takes to be forgotten.
-type rate struct {
-	burst int
-	every time.Duration
-}
-
-var (
-	rateOfEach = rate{5, 30 * time.Second}
-	rateOfAll  = rate{20, time.Second}
+// Failed logins: an address may fail 5 times, then once in 30 s; all addresses together 20 times, then once a second.
+const (
+	addressBurst    = 5
+	addressInterval = 30 * time.Second
+	totalBurst      = 20
+	totalInterval   = time.Second
 )
 
-// maxAddresses bounds the addresses that are remembered. One is remembered until its bucket is full again, at most burst·every =
-// 150 s, and each has taken from the bucket of all, which gives 20 + 150 in that time: see TestTheAddressesRememberedAreBounded.
+// maxAddresses bounds the remembered addresses. An address is remembered until its bucket is full again, at most
+// addressBurst × addressInterval = 150 s. Each has taken a token of the total, which has 20 + 150 tokens in that time.
 const maxAddresses = 256
 
-// bucket is a token bucket: the time at which it will be full. The zero value is a full one.
-type bucket struct{ full time.Time }
-
-// take takes a token, or says how long it is until there is one.
-func (b *bucket) take(r rate, now time.Time) (wait time.Duration) {
-	full := now
-	if b.full.After(now) {
-		full = b.full
-	}
-	full = full.Add(r.every)
-	if wait := full.Sub(now) - time.Duration(r.burst)*r.every; wait > 0 {
-		return wait
-	}
-	b.full = full
-	return 0
-}
-
-func (b *bucket) give(r rate) { b.full = b.full.Add(-r.every) }
-
-// limiter bounds failed logins, of each address and of all. Who tries takes a token, and who succeeds gives it back: so those
-// who try at once cannot be more than those who may fail.
+// limiter limits failed logins. An attempt takes a token before the password is checked, and a successful login
+// returns it: concurrent attempts cannot exceed the limit.
 type limiter struct {
-	mu   sync.Mutex
-	all  bucket
-	each map[netip.Addr]bucket
+	mu        sync.Mutex
+	total     *rate.Limiter
+	byAddress map[netip.Addr]*rate.Limiter
 }
 
-func newLimiter() *limiter { return &limiter{each: map[netip.Addr]bucket{}} }
+func newLimiter() *limiter {
+	return &limiter{total: rate.NewLimiter(rate.Every(totalInterval), totalBurst), byAddress: map[netip.Addr]*rate.Limiter{}}
+}
 
-// take lets an address try, or says how long it has to wait. Who has to wait takes nothing from the others.
-func (l *limiter) take(who netip.Addr) (wait time.Duration) {
+// take takes a token for an attempt, or returns the time until there is one. A rejected attempt takes no token.
+func (l *limiter) take(address netip.Addr) (wait time.Duration) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if wait := l.all.take(rateOfAll, now); wait > 0 {
+	if wait := takeToken(l.total, now); wait > 0 {
 		return wait
 	}
-	b := l.each[who]
-	if wait := b.take(rateOfEach, now); wait > 0 {
-		l.all.give(rateOfAll)
+	own := l.byAddress[address]
+	if own == nil {
+		own = rate.NewLimiter(rate.Every(addressInterval), addressBurst)
+	}
+	if wait := takeToken(own, now); wait > 0 {
+		returnToken(l.total, now)
 		return wait
 	}
-	if len(l.each) >= maxAddresses {
-		l.forget(now)
+	if len(l.byAddress) >= maxAddresses {
+		l.forgetFull(now)
 	}
-	l.each[who] = b
+	l.byAddress[address] = own
 	return 0
 }
 
-// give gives back what take took.
-func (l *limiter) give(who netip.Addr) {
+// giveBack returns the token of take.
+func (l *limiter) giveBack(address netip.Addr) {
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all.give(rateOfAll)
-	if b, ok := l.each[who]; ok {
-		b.give(rateOfEach)
-		l.each[who] = b
+	returnToken(l.total, now)
+	if own := l.byAddress[address]; own != nil {
+		returnToken(own, now)
 	}
 }
 
-// forget forgets the addresses whose bucket is full: they are like any other.
-func (l *limiter) forget(now time.Time) {
-	for who, b := range l.each {
-		if !b.full.After(now) {
-			delete(l.each, who)
+// forgetFull forgets addresses with a full bucket: they are like new ones.
+func (l *limiter) forgetFull(now time.Time) {
+	for address, own := range l.byAddress {
+		if own.TokensAt(now) >= addressBurst {
+			delete(l.byAddress, address)
 		}
 	}
 }
+
+func takeToken(l *rate.Limiter, now time.Time) (wait time.Duration) {
+	r := l.ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// returnToken adds one token. Reservation.Cancel does not, once a reservation may act.
+func returnToken(l *rate.Limiter, now time.Time) { l.AllowN(now, -1) }

@@ -9,65 +9,71 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// address is one of 16 million.
+// address returns the i-th of 16 million addresses.
 func address(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 }
 
-func TestAnAddressMayFailSoOften(t *testing.T) {
+// requireWait allows for the rounding of token counts.
+func requireWait(t *testing.T, want, wait time.Duration) {
+	t.Helper()
+	require.InDelta(t, float64(want), float64(wait), float64(10*time.Microsecond))
+}
+
+func TestLimiter_OneAddress_IsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter()
-		for range rateOfEach.burst {
+		for range addressBurst {
 			require.Zero(t, l.take(address(1)))
 		}
-		require.Equal(t, rateOfEach.every, l.take(address(1)))
-		require.Zero(t, l.take(address(2)), "another is another")
-		time.Sleep(rateOfEach.every - 1)
-		require.Equal(t, time.Duration(1), l.take(address(1)))
-		time.Sleep(time.Nanosecond)
+		requireWait(t, addressInterval, l.take(address(1)))
+		require.Zero(t, l.take(address(2)), "addresses have separate limits")
+		time.Sleep(addressInterval - time.Millisecond)
+		requireWait(t, time.Millisecond, l.take(address(1)))
+		time.Sleep(time.Millisecond + time.Microsecond)
 		require.Zero(t, l.take(address(1)))
-		require.Equal(t, rateOfEach.every, l.take(address(1)))
-		l.give(address(1))
-		require.Zero(t, l.take(address(1)), "who gives back may take again")
+		requireWait(t, addressInterval, l.take(address(1)))
+		l.giveBack(address(1))
+		require.Zero(t, l.take(address(1)), "a returned token can be taken")
 		time.Sleep(time.Hour)
-		for range rateOfEach.burst {
+		for range addressBurst {
 			require.Zero(t, l.take(address(1)))
 		}
-		require.Positive(t, l.take(address(1)), "an hour saves up no more than the burst")
+		require.Positive(t, l.take(address(1)), "tokens do not exceed the burst")
 	})
 }
 
-func TestAllTogetherMayFailSoOften(t *testing.T) {
+func TestLimiter_AllAddresses_AreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter()
-		for i := range rateOfAll.burst {
+		for i := range totalBurst {
 			require.Zero(t, l.take(address(i)))
 		}
-		require.Equal(t, rateOfAll.every, l.take(address(100)))
-		require.NotContains(t, l.each, address(100), "who has to wait for others is not remembered")
-		time.Sleep(rateOfAll.every)
+		requireWait(t, totalInterval, l.take(address(100)))
+		require.NotContains(t, l.byAddress, address(100), "a rejected address is not remembered")
+		time.Sleep(totalInterval + time.Microsecond)
 		require.Zero(t, l.take(address(100)))
-		require.Equal(t, rateOfAll.every, l.take(address(101)))
-		l.give(address(100))
+		requireWait(t, totalInterval, l.take(address(101)))
+		l.giveBack(address(100))
 		require.Zero(t, l.take(address(101)))
 	})
 }
 
-// One who hammers takes nothing from the others beyond his own burst.
-func TestOneWhoHammersKeepsNobodyOut(t *testing.T) {
+// An address beyond its limit takes no further tokens from the total.
+func TestLimiter_RejectedAddress_TakesNoTotalToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter()
 		for range 1000 {
 			l.take(address(1))
 		}
-		for i := range rateOfAll.burst - rateOfEach.burst {
+		for i := range totalBurst - addressBurst {
 			require.Zero(t, l.take(address(2+i)))
 		}
 		require.Positive(t, l.take(address(999)))
 	})
 }
 
-func TestTheAddressesRememberedAreBounded(t *testing.T) {
+func TestLimiter_RememberedAddresses_AreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter()
 		most, let := 0, 0
@@ -75,10 +81,10 @@ func TestTheAddressesRememberedAreBounded(t *testing.T) {
 			if l.take(address(i)) == 0 {
 				let++
 			}
-			most = max(most, len(l.each))
+			most = max(most, len(l.byAddress))
 			time.Sleep(400 * time.Millisecond)
 		}
-		require.Greater(t, let, maxAddresses*2, "far more have tried than are remembered")
+		require.Greater(t, let, maxAddresses*2, "the control: more addresses try than are remembered")
 		require.LessOrEqual(t, most, maxAddresses)
 	})
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -14,37 +15,39 @@ const (
 	nextField     = "next"
 
 	maxLoginBytes = 16 << 10 // of the form
+	// loginReadTimeout limits how long a login form may take to arrive.
+	loginReadTimeout = 5 * time.Second
 )
 
-// Problem is why the login page is shown again.
+// Problem says why the login page is shown again.
 type Problem string
 
-// The problems there are.
+// The values of Problem.
 const (
 	WrongPassword   Problem = "wrong password"
 	TooManyFailures Problem = "too many failures"
-	CannotCheck     Problem = "cannot check" // the password's file cannot be used; the log says why
+	CannotCheck     Problem = "cannot check" // the password file is unusable; the log says why
 )
 
-// LoginView is what a login page shows: a form that posts the fields "password" and "next" to LoginPath.
+// LoginView is the content of a login page: a form that posts the fields "password" and "next" to LoginPath.
 type LoginView struct {
-	Status  int           // to be written
-	Problem Problem       // empty at first
-	Wait    time.Duration // in whole seconds; with TooManyFailures
-	Next    string        // the field "next": where the login leads to
+	Status  int           // HTTP status to write
+	Problem Problem       // empty on the first visit
+	Wait    time.Duration // with TooManyFailures: whole seconds until the next attempt
+	Next    string        // value of the field "next": the page that follows the login
 }
 
-// LoginPage writes one.
+// LoginPage writes a login page.
 type LoginPage func(w http.ResponseWriter, r *http.Request, view LoginView)
 
-// Login shows the login page, and lets in who posts the password.
+// Login shows the login page, and starts a session for a correct password.
 func (a *Authenticator) Login(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		http.Error(w, "The login page takes GET and POST.", http.StatusMethodNotAllowed)
+		http.Error(w, "Use GET or POST for the login page.", http.StatusMethodNotAllowed)
 	case a.passwordFile == "":
-		http.Redirect(w, r, Path, http.StatusSeeOther) // there is nothing to log in to
+		http.Redirect(w, r, Path, http.StatusSeeOther) // no password is configured
 	case r.Method == http.MethodPost:
 		a.logIn(w, r)
 	default:
@@ -68,54 +71,62 @@ func (a *Authenticator) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := LoginView{Next: localPath(r.PostForm.Get(nextField))}
-	who := clientAddress(a.proxies, r)
-	if wait := a.limiter.take(clientip.ShareOf(who)); wait > 0 {
+	client := clientAddress(a.proxies, r)
+	share := clientip.ShareOf(client)
+	if wait := a.limiter.take(share); wait > 0 {
 		a.metrics.limited.Inc()
-		view.Status, view.Problem, view.Wait = http.StatusTooManyRequests, TooManyFailures, (wait + time.Second - 1).Truncate(time.Second)
+		view.Status, view.Problem = http.StatusTooManyRequests, TooManyFailures
+		view.Wait = (wait + time.Second - 1).Truncate(time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(int(view.Wait/time.Second)))
 		a.page(w, r, view)
 		return
 	}
-	var id string
-	ok, err := a.passwords.check(r.Context(), r.PostForm.Get(passwordField), func() { id = a.sessions.begin() })
+	id, ok, err := a.newSession(r.Context(), r.PostForm.Get(passwordField))
 	switch {
-	case r.Context().Err() != nil && !ok: // the browser has gone; what it took counts as a failure
+	case r.Context().Err() != nil && !ok: // the browser has disconnected; the attempt counts as a failure
 	case err != nil:
-		a.limiter.give(clientip.ShareOf(who))
-		a.log.Error("the console cannot check passwords: nobody can log in", "err", err)
+		a.limiter.giveBack(share)
+		a.log.Error("the console cannot check passwords: all logins fail", "err", err)
 		view.Status, view.Problem = http.StatusServiceUnavailable, CannotCheck
 		a.page(w, r, view)
 	case !ok:
 		a.metrics.failed.Inc()
-		a.log.Warn("console: a login with a wrong password", "address", who.String())
+		a.log.Warn("console: login with a wrong password", "address", client.String())
 		view.Status, view.Problem = http.StatusUnauthorized, WrongPassword
 		a.page(w, r, view)
 	default:
-		a.limiter.give(clientip.ShareOf(who))
+		a.limiter.giveBack(share)
 		a.startSession(w, r, id)
-		a.log.Info("console: a login", "address", who.String())
+		a.log.Info("console: login", "address", client.String())
 		http.Redirect(w, r, view.Next, http.StatusSeeOther)
 	}
 }
 
-// startSession puts a new session in the place of the one that the browser may have had: an id that somebody gave to it is worth nothing.
+// newSession begins a session if the password is correct, and reports whether it was.
+func (a *Authenticator) newSession(ctx context.Context, password string) (id string, ok bool, err error) {
+	var beginErr error
+	ok, err = a.passwords.check(ctx, password, func() { id, beginErr = a.sessions.begin() })
+	return id, ok && beginErr == nil, errors.Join(err, beginErr)
+}
+
+// startSession gives the browser a new session in place of its old one: an attacker may have set the old id.
 func (a *Authenticator) startSession(w http.ResponseWriter, r *http.Request, id string) {
-	for _, before := range a.cookieValues(r) {
-		a.sessions.finish(before)
+	for _, old := range a.sessionIDs(r) {
+		a.sessions.end(old)
 	}
 	a.metrics.loggedIn.Inc()
 	a.setCookie(w, r, id)
 }
 
-// Logout ends the session, and with it what is streamed to its pages.
+// Logout ends the session and the streams of its pages.
 func (a *Authenticator) Logout(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
-		http.Error(w, "Logging out takes POST.", http.StatusMethodNotAllowed)
+		http.Error(w, "Use POST to log out.", http.StatusMethodNotAllowed)
 		return
 	}
-	for _, id := range a.cookieValues(r) {
-		a.sessions.finish(id)
+	for _, id := range a.sessionIDs(r) {
+		a.sessions.end(id)
 	}
 	a.clearCookie(w, r)
 	http.Redirect(w, r, LoginPath, http.StatusSeeOther)

@@ -17,28 +17,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLoggingInAndOut(t *testing.T) {
+func TestLoginAndLogout(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
-	response, body := ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
+	response, body := ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/stream", nil)
 	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.Equal(t, `login problem="" wait=0s next=/console/live`, body)
+	require.Equal(t, `login problem="" wait=0s next=/console/stream`, body)
 	for i, wrong := range []string{"", "wrong", rightPassword + " ", strings.ToUpper(rightPassword)} {
-		response, body = logIn(t, client, server.URL, wrong, "/console/live")
+		response, body = logIn(t, client, server.URL, wrong, "/console/stream")
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
-		require.Equal(t, `login problem="wrong password" wait=0s next=/console/live`, body)
+		require.Equal(t, `login problem="wrong password" wait=0s next=/console/stream`, body)
 		require.Empty(t, response.Cookies)
 		require.EqualValues(t, i+1, valueOf(t, a.metrics.failed))
 	}
-	response, _ = logIn(t, client, server.URL, rightPassword, "/console/live?filter=x")
+	response, _ = logIn(t, client, server.URL, rightPassword, "/console/stream?filter=x")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
-	require.Equal(t, "/console/live?filter=x", response.Header.Get("Location"))
+	require.Equal(t, "/console/stream?filter=x", response.Header.Get("Location"))
 	require.EqualValues(t, 1, valueOf(t, a.metrics.loggedIn))
 	require.EqualValues(t, 1, valueOf(t, a.metrics.sessions))
 	_, body = ask(t, client, http.MethodGet, server.URL+Path, nil)
 	require.Equal(t, `page name="" session=true`, body)
-	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/live", nil)
-	require.Equal(t, "/console/live", response.Header.Get("Location"), "who is in need not log in")
+	response, _ = ask(t, client, http.MethodGet, server.URL+LoginPath+"?next=/console/stream", nil)
+	require.Equal(t, "/console/stream", response.Header.Get("Location"), "a logged-in user is redirected")
 
 	shown := client.Jar.Cookies(response.URL)[0]
 	response, _ = ask(t, client, http.MethodPost, server.URL+LogoutPath, nil, "Origin: "+server.URL)
@@ -47,11 +47,11 @@ func TestLoggingInAndOut(t *testing.T) {
 	require.Negative(t, response.Cookies[0].MaxAge)
 	require.Zero(t, valueOf(t, a.metrics.sessions))
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil, "Cookie: "+shown.Name+"="+shown.Value)
-	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "the id is worth nothing any more, whoever kept it")
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "the old id is no longer valid")
 }
 
-// An id that was there before the login, perhaps because somebody put it there, opens nothing after it.
-func TestALoginGivesANewID(t *testing.T) {
+// An id from before the login, which an attacker may have set, is not valid after it.
+func TestLogin_SessionIDIsNew(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
 	id := func(response answer) string { return response.Cookies[0].Value }
@@ -66,10 +66,10 @@ func TestALoginGivesANewID(t *testing.T) {
 		require.Equal(t, want, response.StatusCode)
 	}
 	response, _ = ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+plainCookie+"=other; "+plainCookie+"="+second)
-	require.Equal(t, http.StatusOK, response.StatusCode, "a cookie that is in the way keeps nobody out")
+	require.Equal(t, http.StatusOK, response.StatusCode, "another cookie of the same name does not matter")
 }
 
-func TestTheCookie(t *testing.T) {
+func TestLogin_CookieAttributes(t *testing.T) {
 	public := withPassword(t)
 	public.URL = "https://console.example.com"
 	for _, c := range []struct {
@@ -103,55 +103,55 @@ func TestTheCookie(t *testing.T) {
 	}
 }
 
-// With TLS an id counts under the name that nobody else can set only.
-func TestAPlainCookieDoesNotCountWithTLS(t *testing.T) {
+// With TLS only the __Host- cookie is accepted, which no other host can set.
+func TestTLS_PlainCookie_IsRefused(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server := httptest.NewTLSServer(handler(a))
 	defer server.Close()
-	id := a.sessions.begin()
+	id := begin(t, a.sessions)
 	for name, want := range map[string]int{plainCookie: http.StatusUnauthorized, secureCookie: http.StatusOK} {
 		response, _ := ask(t, server.Client(), http.MethodGet, server.URL+Path, nil, "Cookie: "+name+"="+id)
 		require.Equal(t, want, response.StatusCode)
 	}
 }
 
-func TestALoginLeadsToThisConsoleOnly(t *testing.T) {
+func TestLocalPath_StaysInTheConsole(t *testing.T) {
 	for text, want := range map[string]string{
-		"/console":                 "/console",
-		"/console/":                "/console/",
-		"/console?a=b":             "/console?a=b",
-		"/console/live":            "/console/live",
-		"/console/live?a=b&c=%2F":  "/console/live?a=b&c=%2F",
-		"/console/a%2Fb%20c":       "/console/a%2Fb%20c",
-		"/console/live#there":      "/console/live",
-		"/console/?next=//evil":    "/console/?next=//evil",
-		"":                         Path,
-		"/":                        Path,
-		"/consolex":                Path,
-		"/metrics":                 Path,
-		"/debug/pprof/":            Path,
-		"console/live":             Path,
-		"//evil.example":           Path,
-		"//evil.example/console/":  Path,
-		"///evil.example/console/": Path,
-		"https://evil.example":     Path,
-		"https:/console/live":      Path,
-		"https:console/live":       Path,
-		"javascript:alert(1)":      Path,
-		`/\evil.example`:           Path,
-		`\/evil.example/console/`:  Path,
-		`/console/\evil`:           Path,
-		"/\t/evil.example":         Path,
-		"/console/\r\nLocation: x": Path,
-		"/console/../metrics":      Path,
-		"/console/%2e%2e/metrics":  Path,
-		"/console//evil.example":   Path,
-		"/%2f/evil.example":        Path,
-		LoginPath:                  Path,
-		LogoutPath:                 Path,
-		"/console/%6cogin":         Path,
-		"/console/" + long(10):     "/console/" + long(10),
-		"/console/" + long(1<<12):  Path,
+		"/console":                  "/console",
+		"/console/":                 "/console/",
+		"/console?a=b":              "/console?a=b",
+		"/console/stream":           "/console/stream",
+		"/console/stream?a=b&c=%2F": "/console/stream?a=b&c=%2F",
+		"/console/a%2Fb%20c":        "/console/a%2Fb%20c",
+		"/console/stream#there":     "/console/stream",
+		"/console/?next=//evil":     "/console/?next=//evil",
+		"":                          Path,
+		"/":                         Path,
+		"/consolex":                 Path,
+		"/metrics":                  Path,
+		"/debug/pprof/":             Path,
+		"console/live":              Path,
+		"//evil.example":            Path,
+		"//evil.example/console/":   Path,
+		"///evil.example/console/":  Path,
+		"https://evil.example":      Path,
+		"https:/console/stream":     Path,
+		"https:console/live":        Path,
+		"javascript:alert(1)":       Path,
+		`/\evil.example`:            Path,
+		`\/evil.example/console/`:   Path,
+		`/console/\evil`:            Path,
+		"/\t/evil.example":          Path,
+		"/console/\r\nLocation: x":  Path,
+		"/console/../metrics":       Path,
+		"/console/%2e%2e/metrics":   Path,
+		"/console//evil.example":    Path,
+		"/%2f/evil.example":         Path,
+		LoginPath:                   Path,
+		LogoutPath:                  Path,
+		"/console/%6cogin":          Path,
+		"/console/" + long(10):      "/console/" + long(10),
+		"/console/" + long(1<<12):   Path,
 	} {
 		require.Equal(t, want, localPath(text), text)
 	}
@@ -166,11 +166,11 @@ func TestALoginLeadsToThisConsoleOnly(t *testing.T) {
 
 func long(n int) string { return strings.Repeat("a", n) }
 
-func TestTooManyFailures(t *testing.T) {
+func TestLogin_TooManyFailures_IsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAuthenticator(t, withPassword(t), allInterfaces)
 		try := func(password string) *httptest.ResponseRecorder {
-			form := url.Values{passwordField: {password}, nextField: {"/console/live"}}
+			form := url.Values{passwordField: {password}, nextField: {"/console/stream"}}
 			r := httptest.NewRequest(http.MethodPost, "http://console.example.com"+LoginPath, strings.NewReader(form.Encode()))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Origin", "http://console.example.com")
@@ -178,31 +178,31 @@ func TestTooManyFailures(t *testing.T) {
 			handler(a).ServeHTTP(answer, r)
 			return answer
 		}
-		for range 3 * rateOfEach.burst {
-			require.Equal(t, http.StatusSeeOther, try(rightPassword).Code, "who knows the password is not limited")
+		for range 3 * addressBurst {
+			require.Equal(t, http.StatusSeeOther, try(rightPassword).Code, "correct passwords are not limited")
 		}
-		for range rateOfEach.burst {
+		for range addressBurst {
 			require.Equal(t, http.StatusUnauthorized, try("wrong").Code)
 		}
 		time.Sleep(500 * time.Millisecond)
 		for range 10 {
 			answer := try(rightPassword)
-			require.Equal(t, http.StatusTooManyRequests, answer.Code, "not even the password is looked at")
+			require.Equal(t, http.StatusTooManyRequests, answer.Code, "the password is not checked")
 			require.Equal(t, "30", answer.Header().Get("Retry-After"), "29.5 s, in whole seconds")
-			require.Equal(t, `login problem="too many failures" wait=30s next=/console/live`, answer.Body.String())
+			require.Equal(t, `login problem="too many failures" wait=30s next=/console/stream`, answer.Body.String())
 			require.Empty(t, answer.Result().Cookies())
 		}
 		require.EqualValues(t, 10, valueOf(t, a.metrics.limited))
-		require.EqualValues(t, rateOfEach.burst, valueOf(t, a.metrics.failed))
+		require.EqualValues(t, addressBurst, valueOf(t, a.metrics.failed))
 		wait, err := strconv.Atoi(try(rightPassword).Header().Get("Retry-After"))
 		require.NoError(t, err)
 		time.Sleep(time.Duration(wait) * time.Second)
-		require.Equal(t, http.StatusSeeOther, try(rightPassword).Code, "who waits as long as was said comes in")
-		a.sessions.finishAll()
+		require.Equal(t, http.StatusSeeOther, try(rightPassword).Code, "after the wait of the answer the login succeeds")
+		a.sessions.endAll()
 	})
 }
 
-func TestAFormThatCannotBeRead(t *testing.T) {
+func TestLogin_UnreadableForm_IsRefused(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
 	for _, c := range []struct {
@@ -212,7 +212,7 @@ func TestAFormThatCannotBeRead(t *testing.T) {
 		response, _ := logIn(t, client, server.URL, c.password, "")
 		require.Equal(t, c.status, response.StatusCode)
 	}
-	for range 2 * rateOfEach.burst {
+	for range 2 * addressBurst {
 		response, _ := ask(t, client, http.MethodPost, server.URL+LoginPath+"?%zz", url.Values{}, "Origin: "+server.URL)
 		require.Equal(t, http.StatusBadRequest, response.StatusCode)
 	}
@@ -220,16 +220,16 @@ func TestAFormThatCannotBeRead(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 	query := server.URL + LoginPath + "?password=" + url.QueryEscape(rightPassword)
 	response, _ = ask(t, browser(t, server), http.MethodPost, query, url.Values{}, "Origin: "+server.URL)
-	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "an address is no place for a password")
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "a password in the URL is ignored")
 }
 
-func TestANewPasswordEndsTheSessionsOfTheOld(t *testing.T) {
+func TestLogin_ChangedPassword_EndsSessions(t *testing.T) {
 	config := withPassword(t)
 	a := newAuthenticator(t, config, allInterfaces)
 	server, client := serve(t, a)
 	logIn(t, client, server.URL, rightPassword, "")
 	logIn(t, browser(t, server), server.URL, rightPassword, "")
-	require.EqualValues(t, 2, valueOf(t, a.metrics.sessions), "the same password ends nothing")
+	require.EqualValues(t, 2, valueOf(t, a.metrics.sessions), "an unchanged password ends no session")
 	setPassword(t, config.PasswordFile, "another good password")
 	response, _ := logIn(t, browser(t, server), server.URL, rightPassword, "")
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
@@ -241,27 +241,27 @@ func TestANewPasswordEndsTheSessionsOfTheOld(t *testing.T) {
 	require.EqualValues(t, 1, valueOf(t, a.metrics.sessions))
 }
 
-func TestAFileThatIsAwayKeepsOutAndPunishesNobody(t *testing.T) {
+func TestLogin_MissingPasswordFile_IsNoFailure(t *testing.T) {
 	config := withPassword(t)
 	a := newAuthenticator(t, config, allInterfaces)
 	server, client := serve(t, a)
 	logIn(t, client, server.URL, rightPassword, "")
 	require.NoError(t, os.Rename(config.PasswordFile, config.PasswordFile+".away"))
-	for range 2 * rateOfEach.burst {
+	for range 2 * addressBurst {
 		response, body := logIn(t, server.Client(), server.URL, rightPassword, "")
 		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 		require.Contains(t, body, `problem="cannot check"`)
 		require.NotContains(t, body, config.PasswordFile)
 	}
 	response, _ := ask(t, client, http.MethodGet, server.URL+Path, nil)
-	require.Equal(t, http.StatusOK, response.StatusCode, "who is in stays in")
+	require.Equal(t, http.StatusOK, response.StatusCode, "existing sessions continue")
 	require.NoError(t, os.Rename(config.PasswordFile+".away", config.PasswordFile))
 	response, _ = logIn(t, client, server.URL, rightPassword, "")
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
 }
 
-// One password is checked at a time, and who goes away waits no longer.
-func TestPasswordsAreCheckedOneAfterTheOther(t *testing.T) {
+// One password is checked at a time. A cancelled request stops waiting.
+func TestPasswordChecker_ChecksOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAuthenticator(t, withPassword(t), allInterfaces)
 		a.passwords.busy <- struct{}{} // somebody is being checked
@@ -307,8 +307,8 @@ func TestHashPassword(t *testing.T) {
 	}
 }
 
-// Whatever is sent, nothing of it is in the log: neither passwords nor cookies nor headers.
-func TestTheLogHoldsNothingThatWasSent(t *testing.T) {
+// The log contains nothing of a request: no password, no cookie, no header.
+func TestLog_ContainsNothingOfARequest(t *testing.T) {
 	var log bytes.Buffer
 	config := withPassword(t)
 	config.ProxyHeader, config.ProxyFrom = "X-Forwarded-User", []string{"127.0.0.1"}
@@ -321,14 +321,14 @@ func TestTheLogHoldsNothingThatWasSent(t *testing.T) {
 		ask(t, client, http.MethodPost, server.URL+LoginPath, form, append(canaries, "Origin: http://canary")...)
 		ask(t, client, http.MethodGet, server.URL+Path, nil, append(canaries, "X-Forwarded-User: canary")...)
 		ask(t, client, http.MethodGet, server.URL+Path, nil, append(canaries, "Host: canary/canary")...)
-		for range rateOfEach.burst {
+		for range addressBurst {
 			logIn(t, client, server.URL, "canary", "canary")
 		}
 		require.NoError(t, os.WriteFile(config.PasswordFile, []byte("canary"), 0o600)) // the password itself, by mistake
 	}
-	require.Contains(t, log.String(), "a login with a wrong password")
+	require.Contains(t, log.String(), "login with a wrong password")
 	require.Contains(t, log.String(), "address=fe80::1")
-	require.Contains(t, log.String(), "nobody can log in")
+	require.Contains(t, log.String(), "all logins fail")
 	require.NotContains(t, log.String(), "canary")
 	require.NotContains(t, log.String(), rightPassword)
 	require.EqualValues(t, 1, valueOf(t, a.metrics.loggedIn))

@@ -5,37 +5,37 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Why a request is refused.
+// Reasons for refusing a request.
 const (
 	reasonHost        = "host"
 	reasonForwarded   = "forwarded"
 	reasonCrossOrigin = "cross_origin"
 	reasonNoOrigin    = "no_origin"
 	reasonNoSession   = "no_session"
-	reasonNoProxyUser = "not_vouched"
+	reasonNoProxyUser = "no_proxy_user"
 )
 
-// Metrics counts who comes in and who does not. Its labels are fixed: none holds anything of a request.
+// Metrics counts logins, sessions and refused requests. Label values are fixed: they hold nothing from a request.
 type Metrics struct {
 	loggedIn, failed, limited prometheus.Counter
 	sessions                  prometheus.Gauge
 	refused                   *prometheus.CounterVec
 }
 
-// NewMetrics registers the counters; with a nil Registerer they are counted but not shown.
+// NewMetrics registers the metrics; with a nil Registerer they are not shown.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	factory := promauto.With(reg)
 	logins := factory.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "logins_total",
-		Help: "Logins to the console: with the password, with a wrong one, and those that had to wait because too many were wrong."}, []string{"result"})
+		Help: "Logins to the console by result: ok, failed (wrong password), limited (too many failures)."}, []string{"result"})
 	m := &Metrics{
 		loggedIn: logins.WithLabelValues("ok"),
 		failed:   logins.WithLabelValues("failed"),
 		limited:  logins.WithLabelValues("limited"),
 		sessions: factory.NewGauge(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "console", Name: "sessions",
-			Help: "Logins to the console that have not ended."}),
+			Help: "Sessions of the console that have not ended."}),
 		refused: factory.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "requests_rejected_total",
-			Help: "Requests to the console that were refused: under another host's name, forwarded to an open console, made by another site's page, without an origin, " +
-				"without a session, not vouched for by a proxy."}, []string{"reason"}),
+			Help: "Refused requests to the console by reason: host (unknown Host header), forwarded (by a proxy to a console without login), " +
+				"cross_origin (from another site's page), no_origin, no_session, no_proxy_user."}, []string{"reason"}),
 	}
 	for _, reason := range []string{reasonHost, reasonForwarded, reasonCrossOrigin, reasonNoOrigin, reasonNoSession, reasonNoProxyUser} {
 		m.refused.WithLabelValues(reason)

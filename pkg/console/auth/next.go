@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// maxNextBytes is the longest address that a login leads back to.
+// maxNextBytes limits the length of the path that follows a login.
 const maxNextBytes = 2048
 
-// localPath is the page of the console that text names, or its first page. It never leads to another host, nor out of the console.
+// localPath returns text if it is a path of the console, and Path otherwise. The result never leads to another host.
 func localPath(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > maxNextBytes || strings.Contains(text, `\`) || u.Scheme != "" || u.Host != "" || u.Opaque != "" {
@@ -23,8 +23,8 @@ func localPath(text string) string {
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
 }
 
-// loginURL is the login page that leads back to where a request was made: the page that was asked for, or the one that htmx is
-// on. What would have been changed is not asked for again.
+// loginURL returns the login page that leads back to the requested page, or to the page htmx is on. A change is not
+// repeated after the login.
 func loginURL(r *http.Request) string {
 	back := Path
 	if isHTMX(r) {

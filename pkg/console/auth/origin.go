@@ -2,30 +2,33 @@ package auth
 
 import "net/http"
 
-// checkHost refuses requests under a name that is not the console's, and those that reach an open console from elsewhere.
+// checkHost refuses requests for other hosts, and forwarded requests to an open console.
 func (a *Authenticator) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !a.allowsHost(r.Host):
 			a.refuse(w, reasonHost, http.StatusMisdirectedRequest,
-				"The console does not answer under this name. If it should, name it in --console-host or --console-url.")
+				"The console does not answer to this host name. Add the name to --console-host or set --console-url.")
 		case a.open && isForwarded(r):
 			a.refuse(w, reasonForwarded, http.StatusForbidden,
-				"A proxy has passed this request on, but the console asks nobody who he is. Demand a password (--console-password-file) or the proxy's word (--console-proxy-header).")
+				"A proxy forwarded this request, but the console requires no login. "+
+					"Set a password (--console-password-file) or a proxy header (--console-proxy-header).")
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// checkOrigin refuses requests that another site has a browser make (CSRF). SameSite=Strict is the second line.
+// checkOrigin refuses requests that another site makes through a browser (CSRF), in addition to SameSite=Strict.
 func (a *Authenticator) checkOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case a.crossOrigin.Check(r) != nil || isCrossSiteLoad(r):
-			a.refuse(w, reasonCrossOrigin, http.StatusForbidden, "This request comes from another site's page, or from a browser that does not say whose page it shows.")
+			a.refuse(w, reasonCrossOrigin, http.StatusForbidden,
+				"This request comes from another site's page, or the browser does not send its origin.")
 		case !a.open && !isSafe(r) && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "":
-			a.refuse(w, reasonNoOrigin, http.StatusForbidden, "This request does not say where it comes from. A program has to send the console's address as Origin.")
+			a.refuse(w, reasonNoOrigin, http.StatusForbidden,
+				"This request has no Origin header. A program must send the console's address as Origin.")
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -36,8 +39,8 @@ func isSafe(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 }
 
-// isCrossSiteLoad tells whether another site's page loads something of ours into itself, which it may not read, but may measure, and have us
-// do work for. To follow a link is something else.
+// isCrossSiteLoad reports whether another site's page embeds a resource of the console. The page cannot read it, but
+// can measure it and cause load. Following a link is allowed.
 func isCrossSiteLoad(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":

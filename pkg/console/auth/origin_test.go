@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// DNS rebinding: the page's own name leads to this machine, and the browser asks for that name.
-func TestUnderWhichNamesItAnswers(t *testing.T) {
+// DNS rebinding: another site's name resolves to this machine, and the browser sends that name as Host.
+func TestCheckHost_AllowedNames(t *testing.T) {
 	named := Config{Hosts: []string{"Console.example.com", "fd00::1", "192.0.2.7"}, URL: "https://public.example.com:8443"}
 	password := withPassword(t)
 	namedElsewhere := named
@@ -47,10 +47,10 @@ func TestUnderWhichNamesItAnswers(t *testing.T) {
 	}
 }
 
-func TestAnotherNameIsRefusedEverywhere(t *testing.T) {
+func TestCheckHost_OtherName_IsRefusedOnAllPaths(t *testing.T) {
 	a := newAuthenticator(t, Config{}, loopback)
 	server, client := serve(t, a)
-	for i, path := range []string{Path, Path + "/live", LoginPath, AssetsPath + "a.css"} {
+	for i, path := range []string{Path, Path + "/stream", LoginPath, AssetsPath + "a.css"} {
 		response, body := ask(t, client, http.MethodGet, server.URL+path, nil, "Host: evil.example")
 		require.Equal(t, http.StatusMisdirectedRequest, response.StatusCode)
 		require.Contains(t, body, "--console-host")
@@ -59,7 +59,7 @@ func TestAnotherNameIsRefusedEverywhere(t *testing.T) {
 	}
 }
 
-func TestRequestsThatAnotherSiteMakes(t *testing.T) {
+func TestCheckOrigin_RequestsOfAnotherSite(t *testing.T) {
 	config := withPassword(t)
 	config.URL = "https://console.example.com"
 	a := newAuthenticator(t, config, allInterfaces)
@@ -107,8 +107,8 @@ func TestRequestsThatAnotherSiteMakes(t *testing.T) {
 	}
 }
 
-// A login or a logout that another site makes is one too.
-func TestAnotherSiteLogsNobodyInOrOut(t *testing.T) {
+// Another site must not log a user in or out.
+func TestCheckOrigin_LoginAndLogoutOfAnotherSite_AreRefused(t *testing.T) {
 	a := newAuthenticator(t, withPassword(t), allInterfaces)
 	server, client := serve(t, a)
 	form := url.Values{passwordField: {rightPassword}}
@@ -123,11 +123,11 @@ func TestAnotherSiteLogsNobodyInOrOut(t *testing.T) {
 	response, _ = ask(t, client, http.MethodGet, server.URL+LogoutPath, nil)
 	require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
 	response, _ = ask(t, client, http.MethodGet, server.URL+Path, nil)
-	require.Equal(t, http.StatusOK, response.StatusCode, "still in")
+	require.Equal(t, http.StatusOK, response.StatusCode, "the session continues")
 }
 
-// An open console has no cookie that could be missing: all that stands before it is who asks for what.
-func TestAnotherSiteDoesNothingToAnOpenConsole(t *testing.T) {
+// An open console needs no cookie, so only the origin check protects it.
+func TestOpenConsole_RequestsOfAnotherSite_AreRefused(t *testing.T) {
 	a := newAuthenticator(t, Config{}, loopback)
 	server, client := serve(t, a)
 	for _, headers := range [][]string{{"Sec-Fetch-Site: cross-site"}, {"Origin: https://evil.example"}, {"Origin: null"}} {

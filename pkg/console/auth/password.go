@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// minPassword is in characters. The limits of logins leave 86,400 guesses a day to all strangers together.
+	// minPassword is in characters. The rate limit allows 86,400 guesses a day from all addresses together.
 	minPassword      = 12
 	maxPasswordBytes = 1024
 )
 
-// HashPassword makes what belongs into --console-password-file.
+// HashPassword returns the content of a --console-password-file. The error says which rule the password breaks.
 func HashPassword(password string) (string, error) {
 	return hashPassword(token.DefaultCost, password)
 }
@@ -24,36 +24,36 @@ func HashPassword(password string) (string, error) {
 func hashPassword(cost token.Cost, password string) (string, error) {
 	switch {
 	case utf8.RuneCountInString(password) < minPassword:
-		return "", fmt.Errorf("the password is too short: take at least %d characters", minPassword)
+		return "", fmt.Errorf("the password is too short: use at least %d characters", minPassword)
 	case len(password) > maxPasswordBytes:
-		return "", fmt.Errorf("the password is too long: take at most %d bytes", maxPasswordBytes)
+		return "", fmt.Errorf("the password is too long: use at most %d bytes", maxPasswordBytes)
 	case strings.ContainsAny(password, "\r\n"):
-		return "", fmt.Errorf("the password must not have a line break in it: no browser would send it")
+		return "", fmt.Errorf("the password contains a line break, which no browser sends")
 	}
 	hash, err := cost.Hash([]byte(password))
 	return hash.Reveal(), err
 }
 
-// readHash reads a password's file. The error quotes nothing of what the file holds, which may be a password by mistake.
+// readHash reads a password file. The error quotes none of its content, which may be a password by mistake.
 func readHash(name string) (token.Secret, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return token.Secret{}, fmt.Errorf("the password's hash cannot be read: %w", err)
+		return token.Secret{}, fmt.Errorf("read the password's hash: %w", err)
 	}
 	hash := token.NewSecret(strings.TrimSpace(string(b)))
 	if err := token.CheckHash(hash); err != nil {
-		return token.Secret{}, fmt.Errorf("%s holds no hash of a password: write there what millrace console hash-password says (%w)", name, err)
+		return token.Secret{}, fmt.Errorf("%s contains no password hash: write the output of millrace console hash-password to it (%w)", name, err)
 	}
 	return hash, nil
 }
 
-// passwordChecker lets in who knows the password, one after the other: a run of scrypt takes 32 MiB and a tenth of a second of a processor
-// that edge and loader may need.
+// passwordChecker checks one password at a time: scrypt takes 32 MiB and 0.1 s of CPU time, which the edge and the
+// loader may need.
 type passwordChecker struct {
 	file     string
-	busy     chan struct{} // who stands at the door has put something in
-	onChange func()        // is called when the file holds another hash than before
-	lastHash string        // belongs to who stands at the door
+	busy     chan struct{} // holds one element during a check
+	onChange func()        // called when the file has a new hash
+	lastHash string        // guarded by busy
 }
 
 func newPasswordChecker(file string, changed func()) *passwordChecker {
@@ -64,9 +64,9 @@ func newPasswordChecker(file string, changed func()) *passwordChecker {
 	return d
 }
 
-// check runs in if password is right, and tells whether it was. in runs before anybody else can find that the file has changed:
-// what it begins is ended then, however the two meet.
-func (d *passwordChecker) check(ctx context.Context, password string, in func()) (bool, error) {
+// check reports whether the password is correct, and calls onSuccess if it is. onSuccess returns before another check
+// can detect a changed file: onChange then also ends the session that onSuccess began.
+func (d *passwordChecker) check(ctx context.Context, password string, onSuccess func()) (bool, error) {
 	select {
 	case d.busy <- struct{}{}:
 		defer func() { <-d.busy }()
@@ -83,7 +83,7 @@ func (d *passwordChecker) check(ctx context.Context, password string, in func())
 	}
 	ok, err := token.Verify(hash, []byte(password))
 	if ok {
-		in()
+		onSuccess()
 	}
 	return ok, err
 }

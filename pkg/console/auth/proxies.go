@@ -11,10 +11,10 @@ import (
 	"github.com/millrace/millrace/pkg/clientip"
 )
 
-// maxUserBytes is the longest name of a user that is believed.
+// maxUserBytes limits the length of a user name from a proxy.
 const maxUserBytes = 256
 
-// parseProxies reads addresses and prefixes of proxies that name users.
+// parseProxies parses the addresses and prefixes of --console-proxy-from.
 func parseProxies(texts []string) (clientip.Proxies, error) {
 	list, err := clientip.ParseProxies(texts)
 	if err != nil {
@@ -22,28 +22,29 @@ func parseProxies(texts []string) (clientip.Proxies, error) {
 	}
 	for i, prefix := range list {
 		if prefix.Bits() == 0 {
-			return nil, fmt.Errorf("--console-proxy-from: with %q anybody could name himself as any user: name the proxies' own addresses", texts[i])
+			return nil, fmt.Errorf("--console-proxy-from: %q trusts every address, so any client could set a user name: "+
+				"set the addresses of the proxies", texts[i])
 		}
 	}
 	return list, nil
 }
 
-// clientAddress is who sent a request, by the word of trusted proxies.
+// clientAddress returns the sender's address, from X-Forwarded-For if trusted proxies set it.
 func clientAddress(p clientip.Proxies, r *http.Request) netip.Addr {
 	return p.Client(remoteAddress(r), strings.Join(r.Header.Values("X-Forwarded-For"), ","))
 }
 
-// remoteAddress is the other end of a request's connection.
+// remoteAddress returns the address of the other end of the connection.
 func remoteAddress(r *http.Request) netip.Addr {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // nobody's, so not trusted, and one share of the limits for all of them
+		return netip.Addr{} // not trusted; all such requests share one rate limit
 	}
 	return clientip.Plain(remote.Addr())
 }
 
-// proxyUser is the user whom a trusted proxy names. Where the header is there twice one may be what the user sent, so neither
-// counts.
+// proxyUser returns the user name set by a trusted proxy. If the header occurs twice, one value may come from the user,
+// so both are ignored.
 func (r *settings) proxyUser(request *http.Request) (name string, ok bool) {
 	if r.userHeader == "" || !r.proxies.Trust(remoteAddress(request)) {
 		return "", false

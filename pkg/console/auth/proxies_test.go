@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/pkg/clientip"
 )
 
-// from is a request that comes from an address, with headers given as "Name: value".
+// from returns a request from an address, with headers given as "Name: value".
 func from(remote string, headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "http://console.example.com"+Path, nil)
 	r.RemoteAddr = remote
@@ -23,14 +23,14 @@ func from(remote string, headers ...string) *http.Request {
 	return r
 }
 
-func TestWhoseWordCounts(t *testing.T) {
+func TestProxyUser_TrustedProxiesOnly(t *testing.T) {
 	a := newAuthenticator(t, Config{ProxyHeader: "x-forwarded-user", ProxyFrom: []string{"10.0.0.0/8", "fe80::/10", "192.0.2.1"}}, allInterfaces)
 	const grace = "X-Forwarded-User: Grace Hopper"
 	longest := strings.Repeat("a", maxUserBytes)
 	for _, c := range []struct {
 		remote  string
 		headers []string
-		want    string // nobody if empty
+		want    string // empty if no user is accepted
 	}{
 		{"10.1.2.3:99", []string{grace}, "Grace Hopper"},
 		{"192.0.2.1:99", []string{grace}, "Grace Hopper"},
@@ -72,8 +72,8 @@ func TestWhoseWordCounts(t *testing.T) {
 	require.Equal(t, 13, refusals(t, a, reasonNoProxyUser))
 }
 
-// With a password as well, who comes by the proxy needs none.
-func TestAProxyBesideAPassword(t *testing.T) {
+// A user named by the proxy needs no password.
+func TestProxyUser_WithPassword_NeedsNoLogin(t *testing.T) {
 	config := withPassword(t)
 	config.ProxyHeader, config.ProxyFrom = "X-Forwarded-User", []string{"10.0.0.1"}
 	a := newAuthenticator(t, config, allInterfaces)
@@ -84,8 +84,8 @@ func TestAProxyBesideAPassword(t *testing.T) {
 	}
 }
 
-// What a proxy adds to a browser's request does not make it one of the console's own pages'.
-func TestAProxysWordIsNoOrigin(t *testing.T) {
+// A user name from a proxy does not replace the origin check.
+func TestProxyUser_WithoutOrigin_IsRefused(t *testing.T) {
 	a := newAuthenticator(t, Config{ProxyHeader: "X-Forwarded-User", ProxyFrom: []string{"10.0.0.1"}}, allInterfaces)
 	for origin, want := range map[string]int{"http://console.example.com": http.StatusOK, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
 		r := from("10.0.0.1:99", "X-Forwarded-User: Grace")
@@ -99,7 +99,7 @@ func TestAProxysWordIsNoOrigin(t *testing.T) {
 	}
 }
 
-func TestWhoTries(t *testing.T) {
+func TestClientAddress_BehindProxies(t *testing.T) {
 	list, err := parseProxies([]string{"10.0.0.0/8"})
 	require.NoError(t, err)
 	for _, c := range []struct {
@@ -121,6 +121,6 @@ func TestWhoTries(t *testing.T) {
 		require.Equal(t, c.share, clientip.ShareOf(client).String(), "%+v", c)
 	}
 	split := from("10.0.0.1:1", "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 198.51.100.1")
-	require.Equal(t, netip.MustParseAddr("198.51.100.1"), clientAddress(list, split), "the last of several headers is the last proxy's")
+	require.Equal(t, netip.MustParseAddr("198.51.100.1"), clientAddress(list, split), "several headers count as one list")
 	require.Equal(t, netip.Addr{}, clientAddress(list, from("@")))
 }

@@ -2,140 +2,91 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
-	sessionAge  = 12 * time.Hour // from the login
-	sessionIdle = time.Hour      // from the last request
-	maxSessions = 1024           // beyond it the one that was used least lately ends
-	idBytes     = 32
+	sessionLifetime    = 12 * time.Hour // from the login
+	sessionIdleTimeout = time.Hour      // from the last request
+	maxSessions        = 1024           // a further login ends the least recently used session
 )
 
-// ErrSessionEnded is the cause (context.Cause) that a request's context ends with when its session does.
+// ErrSessionEnded is the cause (context.Cause) of a cancelled request context whose session has ended.
 var ErrSessionEnded = errors.New("the session has ended")
 
-// session is one login of one browser. Times are without the monotonic clock, which stands still while a laptop sleeps.
-type session struct {
-	began, used time.Time
-	context     context.Context // until the session ends
-	end         context.CancelCauseFunc
-	timer       *time.Timer
-}
-
-// left is how long the session lasts if it is not used.
-func (s *session) left(now time.Time) time.Duration {
-	return min(s.began.Add(sessionAge).Sub(now), s.used.Add(sessionIdle).Sub(now))
-}
-
-// sessions are found by a hash of their id: who reads the memory of the process cannot take one over.
+// sessions creates, renews and ends sessions. scs makes the ids and computes the expiry; store keeps the sessions.
 type sessions struct {
-	gauge prometheus.Gauge
+	manager *scs.SessionManager
 
-	mu     sync.Mutex
-	byHash map[[sha256.Size]byte]*session
+	mu    sync.Mutex
+	store *sessionStore
 }
 
 func newSessions(gauge prometheus.Gauge) *sessions {
-	return &sessions{gauge: gauge, byHash: map[[sha256.Size]byte]*session{}}
+	s := &sessions{}
+	s.store = &sessionStore{gauge: gauge, byHash: map[sessionHash]*session{}, expired: s.expire}
+	s.manager = &scs.SessionManager{Lifetime: sessionLifetime, IdleTimeout: sessionIdleTimeout, Store: s.store,
+		Codec: scs.GobCodec{}} // scs.New would start a goroutine for a store of its own
+	return s
 }
 
-func wallClock() time.Time { return time.Now().Round(0) }
-
-// begin makes a session. Its id is known to the caller alone.
-func (s *sessions) begin() (id string) {
-	var random [idBytes]byte
-	rand.Read(random[:])
-	id = base64.RawURLEncoding.EncodeToString(random[:])
-	hash := sha256.Sum256([]byte(id))
-	now := wallClock()
-	made := &session{began: now, used: now}
-	made.context, made.end = context.WithCancelCause(context.Background())
+// begin creates a session and returns its id, which is stored nowhere.
+func (s *sessions) begin() (id string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.byHash) >= maxSessions {
-		s.remove(s.leastLately())
+	ctx, err := s.manager.Load(context.Background(), "")
+	if err != nil {
+		return "", err
 	}
-	s.byHash[hash] = made
-	made.timer = time.AfterFunc(made.left(now), func() { s.lookAt(hash) })
-	s.gauge.Set(float64(len(s.byHash)))
-	return id
+	id, _, err = s.manager.Commit(ctx)
+	return id, err
 }
 
-// use finds a session and keeps it from being idle. The context ends with the session.
+// use finds a session and restarts its idle timeout. The returned context ends with the session.
 func (s *sessions) use(id string) (context.Context, bool) {
-	hash := sha256.Sum256([]byte(id))
-	now := wallClock()
-	s.mu.Lock()
+	s.mu.Lock() // from Load to Commit: otherwise Commit could restore a session that ended in between
 	defer s.mu.Unlock()
-	found := s.byHash[hash]
-	if found == nil {
+	ctx, err := s.manager.Load(context.Background(), id)
+	if err != nil || s.manager.Token(ctx) == "" {
 		return nil, false
 	}
-	if found.left(now) <= 0 { // its timer is late
-		s.remove(hash)
+	if _, _, err := s.manager.Commit(ctx); err != nil {
 		return nil, false
 	}
-	found.used = now // its timer finds out
-	return found.context, true
+	return s.store.byHash[hashOf(id)].ctx, true
 }
 
-// lookAt ends a session whose time is over. One that has been used has its timer wait on.
-func (s *sessions) lookAt(hash [sha256.Size]byte) {
-	now := wallClock()
+// end ends the session with that id, if there is one.
+func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.byHash[hash]
+	s.store.remove(hashOf(id))
+}
+
+func (s *sessions) endAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for hash := range s.store.byHash {
+		s.store.remove(hash)
+	}
+}
+
+// expire ends a session whose timer has fired, unless a request has renewed it since.
+func (s *sessions) expire(hash sessionHash) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.store.byHash[hash]
 	if found == nil {
 		return
 	}
-	if left := found.left(now); left > 0 {
+	if left := found.expires.Sub(wallClock()); left > 0 {
 		found.timer.Reset(left)
 		return
 	}
-	s.remove(hash)
-}
-
-// finish ends a session, if there is one with that id.
-func (s *sessions) finish(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.remove(sha256.Sum256([]byte(id)))
-}
-
-func (s *sessions) finishAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for hash := range s.byHash {
-		s.remove(hash)
-	}
-}
-
-// remove wants the lock to be held.
-func (s *sessions) remove(hash [sha256.Size]byte) {
-	found := s.byHash[hash]
-	if found == nil {
-		return
-	}
-	delete(s.byHash, hash)
-	found.timer.Stop()
-	found.end(ErrSessionEnded)
-	s.gauge.Set(float64(len(s.byHash)))
-}
-
-func (s *sessions) leastLately() (hash [sha256.Size]byte) {
-	var oldest *session
-	for h, one := range s.byHash {
-		if oldest == nil || one.used.Before(oldest.used) {
-			hash, oldest = h, one
-		}
-	}
-	return hash
+	s.store.remove(hash)
 }
