@@ -97,7 +97,7 @@ func (a *arena) turn(ctx context.Context, s shape, e *entrant, requests []*load.
 
 // written is how many records the topic has ever had.
 func (a *arena) written(ctx context.Context, topic string) (sum int64, err error) {
-	spans, err := a.stream.Spans(ctx, &stream.Reach{Topics: []string{topic}})
+	spans, err := a.stream.OffsetRanges(ctx, &stream.ReplayRange{Topics: []string{topic}})
 	for _, s := range spans {
 		sum += s.Until
 	}

@@ -183,7 +183,7 @@ func (s *skewed) fill(ctx context.Context, edge *parts.Part, requests []*load.Re
 }
 
 func records(ctx context.Context, client *stream.Client) (sum int, err error) {
-	spans, err := client.Spans(ctx, &stream.Reach{Topics: []string{client.Topics().Ingest}})
+	spans, err := client.OffsetRanges(ctx, &stream.ReplayRange{Topics: []string{client.Topics().Ingest}})
 	for _, span := range spans {
 		sum += int(span.Until - span.From)
 	}

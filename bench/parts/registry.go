@@ -38,7 +38,7 @@ func connect(ctx context.Context, client *stream.Client, key token.Key, cost tok
 	if err := client.AwaitTopics(ctx); err != nil {
 		return nil, err
 	}
-	log := client.ConnectionsLog()
+	log := client.ConnectionsTopic()
 	registry := connection.NewRegistry(log, connection.NewMetrics(nil))
 	following, stop := context.WithCancel(ctx)
 	followed := make(chan error, 1)

@@ -73,7 +73,7 @@ type filler struct {
 func (f *filler) write(ctx context.Context, first, last int) error {
 	// The producer may hold on to the memory after Send, so each set has its own.
 	all := make([]byte, 0, (last-first)*1024)
-	out := f.producer.Begin(last-first, nil)
+	out := f.producer.NewRequest(last-first, nil)
 	for n := first; n < last; n++ {
 		start := len(all)
 		var product int
@@ -81,7 +81,7 @@ func (f *filler) write(ctx context.Context, first, last int) error {
 		name := Product(product)
 		source := stream.Source{Workspace: Workspace, Product: name, Connection: "c-" + name, Provider: stream.ProviderSegment}
 		at := f.config.Start.Add(time.Duration(n) * f.config.Every).UnixMicro()
-		out.Event(&source, at, all[start:len(all):len(all)], nil)
+		out.AddEvent(&source, at, all[start:len(all):len(all)], nil)
 	}
 	return out.Send(ctx)
 }

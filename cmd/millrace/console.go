@@ -175,7 +175,7 @@ type consoleDeps struct {
 }
 
 func newConsolePart(ctx context.Context, config console.Config, listen string, d consoleDeps) (*consolePart, error) {
-	connections := d.Client.ConnectionsLog()
+	connections := d.Client.ConnectionsTopic()
 	registry := connection.NewRegistry(connections, connection.NewMetrics(nil))
 	store := connection.NewStore(connection.StoreConfig{Key: d.Key, Log: connections, Registry: registry})
 	made, err := console.New(ctx, config, listen, console.Deps{Connections: store, Stream: d.Client, Query: query.New(d.Reader),

@@ -130,5 +130,5 @@ func (c *doctorCommand) lookAtKafka(ctx context.Context, r *doctor.Report) {
 		return
 	}
 	defer client.Close()
-	client.CheckUp(ctx, c.Group, r)
+	client.Diagnose(ctx, c.Group, r)
 }

@@ -80,22 +80,22 @@ func (c *replayCommand) Run(ctx context.Context) error {
 	return c.replay(ctx, client, spans, reach.Until)
 }
 
-func (c *replayCommand) spans(ctx context.Context, client *stream.Client, reach *stream.Reach) ([]stream.Span, error) {
+func (c *replayCommand) spans(ctx context.Context, client *stream.Client, reach *stream.ReplayRange) ([]stream.OffsetRange, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("%w: check --brokers, or that \"millrace up\" is running", err)
 	}
 	if c.Until != "" {
-		return client.Spans(ctx, reach)
+		return client.OffsetRanges(ctx, reach)
 	}
 	present := *reach
 	present.Until = time.Time{} // the end itself; a time is for whoever goes on later
-	return client.Spans(ctx, &present)
+	return client.OffsetRanges(ctx, &present)
 }
 
 // replay runs it and tells of it. until is what to go on with if it does not come to its end.
-func (c *replayCommand) replay(ctx context.Context, client *stream.Client, spans []stream.Span, until time.Time) error {
+func (c *replayCommand) replay(ctx context.Context, client *stream.Client, spans []stream.OffsetRange, until time.Time) error {
 	r, err := client.NewReplay(stream.ReplayConfig{Products: c.Product, Reasons: c.Reason, Rate: c.Rate, DryRun: c.DryRun}, spans)
 	if err != nil {
 		return err
@@ -114,13 +114,13 @@ func (c *replayCommand) replay(ctx context.Context, client *stream.Client, spans
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("stopped before the end")
 	}
-	return fmt.Errorf("%w\nTo go on, run it again with these in place of --from and --until:\n\n  %s", err, goOn(client.Topics(), r.Rest(), until))
+	return fmt.Errorf("%w\nTo go on, run it again with these in place of --from and --until:\n\n  %s", err, goOn(client.Topics(), r.Remaining(), until))
 }
 
 // warn says what may not be as it was meant.
 func (c *replayCommand) warn(p stream.ReplayProgress) {
 	found := map[string]bool{}
-	for chosen := range p.Chosen {
+	for chosen := range p.ByGroup {
 		found[chosen.Product] = true
 	}
 	for _, product := range c.Product {

@@ -14,8 +14,8 @@ import (
 const fromStart = "start"
 
 // reach reads the flags that say which records are meant. Its Until is never zero.
-func (c *replayCommand) reach(topics stream.Topics, now time.Time) (*stream.Reach, error) {
-	r := &stream.Reach{Topics: []string{topics.Ingest}, Until: now.Truncate(time.Millisecond)}
+func (c *replayCommand) reach(topics stream.Topics, now time.Time) (*stream.ReplayRange, error) {
+	r := &stream.ReplayRange{Topics: []string{topics.Ingest}, Until: now.Truncate(time.Millisecond)}
 	switch {
 	case c.OnlyDeadLetters:
 		r.Topics = []string{topics.DeadLetters}
@@ -50,7 +50,7 @@ func (c *replayCommand) reach(topics stream.Topics, now time.Time) (*stream.Reac
 }
 
 // checkLetters refuses a reason where there are records without one: it would be for some of them only.
-func (c *replayCommand) checkLetters(r *stream.Reach, topics stream.Topics) error {
+func (c *replayCommand) checkLetters(r *stream.ReplayRange, topics stream.Topics) error {
 	for _, p := range r.Offsets {
 		if p.Topic != topics.DeadLetters && c.OnlyDeadLetters {
 			return fmt.Errorf("--only-dead-letters, but --from-offset names partition %d of %s: write dead-letters/%d:%d for the dead letters'", p.ID, p.Topic, p.ID, p.Offset)

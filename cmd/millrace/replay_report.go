@@ -58,7 +58,7 @@ func (c *replayCommand) progress(p stream.ReplayProgress, took time.Duration) st
 	if p.Read > 0 {
 		left = (took * time.Duration(p.Total-p.Read) / time.Duration(p.Read)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("read %d of %d · %s %d · %.0f/s · %d behind, %s left", p.Read, p.Total, c.verb(), p.Verdicts[stream.Wanted],
+	return fmt.Sprintf("read %d of %d · %s %d · %.0f/s · %d behind, %s left", p.Read, p.Total, c.verb(), p.Verdicts[stream.Selected],
 		float64(p.Read)/took.Seconds(), p.Total-p.Read, left)
 }
 
@@ -68,9 +68,9 @@ const chosenShown = 50
 // summary tells what was done, or would be.
 func (c *replayCommand) summary(w io.Writer, p stream.ReplayProgress, took time.Duration) error {
 	if c.DryRun {
-		fmt.Fprintf(w, "Of %d records, %d would be replayed. Nothing was written.\n", p.Read, p.Verdicts[stream.Wanted])
+		fmt.Fprintf(w, "Of %d records, %d would be replayed. Nothing was written.\n", p.Read, p.Verdicts[stream.Selected])
 	} else {
-		fmt.Fprintf(w, "Of %d records, %d were replayed, in %s.\n", p.Read, p.Verdicts[stream.Wanted], took.Round(10*time.Millisecond))
+		fmt.Fprintf(w, "Of %d records, %d were replayed, in %s.\n", p.Read, p.Verdicts[stream.Selected], took.Round(10*time.Millisecond))
 	}
 	for _, left := range []struct {
 		verdict stream.Verdict
@@ -78,27 +78,27 @@ func (c *replayCommand) summary(w io.Writer, p stream.ReplayProgress, took time.
 	}{
 		{stream.OtherProduct, "of other products"},
 		{stream.OtherReason, "dead letters of other reasons"},
-		{stream.Covered, "copies or dead letters of records that are replayed themselves"},
+		{stream.AlreadySelected, "copies or dead letters of records that are replayed themselves"},
 		{stream.TooLarge, "too large for the ingest topic"},
 	} {
 		if n := p.Verdicts[left.verdict]; n > 0 {
 			fmt.Fprintf(w, "Left out: %d %s.\n", n, left.why)
 		}
 	}
-	if len(p.Chosen) == 0 {
+	if len(p.ByGroup) == 0 {
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nPRODUCT\tKIND\tRECORDS")
-	list := slices.SortedFunc(maps.Keys(p.Chosen), func(a, b stream.Chosen) int {
-		return cmp.Or(cmp.Compare(p.Chosen[b], p.Chosen[a]), cmp.Compare(a.Product, b.Product), cmp.Compare(a.Kind, b.Kind))
+	list := slices.SortedFunc(maps.Keys(p.ByGroup), func(a, b stream.ReplayGroup) int {
+		return cmp.Or(cmp.Compare(p.ByGroup[b], p.ByGroup[a]), cmp.Compare(a.Product, b.Product), cmp.Compare(a.Kind, b.Kind))
 	})
 	for _, chosen := range list[:min(len(list), chosenShown)] {
 		kind := string(chosen.Kind)
-		if chosen.DeadLetter {
+		if chosen.FromDeadLetter {
 			kind += ", dead letter"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\n", chosen.Product, kind, p.Chosen[chosen])
+		fmt.Fprintf(table, "%s\t%s\t%d\n", chosen.Product, kind, p.ByGroup[chosen])
 	}
 	if more := len(list) - chosenShown; more > 0 {
 		fmt.Fprintf(table, "and %d lines more\n", more)

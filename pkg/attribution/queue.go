@@ -175,7 +175,7 @@ const (
 )
 
 func (a *Service) classify(ctx context.Context, err error) outcome {
-	for _, cause := range []error{ErrNoMember, stream.ErrFenced, stream.ErrGivenUp} {
+	for _, cause := range []error{ErrNoMember, stream.ErrFenced, stream.ErrNotOwned} {
 		if errors.Is(err, cause) {
 			return interrupted
 		}

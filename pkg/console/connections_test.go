@@ -28,7 +28,7 @@ func TestAPageOfConnectionsIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, client.EnsureTopics(t.Context()))
-	log := client.ConnectionsLog()
+	log := client.ConnectionsTopic()
 	registry := connection.NewRegistry(log, connection.NewMetrics(nil))
 	go registry.Run(t.Context())
 	store := connection.NewStore(connection.StoreConfig{Key: token.NewKey(), Log: log, Registry: registry, Cost: token.Cost{LogN: 1, R: 1, P: 1}, Settle: time.Nanosecond})

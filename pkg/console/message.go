@@ -46,11 +46,11 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 	if !ok || position.Offset < 0 || position.Topic != topics.Ingest && position.Topic != topics.DeadLetters {
 		return body, inputError(fmt.Sprintf("coordinates are topic/partition/offset, of %s or %s", topics.Ingest, topics.DeadLetters))
 	}
-	if there, err := c.deps.Stream.SpansOf(ctx, []stream.Position{position}); err != nil || len(there) == 0 {
+	if there, err := c.deps.Stream.OffsetRangesOf(ctx, []stream.Position{position}); err != nil || len(there) == 0 {
 		return body, cmp.Or(err, inputError("Kafka does not keep "+at+" any more, or not yet"))
 	}
 	entry, err := c.deps.Stream.Read(ctx, position.Partition, position.Offset)
-	if errors.Is(err, stream.ErrGone) {
+	if errors.Is(err, stream.ErrRecordDeleted) {
 		return body, inputError("Kafka does not keep " + at + " any more")
 	}
 	if err != nil {

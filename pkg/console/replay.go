@@ -48,7 +48,7 @@ func newReplays(ctx context.Context, client *stream.Client, gauge prometheus.Gau
 }
 
 // start begins one in the background.
-func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.Span) (*runningReplay, error) {
+func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.OffsetRange) (*runningReplay, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	busy := 0
@@ -113,7 +113,7 @@ func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, Base+"/replays/"+started.ID, http.StatusSeeOther)
 }
 
-func (c *Console) selection(ctx context.Context, r *http.Request) (what string, config stream.ReplayConfig, spans []stream.Span, err error) {
+func (c *Console) selection(ctx context.Context, r *http.Request) (what string, config stream.ReplayConfig, spans []stream.OffsetRange, err error) {
 	letters := c.deps.Stream.Topics().DeadLetters
 	if chosen := r.PostForm["dead-letter"]; r.PostForm.Get("which") == "chosen" {
 		if len(chosen) > maxChosen {
@@ -126,7 +126,7 @@ func (c *Console) selection(ctx context.Context, r *http.Request) (what string, 
 			}
 			config.Only = append(config.Only, p)
 		}
-		spans, err = c.deps.Stream.SpansOf(ctx, config.Only)
+		spans, err = c.deps.Stream.OffsetRangesOf(ctx, config.Only)
 		return plural(len(chosen), "chosen dead letter"), config, spans, err
 	}
 	within, _, err := parseRange(r.PostForm, "24h")
@@ -140,7 +140,7 @@ func (c *Console) selection(ctx context.Context, r *http.Request) (what string, 
 		config.Products = []string{product}
 		what += " of product " + product
 	}
-	spans, err = c.deps.Stream.Spans(ctx, &stream.Reach{Topics: []string{letters}, From: within.From})
+	spans, err = c.deps.Stream.OffsetRanges(ctx, &stream.ReplayRange{Topics: []string{letters}, From: within.From})
 	return what, config, spans, err
 }
 
@@ -169,8 +169,8 @@ func (r *runningReplay) body() replayBody {
 	default:
 	}
 	p := r.replay.Progress()
-	b := replayBody{ID: r.ID, What: r.What, Done: done, Total: p.Total, Read: p.Read, Written: p.Verdicts[stream.Wanted],
-		Covered: p.Verdicts[stream.Covered], Large: p.Verdicts[stream.TooLarge], Took: time.Since(r.began).Round(time.Second).String()}
+	b := replayBody{ID: r.ID, What: r.What, Done: done, Total: p.Total, Read: p.Read, Written: p.Verdicts[stream.Selected],
+		Covered: p.Verdicts[stream.AlreadySelected], Large: p.Verdicts[stream.TooLarge], Took: time.Since(r.began).Round(time.Second).String()}
 	if done {
 		b.Took = r.took.Round(10 * time.Millisecond).String()
 		if r.err != nil {

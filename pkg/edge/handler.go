@@ -147,7 +147,7 @@ func (h *handler) take(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Conn
 		return
 	}
 	traced.Received(p.Received(), p.Accepted)
-	out := h.producer.Begin(p.Accepted+p.Invalid, b.release)
+	out := h.producer.NewRequest(p.Accepted+p.Invalid, b.release)
 	b = nil
 	if err := h.store(p, out, e, c, traced); err != nil {
 		h.warn(start, c.ID, err)
@@ -181,7 +181,7 @@ func refusalOf(err error) *refusal {
 
 // store writes accepted messages and dead letters and waits for the brokers. The records refer to the
 // body, which can be in use after this has returned.
-func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c *connection.Connection, traced *tracing.Request) error {
+func (h *handler) store(p *payload.Payload, out *stream.Request, e *endpoint, c *connection.Connection, traced *tracing.Request) error {
 	traceparent := traced.Produce()
 	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: e.provider}
 	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
@@ -191,17 +191,17 @@ func (h *handler) store(p *payload.Payload, out *stream.Outgoing, e *endpoint, c
 		case m.Duplicate:
 			continue
 		case m.Reason == payload.Accepted:
-			out.Message(e.kind, &source, receivedAt, m.Raw, p.Context)
+			out.AddMessage(e.kind, &source, receivedAt, m.Raw, p.Context)
 			if c.Salts > 1 {
-				out.Salt(m.KeyHash, c.Salts)
+				out.SetSalt(m.KeyHash, c.Salts)
 			}
 		case m.Reason.Invalid():
 			letter := stream.DeadLetter{OriginalKind: e.kind, Reason: m.Reason.Code(), Detail: m.Reason.Sentence()}
-			out.DeadLetter(&source, receivedAt, m.Raw, p.Context, &letter)
+			out.AddDeadLetter(&source, receivedAt, m.Raw, p.Context, &letter)
 		default:
 			continue
 		}
-		out.Trace(traceparent)
+		out.SetTrace(traceparent)
 		receivedAt++
 	}
 	start := time.Now()

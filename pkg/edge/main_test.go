@@ -135,7 +135,7 @@ func startOn(t testing.TB, brokers string, memos connection.MemoStore, edits ...
 	})
 	require.NoError(t, err)
 	r.store = connection.NewStore(connection.StoreConfig{
-		Key: r.key, Log: r.client.ConnectionsLog(), Registry: r.service.registry, Cost: token.Cost{LogN: 1, R: 1, P: 1}, Settle: 1,
+		Key: r.key, Log: r.client.ConnectionsTopic(), Registry: r.service.registry, Cost: token.Cost{LogN: 1, R: 1, P: 1}, Settle: 1,
 	})
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(context.Background())

@@ -65,7 +65,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.listener.Close())
 	}
-	log := deps.Stream.ConnectionsLog()
+	log := deps.Stream.ConnectionsTopic()
 	counts := connection.NewMetrics(deps.Metrics)
 	s.registry = connection.NewRegistry(log, counts)
 	admit := &admission{maxBytes: config.MaxInFlightBytes, maxRequests: config.MaxInFlightRequests}

@@ -31,7 +31,7 @@ func (h attributionHost) Confirm(ctx context.Context, partitions []stream.Partit
 	if member == nil {
 		return attribution.ErrNoMember
 	}
-	err := member.Confirm(ctx, partitions)
+	err := member.ConfirmOwnership(ctx, partitions)
 	if errors.Is(err, stream.ErrFenced) {
 		fail(err)
 	}

@@ -79,12 +79,12 @@ func (w *world) say(t testing.TB, messages ...said) {
 	p, err := w.client.NewProducer("say", config)
 	require.NoError(t, err)
 	defer p.Close(context.Background())
-	out := p.Begin(len(messages), nil)
+	out := p.NewRequest(len(messages), nil)
 	for i := range messages {
 		m := &messages[i]
 		source := &stream.Source{Workspace: m.workspace, Product: m.product, Connection: "c", Provider: "api"}
-		out.Message(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.message(t), nil)
-		out.Salt(crc32.ChecksumIEEE([]byte(cmp.Or(m.user, m.email, m.id, m.conversation))), max(w.salts, 1))
+		out.AddMessage(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.message(t), nil)
+		out.SetSalt(crc32.ChecksumIEEE([]byte(cmp.Or(m.user, m.email, m.id, m.conversation))), max(w.salts, 1))
 	}
 	require.NoError(t, out.Send(t.Context()))
 }

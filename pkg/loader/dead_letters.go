@@ -40,10 +40,10 @@ const deadLettersPerWrite = 1000
 func (s *scope) writeDeadLetters(list []deadLetter) error {
 	for some := range slices.Chunk(list, deadLettersPerWrite) {
 		err := s.retry("dead_letters_write", func(ctx context.Context) error {
-			out := s.producer.Begin(len(some), nil)
+			out := s.producer.NewRequest(len(some), nil)
 			for i := range some {
 				d := &some[i]
-				out.DeadLetter(&d.source, d.receivedAt, d.value, d.context, &stream.DeadLetter{
+				out.AddDeadLetter(&d.source, d.receivedAt, d.value, d.context, &stream.DeadLetter{
 					OriginalKind: d.originalKind, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", s.partition, d.offset),
 					ReplayOf: d.replayOf, Salt: d.salt,
 				})

@@ -20,10 +20,10 @@ func (w *world) deliver(t testing.TB, product, id string, receivedAt, at time.Ti
 	p, err := w.client.NewProducer("deliver", config)
 	require.NoError(t, err)
 	defer p.Close(context.Background())
-	out := p.Begin(1, nil)
+	out := p.NewRequest(1, nil)
 	source := &stream.Source{Workspace: "w", Product: product, Connection: "c", Provider: stream.ProviderSegment}
 	message := fmt.Appendf(nil, `{"type":"track","event":"E","messageId":%q,"timestamp":%q}`, id, at.Format(time.RFC3339Nano))
-	out.Message(stream.KindEvent, source, receivedAt.UnixMicro(), message, nil)
+	out.AddMessage(stream.KindEvent, source, receivedAt.UnixMicro(), message, nil)
 	require.NoError(t, out.Send(t.Context()))
 }
 

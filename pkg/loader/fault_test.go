@@ -393,7 +393,7 @@ func TestLoader_SameInstanceID_OneEnds(t *testing.T) {
 	for n := 0; ; n += 100 {
 		w.produce(t, n, n+100, 10)
 		if gone, stays := ended(); gone != nil {
-			require.ErrorIs(t, gone.err, stream.ErrNameTaken)
+			require.ErrorIs(t, gone.err, stream.ErrInstanceIDTaken)
 			w.caughtUp(t)
 			w.outcomes(t, n+100)
 			stays.stop(t)

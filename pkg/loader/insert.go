@@ -113,7 +113,7 @@ func (s blockInserter) rereadRefused(offset int64, cause string) ([]deadLetter, 
 	}
 	var e stream.Record
 	err := s.retry("reread_refused", func(ctx context.Context) (err error) {
-		if e, err = s.deps.Stream.Read(ctx, s.partition, offset); errors.Is(err, stream.ErrGone) {
+		if e, err = s.deps.Stream.Read(ctx, s.partition, offset); errors.Is(err, stream.ErrRecordDeleted) {
 			e, err = stream.Record{}, nil
 		}
 		return err

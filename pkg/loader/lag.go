@@ -32,7 +32,7 @@ func (g *lag) fetched(b *stream.Batch) {
 		g.known, g.next = true, b.Offset(0)
 	}
 	g.end = b.End
-	g.uncommitted = append(g.uncommitted, fetch{b.Offset(b.Len() - 1), b.Written(0)})
+	g.uncommitted = append(g.uncommitted, fetch{b.Offset(b.Len() - 1), b.Timestamp(0)})
 }
 
 func (g *lag) committed(next int64) {

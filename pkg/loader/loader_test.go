@@ -140,9 +140,9 @@ func TestLoader_DeadLettersOfTheEdge_KeepEveryField(t *testing.T) {
 	require.NoError(t, kong.ApplyDefaults(&config))
 	p, err := w.client.NewProducer("edge", config)
 	require.NoError(t, err)
-	out := p.Begin(1, nil)
+	out := p.NewRequest(1, nil)
 	source := stream.Source{Workspace: "w", Product: "p", Connection: "c", Provider: "segment"}
-	out.DeadLetter(&source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`), &stream.DeadLetter{OriginalKind: stream.KindEvent, Reason: "missing_event", Detail: "why"})
+	out.AddDeadLetter(&source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`), &stream.DeadLetter{OriginalKind: stream.KindEvent, Reason: "missing_event", Detail: "why"})
 	require.NoError(t, out.Send(t.Context()))
 	require.NoError(t, p.Close(t.Context()))
 	w.load(t)

@@ -181,10 +181,10 @@ func (w *world) produce(t testing.TB, from, to, products int) {
 	defer p.Close(context.Background())
 	for from < to {
 		n := min(10_000, to-from)
-		out := p.Begin(n, nil)
+		out := p.NewRequest(n, nil)
 		for i := from; i < from+n; i++ {
 			source := &stream.Source{Workspace: "w", Product: fmt.Sprintf("product-%d", i%products), Connection: "c", Provider: "segment"}
-			out.Message(stream.KindEvent, source, time.Now().UnixMicro(), realisticOf(i, w.user(i)), nil)
+			out.AddMessage(stream.KindEvent, source, time.Now().UnixMicro(), realisticOf(i, w.user(i)), nil)
 		}
 		require.NoError(t, out.Send(t.Context()))
 		from += n

@@ -36,7 +36,7 @@ func (r *reader) read(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.memory.wait(ctx, r.flushFullest)
 		if err := r.pollScheduled(ctx); err != nil && ctx.Err() == nil {
-			if errors.Is(err, stream.ErrNameTaken) {
+			if errors.Is(err, stream.ErrInstanceIDTaken) {
 				r.fail(err)
 				return
 			}
@@ -89,7 +89,7 @@ func (r *reader) receive(b *stream.Batch) {
 	r.mu.Lock()
 	w := r.workers[b.Partition]
 	if w != nil {
-		w.schedule.recordFetch(b.Left(), b.Len(), b.Bytes, &r.config)
+		w.schedule.recordFetch(b.Remaining(), b.Len(), b.Bytes, &r.config)
 	}
 	r.mu.Unlock()
 	if w == nil {

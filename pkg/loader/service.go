@@ -86,7 +86,7 @@ func (s *Service) Run(ctx context.Context) error {
 	lost := nameLosses{}
 	for {
 		err := s.load(ctx)
-		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNameTaken) && lost.tooOften(time.Now()) {
+		if !errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrInstanceIDTaken) && lost.tooOften(time.Now()) {
 			return err
 		}
 		s.deps.Log.Warn("the consumer group has moved on without this loader, which joins it again", "error", err)

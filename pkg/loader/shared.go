@@ -43,7 +43,7 @@ type (
 		Resume(p stream.Partition)
 		Prepare(ctx context.Context, p stream.Partition, first, until int64) error
 		Commit(ctx context.Context, p stream.Partition, next int64) error
-		Confirm(ctx context.Context, partitions []stream.Partition) error
+		ConfirmOwnership(ctx context.Context, partitions []stream.Partition) error
 	}
 	inserter interface {
 		SplitByShard(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)

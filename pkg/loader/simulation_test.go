@@ -314,7 +314,7 @@ func (m *member) Poll(context.Context, func(*stream.Batch)) error {
 }
 func (m *member) Pause(stream.Partition)  {}
 func (m *member) Resume(stream.Partition) {}
-func (m *member) Confirm(context.Context, []stream.Partition) error {
+func (m *member) ConfirmOwnership(context.Context, []stream.Partition) error {
 	panic("BUG: the simulation does not attribute")
 }
 func (m *member) Close() {}

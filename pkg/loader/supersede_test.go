@@ -16,7 +16,7 @@ import (
 func (w *world) replay(t testing.TB) stream.ReplayProgress {
 	t.Helper()
 	topics := w.client.Topics()
-	spans, err := w.client.Spans(t.Context(), &stream.Reach{Topics: []string{topics.Ingest, topics.DeadLetters}})
+	spans, err := w.client.OffsetRanges(t.Context(), &stream.ReplayRange{Topics: []string{topics.Ingest, topics.DeadLetters}})
 	require.NoError(t, err)
 	r, err := w.client.NewReplay(stream.ReplayConfig{}, spans)
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestReplay_SupersedesEveryRevision(t *testing.T) {
 	right := w.db.Exec(t, allOutcomes)
 	for round := range 3 {
 		w.change(t, 1+3*round)
-		require.Equal(t, int64(2000), w.replay(t).Verdicts[stream.Wanted])
+		require.Equal(t, int64(2000), w.replay(t).Verdicts[stream.Selected])
 		require.Equal(t, right, w.db.Exec(t, allOutcomes), "round %d", round)
 	}
 	w.replay(t)
@@ -120,7 +120,7 @@ func TestReplay_UsersAndConversations_StayTheSame(t *testing.T) {
 	}
 	right := state()
 	for range 2 {
-		require.Equal(t, int64(4), w.replay(t).Verdicts[stream.Wanted])
+		require.Equal(t, int64(4), w.replay(t).Verdicts[stream.Selected])
 		eventually(t, func() bool { return loader.value(t, "millrace_loader_reattribution_lag_seconds", "") == 0 }, "all identity changes are applied")
 		require.Equal(t, right, state())
 	}
@@ -132,7 +132,7 @@ func TestReplay_UnmappableMessage_IsReplayedOnce(t *testing.T) {
 	w.foreign(t, event(`{"type":"track"`), event(`{"type":"track","event":"E","messageId":"1"}`))
 	w.caughtUp(t)
 	for round := range 3 {
-		require.Equal(t, int64(2), w.replay(t).Verdicts[stream.Wanted], "not as often as it has failed")
+		require.Equal(t, int64(2), w.replay(t).Verdicts[stream.Selected], "not as often as it has failed")
 		w.caughtUp(t)
 		require.Equal(t, float64(2+round), loader.value(t, "millrace_loader_dead_letters_total", "invalid_json"))
 		w.outcomes(t, 1)

@@ -75,9 +75,9 @@ func (a *Access) options() []kgo.Opt {
 	return options
 }
 
-// near has a consumer read from the nearest replica. The registry's followers do not: a replica hears of a change later
+// nearestReplica has a consumer read from the nearest replica. The registry's followers do not: a replica hears of a change later
 // than its leader, and an edge must know all there is within its lease.
-func (a *Access) near() kgo.Opt { return kgo.Rack(a.Rack) }
+func (a *Access) nearestReplica() kgo.Opt { return kgo.Rack(a.Rack) }
 
 // mechanism is nil if there is none. The password is read for each connection.
 func (a *Access) mechanism() sasl.Mechanism {

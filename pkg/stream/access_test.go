@@ -30,10 +30,10 @@ func works(t *testing.T, config Config) {
 	c := clientFor(t, config)
 	require.NoError(t, c.Ping(t.Context()))
 	require.NoError(t, c.EnsureTopics(t.Context()))
-	require.NoError(t, c.ConnectionsLog().Append(t.Context(), "key", []byte("value")))
+	require.NoError(t, c.ConnectionsTopic().Append(t.Context(), "key", []byte("value")))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := c.ConnectionsLog().Follow(ctx, func(string, []byte) { cancel() })
+	err := c.ConnectionsTopic().Follow(ctx, func(string, []byte) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
 }
 

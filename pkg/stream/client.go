@@ -81,8 +81,8 @@ func (c *Client) options(more ...kgo.Opt) []kgo.Opt {
 	return append(options, more...)
 }
 
-// observed adds the Kafka client's own metrics under millrace_kafka_<part>_….
-func (c *Client) observed(part string) kgo.Opt {
+// metricsHook adds the Kafka client's own metrics under millrace_kafka_<part>_….
+func (c *Client) metricsHook(part string) kgo.Opt {
 	return kgo.WithHooks(kprom.NewMetrics("millrace", kprom.Subsystem("kafka_"+part), kprom.Registerer(c.metrics)))
 }
 
@@ -92,7 +92,7 @@ func (c *Client) Topics() Topics { return c.topics }
 // Ping asks any broker for an answer.
 func (c *Client) Ping(ctx context.Context) error {
 	if err := c.kafka.Ping(ctx); err != nil {
-		return fmt.Errorf("no Kafka broker of %v answers: %w", c.config.Brokers, explain(err))
+		return fmt.Errorf("no Kafka broker of %v answers: %w", c.config.Brokers, withRemedy(err))
 	}
 	return nil
 }

@@ -17,9 +17,9 @@ import (
 // more, and nothing of it counts.
 var ErrFenced = errors.New("the consumer group has moved on")
 
-// ErrNameTaken is an ErrFenced by a member with the same instance id. That may have been this one's own attempt to
+// ErrInstanceIDTaken is an ErrFenced by a member with the same instance id. That may have been this one's own attempt to
 // join, of which it did not hear; if it comes again and again, there is another loader of that name.
-var ErrNameTaken = fmt.Errorf("the same --instance-id has joined once more: %w", ErrFenced)
+var ErrInstanceIDTaken = fmt.Errorf("the same --instance-id has joined once more: %w", ErrFenced)
 
 // commitTimeout bounds one attempt to commit.
 const commitTimeout = 5 * time.Second
@@ -28,7 +28,7 @@ const commitTimeout = 5 * time.Second
 // a member the group has given up on joins it again under a new name, and would then take back the
 // progress of whoever had the partition meanwhile.
 func (c *Consumer) Commit(ctx context.Context, p Partition, next int64) error {
-	if err := c.note(ctx, p, next, ""); err != nil {
+	if err := c.commitExclusively(ctx, p, next, ""); err != nil {
 		return fmt.Errorf("commit %s: %w", p, err)
 	}
 	return nil
@@ -38,7 +38,7 @@ func (c *Consumer) Commit(ctx context.Context, p Partition, next int64) error {
 // one block. Whoever has the partition next, be it after a crash, finds that in Batch.Prepared and makes the same
 // block of it, which is then recognised if it has been written.
 func (c *Consumer) Prepare(ctx context.Context, p Partition, first, until int64) error {
-	if err := c.note(ctx, p, first, preparedPrefix+strconv.FormatInt(until, 10)); err != nil {
+	if err := c.commitExclusively(ctx, p, first, preparedPrefix+strconv.FormatInt(until, 10)); err != nil {
 		return fmt.Errorf("prepare %s: %w", p, err)
 	}
 	return nil
@@ -46,8 +46,8 @@ func (c *Consumer) Prepare(ctx context.Context, p Partition, first, until int64)
 
 const preparedPrefix = "prepared until "
 
-// fetched takes up what the last owners had prepared.
-func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
+// readPrepared takes up what the last owners had prepared.
+func (c *Consumer) readPrepared(_ context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	note := func(topic string, id int32, metadata *string) {
@@ -75,7 +75,7 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, answer *kmsg.Offset
 	return nil
 }
 
-func (c *Consumer) note(ctx context.Context, p Partition, offset int64, metadata string) error {
+func (c *Consumer) commitExclusively(ctx context.Context, p Partition, offset int64, metadata string) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	// The client makes one commit after the other and does not look at ctx while it waits.
@@ -91,9 +91,9 @@ func (c *Consumer) note(ctx context.Context, p Partition, offset int64, metadata
 // errJoining means that the Kafka client holds commits back, because it waits for the group to share out partitions.
 var errJoining = errors.New("the consumer group is being joined")
 
-// joinPatience is how long a commit waits for that before it goes past the client. One that is not held back is
+// joinTimeout is how long a commit waits for that before it goes past the client. One that is not held back is
 // on its way at once.
-const joinPatience = 20 * time.Millisecond
+const joinTimeout = 20 * time.Millisecond
 
 func (c *Consumer) commit(ctx context.Context, p Partition, offset int64, metadata string) error {
 	c.mu.Lock()
@@ -110,7 +110,7 @@ func (c *Consumer) commit(ctx context.Context, p Partition, offset int64, metada
 func (c *Consumer) commitSettled(ctx context.Context, p Partition, member string, offset int64, metadata string) error {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	patience := time.AfterFunc(joinPatience, func() { giveUp(errJoining) })
+	patience := time.AfterFunc(joinTimeout, func() { giveUp(errJoining) })
 	defer patience.Stop()
 	ctx = kgo.PreCommitFnContext(ctx, func(request *kmsg.OffsetCommitRequest) error {
 		if !patience.Stop() {
@@ -171,7 +171,7 @@ func fenced(err error) error {
 	case errors.Is(err, kerr.UnknownMemberID):
 		return fmt.Errorf("%w: %w", ErrFenced, err)
 	case errors.Is(err, kerr.FencedInstanceID):
-		return fmt.Errorf("%w: %w", ErrNameTaken, err)
+		return fmt.Errorf("%w: %w", ErrInstanceIDTaken, err)
 	}
 	return err
 }

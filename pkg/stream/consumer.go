@@ -84,8 +84,8 @@ func NewBatch(p Partition, end int64, records []*kgo.Record) *Batch {
 // Len is the number of records.
 func (b *Batch) Len() int { return len(b.records) }
 
-// Left is how many records there are behind these.
-func (b *Batch) Left() int64 {
+// Remaining is how many records there are behind these.
+func (b *Batch) Remaining() int64 {
 	if len(b.records) == 0 {
 		return 0
 	}
@@ -95,8 +95,8 @@ func (b *Batch) Left() int64 {
 // Size is the bytes of record i; Bytes is their sum.
 func (b *Batch) Size(i int) int64 { return size(b.records[i]) }
 
-// Written is when record i was written, by its producer's clock.
-func (b *Batch) Written(i int) time.Time { return b.records[i].Timestamp }
+// Timestamp is when record i was written, by its producer's clock.
+func (b *Batch) Timestamp(i int) time.Time { return b.records[i].Timestamp }
 
 // Offset is where record i is in its partition.
 func (b *Batch) Offset(i int) int64 { return b.records[i].Offset }
@@ -119,15 +119,15 @@ type Consumer struct {
 	kafka  *kgo.Client
 	owner  Owner
 	config ConsumerConfig
-	cut    context.CancelFunc // ends whatever the Kafka client waits for
+	cancel context.CancelFunc // ends whatever the Kafka client waits for
 
 	committing chan struct{} // holds a token while a commit is under way
 
-	mu       sync.Mutex
-	members  map[Partition]string // what is owned, and as which member it was assigned
-	prepared map[Partition]int64  // until a batch of the partition carries it
-	reshare  sync.Once            // see reshareAfter
-	topicIDs map[string][16]byte  // as what was read was fetched under them; brokers before 3.1 have none
+	mu        sync.Mutex
+	members   map[Partition]string // what is owned, and as which member it was assigned
+	prepared  map[Partition]int64  // until a batch of the partition carries it
+	rebalance sync.Once            // see reshareAfter
+	topicIDs  map[string][16]byte  // as what was read was fetched under them; brokers before 3.1 have none
 }
 
 // fetchMaxWait is how long a broker holds a fetch that finds nothing. New records end it at once, but a
@@ -141,12 +141,12 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		return nil, err
 	}
 	ctx, cut := context.WithCancel(context.Background())
-	consumer := &Consumer{owner: owner, config: config, cut: cut, committing: make(chan struct{}, 1),
+	consumer := &Consumer{owner: owner, config: config, cancel: cut, committing: make(chan struct{}, 1),
 		members: map[Partition]string{}, prepared: map[Partition]int64{}, topicIDs: map[string][16]byte{}}
 	options := []kgo.Opt{
 		kgo.WithContext(ctx),
-		c.observed("consumer"),
-		c.config.Access.near(),
+		c.metricsHook("consumer"),
+		c.config.Access.nearestReplica(),
 		kgo.ConsumerGroup(config.Group),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // a group without a past has everything before it
@@ -163,7 +163,7 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		kgo.FetchMaxPartitionBytes(config.FetchPartition),
 		kgo.MaxConcurrentFetches(config.ConcurrentFetches),
 		kgo.OnPartitionsAssigned(consumer.assigned),
-		kgo.OnOffsetsFetched(consumer.fetched),
+		kgo.OnOffsetsFetched(consumer.readPrepared),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), false) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), true) }),
 	}
@@ -191,14 +191,14 @@ func (c *Consumer) assigned(_ context.Context, kafka *kgo.Client, m map[string][
 	c.mu.Unlock()
 	c.owner.Assigned(list)
 	if c.config.InstanceID != "" {
-		c.reshare.Do(func() { time.AfterFunc(reshareAfter, kafka.ForceRebalance) })
+		c.rebalance.Do(func() { time.AfterFunc(rebalanceAfter, kafka.ForceRebalance) })
 	}
 }
 
-// reshareAfter is when a member with an instance id asks for its group's partitions to be shared out anew, once.
+// rebalanceAfter is when a member with an instance id asks for its group's partitions to be shared out anew, once.
 // It was given back what it had without that. If it was killed in the middle of handing a partition over, between
 // giving it up and saying so, then nobody has that one. The time is for reading offsets, which sharing out breaks off.
-const reshareAfter = 2 * time.Second
+const rebalanceAfter = 2 * time.Second
 
 func (c *Consumer) revoked(list []Partition, lost bool) {
 	c.owner.Revoked(list, lost)
@@ -288,7 +288,7 @@ func (c *Consumer) Resume(p Partition) {
 // Close gives up what is still owned, of which Owner.Revoked is told, and leaves the group; with an instance id it
 // stays a member until its session is over. Brokers that do not answer are not waited for beyond ctx.
 func (c *Consumer) Close(ctx context.Context) {
-	defer c.cut()
-	defer context.AfterFunc(ctx, c.cut)()
+	defer c.cancel()
+	defer context.AfterFunc(ctx, c.cancel)()
 	c.kafka.CloseAllowingRebalance()
 }

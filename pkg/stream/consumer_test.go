@@ -221,12 +221,12 @@ func TestOnlyTheOwnerCommits(t *testing.T) {
 		if errA != nil {
 			require.ErrorIs(t, errA, ErrFenced)
 			require.NoError(t, b.Commit(t.Context(), p, int64(id)))
-			require.ErrorIs(t, a.Confirm(t.Context(), []Partition{p}), ErrGivenUp)
-			require.NoError(t, b.Confirm(t.Context(), []Partition{p}))
+			require.ErrorIs(t, a.ConfirmOwnership(t.Context(), []Partition{p}), ErrNotOwned)
+			require.NoError(t, b.ConfirmOwnership(t.Context(), []Partition{p}))
 			fenced++
 		} else {
-			require.NoError(t, a.Confirm(t.Context(), []Partition{p}))
-			require.ErrorIs(t, b.Confirm(t.Context(), []Partition{p}), ErrGivenUp)
+			require.NoError(t, a.ConfirmOwnership(t.Context(), []Partition{p}))
+			require.ErrorIs(t, b.ConfirmOwnership(t.Context(), []Partition{p}), ErrNotOwned)
 			require.ErrorIs(t, b.Commit(t.Context(), p, int64(id)), ErrFenced)
 		}
 	}
@@ -245,7 +245,7 @@ func TestAMemberThatWasKickedOutCannotCommit(t *testing.T) {
 	eventually(t, func() bool { return a.total() == 4 }, "all is read")
 	p := Partition{c.Topics().Ingest, 0}
 	require.NoError(t, a.Commit(t.Context(), p, 1))
-	require.NoError(t, a.Confirm(t.Context(), []Partition{p}))
+	require.NoError(t, a.ConfirmOwnership(t.Context(), []Partition{p}))
 
 	before, _ := a.kafka.GroupMetadata()
 	leave := kmsg.NewPtrLeaveGroupRequest()
@@ -253,7 +253,7 @@ func TestAMemberThatWasKickedOutCannotCommit(t *testing.T) {
 	leave.Members = []kmsg.LeaveGroupRequestMember{{MemberID: before}}
 	_, err := leave.RequestWith(t.Context(), foreign(t, c))
 	require.NoError(t, err)
-	require.ErrorIs(t, a.Confirm(t.Context(), []Partition{p}), ErrFenced)
+	require.ErrorIs(t, a.ConfirmOwnership(t.Context(), []Partition{p}), ErrFenced)
 	require.ErrorIs(t, a.Commit(t.Context(), p, 0), ErrFenced)
 	admin := kadm.NewClient(foreign(t, c))
 	eventually(t, func() bool {
@@ -263,7 +263,7 @@ func TestAMemberThatWasKickedOutCannotCommit(t *testing.T) {
 	eventually(t, func() bool { after, _ := a.kafka.GroupMetadata(); return after != before && after != "" }, "joined again")
 	require.Zero(t, a.lost, "the control: the Kafka client does not tell the owner, for it was given the same partitions again")
 	require.ErrorIs(t, a.Commit(t.Context(), p, 0), ErrFenced)
-	require.ErrorIs(t, a.Confirm(t.Context(), []Partition{p}), ErrFenced)
+	require.ErrorIs(t, a.ConfirmOwnership(t.Context(), []Partition{p}), ErrFenced)
 	require.Equal(t, int64(1), committed(t, c, p))
 }
 

@@ -3,24 +3,26 @@
 //
 // Files, in the order data meets them:
 //
-//	topics.go        the three topics: their names and settings, created or checked at start
-//	fitness.go       what is amiss with those that exist
-//	access.go        how brokers are reached: TLS, logins, rack
-//	explain.go       what to change when they are not
-//	client.go        configuration, and the client options that all parts share
-//	record.go        what stands in a record: key, value, headers
-//	salt.go          which partition a record goes to
-//	producer.go      a request's records, written together and waited for
-//	compress.go      and compressed
-//	wait.go          how they are waited for
-//	consumer.go      a group member that reads partitions
-//	commit.go        what it has done with, noted by hand and also while the group is being joined
-//	confirm.go       whether partitions are still its own
-//	spans.go         which offsets a time and a place in the log stand for
-//	replay.go        records that are in the log are written to it once more
-//	again.go         which of them, and what their copies look like
-//	tail.go          the end of some partitions, for people to look at
-//	log.go           a compacted topic followed from its start: the registry of connections
-//	checkup.go       what the doctor asks of brokers and topics
-//	checkup_group.go and of the loaders' group
+//	client.go       configuration, and the client options that all parts share
+//	access.go       TLS, SASL and the rack
+//	errors.go       what to change when a broker refuses
+//	topics.go       the three topics: names and settings; created or checked at start
+//	validate.go     validation of the topics that exist
+//	record.go       the format of a record: key, value, headers
+//	salt.go         the partitioner: partition of the key plus salt
+//	producer.go     the records of one request, written and acknowledged together
+//	wait.go         waiting for the acknowledgements
+//	compress.go     compression
+//	consumer.go     a member of a consumer group
+//	partition.go    a partition's name, and a key's partition
+//	commit.go       commits, also during a rebalance
+//	ownership.go    asks the group whether partitions are still this member's
+//	offsets.go      from times and positions to offset ranges
+//	replay.go       writes records of the log once more
+//	selection.go    which records a replay selects, and what their copies look like
+//	tail.go         the end of some partitions, for the console
+//	read_record.go  one record by its offset
+//	compacted.go    a compacted topic followed from its start: the registry of connections
+//	doctor.go       doctor checks of brokers and topics
+//	doctor_group.go doctor checks of the loaders' group
 package stream

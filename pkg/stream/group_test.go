@@ -114,5 +114,5 @@ func TestANameHasOneMember(t *testing.T) {
 	require.ErrorIs(t, a.Commit(t.Context(), p, 0), ErrFenced)
 	require.NoError(t, b.Commit(t.Context(), p, 0))
 	eventually(t, func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.pollErr != nil }, "the first is told")
-	require.ErrorIs(t, a.pollErr, ErrNameTaken)
+	require.ErrorIs(t, a.pollErr, ErrInstanceIDTaken)
 }

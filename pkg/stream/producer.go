@@ -51,7 +51,7 @@ const maxBufferedRecords = 4 << 20
 
 // NewProducer makes a producer; part says whose, in the names of its metrics.
 func (c *Client) NewProducer(part string, config ProducerConfig) (*Producer, error) {
-	return c.newProducer(config, c.observed(part+"_producer"))
+	return c.newProducer(config, c.metricsHook(part+"_producer"))
 }
 
 func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer, error) {
@@ -84,7 +84,7 @@ func (c *Client) newProducer(config ProducerConfig, more ...kgo.Opt) (*Producer,
 		return nil, fmt.Errorf("configure the Kafka producer: %w", err)
 	}
 	p := &Producer{kafka: kafka, topics: c.topics, timeout: config.ProduceTimeout}
-	p.pool.New = func() any { return newOutgoing() }
+	p.pool.New = func() any { return newRequest() }
 	return p, nil
 }
 
@@ -102,10 +102,10 @@ func (p *Producer) Close(ctx context.Context) error {
 // ErrNotAcknowledged is the answer when not every record is known to be stored. Some may be.
 var ErrNotAcknowledged = errors.New("the brokers did not acknowledge every record")
 
-// Outgoing is a set of records that are written together and waited for together: one request's.
+// Request is a set of records that are written together and waited for together: one request's.
 // It holds on to what was added until the last record is acknowledged or given up, which can be
 // after Send returned.
-type Outgoing struct {
+type Request struct {
 	records []kgo.Record
 	headers []kgo.RecordHeader
 	times   []byte
@@ -120,8 +120,8 @@ type Outgoing struct {
 	onAck    func(*kgo.Record, error)
 }
 
-func newOutgoing() *Outgoing {
-	o := &Outgoing{wait: newWait()}
+func newRequest() *Request {
+	o := &Request{wait: newWait()}
 	o.onAck = o.acknowledged // a method value allocates, so it is made once
 	return o
 }
@@ -129,10 +129,10 @@ func newOutgoing() *Outgoing {
 // headersEach is the most headers a record of ours has.
 const headersEach = 12
 
-// Begin returns an empty set with room for n records. released is called once, when nothing refers to
+// NewRequest returns an empty set with room for n records. released is called once, when nothing refers to
 // the values any more; it must be quick. Each set must be sent or discarded.
-func (p *Producer) Begin(n int, released func()) *Outgoing {
-	o := p.pool.Get().(*Outgoing)
+func (p *Producer) NewRequest(n int, released func()) *Request {
+	o := p.pool.Get().(*Request)
 	o.producer, o.released = p, released
 	// Records and headers are referred to by address while they are under way: no growth later.
 	o.records = slices.Grow(o.records[:0], n)
@@ -142,23 +142,23 @@ func (p *Producer) Begin(n int, released func()) *Outgoing {
 }
 
 // Len is the number of records added.
-func (o *Outgoing) Len() int { return len(o.records) }
+func (o *Request) Len() int { return len(o.records) }
 
-// Event adds a message of KindEvent. value and context are not copied.
-func (o *Outgoing) Event(source *Source, receivedAt int64, value, context []byte) {
-	o.Message(KindEvent, source, receivedAt, value, context)
+// AddEvent adds a message of KindEvent. value and context are not copied.
+func (o *Request) AddEvent(source *Source, receivedAt int64, value, context []byte) {
+	o.AddMessage(KindEvent, source, receivedAt, value, context)
 }
 
-// Message adds a message of one of the kinds that are not dead letters. value and context are not copied.
-func (o *Outgoing) Message(kind Kind, source *Source, receivedAt int64, value, context []byte) {
+// AddMessage adds a message of one of the kinds that are not dead letters. value and context are not copied.
+func (o *Request) AddMessage(kind Kind, source *Source, receivedAt int64, value, context []byte) {
 	o.add(o.producer.topics.Ingest, kind, source, receivedAt, value)
 	if context != nil {
 		o.header(headerContext, context)
 	}
 }
 
-// Trace adds a W3C traceparent to the record that was added last, which is not copied. nil adds nothing.
-func (o *Outgoing) Trace(traceparent []byte) {
+// SetTrace adds a W3C traceparent to the record that was added last, which is not copied. nil adds nothing.
+func (o *Request) SetTrace(traceparent []byte) {
 	if traceparent != nil {
 		o.header(headerTrace, traceparent)
 	}
@@ -173,28 +173,28 @@ type DeadLetter struct {
 	Salt           string // as it was there
 }
 
-// DeadLetter adds a message that cannot be what it was sent as. Nothing is copied.
-func (o *Outgoing) DeadLetter(source *Source, receivedAt int64, value, context []byte, letter *DeadLetter) {
+// AddDeadLetter adds a message that cannot be what it was sent as. Nothing is copied.
+func (o *Request) AddDeadLetter(source *Source, receivedAt int64, value, context []byte, letter *DeadLetter) {
 	o.add(o.producer.topics.DeadLetters, KindDeadLetter, source, receivedAt, value)
 	if context != nil {
 		o.header(headerContext, context)
 	}
 	o.header(headerOriginalKind, bytesOf(string(letter.OriginalKind)))
 	o.header(headerReason, bytesOf(letter.Reason))
-	o.said(headerDetail, letter.Detail)
-	o.said(headerOrigin, letter.Origin)
-	o.said(headerReplayOf, letter.ReplayOf)
-	o.said(headerSalt, letter.Salt)
+	o.addText(headerDetail, letter.Detail)
+	o.addText(headerOrigin, letter.Origin)
+	o.addText(headerReplayOf, letter.ReplayOf)
+	o.addText(headerSalt, letter.Salt)
 }
 
-// said adds a header if there is anything in it.
-func (o *Outgoing) said(name, value string) {
+// addText adds a header if there is anything in it.
+func (o *Request) addText(name, value string) {
 	if value != "" {
 		o.header(name, bytesOf(value))
 	}
 }
 
-func (o *Outgoing) add(topic string, kind Kind, source *Source, receivedAt int64, value []byte) {
+func (o *Request) add(topic string, kind Kind, source *Source, receivedAt int64, value []byte) {
 	if len(o.records) == cap(o.records) {
 		panic("BUG: more records than Begin was told of")
 	}
@@ -208,7 +208,7 @@ func (o *Outgoing) add(topic string, kind Kind, source *Source, receivedAt int64
 }
 
 // header adds to the last record, whose headers are the end of the shared slice.
-func (o *Outgoing) header(name string, value []byte) {
+func (o *Request) header(name string, value []byte) {
 	r := &o.records[len(o.records)-1]
 	o.headers = append(o.headers, kgo.RecordHeader{Key: name, Value: value})
 	n := len(r.Headers) + 1
@@ -219,7 +219,7 @@ func (o *Outgoing) header(name string, value []byte) {
 // wraps ErrNotAcknowledged: some of the records may be stored all the same, and only a resend settles
 // it. Send gives up after the time-out; the memory stays theirs until the client lets go of it. Where the client has no room, a
 // context that can end is waited for, and one that cannot is answered at once.
-func (o *Outgoing) Send(ctx context.Context) error {
+func (o *Request) Send(ctx context.Context) error {
 	n := int32(len(o.records))
 	if n == 0 {
 		o.Discard()
@@ -240,25 +240,25 @@ func (o *Outgoing) Send(ctx context.Context) error {
 		// Where ctx ends first, what was not sent yet is given up with it.
 		produce(ctx, &o.records[i], o.onAck)
 	}
-	done, again := o.wait.end()
+	done, reusable := o.wait.end()
 	var err error
 	if failed := o.failed.Load(); !done {
 		err = fmt.Errorf("%w: %w", ErrNotAcknowledged, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	} else if failed != nil {
 		err = fmt.Errorf("%w: %w", ErrNotAcknowledged, *failed)
 	}
-	o.spent = !again
-	o.disown()
+	o.spent = !reusable
+	o.release()
 	return err
 }
 
 // Discard gives an unsent set back.
-func (o *Outgoing) Discard() {
+func (o *Request) Discard() {
 	o.owners.Store(1)
-	o.disown()
+	o.release()
 }
 
-func (o *Outgoing) acknowledged(_ *kgo.Record, err error) {
+func (o *Request) acknowledged(_ *kgo.Record, err error) {
 	if err != nil {
 		first := err // so that err itself stays off the heap
 		o.failed.CompareAndSwap(nil, &first)
@@ -266,10 +266,10 @@ func (o *Outgoing) acknowledged(_ *kgo.Record, err error) {
 	if o.pending.Add(-1) == 0 {
 		o.wait.acknowledge()
 	}
-	o.disown()
+	o.release()
 }
 
-func (o *Outgoing) disown() {
+func (o *Request) release() {
 	if o.owners.Add(-1) != 0 {
 		return
 	}

@@ -24,9 +24,9 @@ func TestAPartialFailureIsNoAcknowledgement(t *testing.T) {
 	broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.Topics().Ingest, Err: kerr.InvalidRecord, Count: -1})
 	p := producerOf(t, c, nil)
 	var released atomic.Int32
-	out := p.Begin(2, func() { released.Add(1) })
-	out.Message(KindEvent, &source, 0, []byte("{}"), nil)
-	out.DeadLetter(&source, 0, []byte("{}"), nil, &DeadLetter{Reason: "reason"})
+	out := p.NewRequest(2, func() { released.Add(1) })
+	out.AddMessage(KindEvent, &source, 0, []byte("{}"), nil)
+	out.AddDeadLetter(&source, 0, []byte("{}"), nil, &DeadLetter{Reason: "reason"})
 	err := out.Send(t.Context())
 	require.ErrorIs(t, err, ErrNotAcknowledged)
 	require.ErrorIs(t, err, kerr.InvalidRecord)
@@ -51,8 +51,8 @@ func TestAcknowledgementsThatComeAfterTheTimeOut(t *testing.T) {
 	defer letGo()
 	p := producerOf(t, c, func(c *ProducerConfig) { c.ProduceTimeout = time.Second })
 	var released atomic.Int32
-	out := p.Begin(1, func() { released.Add(1) })
-	out.Message(KindEvent, &source, 0, []byte("{}"), nil)
+	out := p.NewRequest(1, func() { released.Add(1) })
+	out.AddMessage(KindEvent, &source, 0, []byte("{}"), nil)
 	err := out.Send(t.Context())
 	require.ErrorIs(t, err, ErrNotAcknowledged)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -70,8 +70,8 @@ func TestNoRoomIsNoAcknowledgement(t *testing.T) {
 	p := producerOf(t, c, func(c *ProducerConfig) { c.MaxProduceBufferBytes = 1 << 20 })
 	var released atomic.Int32
 	send := func(ctx context.Context) error {
-		out := p.Begin(1, func() { released.Add(1) })
-		out.Message(KindEvent, &source, 0, make([]byte, 700<<10), nil)
+		out := p.NewRequest(1, func() { released.Add(1) })
+		out.AddMessage(KindEvent, &source, 0, make([]byte, 700<<10), nil)
 		return out.Send(ctx)
 	}
 	first := make(chan error, 1)
@@ -94,8 +94,8 @@ func TestWhatCloseGivesUpIsReleased(t *testing.T) {
 	defer letGo()
 	p := producerOf(t, c, nil)
 	var released atomic.Int32
-	out := p.Begin(1, func() { released.Add(1) })
-	out.Message(KindEvent, &source, 0, []byte("{}"), nil)
+	out := p.NewRequest(1, func() { released.Add(1) })
+	out.AddMessage(KindEvent, &source, 0, []byte("{}"), nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, out.Send(ctx), ErrNotAcknowledged)
@@ -141,7 +141,7 @@ func TestRecycledSetsAreNeverMixedUp(t *testing.T) {
 			for round := range rounds {
 				values := make([][]byte, 1+rand.IntN(3))
 				var once atomic.Bool
-				out := p.Begin(len(values), func() {
+				out := p.NewRequest(len(values), func() {
 					released.Add(1)
 					if once.Swap(true) {
 						panic("released twice")
@@ -153,7 +153,7 @@ func TestRecycledSetsAreNeverMixedUp(t *testing.T) {
 				begun.Add(1)
 				for i := range values {
 					values[i] = fmt.Appendf(nil, "%d-%d-%d", w, round, i)
-					out.Message(KindEvent, &Source{Product: fmt.Sprint(rand.IntN(9))}, 0, values[i], nil)
+					out.AddMessage(KindEvent, &Source{Product: fmt.Sprint(rand.IntN(9))}, 0, values[i], nil)
 				}
 				patience := time.Duration(1+rand.IntN(30)) * time.Millisecond
 				if rand.IntN(4) == 0 { // however slow the machine, some wait long enough

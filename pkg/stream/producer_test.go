@@ -16,9 +16,9 @@ func TestSendReturnsWhenAllIsAcknowledged(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
 	var released atomic.Int32
-	out := p.Begin(100, func() { released.Add(1) })
+	out := p.NewRequest(100, func() { released.Add(1) })
 	for i := range 100 {
-		out.Message(KindEvent, &Source{Product: fmt.Sprint(i)}, int64(i), []byte("{}"), nil)
+		out.AddMessage(KindEvent, &Source{Product: fmt.Sprint(i)}, int64(i), []byte("{}"), nil)
 	}
 	require.NoError(t, out.Send(t.Context()))
 	eventually(t, func() bool { return released.Load() == 1 }, "released")
@@ -29,17 +29,17 @@ func TestAnEmptySetIsSentAtOnce(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
 	released := 0
-	require.NoError(t, p.Begin(0, func() { released++ }).Send(t.Context()))
-	discarded := p.Begin(1, func() { released++ })
-	discarded.Message(KindEvent, &source, 0, []byte("{}"), nil)
+	require.NoError(t, p.NewRequest(0, func() { released++ }).Send(t.Context()))
+	discarded := p.NewRequest(1, func() { released++ })
+	discarded.AddMessage(KindEvent, &source, 0, []byte("{}"), nil)
 	discarded.Discard()
 	require.Equal(t, 2, released)
 }
 
 func TestMoreThanBeginWasToldOfIsABug(t *testing.T) {
 	_, c := started(t)
-	out := producerOf(t, c, nil).Begin(0, nil)
-	require.PanicsWithValue(t, "BUG: more records than Begin was told of", func() { out.Message(KindEvent, &source, 0, nil, nil) })
+	out := producerOf(t, c, nil).NewRequest(0, nil)
+	require.PanicsWithValue(t, "BUG: more records than Begin was told of", func() { out.AddMessage(KindEvent, &source, 0, nil, nil) })
 }
 
 func TestDeadLettersAsLargeAsABody(t *testing.T) {
@@ -47,9 +47,9 @@ func TestDeadLettersAsLargeAsABody(t *testing.T) {
 		_, c := started(t)
 		p := producerOf(t, c, func(c *ProducerConfig) { c.Compression = compression })
 		value := bytes.Repeat([]byte("0123456789abcdef"), 8<<20/16)
-		out := p.Begin(2, nil)
-		out.DeadLetter(&source, 0, value, nil, &DeadLetter{Reason: "message_too_large"})
-		out.DeadLetter(&source, 0, value, nil, &DeadLetter{Reason: "message_too_large"})
+		out := p.NewRequest(2, nil)
+		out.AddDeadLetter(&source, 0, value, nil, &DeadLetter{Reason: "message_too_large"})
+		out.AddDeadLetter(&source, 0, value, nil, &DeadLetter{Reason: "message_too_large"})
 		require.NoError(t, out.Send(t.Context()))
 		for _, r := range fetch(t, c, c.Topics().DeadLetters, 2) {
 			require.True(t, bytes.Equal(value, r.Value))
@@ -59,8 +59,8 @@ func TestDeadLettersAsLargeAsABody(t *testing.T) {
 
 func TestAnEventThatTheBrokersWouldRefuseIsNotSent(t *testing.T) {
 	_, c := started(t)
-	out := producerOf(t, c, nil).Begin(1, nil)
-	out.Message(KindEvent, &source, 0, make([]byte, IngestRecordBytes), nil)
+	out := producerOf(t, c, nil).NewRequest(1, nil)
+	out.AddMessage(KindEvent, &source, 0, make([]byte, IngestRecordBytes), nil)
 	err := out.Send(t.Context())
 	require.ErrorIs(t, err, ErrNotAcknowledged)
 	require.ErrorIs(t, err, kerr.MessageTooLarge)
@@ -83,11 +83,11 @@ func TestFillingASetAllocatesNothing(t *testing.T) {
 	p := producerOf(t, c, nil)
 	value, released := []byte("{}"), func() {}
 	fill := func() {
-		out := p.Begin(100, released)
+		out := p.NewRequest(100, released)
 		for i := range 50 {
-			out.Message(KindEvent, &source, int64(i), value, value)
-			out.Salt(uint32(i), 8)
-			out.DeadLetter(&source, int64(i), value, value, &DeadLetter{KindEvent, "reason", "detail", "origin", "copy", "salt"})
+			out.AddMessage(KindEvent, &source, int64(i), value, value)
+			out.SetSalt(uint32(i), 8)
+			out.AddDeadLetter(&source, int64(i), value, value, &DeadLetter{KindEvent, "reason", "detail", "origin", "copy", "salt"})
 		}
 		out.Discard()
 	}
@@ -105,9 +105,9 @@ func BenchmarkSend(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(n * len(value)))
 			for b.Loop() {
-				out := p.Begin(n, nil)
+				out := p.NewRequest(n, nil)
 				for i := range n {
-					out.Message(KindEvent, &source, int64(i), value, nil)
+					out.AddMessage(KindEvent, &source, int64(i), value, nil)
 				}
 				if err := out.Send(context.Background()); err != nil {
 					b.Fatal(err)

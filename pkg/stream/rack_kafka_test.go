@@ -43,7 +43,7 @@ func TestRecordsComeFromTheNearestReplica(t *testing.T) {
 		config.Access.Rack = rack
 		counted := &fetchedFrom{bytes: map[int32]int{}}
 		near := clientFor(t, config)
-		reader, err := kgo.NewClient(near.options(near.config.Access.near(), kgo.WithHooks(counted), kgo.FetchMaxWait(fetchMaxWait), kgo.ConsumeTopics(c.Topics().Ingest), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+		reader, err := kgo.NewClient(near.options(near.config.Access.nearestReplica(), kgo.WithHooks(counted), kgo.FetchMaxWait(fetchMaxWait), kgo.ConsumeTopics(c.Topics().Ingest), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 		require.NoError(t, err)
 		defer reader.Close()
 		for n := 0; n < 20; {

@@ -14,10 +14,10 @@ var source = Source{Workspace: "w", Product: "p", Connection: "c", Provider: "se
 func TestRecordsKeepEveryField(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
-	out := p.Begin(3, nil)
-	out.Message(KindEvent, &source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
-	out.DeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &DeadLetter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1", "\x00"})
-	out.Message(KindEvent, &Source{Product: "p"}, -1, []byte(`{}`), nil)
+	out := p.NewRequest(3, nil)
+	out.AddMessage(KindEvent, &source, 1779105600123456, []byte(`{"type":"track"}`), []byte(`{"ip":"::1"}`))
+	out.AddDeadLetter(&source, 1779105600123457, []byte(`no json`), []byte(`{}`), &DeadLetter{KindIdentify, "not_a_message", "why", "t/1/2", "t/0/1", "\x00"})
+	out.AddMessage(KindEvent, &Source{Product: "p"}, -1, []byte(`{}`), nil)
 	require.Equal(t, 3, out.Len())
 	require.NoError(t, out.Send(t.Context()))
 
@@ -44,10 +44,10 @@ func TestRecordsKeepEveryField(t *testing.T) {
 
 func TestRecordsOfEveryKind(t *testing.T) {
 	_, c := started(t)
-	out := producerOf(t, c, nil).Begin(3, nil)
+	out := producerOf(t, c, nil).NewRequest(3, nil)
 	kinds := []Kind{KindEvent, KindIdentify, KindConversation}
 	for i, kind := range kinds {
-		out.Message(kind, &source, int64(i), []byte(kind), nil)
+		out.AddMessage(kind, &source, int64(i), []byte(kind), nil)
 	}
 	require.NoError(t, out.Send(t.Context()))
 	for i, r := range fetch(t, c, c.Topics().Ingest, 3) {
@@ -62,8 +62,8 @@ func TestRecordsOfEveryKind(t *testing.T) {
 
 func TestADeadLetterWithoutDetailAndOriginHasNoSuchHeaders(t *testing.T) {
 	_, c := started(t)
-	out := producerOf(t, c, nil).Begin(1, nil)
-	out.DeadLetter(&source, 1, []byte("x"), nil, &DeadLetter{Reason: "reason"})
+	out := producerOf(t, c, nil).NewRequest(1, nil)
+	out.AddDeadLetter(&source, 1, []byte("x"), nil, &DeadLetter{Reason: "reason"})
 	require.NoError(t, out.Send(t.Context()))
 	require.Len(t, fetch(t, c, c.Topics().DeadLetters, 1)[0].Headers, 7)
 }
@@ -73,8 +73,8 @@ func TestRecordsOfOneProductShareAPartitionWithOtherProducers(t *testing.T) {
 	kafka := foreign(t, c)
 	p := producerOf(t, c, nil)
 	for _, product := range []string{"a", "b", "c", "d", "e", "f", "g"} {
-		out := p.Begin(1, nil)
-		out.Message(KindEvent, &Source{Product: product}, 0, []byte("{}"), nil)
+		out := p.NewRequest(1, nil)
+		out.AddMessage(KindEvent, &Source{Product: product}, 0, []byte("{}"), nil)
 		require.NoError(t, out.Send(t.Context()))
 		require.NoError(t, kafka.ProduceSync(t.Context(), &kgo.Record{Topic: c.Topics().Ingest, Key: []byte(product)}).FirstErr())
 	}

@@ -26,38 +26,38 @@ type ReplayConfig struct {
 // Replay writes records of the log to the ingest topic once more, for the loader to map anew. Key, value, headers and
 // the time of receipt stay: what comes of them has the same keys.
 type Replay struct {
-	config   ReplayConfig
-	client   *Client
-	producer *Producer
-	kafka    *kgo.Client
-	choice   choice
-	pace     pace
+	config    ReplayConfig
+	client    *Client
+	producer  *Producer
+	kafka     *kgo.Client
+	selection selection
+	pace      pace
 
-	mu      sync.Mutex
-	at      map[Partition]Span // what is left to be read
-	moved   time.Time          // when the last records came
-	current ReplayProgress
+	mu           sync.Mutex
+	remaining    map[Partition]OffsetRange // what is left to be read
+	lastProgress time.Time                 // when the last records came
+	current      ReplayProgress
 }
 
-// Chosen tells apart what is replayed.
-type Chosen struct {
-	Product    string
-	Kind       Kind // for dead letters, what they were sent as
-	DeadLetter bool
+// ReplayGroup tells apart what is replayed.
+type ReplayGroup struct {
+	Product        string
+	Kind           Kind // for dead letters, what they were sent as
+	FromDeadLetter bool
 }
 
 // ReplayProgress counts records.
 type ReplayProgress struct {
 	Total, Read int64 // offsets within reach, and of them those behind us
 	Verdicts    [verdicts]int64
-	Chosen      map[Chosen]int64 // what is wanted, taken apart
+	ByGroup     map[ReplayGroup]int64 // what is wanted, taken apart
 }
 
 const (
-	// replayAtOnce bounds the records that are written, and after a failure written again, together.
-	replayAtOnce = 1000
-	// replayPatience is how long the brokers may give or take nothing.
-	replayPatience = time.Minute
+	// maxReplayBatch bounds the records that are written, and after a failure written again, together.
+	maxReplayBatch = 1000
+	// replayTimeout is how long the brokers may give or take nothing.
+	replayTimeout = time.Minute
 	// replayPoll is how often a replay that gets nothing looks at the time.
 	replayPoll       = time.Second
 	replayFetchBytes = 8 << 20
@@ -67,12 +67,12 @@ const (
 var replayProducer = ProducerConfig{Linger: time.Millisecond, ProduceTimeout: 15 * time.Second, MaxProduceBufferBytes: 256 << 20, Compression: "lz4"}
 
 // NewReplay prepares a replay of the spans.
-func (c *Client) NewReplay(config ReplayConfig, spans []Span) (*Replay, error) {
-	r := &Replay{config: config, client: c, choice: newChoice(&config, c.topics, spans), pace: pace{rate: config.Rate}, at: map[Partition]Span{}, moved: time.Now()}
-	r.current.Chosen = map[Chosen]int64{}
+func (c *Client) NewReplay(config ReplayConfig, spans []OffsetRange) (*Replay, error) {
+	r := &Replay{config: config, client: c, selection: newSelection(&config, c.topics, spans), pace: pace{rate: config.Rate}, remaining: map[Partition]OffsetRange{}, lastProgress: time.Now()}
+	r.current.ByGroup = map[ReplayGroup]int64{}
 	from := map[string]map[int32]kgo.Offset{}
 	for _, s := range spans {
-		r.at[s.Partition] = s
+		r.remaining[s.Partition] = s
 		r.current.Total += s.Until - s.From
 		if from[s.Topic] == nil {
 			from[s.Topic] = map[int32]kgo.Offset{}
@@ -85,7 +85,7 @@ func (c *Client) NewReplay(config ReplayConfig, spans []Span) (*Replay, error) {
 	}
 	r.kafka, err = kgo.NewClient(c.options(
 		kgo.ConsumePartitions(from),
-		c.config.Access.near(),
+		c.config.Access.nearestReplica(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // what was deleted with age meanwhile is behind us
 		kgo.KeepControlRecords(),                          // the last of a span may be one
 		kgo.FetchMaxBytes(replayFetchBytes),
@@ -109,16 +109,16 @@ func (r *Replay) Progress() ReplayProgress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.current
-	p.Chosen = maps.Clone(p.Chosen)
+	p.ByGroup = maps.Clone(p.ByGroup)
 	return p
 }
 
-// Rest is what has not been replayed, and the place to go on from.
-func (r *Replay) Rest() []Position {
+// Remaining is what has not been replayed, and the place to go on from.
+func (r *Replay) Remaining() []Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rest := make([]Position, 0, len(r.at))
-	for p, s := range r.at {
+	rest := make([]Position, 0, len(r.remaining))
+	for p, s := range r.remaining {
 		rest = append(rest, Position{p, s.From})
 	}
 	slices.SortFunc(rest, func(a, b Position) int { return a.compare(b.Partition) })
@@ -129,7 +129,7 @@ func (r *Replay) Rest() []Position {
 // acknowledged by all in-sync replicas; Rest may have been written in part, which changes nothing when it is written
 // again.
 func (r *Replay) Run(ctx context.Context) error {
-	for len(r.Rest()) > 0 {
+	for len(r.Remaining()) > 0 {
 		run, err := r.poll(ctx)
 		if err == nil {
 			err = r.write(ctx, run)
@@ -145,27 +145,27 @@ func (r *Replay) Run(ctx context.Context) error {
 	return nil
 }
 
-// replayRun is what one poll brought.
-type replayRun struct {
+// replayBatch is what one poll brought.
+type replayBatch struct {
 	read   map[Partition]int64 // where each partition has been read up to
 	chosen []*kgo.Record
-	as     []Chosen
+	as     []ReplayGroup
 	counts [verdicts]int64
 }
 
 // poll reads some records of the spans, perhaps none.
-func (r *Replay) poll(ctx context.Context) (*replayRun, error) {
+func (r *Replay) poll(ctx context.Context) (*replayBatch, error) {
 	waiting, cancel := context.WithTimeout(ctx, replayPoll)
 	defer cancel()
 	fetches := r.kafka.PollRecords(waiting, r.pace.most())
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	run := &replayRun{read: map[Partition]int64{}}
+	run := &replayBatch{read: map[Partition]int64{}}
 	var e Record
 	fetches.EachRecord(func(record *kgo.Record) {
 		p := Partition{record.Topic, record.Partition}
-		span, open := r.at[p]
+		span, open := r.remaining[p]
 		if !open || record.Offset < span.From {
 			return
 		}
@@ -174,14 +174,14 @@ func (r *Replay) poll(ctx context.Context) (*replayRun, error) {
 			return
 		}
 		e.decode(record)
-		verdict := r.choice.of(record, &e)
+		verdict := r.selection.verdict(record, &e)
 		run.counts[verdict]++
-		if verdict == Wanted {
+		if verdict == Selected {
 			run.chosen = append(run.chosen, record)
-			run.as = append(run.as, Chosen{string(e.Product), e.kindBefore(), record.Topic == r.client.topics.DeadLetters})
+			run.as = append(run.as, ReplayGroup{string(e.Product), e.originalKind(), record.Topic == r.client.topics.DeadLetters})
 		}
 	})
-	if len(run.read) > 0 || time.Since(r.moved) < replayPatience {
+	if len(run.read) > 0 || time.Since(r.lastProgress) < replayTimeout {
 		return run, nil
 	}
 	err := errors.New("a span of the log is gone, or the brokers are away")
@@ -190,21 +190,21 @@ func (r *Replay) poll(ctx context.Context) (*replayRun, error) {
 			err = fmt.Errorf("%s: %w", Partition{topic, partition}, cause)
 		}
 	})
-	return nil, fmt.Errorf("nothing could be read for %s: %w", replayPatience, err)
+	return nil, fmt.Errorf("nothing could be read for %s: %w", replayTimeout, err)
 }
 
 // write sends what was chosen, and tries again for as long as the brokers may be in trouble. A signal does not cut it
 // short: what has been sent is either acknowledged or sent again by whoever goes on.
-func (r *Replay) write(ctx context.Context, run *replayRun) error {
+func (r *Replay) write(ctx context.Context, run *replayBatch) error {
 	if r.config.DryRun {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	backoff := retry.WithMaxDuration(replayPatience, retry.WithCappedDuration(awaitMost, retry.NewExponential(awaitFirst)))
+	backoff := retry.WithMaxDuration(replayTimeout, retry.WithCappedDuration(awaitMost, retry.NewExponential(awaitFirst)))
 	return retry.Do(ctx, backoff, func(ctx context.Context) error {
-		out := r.producer.Begin(len(run.chosen), nil)
+		out := r.producer.NewRequest(len(run.chosen), nil)
 		for _, record := range run.chosen {
-			out.again(record)
+			out.addCopy(record)
 		}
 		err := out.Send(ctx)
 		if errors.Is(err, kerr.MessageTooLarge) {
@@ -215,25 +215,25 @@ func (r *Replay) write(ctx context.Context, run *replayRun) error {
 }
 
 // advance counts what is done.
-func (r *Replay) advance(run *replayRun) {
+func (r *Replay) advance(run *replayBatch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for p, next := range run.read {
-		span := r.at[p]
+		span := r.remaining[p]
 		r.current.Read += next - span.From
-		r.moved = time.Now()
+		r.lastProgress = time.Now()
 		if span.From = next; span.From < span.Until {
-			r.at[p] = span
+			r.remaining[p] = span
 			continue
 		}
-		delete(r.at, p)
+		delete(r.remaining, p)
 		r.kafka.PauseFetchPartitions(map[string][]int32{p.Topic: {p.ID}}) // what comes behind may be our own
 	}
 	for verdict, n := range run.counts {
 		r.current.Verdicts[verdict] += n
 	}
 	for _, as := range run.as {
-		r.current.Chosen[as]++
+		r.current.ByGroup[as]++
 	}
 }
 
@@ -249,9 +249,9 @@ const paceParts = 10
 // most is how many may be written at once.
 func (p *pace) most() int {
 	if p.rate == 0 {
-		return replayAtOnce
+		return maxReplayBatch
 	}
-	return min(max(p.rate/paceParts, 1), replayAtOnce)
+	return min(max(p.rate/paceParts, 1), maxReplayBatch)
 }
 
 // wait waits as long as n records take.

@@ -14,13 +14,13 @@ import (
 // Brokers in trouble are waited for, and what they may have taken is written again.
 func TestAReplayOutlastsTrouble(t *testing.T) {
 	broker, c := started(t)
-	send(t, producerOf(t, c, nil), func(o *Outgoing) {
+	send(t, producerOf(t, c, nil), func(o *Request) {
 		for range 10 {
-			o.Message(KindEvent, &source, 1, []byte("{}"), nil)
+			o.AddMessage(KindEvent, &source, 1, []byte("{}"), nil)
 		}
 	})
 	fault := broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.Topics().Ingest, Err: kerr.InvalidRecord, Count: 3})
-	require.Equal(t, int64(10), replay(t, c, ReplayConfig{}, everything(t, c)).Verdicts[Wanted])
+	require.Equal(t, int64(10), replay(t, c, ReplayConfig{}, everything(t, c)).Verdicts[Selected])
 	require.Equal(t, 3, fault.Hits(), "the control: it was refused")
 	require.Len(t, fetch(t, c, c.Topics().Ingest, 20), 20)
 }
@@ -28,14 +28,14 @@ func TestAReplayOutlastsTrouble(t *testing.T) {
 // What no waiting mends ends it at once, with nothing counted that is not written.
 func TestAReplayOfWhatTheBrokersRefuseEnds(t *testing.T) {
 	broker, c := started(t)
-	send(t, producerOf(t, c, nil), func(o *Outgoing) { o.Message(KindEvent, &source, 1, []byte("{}"), nil) })
+	send(t, producerOf(t, c, nil), func(o *Request) { o.AddMessage(KindEvent, &source, 1, []byte("{}"), nil) })
 	broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: c.Topics().Ingest, Err: kerr.MessageTooLarge, Count: -1})
 	spans := everything(t, c)
 	r, err := c.NewReplay(ReplayConfig{}, spans)
 	require.NoError(t, err)
 	defer r.Close()
 	require.ErrorIs(t, r.Run(t.Context()), kerr.MessageTooLarge)
-	require.Equal(t, []Position{{spans[0].Partition, 0}}, r.Rest())
+	require.Equal(t, []Position{{spans[0].Partition, 0}}, r.Remaining())
 	require.Zero(t, r.Progress().Read)
-	require.Empty(t, r.Progress().Chosen)
+	require.Empty(t, r.Progress().ByGroup)
 }

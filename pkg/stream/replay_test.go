@@ -12,31 +12,31 @@ import (
 )
 
 // everything is all that is in the topics, ingest alone if no others are named.
-func everything(t testing.TB, c *Client, topics ...string) []Span {
+func everything(t testing.TB, c *Client, topics ...string) []OffsetRange {
 	t.Helper()
 	if len(topics) == 0 {
 		topics = []string{c.Topics().Ingest}
 	}
-	spans, err := c.Spans(t.Context(), &Reach{Topics: topics})
+	spans, err := c.OffsetRanges(t.Context(), &ReplayRange{Topics: topics})
 	require.NoError(t, err)
 	return spans
 }
 
-func replay(t testing.TB, c *Client, config ReplayConfig, spans []Span) ReplayProgress {
+func replay(t testing.TB, c *Client, config ReplayConfig, spans []OffsetRange) ReplayProgress {
 	t.Helper()
 	r, err := c.NewReplay(config, spans)
 	require.NoError(t, err)
 	defer r.Close()
 	require.NoError(t, r.Run(t.Context()))
-	require.Empty(t, r.Rest())
+	require.Empty(t, r.Remaining())
 	p := r.Progress()
 	require.Equal(t, p.Total, p.Read)
 	return p
 }
 
-func send(t testing.TB, p *Producer, fill func(*Outgoing)) {
+func send(t testing.TB, p *Producer, fill func(*Request)) {
 	t.Helper()
-	out := p.Begin(100, nil)
+	out := p.NewRequest(100, nil)
 	fill(out)
 	require.NoError(t, out.Send(t.Context()))
 }
@@ -45,13 +45,13 @@ func at(r *kgo.Record) string { return string(appendCoordinates(nil, r)) }
 
 func TestACopyIsWhatItIsACopyOf(t *testing.T) {
 	_, c := started(t)
-	send(t, producerOf(t, c, nil), func(o *Outgoing) {
-		o.Message(KindConversation, &source, 1779105600123456, []byte(`{"a":1}`), []byte(`{"ip":"::1"}`))
+	send(t, producerOf(t, c, nil), func(o *Request) {
+		o.AddMessage(KindConversation, &source, 1779105600123456, []byte(`{"a":1}`), []byte(`{"ip":"::1"}`))
 	})
 	others := &kgo.Record{Topic: c.Topics().Ingest, Key: []byte("p"), Value: []byte("{}"), Timestamp: time.UnixMilli(time.Now().Add(-time.Hour).UnixMilli()),
 		Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "trace", Value: []byte("x")}}}
 	require.NoError(t, foreign(t, c).ProduceSync(t.Context(), others).FirstErr())
-	require.Equal(t, map[Chosen]int64{{"p", KindConversation, false}: 1, {"p", KindEvent, false}: 1}, replay(t, c, ReplayConfig{}, everything(t, c)).Chosen)
+	require.Equal(t, map[ReplayGroup]int64{{"p", KindConversation, false}: 1, {"p", KindEvent, false}: 1}, replay(t, c, ReplayConfig{}, everything(t, c)).ByGroup)
 
 	records := fetch(t, c, c.Topics().Ingest, 4)
 	for i := range 2 {
@@ -69,12 +69,12 @@ func TestACopyIsWhatItIsACopyOf(t *testing.T) {
 
 func TestDeadLettersGoBackAsWhatTheyWere(t *testing.T) {
 	_, c := started(t)
-	send(t, producerOf(t, c, nil), func(o *Outgoing) {
-		o.DeadLetter(&source, 5, []byte(`{"a":1}`), []byte(`{}`), &DeadLetter{OriginalKind: KindIdentify, Reason: "r", Detail: "d", Origin: "elsewhere/0/7"})
+	send(t, producerOf(t, c, nil), func(o *Request) {
+		o.AddDeadLetter(&source, 5, []byte(`{"a":1}`), []byte(`{}`), &DeadLetter{OriginalKind: KindIdentify, Reason: "r", Detail: "d", Origin: "elsewhere/0/7"})
 	})
 	old := &kgo.Record{Topic: c.Topics().DeadLetters, Key: []byte("p"), Value: []byte("2"), Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("dead_letter")}, {Key: "reason", Value: []byte("r")}}}
 	require.NoError(t, foreign(t, c).ProduceSync(t.Context(), old).FirstErr())
-	require.Equal(t, map[Chosen]int64{{"p", KindIdentify, true}: 1, {"p", KindEvent, true}: 1}, replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).Chosen)
+	require.Equal(t, map[ReplayGroup]int64{{"p", KindIdentify, true}: 1, {"p", KindEvent, true}: 1}, replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).ByGroup)
 
 	letters, records := fetch(t, c, c.Topics().DeadLetters, 2), fetch(t, c, c.Topics().Ingest, 2)
 	var e Record
@@ -99,8 +99,8 @@ func bury(t testing.TB, c *Client, p *Producer, from int) (next int) {
 		var e Record
 		e.decode(r)
 		if string(e.Value) == "bad" {
-			send(t, p, func(o *Outgoing) {
-				o.DeadLetter(&source, e.ReceivedAt, e.Value, nil, &DeadLetter{OriginalKind: Kind(e.Kind), Reason: "bad", Origin: at(r), ReplayOf: string(e.ReplayOf)})
+			send(t, p, func(o *Request) {
+				o.AddDeadLetter(&source, e.ReceivedAt, e.Value, nil, &DeadLetter{OriginalKind: Kind(e.Kind), Reason: "bad", Origin: at(r), ReplayOf: string(e.ReplayOf)})
 			})
 		}
 	}
@@ -116,18 +116,18 @@ func TestReplaysDoNotGrow(t *testing.T) {
 	} {
 		_, c := started(t)
 		p := producerOf(t, c, nil)
-		send(t, p, func(o *Outgoing) {
+		send(t, p, func(o *Request) {
 			for range 5 {
-				o.Message(KindEvent, &source, 1, []byte("good"), nil)
-				o.Message(KindEvent, &source, 2, []byte("bad"), nil)
+				o.AddMessage(KindEvent, &source, 1, []byte("good"), nil)
+				o.AddMessage(KindEvent, &source, 2, []byte("bad"), nil)
 			}
-			o.DeadLetter(&source, 3, []byte("bad"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "the edge's"})
-			o.DeadLetter(&source, 4, []byte("good"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "the edge's"})
+			o.AddDeadLetter(&source, 3, []byte("bad"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "the edge's"})
+			o.AddDeadLetter(&source, 4, []byte("good"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "the edge's"})
 		})
 		next := bury(t, c, p, 0)
 		want := map[string]int64{"messages": 10, "dead letters": 7, "both": 12, "both, named backwards": 12}[name]
 		for round := range 4 {
-			require.Equal(t, want, replay(t, c, ReplayConfig{}, everything(t, c, topics(c.Topics())...)).Verdicts[Wanted], "%s, round %d", name, round)
+			require.Equal(t, want, replay(t, c, ReplayConfig{}, everything(t, c, topics(c.Topics())...)).Verdicts[Selected], "%s, round %d", name, round)
 			next = bury(t, c, p, next)
 		}
 	}
@@ -136,29 +136,29 @@ func TestReplaysDoNotGrow(t *testing.T) {
 func TestRecordsThatAreChosenOneByOne(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
-	send(t, p, func(o *Outgoing) {
+	send(t, p, func(o *Request) {
 		for n := range 6 {
-			o.DeadLetter(&source, int64(n), []byte{'0' + byte(n)}, nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
+			o.AddDeadLetter(&source, int64(n), []byte{'0' + byte(n)}, nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
 		}
 	})
 	letters := fetch(t, c, c.Topics().DeadLetters, 6)
 	chosen := []Position{positionOf(letters[4]), positionOf(letters[1]), {positionOf(letters[0]).Partition, 1000}}
-	spans, err := c.SpansOf(t.Context(), chosen)
+	spans, err := c.OffsetRangesOf(t.Context(), chosen)
 	require.NoError(t, err)
-	require.Equal(t, []Span{{chosen[0].Partition, 1, 5}}, spans, "what is not there is left out")
+	require.Equal(t, []OffsetRange{{chosen[0].Partition, 1, 5}}, spans, "what is not there is left out")
 	progress := replay(t, c, ReplayConfig{Only: chosen}, spans)
-	require.EqualValues(t, 2, progress.Verdicts[Wanted])
-	require.EqualValues(t, 2, progress.Verdicts[NotChosen])
+	require.EqualValues(t, 2, progress.Verdicts[Selected])
+	require.EqualValues(t, 2, progress.Verdicts[NotSelected])
 	copies := fetch(t, c, c.Topics().Ingest, 2)
 	require.Equal(t, "14", string(copies[0].Value)+string(copies[1].Value))
-	none, err := c.SpansOf(t.Context(), nil)
+	none, err := c.OffsetRangesOf(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
 
 func TestWhatIsOutOfReachStandsForNothing(t *testing.T) {
 	_, c := started(t)
-	send(t, producerOf(t, c, nil), func(o *Outgoing) { o.Message(KindEvent, &source, 1, []byte("{}"), nil) })
+	send(t, producerOf(t, c, nil), func(o *Request) { o.AddMessage(KindEvent, &source, 1, []byte("{}"), nil) })
 	for range 2 {
 		replay(t, c, ReplayConfig{}, everything(t, c))
 	}
@@ -166,34 +166,34 @@ func TestWhatIsOutOfReachStandsForNothing(t *testing.T) {
 	require.Equal(t, int64(3), spans[0].Until)
 	spans[0].From = 1 // as if the first had been deleted with age
 	p := replay(t, c, ReplayConfig{}, spans)
-	require.Equal(t, int64(2), p.Verdicts[Wanted])
+	require.Equal(t, int64(2), p.Verdicts[Selected])
 	spans = everything(t, c)
 	spans[0].From = 1
 	p = replay(t, c, ReplayConfig{}, spans)
-	require.Equal(t, int64(2), p.Verdicts[Wanted], "and the copies of the copies are none more")
-	require.Equal(t, int64(2), p.Verdicts[Covered])
+	require.Equal(t, int64(2), p.Verdicts[Selected], "and the copies of the copies are none more")
+	require.Equal(t, int64(2), p.Verdicts[AlreadySelected])
 }
 
 func TestProductsAndReasons(t *testing.T) {
 	_, c := started(t)
 	producer := producerOf(t, c, nil)
-	send(t, producer, func(o *Outgoing) {
+	send(t, producer, func(o *Request) {
 		for _, product := range []string{"a", "a", "b", "c"} {
-			o.Message(KindEvent, &Source{Product: product}, 1, []byte("{}"), nil)
+			o.AddMessage(KindEvent, &Source{Product: product}, 1, []byte("{}"), nil)
 		}
-		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "x"})
-		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
-		o.DeadLetter(&Source{Product: "b"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
+		o.AddDeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "x"})
+		o.AddDeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
+		o.AddDeadLetter(&Source{Product: "b"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
 	})
 	p := replay(t, c, ReplayConfig{DryRun: true, Products: []string{"a", "c", "nobody"}}, everything(t, c))
-	require.Equal(t, map[Chosen]int64{{"a", KindEvent, false}: 2, {"c", KindEvent, false}: 1}, p.Chosen)
+	require.Equal(t, map[ReplayGroup]int64{{"a", KindEvent, false}: 2, {"c", KindEvent, false}: 1}, p.ByGroup)
 	require.Equal(t, int64(1), p.Verdicts[OtherProduct])
 	require.Len(t, fetch(t, c, c.Topics().Ingest, 4), 4)
 
 	letters := everything(t, c, c.Topics().DeadLetters)
 	p = replay(t, c, ReplayConfig{Products: []string{"a"}, Reasons: []string{"x"}}, letters)
-	require.Equal(t, map[Chosen]int64{{"a", KindEvent, true}: 1}, p.Chosen)
-	require.Equal(t, [verdicts]int64{Wanted: 1, OtherProduct: 1, OtherReason: 1}, p.Verdicts)
+	require.Equal(t, map[ReplayGroup]int64{{"a", KindEvent, true}: 1}, p.ByGroup)
+	require.Equal(t, [verdicts]int64{Selected: 1, OtherProduct: 1, OtherReason: 1}, p.Verdicts)
 	// Its copy becomes a dead letter for another reason, of which it is the first.
 	var first *kgo.Record
 	for _, r := range fetch(t, c, c.Topics().DeadLetters, 3) {
@@ -202,24 +202,24 @@ func TestProductsAndReasons(t *testing.T) {
 			first = r
 		}
 	}
-	send(t, producer, func(o *Outgoing) {
-		o.DeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "z", ReplayOf: at(first)})
+	send(t, producer, func(o *Request) {
+		o.AddDeadLetter(&Source{Product: "a"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "z", ReplayOf: at(first)})
 	})
 	letters = everything(t, c, c.Topics().DeadLetters)
-	require.Equal(t, int64(1), replay(t, c, ReplayConfig{Reasons: []string{"z"}, DryRun: true}, letters).Verdicts[Wanted])
-	require.Equal(t, int64(1), replay(t, c, ReplayConfig{Reasons: []string{"x", "z"}, DryRun: true}, letters).Verdicts[Wanted])
+	require.Equal(t, int64(1), replay(t, c, ReplayConfig{Reasons: []string{"z"}, DryRun: true}, letters).Verdicts[Selected])
+	require.Equal(t, int64(1), replay(t, c, ReplayConfig{Reasons: []string{"x", "z"}, DryRun: true}, letters).Verdicts[Selected])
 }
 
 func TestWhatIsTooLargeStaysADeadLetter(t *testing.T) {
 	_, c := started(t)
-	largest := IngestRecordBytes - againBytes - len("p"+"kindworkspaceconnectionproviderreceived_atoriginal_kindreason"+"dead_letter"+"wcsegment"+"event"+"r") - 8
-	send(t, producerOf(t, c, nil), func(o *Outgoing) {
+	largest := IngestRecordBytes - copyOverheadBytes - len("p"+"kindworkspaceconnectionproviderreceived_atoriginal_kindreason"+"dead_letter"+"wcsegment"+"event"+"r") - 8
+	send(t, producerOf(t, c, nil), func(o *Request) {
 		for _, n := range []int{largest, largest + 1, 8 << 20} {
-			o.DeadLetter(&source, 1, bytes.Repeat([]byte("x"), n), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
+			o.AddDeadLetter(&source, 1, bytes.Repeat([]byte("x"), n), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
 		}
 	})
 	p := replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters))
-	require.Equal(t, [verdicts]int64{Wanted: 1, TooLarge: 2}, p.Verdicts)
+	require.Equal(t, [verdicts]int64{Selected: 1, TooLarge: 2}, p.Verdicts)
 	require.Len(t, fetch(t, c, c.Topics().Ingest, 1)[0].Value, largest)
 }
 
@@ -228,9 +228,9 @@ func TestAReplayThatIsStoppedGoesOnWhereItWas(t *testing.T) {
 	p := producerOf(t, c, nil)
 	const n = 300
 	for i := range n / 100 {
-		send(t, p, func(o *Outgoing) {
+		send(t, p, func(o *Request) {
 			for j := range 100 {
-				o.Message(KindEvent, &Source{Product: fmt.Sprint(j % 7)}, int64(i*100+j), []byte("{}"), nil)
+				o.AddMessage(KindEvent, &Source{Product: fmt.Sprint(j % 7)}, int64(i*100+j), []byte("{}"), nil)
 			}
 		})
 	}
@@ -247,14 +247,14 @@ func TestAReplayThatIsStoppedGoesOnWhereItWas(t *testing.T) {
 	require.ErrorIs(t, r.Run(ctx), context.Canceled)
 	done := r.Progress()
 	require.Less(t, done.Read, int64(n), "the control: it was stopped on the way")
-	rest := r.Rest()
+	rest := r.Remaining()
 	r.Close()
 
 	ends := map[Partition]int64{}
 	for _, s := range spans {
 		ends[s.Partition] = s.Until
 	}
-	spans, err = c.Spans(t.Context(), &Reach{Offsets: rest})
+	spans, err = c.OffsetRanges(t.Context(), &ReplayRange{Offsets: rest})
 	require.NoError(t, err)
 	for i := range spans {
 		spans[i].Until = ends[spans[i].Partition]
@@ -272,7 +272,7 @@ func TestAReplayThatIsStoppedGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	for rate, most := range map[int]int{0: replayAtOnce, 1: 1, 9: 1, 50: 5, 9990: 999, 1 << 30: replayAtOnce} {
+	for rate, most := range map[int]int{0: maxReplayBatch, 1: 1, 9: 1, 50: 5, 9990: 999, 1 << 30: maxReplayBatch} {
 		require.Equal(t, most, (&pace{rate: rate}).most())
 	}
 	p := pace{rate: 1_000_000}

@@ -13,10 +13,10 @@ var saltValues = func() (all [MaxSalts]byte) {
 	return all
 }()
 
-// Salt moves the last added record to one of salts partitions: the product's own and those after it. Records with
+// SetSalt moves the last added record to one of salts partitions: the product's own and those after it. Records with
 // the same entityHash share a partition. The header headerSalt keeps the distance, so that readers and replays find
 // the same partition even if the product's number of salts changes.
-func (o *Outgoing) Salt(entityHash uint32, salts int) {
+func (o *Request) SetSalt(entityHash uint32, salts int) {
 	if distance := entityHash % uint32(salts); distance > 0 {
 		o.header(headerSalt, saltValues[distance:distance+1])
 	}

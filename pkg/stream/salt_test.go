@@ -14,12 +14,12 @@ func TestSaltedRecords_GoToThePartitionsAfterTheProductsOwn(t *testing.T) {
 	require.True(t, partitioner.RequiresConsistency(&kgo.Record{Key: []byte("p")}), "a partition without a leader is waited for")
 	own := int(PartitionOf("p", 7))
 	for subject := range uint32(20) {
-		out := &Outgoing{records: []kgo.Record{{Key: []byte("p")}}}
-		out.Salt(subject, 3)
+		out := &Request{records: []kgo.Record{{Key: []byte("p")}}}
+		out.SetSalt(subject, 3)
 		require.Equal(t, (own+int(subject%3))%7, partitioner.Partition(&out.records[0], 7))
 	}
-	wide := &Outgoing{records: []kgo.Record{{Key: []byte("p")}}}
-	wide.Salt(MaxSalts-1, MaxSalts)
+	wide := &Request{records: []kgo.Record{{Key: []byte("p")}}}
+	wide.SetSalt(MaxSalts-1, MaxSalts)
 	require.Equal(t, (own+MaxSalts-1)%7, partitioner.Partition(&wide.records[0], 7))
 	require.Equal(t, own, partitioner.Partition(&kgo.Record{Key: []byte("p"), Headers: []kgo.RecordHeader{{Key: headerSalt, Value: []byte("12")}}}, 7), "what others may write")
 }
@@ -28,10 +28,10 @@ func TestSaltedRecords_GoToThePartitionsAfterTheProductsOwn(t *testing.T) {
 func TestAReplayReproducesThePartition(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
-	send(t, p, func(o *Outgoing) {
+	send(t, p, func(o *Request) {
 		for i := range 12 {
-			o.Message(KindEvent, &source, int64(i), fmt.Append(nil, i), nil)
-			o.Salt(uint32(i), 3)
+			o.AddMessage(KindEvent, &source, int64(i), fmt.Append(nil, i), nil)
+			o.SetSalt(uint32(i), 3)
 		}
 	})
 	var used []int32
@@ -40,15 +40,15 @@ func TestAReplayReproducesThePartition(t *testing.T) {
 		e.decode(r)
 		used = append(used, r.Partition)
 		if i%2 == 0 {
-			send(t, p, func(o *Outgoing) {
-				o.DeadLetter(&source, e.ReceivedAt, e.Value, nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r", Salt: string(e.Salt)})
+			send(t, p, func(o *Request) {
+				o.AddDeadLetter(&source, e.ReceivedAt, e.Value, nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r", Salt: string(e.Salt)})
 			})
 		}
 	}
 	slices.Sort(used)
 	require.Len(t, slices.Compact(used), 3)
-	require.Equal(t, int64(12), replay(t, c, ReplayConfig{}, everything(t, c)).Verdicts[Wanted])
-	require.Equal(t, int64(6), replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).Verdicts[Wanted])
+	require.Equal(t, int64(12), replay(t, c, ReplayConfig{}, everything(t, c)).Verdicts[Selected])
+	require.Equal(t, int64(6), replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).Verdicts[Selected])
 	at := map[string][]int32{}
 	for _, r := range fetch(t, c, c.Topics().Ingest, 30) {
 		at[string(r.Value)] = append(at[string(r.Value)], r.Partition)

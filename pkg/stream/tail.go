@@ -11,15 +11,15 @@ import (
 // Tail reads the end of some partitions for people to look at. What comes faster than it may read, it leaves out, so that
 // looking costs the same however much comes in.
 type Tail struct {
-	kafka  *kgo.Client
-	behind int64 // how far behind a partition may be read
+	kafka     *kgo.Client
+	maxBehind int64 // how far behind a partition may be read
 }
 
 // TailConfig says what is looked at.
 type TailConfig struct {
 	Partitions []Partition
-	Back       int64 // how many records before the end of each partition to begin with
-	Behind     int64 // by how many records all of them may be read behind; what is further behind is read on from its end
+	Last       int64 // how many records before the end of each partition to begin with
+	MaxBehind  int64 // by how many records all of them may be read behind; what is further behind is read on from its end
 }
 
 // tailFetchBytes bounds what is fetched of a partition at once. A broker sends at least one batch.
@@ -32,11 +32,11 @@ func (c *Client) NewTail(config TailConfig) (*Tail, error) {
 		if from[p.Topic] == nil {
 			from[p.Topic] = map[int32]kgo.Offset{}
 		}
-		from[p.Topic][p.ID] = kgo.NewOffset().AtEnd().Relative(-config.Back)
+		from[p.Topic][p.ID] = kgo.NewOffset().AtEnd().Relative(-config.Last)
 	}
 	kafka, err := kgo.NewClient(c.options(
 		kgo.ConsumePartitions(from),
-		c.config.Access.near(),
+		c.config.Access.nearestReplica(),
 		kgo.FetchMaxPartitionBytes(tailFetchBytes),
 		kgo.FetchMaxBytes(tailFetchBytes*8),
 		kgo.MaxConcurrentFetches(1),
@@ -44,61 +44,61 @@ func (c *Client) NewTail(config TailConfig) (*Tail, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure the reader of a tail: %w", err)
 	}
-	return &Tail{kafka: kafka, behind: max(1, config.Behind/int64(max(1, len(config.Partitions))))}, nil
+	return &Tail{kafka: kafka, maxBehind: max(1, config.MaxBehind/int64(max(1, len(config.Partitions))))}, nil
 }
 
 // Close ends the connections.
 func (t *Tail) Close() { t.kafka.Close() }
 
-// Tailed is an entry and where it is.
-type Tailed struct {
+// TailRecord is an entry and where it is.
+type TailRecord struct {
 	Partition
 	Record
 }
 
-// Look is what a moment's reading brought.
-type Look struct {
-	Entries []Tailed
-	Left    int64 // records that were left out
+// TailBatch is what a moment's reading brought.
+type TailBatch struct {
+	Entries []TailRecord
+	Skipped int64 // records that were left out
 }
 
 // Next waits for records, but no longer than wait, and brings so many at most. The error is ctx's, or the brokers'.
-func (t *Tail) Next(ctx context.Context, wait time.Duration, most int) (look Look, err error) {
+func (t *Tail) Next(ctx context.Context, wait time.Duration, most int) (batch TailBatch, err error) {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	fetches := t.kafka.PollRecords(waiting, most)
 	if ctx.Err() != nil {
-		return look, ctx.Err()
+		return batch, ctx.Err()
 	}
 	skip := map[string]map[int32]kgo.EpochOffset{}
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		if f.Err != nil && waiting.Err() == nil {
-			err = fmt.Errorf("read %s/%d: %w", f.Topic, f.Partition, explain(f.Err))
+			err = fmt.Errorf("read %s/%d: %w", f.Topic, f.Partition, withRemedy(f.Err))
 			return
 		}
-		t.take(&f, &look, skip)
+		t.add(&f, &batch, skip)
 	})
 	if len(skip) > 0 {
 		t.kafka.SetOffsets(skip)
 	}
-	return look, err
+	return batch, err
 }
 
-// take adds a partition's records to the look, and notes where to go on if there are more than anybody looks at.
-func (t *Tail) take(f *kgo.FetchTopicPartition, look *Look, skip map[string]map[int32]kgo.EpochOffset) {
+// add adds a partition's records to the look, and notes where to go on if there are more than anybody looks at.
+func (t *Tail) add(f *kgo.FetchTopicPartition, batch *TailBatch, skip map[string]map[int32]kgo.EpochOffset) {
 	if len(f.Records) == 0 {
 		return
 	}
 	p := Partition{f.Topic, f.Partition}
 	for _, r := range f.Records {
-		tailed := Tailed{Partition: p}
+		tailed := TailRecord{Partition: p}
 		tailed.decode(r)
-		look.Entries = append(look.Entries, tailed)
+		batch.Entries = append(batch.Entries, tailed)
 	}
 	next := f.Records[len(f.Records)-1].Offset + 1
-	if behind := f.HighWatermark - next; behind > t.behind {
-		left := behind - t.behind/2
-		look.Left += left
+	if behind := f.HighWatermark - next; behind > t.maxBehind {
+		left := behind - t.maxBehind/2
+		batch.Skipped += left
 		if skip[p.Topic] == nil {
 			skip[p.Topic] = map[int32]kgo.EpochOffset{}
 		}

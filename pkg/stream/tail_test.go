@@ -9,14 +9,14 @@ import (
 )
 
 // looks reads until so many records have been accounted for: seen or left out.
-func looks(t testing.TB, tail *Tail, n int64) (all Look) {
+func looks(t testing.TB, tail *Tail, n int64) (all TailBatch) {
 	t.Helper()
 	eventually(t, func() bool {
 		look, err := tail.Next(t.Context(), 50*time.Millisecond, 100)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(look.Entries), 100)
-		all.Entries, all.Left = append(all.Entries, look.Entries...), all.Left+look.Left
-		return int64(len(all.Entries))+all.Left >= n
+		all.Entries, all.Skipped = append(all.Entries, look.Entries...), all.Skipped+look.Skipped
+		return int64(len(all.Entries))+all.Skipped >= n
 	}, "the tail to see what was written")
 	return all
 }
@@ -24,9 +24,9 @@ func looks(t testing.TB, tail *Tail, n int64) (all Look) {
 func sendMany(t testing.TB, p *Producer, n int) {
 	t.Helper()
 	for ; n > 0; n -= 100 {
-		send(t, p, func(o *Outgoing) {
+		send(t, p, func(o *Request) {
 			for range min(n, 100) {
-				o.Message(KindEvent, &source, 1, []byte(`{"n":"a record of a hundred bytes or so, so that a fetch does not take in all of them at once"}`), nil)
+				o.AddMessage(KindEvent, &source, 1, []byte(`{"n":"a record of a hundred bytes or so, so that a fetch does not take in all of them at once"}`), nil)
 			}
 		})
 	}
@@ -39,17 +39,17 @@ func TestATailShowsWhatComesAndALittleOfWhatWas(t *testing.T) {
 	partitions, err := c.PartitionsOf(t.Context(), source.Product, 1)
 	require.NoError(t, err)
 	require.Equal(t, []string{c.Topics().Ingest, c.Topics().DeadLetters}, []string{partitions[0].Topic, partitions[1].Topic})
-	tail, err := c.NewTail(TailConfig{Partitions: partitions, Back: 5, Behind: 200})
+	tail, err := c.NewTail(TailConfig{Partitions: partitions, Last: 5, MaxBehind: 200})
 	require.NoError(t, err)
 	defer tail.Close()
 	require.Len(t, looks(t, tail, 5).Entries, 5, "those before the end")
-	send(t, p, func(o *Outgoing) {
-		o.Message(KindEvent, &source, 7, []byte(`{"new":1}`), nil)
-		o.DeadLetter(&source, 8, []byte(`bad`), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
+	send(t, p, func(o *Request) {
+		o.AddMessage(KindEvent, &source, 7, []byte(`{"new":1}`), nil)
+		o.AddDeadLetter(&source, 8, []byte(`bad`), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})
 	})
 	look := looks(t, tail, 2)
 	require.Len(t, look.Entries, 2)
-	require.Zero(t, look.Left)
+	require.Zero(t, look.Skipped)
 	for _, e := range look.Entries {
 		if e.Topic == c.Topics().Ingest {
 			require.Equal(t, `{"new":1}`, string(e.Value))
@@ -64,7 +64,7 @@ func TestATailLeavesOutWhatNobodyCanRead(t *testing.T) {
 	_, c := started(t)
 	partitions, err := c.PartitionsOf(t.Context(), source.Product, 1)
 	require.NoError(t, err)
-	tail, err := c.NewTail(TailConfig{Partitions: partitions, Behind: 100})
+	tail, err := c.NewTail(TailConfig{Partitions: partitions, MaxBehind: 100})
 	require.NoError(t, err)
 	defer tail.Close()
 	p := producerOf(t, c, nil)
@@ -73,9 +73,9 @@ func TestATailLeavesOutWhatNobodyCanRead(t *testing.T) {
 	const many = 5000
 	sendMany(t, p, many)
 	look := looks(t, tail, many)
-	require.Positive(t, look.Left)
+	require.Positive(t, look.Skipped)
 	require.Less(t, len(look.Entries), many/2, "it is a sample")
-	require.EqualValues(t, many, int64(len(look.Entries))+look.Left, "and everything is accounted for")
+	require.EqualValues(t, many, int64(len(look.Entries))+look.Skipped, "and everything is accounted for")
 	require.EqualValues(t, many, look.Entries[len(look.Entries)-1].Offset, "to the end")
 }
 

@@ -97,26 +97,26 @@ func (c *Client) ensureTopics(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := c.accept(&found[i]); err != nil {
+		if err := c.validate(&found[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// accept refuses a topic that would break a promise. Settings that cannot be read are not known to.
-func (c *Client) accept(t *topicFound) error {
+// validate refuses a topic that would break a promise. Settings that cannot be read are not known to.
+func (c *Client) validate(t *topicState) error {
 	if t.err != nil {
 		if t.spec.name == c.topics.Connections {
 			return t.err
 		}
 		c.log.Warn("the settings of a topic cannot be checked", "topic", t.spec.name, "error", t.err)
 	}
-	for _, f := range c.config.flaws(t) {
-		switch f.weight {
-		case unfit:
-			return fmt.Errorf("%w: %s %s: %s", errTopicUnfit, t.spec.name, f.found, f.change)
-		case poor:
+	for _, f := range c.config.problems(t) {
+		switch f.severity {
+		case invalid:
+			return fmt.Errorf("%w: %s %s: %s", errInvalidTopic, t.spec.name, f.found, f.change)
+		case warning:
 			c.log.Warn("a topic had better be otherwise", "topic", t.spec.name, "found", f.found, "change", f.change)
 		}
 	}
@@ -130,10 +130,10 @@ func (c *Client) AwaitTopics(ctx context.Context) error {
 		attempt, cancel := context.WithTimeout(ctx, awaitAttempt)
 		defer cancel()
 		err := c.EnsureTopics(attempt)
-		if err == nil || errors.Is(err, errTopicUnfit) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, errInvalidTopic) || ctx.Err() != nil {
 			return err
 		}
-		c.log.Warn("waiting for the Kafka brokers", "brokers", c.config.Brokers, "error", explain(err))
+		c.log.Warn("waiting for the Kafka brokers", "brokers", c.config.Brokers, "error", withRemedy(err))
 		return retry.RetryableError(err)
 	})
 }
@@ -144,8 +144,8 @@ const (
 	awaitAttempt = 10 * time.Second
 )
 
-// errTopicUnfit is what no waiting mends.
-var errTopicUnfit = errors.New("a topic is not as it must be")
+// errInvalidTopic is what no waiting mends.
+var errInvalidTopic = errors.New("a topic is not as it must be")
 
 func (c *Client) create(ctx context.Context, spec topicSpec) error {
 	settings := map[string]*string{}

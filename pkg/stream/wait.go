@@ -50,11 +50,11 @@ func (w *wait) endAs(state int32) {
 
 // end returns when the wait is over. Where again is false, a call of giveUp may be under way that would end the next wait
 // too soon: it must not be used again.
-func (w *wait) end() (done, again bool) {
+func (w *wait) end() (done, reusable bool) {
 	<-w.over
-	again = w.timer.Stop()
+	reusable = w.timer.Stop()
 	if w.ctx != nil {
-		again = w.ctx() && again
+		reusable = w.ctx() && reusable
 	}
-	return w.state.Load() == acknowledged, again
+	return w.state.Load() == acknowledged, reusable
 }

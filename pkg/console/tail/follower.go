@@ -51,7 +51,7 @@ func Follow(ctx context.Context, client *stream.Client, connection, product stri
 	if err != nil {
 		return nil, err
 	}
-	tail, err := client.NewTail(stream.TailConfig{Partitions: partitions, Back: InitialRecords, Behind: maxRead})
+	tail, err := client.NewTail(stream.TailConfig{Partitions: partitions, Last: InitialRecords, MaxBehind: maxRead})
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +96,8 @@ func (f *Follower) Next(ctx context.Context) (s Sample, err error) {
 }
 
 // read adds what passes the filter. All of a look is in memory, but of the messages that will not be shown nothing is kept.
-func (f *Follower) read(look *stream.Look, s *Sample, own []Message) []Message {
-	s.Skipped += look.Left
+func (f *Follower) read(look *stream.TailBatch, s *Sample, own []Message) []Message {
+	s.Skipped += look.Skipped
 	s.Read += len(look.Entries)
 	for i := range look.Entries {
 		t := &look.Entries[i]

@@ -39,9 +39,9 @@ func started(t *testing.T) (*stream.Client, *stream.Producer) {
 	return client, producer
 }
 
-func write(t *testing.T, p *stream.Producer, n int, fill func(*stream.Outgoing, int)) {
+func write(t *testing.T, p *stream.Producer, n int, fill func(*stream.Request, int)) {
 	t.Helper()
-	out := p.Begin(n, nil)
+	out := p.NewRequest(n, nil)
 	for i := range n {
 		fill(out, i)
 	}
@@ -69,14 +69,14 @@ func watched(t *testing.T, client *stream.Client, filter Filter, n int) (all []M
 
 func TestMessagesAreShownBesideWhatTheyBecame(t *testing.T) {
 	client, p := started(t)
-	write(t, p, 1, func(o *stream.Outgoing, _ int) {
-		o.Message(stream.KindEvent, &theirs, 1, track("Not Ours", "x"), nil)
+	write(t, p, 1, func(o *stream.Request, _ int) {
+		o.AddMessage(stream.KindEvent, &theirs, 1, track("Not Ours", "x"), nil)
 	})
-	write(t, p, 1, func(o *stream.Outgoing, _ int) {
-		o.Message(stream.KindEvent, &ours, 1779105600000000, []byte(`{"type":"track","event":"Upgrade Failed","userId":"u1","messageId":"m1","timestamp":"2026-05-18T12:00:00Z","properties":{"gf_value":"3.5"}}`), nil)
+	write(t, p, 1, func(o *stream.Request, _ int) {
+		o.AddMessage(stream.KindEvent, &ours, 1779105600000000, []byte(`{"type":"track","event":"Upgrade Failed","userId":"u1","messageId":"m1","timestamp":"2026-05-18T12:00:00Z","properties":{"gf_value":"3.5"}}`), nil)
 	})
-	write(t, p, 1, func(o *stream.Outgoing, _ int) {
-		o.DeadLetter(&ours, 2, []byte("{\"type\":\"track\"}\r\xff"), nil, &stream.DeadLetter{OriginalKind: stream.KindEvent, Reason: "missing_event", Detail: "why"})
+	write(t, p, 1, func(o *stream.Request, _ int) {
+		o.AddDeadLetter(&ours, 2, []byte("{\"type\":\"track\"}\r\xff"), nil, &stream.DeadLetter{OriginalKind: stream.KindEvent, Reason: "missing_event", Detail: "why"})
 	})
 	all, sampled := watched(t, client, Filter{}, 2)
 	require.Len(t, all, 2, "another connection's messages are not shown")
@@ -95,8 +95,8 @@ func TestMessagesAreShownBesideWhatTheyBecame(t *testing.T) {
 
 func TestAFilterFindsItsOwn(t *testing.T) {
 	client, p := started(t)
-	write(t, p, 30, func(o *stream.Outgoing, i int) {
-		o.Message(stream.KindEvent, &ours, 1, track([]string{"Page Seen", "Signed Up"}[i%2], fmt.Sprintf("User-%d", i)), nil)
+	write(t, p, 30, func(o *stream.Request, i int) {
+		o.AddMessage(stream.KindEvent, &ours, 1, track([]string{"Page Seen", "Signed Up"}[i%2], fmt.Sprintf("User-%d", i)), nil)
 	})
 	for _, c := range []struct {
 		filter Filter
@@ -121,7 +121,7 @@ func TestWhatIsTooMuchIsSampledAndSaysSo(t *testing.T) {
 	f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, Filter{})
 	require.NoError(t, err)
 	defer f.Close()
-	write(t, p, 1, func(o *stream.Outgoing, _ int) { o.Message(stream.KindEvent, &ours, 1, track("First", "x"), nil) })
+	write(t, p, 1, func(o *stream.Request, _ int) { o.AddMessage(stream.KindEvent, &ours, 1, track("First", "x"), nil) })
 	var s Sample
 	for !s.Initial {
 		s, err = f.Next(t.Context())
@@ -129,7 +129,7 @@ func TestWhatIsTooMuchIsSampledAndSaysSo(t *testing.T) {
 	}
 	time.Sleep(initialPeriod)
 	for range 6 {
-		write(t, p, 1000, func(o *stream.Outgoing, _ int) { o.Message(stream.KindEvent, &ours, 1, track("Many", "x"), nil) })
+		write(t, p, 1000, func(o *stream.Request, _ int) { o.AddMessage(stream.KindEvent, &ours, 1, track("Many", "x"), nil) })
 	}
 	var shown, accounted int
 	for accounted < 6000 {

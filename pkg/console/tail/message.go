@@ -45,7 +45,7 @@ type reader struct {
 func newReader() reader { return reader{mapper: mapping.NewExplainer()} }
 
 // read makes a Message of a record, as a loader would make a row of it.
-func (r *reader) read(t *stream.Tailed) Message {
+func (r *reader) read(t *stream.TailRecord) Message {
 	e := &t.Record
 	m := Message{At: fmt.Sprintf("%s/%d/%d", t.Topic, t.ID, e.Offset), ReceivedAt: e.ReceivedTime(), Kind: string(e.Kind),
 		Source: string(e.Provider), Product: string(e.Product)}
@@ -86,7 +86,7 @@ func (m *Message) fill(e *mapping.Event) {
 // Explain makes a Message of one record, and says of an event which rule decided each field.
 func Explain(p stream.Partition, e *stream.Record) (Message, []mapping.Explained) {
 	r := newReader()
-	m := r.read(&stream.Tailed{Partition: p, Record: *e})
+	m := r.read(&stream.TailRecord{Partition: p, Record: *e})
 	if !m.IsEvent() {
 		return m, nil
 	}

@@ -12,7 +12,7 @@ import (
 
 // follower applies a log to a map.
 type follower struct {
-	*Log
+	*CompactedTopic
 	mu      sync.Mutex
 	values  map[string]string
 	applied []string
@@ -41,7 +41,7 @@ func (f *follower) state() map[string]string {
 
 func follow(t *testing.T, c *Client) *follower {
 	t.Helper()
-	f := &follower{Log: clientFor(t, c.config).ConnectionsLog(), values: map[string]string{}}
+	f := &follower{CompactedTopic: clientFor(t, c.config).ConnectionsTopic(), values: map[string]string{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f.Follow(ctx, f.apply) }()
@@ -61,7 +61,7 @@ func (f *follower) becomesCurrent(t *testing.T) {
 
 func TestFollowAppliesInOrder(t *testing.T) {
 	_, c := started(t)
-	log := c.ConnectionsLog()
+	log := c.ConnectionsTopic()
 	var want []string
 	for i := range 100 {
 		require.NoError(t, log.Append(t.Context(), fmt.Sprint(i%7), fmt.Append(nil, i)))
@@ -79,7 +79,7 @@ func TestFollowAppliesInOrder(t *testing.T) {
 
 func TestAnEmptyLogIsCurrent(t *testing.T) {
 	_, c := started(t)
-	require.Zero(t, c.ConnectionsLog().CurrentAt())
+	require.Zero(t, c.ConnectionsTopic().CurrentAt())
 	f := follow(t, c)
 	f.becomesCurrent(t)
 	require.Empty(t, f.applied)
@@ -90,7 +90,7 @@ func TestCurrentMeansApplied(t *testing.T) {
 	_, c := started(t)
 	f := follow(t, c)
 	for i := range 20 {
-		require.NoError(t, c.ConnectionsLog().Append(t.Context(), "k", fmt.Append(nil, i)))
+		require.NoError(t, c.ConnectionsTopic().Append(t.Context(), "k", fmt.Append(nil, i)))
 		appended, last := time.Now(), time.Time{}
 		for !f.CurrentAt().After(appended) {
 			require.False(t, f.CurrentAt().Before(last), "it never goes back")
@@ -120,7 +120,7 @@ func (f *follower) stalls(t *testing.T) {
 func TestALogThatIsMadeAnewIsNotTakenForTheOldOne(t *testing.T) {
 	_, c := started(t)
 	for i := range 10 {
-		require.NoError(t, c.ConnectionsLog().Append(t.Context(), "k", fmt.Append(nil, i)))
+		require.NoError(t, c.ConnectionsTopic().Append(t.Context(), "k", fmt.Append(nil, i)))
 	}
 	f := follow(t, c)
 	f.becomesCurrent(t)

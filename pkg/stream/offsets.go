@@ -16,21 +16,21 @@ type Position struct {
 	Offset int64
 }
 
-// Span is a run of a partition's records: from From on, up to and without Until.
-type Span struct {
+// OffsetRange is a run of a partition's records: from From on, up to and without Until.
+type OffsetRange struct {
 	Partition
 	From, Until int64
 }
 
-// Reach says which part of the log is meant. The times are those at which records were written.
-type Reach struct {
+// ReplayRange says which part of the log is meant. The times are those at which records were written.
+type ReplayRange struct {
 	Topics  []string
 	From    time.Time  // zero: from the first record that is still there
 	Offsets []Position // instead of Topics and From: these partitions, from there on
 	Until   time.Time  // zero: up to the present end
 }
 
-func (r *Reach) topics() []string {
+func (r *ReplayRange) topics() []string {
 	if len(r.Offsets) == 0 {
 		return r.Topics
 	}
@@ -43,35 +43,35 @@ func (r *Reach) topics() []string {
 	return topics
 }
 
-// Spans finds what is within reach now. Partitions in which nothing is are left out.
-func (c *Client) Spans(ctx context.Context, r *Reach) ([]Span, error) {
+// OffsetRanges finds what is within reach now. Partitions in which nothing is are left out.
+func (c *Client) OffsetRanges(ctx context.Context, r *ReplayRange) ([]OffsetRange, error) {
 	topics := r.topics()
-	first, err := c.edgeOf(ctx, time.Time{}, c.admin.ListStartOffsets, topics)
+	first, err := c.listOffsets(ctx, time.Time{}, c.admin.ListStartOffsets, topics)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := c.edgeOf(ctx, r.Until, c.admin.ListEndOffsets, topics)
+	ends, err := c.listOffsets(ctx, r.Until, c.admin.ListEndOffsets, topics)
 	if err != nil {
 		return nil, err
 	}
 	if len(r.Offsets) > 0 {
-		return spansFrom(r, first, ends)
+		return rangesFrom(r, first, ends)
 	}
-	begins, err := c.edgeOf(ctx, r.From, c.admin.ListStartOffsets, topics)
+	begins, err := c.listOffsets(ctx, r.From, c.admin.ListStartOffsets, topics)
 	if err != nil {
 		return nil, err
 	}
-	var spans []Span
+	var spans []OffsetRange
 	begins.Each(func(begin kadm.ListedOffset) {
 		p := Partition{begin.Topic, begin.Partition}
-		spans = appendSpan(spans, Span{p, begin.Offset, offsetIn(ends, p)})
+		spans = appendRange(spans, OffsetRange{p, begin.Offset, offsetIn(ends, p)})
 	})
-	sortSpans(spans)
+	sortRanges(spans)
 	return spans, nil
 }
 
-// edgeOf is where the records written at a time or later begin in each partition, or where otherwise says if it is zero.
-func (c *Client) edgeOf(ctx context.Context, at time.Time, otherwise func(context.Context, ...string) (kadm.ListedOffsets, error), topics []string) (kadm.ListedOffsets, error) {
+// listOffsets is where the records written at a time or later begin in each partition, or where otherwise says if it is zero.
+func (c *Client) listOffsets(ctx context.Context, at time.Time, otherwise func(context.Context, ...string) (kadm.ListedOffsets, error), topics []string) (kadm.ListedOffsets, error) {
 	ask := otherwise
 	if !at.IsZero() {
 		ask = func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
@@ -93,7 +93,7 @@ func offsetIn(listed kadm.ListedOffsets, p Partition) int64 {
 	return offset.Offset
 }
 
-func spansFrom(r *Reach, first, ends kadm.ListedOffsets) (spans []Span, err error) {
+func rangesFrom(r *ReplayRange, first, ends kadm.ListedOffsets) (spans []OffsetRange, err error) {
 	for _, p := range r.Offsets {
 		start, ok := first.Lookup(p.Topic, p.ID)
 		end := offsetIn(ends, p.Partition)
@@ -104,52 +104,52 @@ func spansFrom(r *Reach, first, ends kadm.ListedOffsets) (spans []Span, err erro
 			return nil, fmt.Errorf("%s begins at offset %d, and %d is not kept any more: the least that can be asked for is %d:%d", p.Partition, start.Offset, p.Offset, p.ID, start.Offset)
 		case p.Offset > end && r.Until.IsZero():
 			return nil, fmt.Errorf("%s has no offset %d: it ends at %d", p.Partition, p.Offset, end)
-		case slices.ContainsFunc(spans, func(s Span) bool { return s.Partition == p.Partition }):
+		case slices.ContainsFunc(spans, func(s OffsetRange) bool { return s.Partition == p.Partition }):
 			return nil, fmt.Errorf("%s is named twice", p.Partition)
 		}
-		spans = appendSpan(spans, Span{p.Partition, p.Offset, end})
+		spans = appendRange(spans, OffsetRange{p.Partition, p.Offset, end})
 	}
-	sortSpans(spans)
+	sortRanges(spans)
 	return spans, nil
 }
 
-// SpansOf are runs that have all of the positions which the log still has, one of each partition.
-func (c *Client) SpansOf(ctx context.Context, positions []Position) ([]Span, error) {
+// OffsetRangesOf are runs that have all of the positions which the log still has, one of each partition.
+func (c *Client) OffsetRangesOf(ctx context.Context, positions []Position) ([]OffsetRange, error) {
 	if len(positions) == 0 {
 		return nil, nil
 	}
-	topics := (&Reach{Offsets: positions}).topics()
-	first, err := c.edgeOf(ctx, time.Time{}, c.admin.ListStartOffsets, topics)
+	topics := (&ReplayRange{Offsets: positions}).topics()
+	first, err := c.listOffsets(ctx, time.Time{}, c.admin.ListStartOffsets, topics)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := c.edgeOf(ctx, time.Time{}, c.admin.ListEndOffsets, topics)
+	ends, err := c.listOffsets(ctx, time.Time{}, c.admin.ListEndOffsets, topics)
 	if err != nil {
 		return nil, err
 	}
-	byPartition := map[Partition]Span{}
+	byPartition := map[Partition]OffsetRange{}
 	for _, p := range positions {
 		if p.Offset < offsetIn(first, p.Partition) || p.Offset >= offsetIn(ends, p.Partition) {
 			continue // deleted with age
 		}
 		s, known := byPartition[p.Partition]
 		if !known {
-			s = Span{p.Partition, p.Offset, p.Offset + 1}
+			s = OffsetRange{p.Partition, p.Offset, p.Offset + 1}
 		}
-		byPartition[p.Partition] = Span{p.Partition, min(s.From, p.Offset), max(s.Until, p.Offset+1)}
+		byPartition[p.Partition] = OffsetRange{p.Partition, min(s.From, p.Offset), max(s.Until, p.Offset+1)}
 	}
 	spans := slices.Collect(maps.Values(byPartition))
-	sortSpans(spans)
+	sortRanges(spans)
 	return spans, nil
 }
 
-func appendSpan(spans []Span, s Span) []Span {
+func appendRange(spans []OffsetRange, s OffsetRange) []OffsetRange {
 	if s.From >= s.Until {
 		return spans
 	}
 	return append(spans, s)
 }
 
-func sortSpans(spans []Span) {
-	slices.SortFunc(spans, func(a, b Span) int { return a.compare(b.Partition) })
+func sortRanges(spans []OffsetRange) {
+	slices.SortFunc(spans, func(a, b OffsetRange) int { return a.compare(b.Partition) })
 }

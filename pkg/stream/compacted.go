@@ -12,9 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Log is a compacted topic of one partition: for each key the last value counts. It is written by few
+// CompactedTopic is a compacted topic of one partition: for each key the last value counts. It is written by few
 // and followed by all.
-type Log struct {
+type CompactedTopic struct {
 	client *Client
 	topic  string
 
@@ -22,12 +22,14 @@ type Log struct {
 	currentAt atomic.Pointer[time.Time]
 }
 
-// ConnectionsLog is the log behind the registry of connections.
-func (c *Client) ConnectionsLog() *Log { return &Log{client: c, topic: c.topics.Connections} }
+// ConnectionsTopic is the log behind the registry of connections.
+func (c *Client) ConnectionsTopic() *CompactedTopic {
+	return &CompactedTopic{client: c, topic: c.topics.Connections}
+}
 
 // Append writes a value for a key, nil to delete it, and returns when it is acknowledged by all
 // in-sync replicas.
-func (l *Log) Append(ctx context.Context, key string, value []byte) error {
+func (l *CompactedTopic) Append(ctx context.Context, key string, value []byte) error {
 	r := &kgo.Record{Topic: l.topic, Key: []byte(key), Value: value}
 	if err := l.client.kafka.ProduceSync(ctx, r).FirstErr(); err != nil {
 		return fmt.Errorf("write to topic %s: %w", l.topic, err)
@@ -37,7 +39,7 @@ func (l *Log) Append(ctx context.Context, key string, value []byte) error {
 
 // CurrentAt is the instant for which it is confirmed that all that was written before it has been
 // applied; zero until the end has been reached for the first time. It has a monotonic reading.
-func (l *Log) CurrentAt() time.Time {
+func (l *CompactedTopic) CurrentAt() time.Time {
 	if at := l.currentAt.Load(); at != nil {
 		return *at
 	}
@@ -50,7 +52,7 @@ const confirmEvery = 200 * time.Millisecond
 
 // Follow applies the log from its start and goes on with what is written to it, until ctx ends. apply
 // is called from one goroutine; a nil value is a deletion.
-func (l *Log) Follow(ctx context.Context, apply func(key string, value []byte)) error {
+func (l *CompactedTopic) Follow(ctx context.Context, apply func(key string, value []byte)) error {
 	kafka, err := l.consumer()
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func (l *Log) Follow(ctx context.Context, apply func(key string, value []byte)) 
 	return ctx.Err()
 }
 
-func (l *Log) poll(ctx context.Context, kafka *kgo.Client, apply func(key string, value []byte)) {
+func (l *CompactedTopic) poll(ctx context.Context, kafka *kgo.Client, apply func(key string, value []byte)) {
 	fetches := kafka.PollFetches(ctx)
 	fetches.EachRecord(func(r *kgo.Record) {
 		apply(string(r.Key), r.Value)
@@ -81,14 +83,14 @@ func (l *Log) poll(ctx context.Context, kafka *kgo.Client, apply func(key string
 // confirm moves CurrentAt. The order is what makes it true: the clock is read, then the end is asked
 // for, then it is waited until everything before that end has been applied. Whatever was acknowledged
 // before the clock was read lies before that end.
-func (l *Log) confirm(ctx context.Context) {
+func (l *CompactedTopic) confirm(ctx context.Context) {
 	ticker := time.NewTicker(confirmEvery)
 	defer ticker.Stop()
 	for {
 		before, applied := time.Now(), l.applied.Load()
 		end, err := l.end(ctx)
 		// An end before what has been applied is that of another topic, made anew under the name.
-		if err == nil && end >= applied && l.reach(ctx, end) {
+		if err == nil && end >= applied && l.awaitApplied(ctx, end) {
 			l.currentAt.Store(&before)
 		}
 		select {
@@ -99,8 +101,8 @@ func (l *Log) confirm(ctx context.Context) {
 	}
 }
 
-// reach waits a while for the follower to come to end.
-func (l *Log) reach(ctx context.Context, end int64) bool {
+// awaitApplied waits a while for the follower to come to end.
+func (l *CompactedTopic) awaitApplied(ctx context.Context, end int64) bool {
 	for wait := time.Millisecond; l.applied.Load() < end; wait = min(2*wait, confirmEvery/4) {
 		select {
 		case <-time.After(wait):
@@ -111,7 +113,7 @@ func (l *Log) reach(ctx context.Context, end int64) bool {
 	return true
 }
 
-func (l *Log) end(ctx context.Context) (int64, error) {
+func (l *CompactedTopic) end(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	listed, err := l.client.admin.ListEndOffsets(ctx, l.topic)
@@ -132,7 +134,7 @@ func endOf(listed kadm.ListedOffsets, topic string) (int64, error) {
 	return offset.Offset, nil
 }
 
-func (l *Log) consumer() (*kgo.Client, error) {
+func (l *CompactedTopic) consumer() (*kgo.Client, error) {
 	kafka, err := kgo.NewClient(l.client.options(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.topic: {0: kgo.NewOffset().AtStart()}}),
 	)...)

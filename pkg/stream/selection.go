@@ -13,32 +13,32 @@ import (
 type Verdict uint8
 
 const (
-	Wanted       Verdict = iota // it is replayed
-	OtherProduct                // it is a product's that is not asked for
-	OtherReason                 // it is a dead letter of a reason that is not asked for
-	NotChosen                   // it is none of the records that were chosen one by one
-	Covered                     // what it was made of is within reach, and stands for it
-	TooLarge                    // no record of the ingest topic can be so large: a message that was refused for its size
+	Selected        Verdict = iota // it is replayed
+	OtherProduct                   // it is a product's that is not asked for
+	OtherReason                    // it is a dead letter of a reason that is not asked for
+	NotSelected                    // it is none of the records that were chosen one by one
+	AlreadySelected                // what it was made of is within reach, and stands for it
+	TooLarge                       // no record of the ingest topic can be so large: a message that was refused for its size
 
 	verdicts = iota
 )
 
-// choice decides which records are replayed. Of a message that is in the log more than once, as sent, as a dead
+// selection decides which records are replayed. Of a message that is in the log more than once, as sent, as a dead
 // letter and as copies of both that replays have written, one is: the earliest within reach. Without that every replay
 // would double what those before it have written.
-type choice struct {
+type selection struct {
 	products, reasons []string
 	ingest, dead      string // topics
-	reach             map[Partition]Span
+	ranges            map[Partition]OffsetRange
 	passed            map[Position]struct{} // dead letters of other reasons, which stand for nothing
 	only              map[Position]struct{} // the records that were chosen one by one; nil if all are
 }
 
-func newChoice(config *ReplayConfig, topics Topics, spans []Span) choice {
-	c := choice{products: config.Products, reasons: config.Reasons, ingest: topics.Ingest, dead: topics.DeadLetters,
-		reach: map[Partition]Span{}, passed: map[Position]struct{}{}}
+func newSelection(config *ReplayConfig, topics Topics, spans []OffsetRange) selection {
+	c := selection{products: config.Products, reasons: config.Reasons, ingest: topics.Ingest, dead: topics.DeadLetters,
+		ranges: map[Partition]OffsetRange{}, passed: map[Position]struct{}{}}
 	for _, s := range spans {
-		c.reach[s.Partition] = s
+		c.ranges[s.Partition] = s
 	}
 	if len(config.Only) > 0 {
 		c.only = make(map[Position]struct{}, len(config.Only))
@@ -49,57 +49,57 @@ func newChoice(config *ReplayConfig, topics Topics, spans []Span) choice {
 	return c
 }
 
-func (c *choice) of(r *kgo.Record, e *Record) Verdict {
+func (c *selection) verdict(r *kgo.Record, e *Record) Verdict {
 	switch {
-	case !c.isChosen(positionOf(r)):
-		return NotChosen
+	case !c.isNamed(positionOf(r)):
+		return NotSelected
 	case len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):
 		return OtherProduct
-	case c.covers(e.ReplayOf) || c.covers(e.Origin):
-		return Covered
+	case c.isSelected(e.ReplayOf) || c.isSelected(e.Origin):
+		return AlreadySelected
 	case r.Topic == c.dead && len(c.reasons) > 0 && !slices.Contains(c.reasons, string(e.Reason)):
 		c.passed[positionOf(r)] = struct{}{}
 		return OtherReason
-	case size(r)+againBytes > IngestRecordBytes:
+	case size(r)+copyOverheadBytes > IngestRecordBytes:
 		return TooLarge
 	}
-	return Wanted
+	return Selected
 }
 
-func (c *choice) isChosen(p Position) bool {
+func (c *selection) isNamed(p Position) bool {
 	_, chosen := c.only[p]
 	return c.only == nil || chosen
 }
 
-// covers tells whether the record at coordinates is replayed itself.
-func (c *choice) covers(coordinates []byte) bool {
+// isSelected tells whether the record at coordinates is replayed itself.
+func (c *selection) isSelected(coordinates []byte) bool {
 	p, ok := ParseCoordinates(coordinates)
 	if !ok {
 		return false
 	}
-	span, within := c.reach[p.Partition]
+	span, within := c.ranges[p.Partition]
 	_, passed := c.passed[p]
-	passed = passed || !c.isChosen(p)
+	passed = passed || !c.isNamed(p)
 	return within && p.Offset >= span.From && p.Offset < span.Until && !passed
 }
 
-// againBytes is above what a copy is larger by than its key, value and headers: its coordinates, of which a topic's
+// copyOverheadBytes is above what a copy is larger by than its key, value and headers: its coordinates, of which a topic's
 // name is 249 bytes at most, and what frames it.
-const againBytes = 1024
+const copyOverheadBytes = 1024
 
-// again adds a record of the log as it was sent at first, with a note of what it is a copy of.
-func (o *Outgoing) again(r *kgo.Record) {
+// addCopy adds a record of the log as it was sent at first, with a note of what it is a copy of.
+func (o *Request) addCopy(r *kgo.Record) {
 	if len(o.records) == cap(o.records) {
 		panic("BUG: more records than Begin was told of")
 	}
 	o.records = append(o.records, kgo.Record{Topic: o.producer.topics.Ingest, Key: r.Key, Value: r.Value,
-		Headers: headersAgain(r, r.Topic == o.producer.topics.DeadLetters)})
+		Headers: copyHeaders(r, r.Topic == o.producer.topics.DeadLetters)})
 }
 
-// headersAgain keeps what the record says of the message. It says when that was received in any case: where others
+// copyHeaders keeps what the record says of the message. It says when that was received in any case: where others
 // leave it to the record's own time, the copy's would be another. Of a dead letter the reason goes, and the kind is
 // what it was; its origin stays, for choice.
-func headersAgain(r *kgo.Record, dead bool) []kgo.RecordHeader {
+func copyHeaders(r *kgo.Record, dead bool) []kgo.RecordHeader {
 	var e Record
 	e.decode(r)
 	headers := make([]kgo.RecordHeader, 0, len(r.Headers)+2)
@@ -112,15 +112,15 @@ func headersAgain(r *kgo.Record, dead bool) []kgo.RecordHeader {
 		}
 	}
 	if dead {
-		headers = append(headers, kgo.RecordHeader{Key: headerKind, Value: bytesOf(string(e.kindBefore()))})
+		headers = append(headers, kgo.RecordHeader{Key: headerKind, Value: bytesOf(string(e.originalKind()))})
 	}
 	return append(headers,
 		kgo.RecordHeader{Key: headerReceivedAt, Value: binary.BigEndian.AppendUint64(nil, uint64(e.ReceivedAt))},
 		kgo.RecordHeader{Key: headerReplayOf, Value: appendCoordinates(nil, r)})
 }
 
-// kindBefore is what a dead letter was sent as, and any other record is.
-func (e *Record) kindBefore() Kind {
+// originalKind is what a dead letter was sent as, and any other record is.
+func (e *Record) originalKind() Kind {
 	switch {
 	case Kind(e.Kind) != KindDeadLetter:
 		return Kind(e.Kind)

@@ -59,7 +59,7 @@ func TestTopicsThatBreakAPromiseAreRefusedAndOthersToldOf(t *testing.T) {
 		err = watched.EnsureTopics(t.Context())
 		status := doctor.Warn
 		if s.refused {
-			require.ErrorIs(t, err, errTopicUnfit)
+			require.ErrorIs(t, err, errInvalidTopic)
 			require.ErrorContains(t, err, topic+" "+s.found)
 			require.ErrorContains(t, err, s.change)
 			status = doctor.Fail
@@ -79,7 +79,7 @@ func TestTopicsThatBreakAPromiseAreRefusedAndOthersToldOf(t *testing.T) {
 func examine(t *testing.T, c *Client) doctor.Report {
 	t.Helper()
 	var r doctor.Report
-	clientFor(t, c.config).CheckUp(t.Context(), "millrace-loader", &r)
+	clientFor(t, c.config).Diagnose(t.Context(), "millrace-loader", &r)
 	return r
 }
 
@@ -101,10 +101,10 @@ func TestWhatAnAcknowledgementIsWorth(t *testing.T) {
 	} {
 		c := &Config{Replication: is.replication}
 		spec := c.specs()[0]
-		topic := topicFound{spec: spec, exists: true, partitions: kadm.PartitionDetails{0: {Replicas: make([]int32, is.replicas)}},
+		topic := topicState{spec: spec, exists: true, partitions: kadm.PartitionDetails{0: {Replicas: make([]int32, is.replicas)}},
 			settings: map[string]string{cleanupPolicy: deleteByAge, minInsync: is.minInsync, uncleanElection: is.unclean}}
 		var all []string
-		for _, f := range c.flaws(&topic) {
+		for _, f := range c.problems(&topic) {
 			all = append(all, f.found)
 		}
 		if want == "" {
@@ -118,7 +118,7 @@ func TestWhatAnAcknowledgementIsWorth(t *testing.T) {
 
 func TestSettingsThatAreUnknownAreNotJudged(t *testing.T) {
 	c := configFor(t, "127.0.0.1:1")
-	require.Empty(t, c.flaws(&topicFound{spec: c.specs()[0], exists: true}), "a broker that has just heard of the topic")
-	two := topicFound{spec: c.specs()[0], partitions: kadm.PartitionDetails{0: {Replicas: []int32{1, 2}}}}
-	require.Empty(t, c.flaws(&two), "its settings may not be read")
+	require.Empty(t, c.problems(&topicState{spec: c.specs()[0], exists: true}), "a broker that has just heard of the topic")
+	two := topicState{spec: c.specs()[0], partitions: kadm.PartitionDetails{0: {Replicas: []int32{1, 2}}}}
+	require.Empty(t, c.problems(&two), "its settings may not be read")
 }

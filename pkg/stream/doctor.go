@@ -15,8 +15,8 @@ import (
 	"github.com/millrace/millrace/pkg/doctor"
 )
 
-// CheckUp looks at the brokers, at our topics and at how far the loaders of a group are, and changes nothing.
-func (c *Client) CheckUp(ctx context.Context, group string, r *doctor.Report) {
+// Diagnose looks at the brokers, at our topics and at how far the loaders of a group are, and changes nothing.
+func (c *Client) Diagnose(ctx context.Context, group string, r *doctor.Report) {
 	if !c.checkBrokers(ctx, r) {
 		return
 	}
@@ -116,7 +116,7 @@ func (c *Client) checkAccess(ctx context.Context, brokers kadm.BrokerDetails, r 
 	r.OK(check, "%s, %s", how, as)
 }
 
-func (c *Client) checkTopic(t *topicFound, r *doctor.Report) {
+func (c *Client) checkTopic(t *topicState, r *doctor.Report) {
 	check := "topic " + t.spec.name
 	if !t.exists {
 		r.Warn(check, "start an edge or a loader, which makes it, or give --kafka-user the right to see it", "there is none")
@@ -127,8 +127,8 @@ func (c *Client) checkTopic(t *topicFound, r *doctor.Report) {
 		r.Warn(check, remedy(t.err), "its settings cannot be read: %v", t.err)
 	}
 	c.checkInSync(t, r)
-	for _, f := range c.config.flaws(t) {
-		if f.weight == unfit {
+	for _, f := range c.config.problems(t) {
+		if f.severity == invalid {
 			r.Fail(check, f.change, "%s", f.found)
 			continue
 		}
@@ -140,7 +140,7 @@ func (c *Client) checkTopic(t *topicFound, r *doctor.Report) {
 }
 
 // checkInSync is about the replicas of this moment.
-func (c *Client) checkInSync(t *topicFound, r *doctor.Report) {
+func (c *Client) checkInSync(t *topicState, r *doctor.Report) {
 	needed, _ := t.number(minInsync)
 	var stuck, behind int
 	for _, p := range t.partitions {
@@ -160,7 +160,7 @@ func (c *Client) checkInSync(t *topicFound, r *doctor.Report) {
 	}
 }
 
-func (t *topicFound) describe() string {
+func (t *topicState) describe() string {
 	kept := "compacted"
 	if t.settings[cleanupPolicy] != compact {
 		kept = "kept for ever"

@@ -9,13 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ErrGivenUp means that a partition is not this member's any more, or not yet: the group and the member agree.
-var ErrGivenUp = errors.New("the partition is another loader's")
+// ErrNotOwned means that a partition is not this member's any more, or not yet: the group and the member agree.
+var ErrNotOwned = errors.New("the partition is another loader's")
 
-// Confirm asks the group whether the partitions are still this member's, as it was called when they were assigned: a
+// ConfirmOwnership asks the group whether the partitions are still this member's, as it was called when they were assigned: a
 // member that slept, or lost the brokers, believes so for a while after others have them. A rebalance that has begun
 // has given nothing to anybody yet. Without an error they were this member's at some moment of the call.
-func (c *Consumer) Confirm(ctx context.Context, partitions []Partition) error {
+func (c *Consumer) ConfirmOwnership(ctx context.Context, partitions []Partition) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	request := kmsg.NewPtrHeartbeatRequest()
@@ -46,7 +46,7 @@ func (c *Consumer) assignedTo(member string, partitions []Partition) error {
 	for _, p := range partitions {
 		switch of, ok := c.members[p]; {
 		case !ok:
-			return fmt.Errorf("%s: %w", p, ErrGivenUp)
+			return fmt.Errorf("%s: %w", p, ErrNotOwned)
 		case of != member:
 			return fmt.Errorf("%s: %w", p, ErrFenced)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/millrace/millrace/pkg/credential"
 )
 
-// explain adds to an error what to change, where that is known.
-func explain(err error) error {
+// withRemedy adds to an error what to change, where that is known.
+func withRemedy(err error) error {
 	if change := remedy(err); change != "" {
 		return fmt.Errorf("%w: %s", err, change)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ErrGone means that a record is not in the log any more.
-var ErrGone = errors.New("the record is not in the log any more")
+// ErrRecordDeleted means that a record is not in the log any more.
+var ErrRecordDeleted = errors.New("the record is not in the log any more")
 
 // readTimeout bounds one attempt to read a record.
 const readTimeout = 10 * time.Second
@@ -33,7 +33,7 @@ func (c *Client) Read(ctx context.Context, p Partition, offset int64) (e Record,
 	}
 	records := fetches.Records()
 	if len(records) == 0 || records[0].Offset != offset {
-		return e, fmt.Errorf("read %s at %d: %w", p, offset, ErrGone)
+		return e, fmt.Errorf("read %s at %d: %w", p, offset, ErrRecordDeleted)
 	}
 	e.decode(records[0])
 	return e, nil

@@ -44,7 +44,7 @@ func TestCurrentAtStallsWhileWhatWasWrittenIsNotRead(t *testing.T) {
 	f.becomesCurrent(t)
 	letGo := unanswered(broker, kmsg.Fetch)
 	defer letGo()
-	require.NoError(t, c.ConnectionsLog().Append(t.Context(), "k", []byte("v")))
+	require.NoError(t, c.ConnectionsTopic().Append(t.Context(), "k", []byte("v")))
 	f.stalls(t)
 	require.Empty(t, f.state())
 	letGo()
@@ -55,7 +55,7 @@ func TestCurrentAtStallsWhileWhatWasWrittenIsNotRead(t *testing.T) {
 // Without news, fetches that hang are what an idle topic looks like: the end says that nothing is missing.
 func TestAnIdleLogStaysCurrent(t *testing.T) {
 	broker, c := started(t)
-	require.NoError(t, c.ConnectionsLog().Append(t.Context(), "k", []byte("v")))
+	require.NoError(t, c.ConnectionsTopic().Append(t.Context(), "k", []byte("v")))
 	f := follow(t, c)
 	f.becomesCurrent(t)
 	letGo := unanswered(broker, kmsg.Fetch)
@@ -68,13 +68,13 @@ func TestAppendSaysWhatFailed(t *testing.T) {
 	broker.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Count: -1})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	require.ErrorContains(t, c.ConnectionsLog().Append(ctx, "k", nil), "write to topic millrace.connections")
+	require.ErrorContains(t, c.ConnectionsTopic().Append(ctx, "k", nil), "write to topic millrace.connections")
 }
 
 func TestFollowSurvivesTheCompactionOfWhatItReads(t *testing.T) {
 	broker, c := started(t)
 	for i := range 50 {
-		require.NoError(t, c.ConnectionsLog().Append(t.Context(), fmt.Sprint(i%2), fmt.Append(nil, i)))
+		require.NoError(t, c.ConnectionsTopic().Append(t.Context(), fmt.Sprint(i%2), fmt.Append(nil, i)))
 	}
 	broker.Cluster().Compact()
 	f := follow(t, c)
