@@ -23,12 +23,12 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// said is one message of a scenario.
-type said struct {
+// testMessage is a message of the API.
+type testMessage struct {
 	kind         stream.Kind
 	workspace    string
 	product      string
-	id           string // insert id of an event, of the api
+	id           string // insert id of an event
 	user, email  string
 	conversation string
 	organization string
@@ -37,7 +37,7 @@ type said struct {
 
 var noon = time.Date(2026, 5, 18, 12, 0, 0, 0, time.UTC)
 
-func (s *said) message(t testing.TB) []byte {
+func (s *testMessage) json(t testing.TB) []byte {
 	fields := map[string]any{}
 	set := func(name, value string) {
 		if value != "" {
@@ -71,8 +71,8 @@ func (s *said) message(t testing.TB) []byte {
 	return b
 }
 
-// say sends messages as the edge does, each as received a little later than the one before.
-func (w *world) say(t testing.TB, messages ...said) {
+// send writes messages to the topic as the edge does, each received a microsecond after the one before.
+func (w *world) send(t testing.TB, messages ...testMessage) {
 	t.Helper()
 	var config stream.ProducerConfig
 	require.NoError(t, kong.ApplyDefaults(&config))
@@ -83,26 +83,26 @@ func (w *world) say(t testing.TB, messages ...said) {
 	for i := range messages {
 		m := &messages[i]
 		source := &stream.Source{Workspace: m.workspace, Product: m.product, Connection: "c", Provider: "api"}
-		out.AddMessage(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.message(t), nil)
+		out.AddMessage(m.kind, source, noon.Add(time.Hour).UnixMicro()+int64(i), m.json(t), nil)
 		out.SetSalt(crc32.ChecksumIEEE([]byte(cmp.Or(m.user, m.email, m.id, m.conversation))), max(w.salts, 1))
 	}
 	require.NoError(t, out.Send(t.Context()))
 }
 
-func happened(id, user, email string, at time.Duration) said {
-	return said{kind: stream.KindEvent, workspace: "w", product: "p", id: id, user: user, email: email, at: noon.Add(at)}
+func newEvent(id, user, email string, at time.Duration) testMessage {
+	return testMessage{kind: stream.KindEvent, workspace: "w", product: "p", id: id, user: user, email: email, at: noon.Add(at)}
 }
 
-func identify(user, email string, at time.Duration) said {
-	return said{kind: stream.KindIdentify, workspace: "w", product: "p", user: user, email: email, at: noon.Add(at)}
+func newIdentify(user, email string, at time.Duration) testMessage {
+	return testMessage{kind: stream.KindIdentify, workspace: "w", product: "p", user: user, email: email, at: noon.Add(at)}
 }
 
-func activity(conversation, user, email string, at time.Duration) said {
-	return said{kind: stream.KindConversation, workspace: "w", product: "p", conversation: conversation, user: user, email: email, at: noon.Add(at)}
+func newActivity(conversation, user, email string, at time.Duration) testMessage {
+	return testMessage{kind: stream.KindConversation, workspace: "w", product: "p", conversation: conversation, user: user, email: email, at: noon.Add(at)}
 }
 
-// become waits for the events to be about whom they should be: for each, by its id, "user conversation".
-func (w *world) become(t testing.TB, want map[string]string) {
+// awaitAttributed waits until each event has the wanted "user conversation", by insert id.
+func (w *world) awaitAttributed(t testing.TB, want map[string]string) {
 	t.Helper()
 	got := w.attributed(t)
 	for deadline := time.Now().Add(2 * time.Minute); !maps.Equal(got, want) && time.Now().Before(deadline); got = w.attributed(t) {
@@ -111,19 +111,19 @@ func (w *world) become(t testing.TB, want map[string]string) {
 	require.Equal(t, want, got)
 }
 
-// attributed reads whom each event is about: names for the ids of users and conversations, "-" for none.
+// attributed returns "user conversation" by event: names instead of ids, "-" for null.
 func (w *world) attributed(t testing.TB) map[string]string {
 	t.Helper()
 	got := map[string]string{}
 	for line := range strings.Lines(w.db.Exec(t, `SELECT substring(insert_id, 5), ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-') FROM outcomes`)) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
-		got[f[0]] = w.named(f[1]) + " " + w.named(f[2])
+		got[f[0]] = w.nameOf(f[1]) + " " + w.nameOf(f[2])
 	}
 	return got
 }
 
-// named turns ids of the few names that tests use back into them.
-func (w *world) named(id string) string {
+// nameOf returns the name of an id, or the id if no test uses its name.
+func (w *world) nameOf(id string) string {
 	if name, ok := names()[id]; ok {
 		return name
 	}
@@ -147,93 +147,93 @@ var names = sync.OnceValue(func() map[string]string {
 	return all
 })
 
-func TestUsersAreFoundByExternalIDThenByAddress(t *testing.T) {
+func TestLoader_Users_AreFoundByExternalIDThenAddress(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 2)
 	w.load(t)
-	w.say(t,
-		identify("u1", "1@x.io", 0),
-		happened("by id", "u1", "", 0),
-		happened("by address", "", "1@X.io", 0),
-		happened("by address, the id being unknown", "u2", "1@x.io", 0),
-		happened("by id, whatever the address", "u1", "3@x.io", 0),
-		happened("made by address", "", "4@x.io", 0),
-		happened("made with an id", "u5", "5@x.io", 0),
-		happened("the one who was made", "u5", "", time.Hour),
-		happened("unknown", "u6", "", 0),
-		happened("nobody", "", "", 0),
+	w.send(t,
+		newIdentify("u1", "1@x.io", 0),
+		newEvent("by id", "u1", "", 0),
+		newEvent("by address", "", "1@X.io", 0),
+		newEvent("by address, with an unknown id", "u2", "1@x.io", 0),
+		newEvent("by id, with another address", "u1", "3@x.io", 0),
+		newEvent("created by address", "", "4@x.io", 0),
+		newEvent("created with an id", "u5", "5@x.io", 0),
+		newEvent("found by the created id", "u5", "", time.Hour),
+		newEvent("unknown", "u6", "", 0),
+		newEvent("no id", "", "", 0),
 	)
-	w.become(t, map[string]string{
-		"by id": "u1 -", "by address": "u1 -", "by address, the id being unknown": "u1 -", "by id, whatever the address": "u1 -",
-		"made by address": "4@x.io -", "made with an id": "u5 -", "the one who was made": "u5 -", "unknown": "- -", "nobody": "- -",
+	w.awaitAttributed(t, map[string]string{
+		"by id": "u1 -", "by address": "u1 -", "by address, with an unknown id": "u1 -", "by id, with another address": "u1 -",
+		"created by address": "4@x.io -", "created with an id": "u5 -", "found by the created id": "u5 -", "unknown": "- -", "no id": "- -",
 	})
 	require.Equal(t, "4@x.io\tanalytics\tapi\nu1\tidentify\tapi\nu5\tanalytics\tapi",
 		w.db.Exec(t, "SELECT ifNull(external_user_id, email) AS who, created_from, source FROM users ORDER BY who"))
 }
 
-func TestLateNewsChangesStoredEvents(t *testing.T) {
+func TestLoader_LateIdentify_RevisesStoredEvents(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 2)
 	w.load(t)
-	w.say(t, happened("a", "u1", "", 0), happened("b", "", "1@x.io", 0), happened("c", "u2", "1@x.io", 0), happened("d", "u2", "", 0))
-	w.become(t, map[string]string{"a": "- -", "b": "u2 -", "c": "u2 -", "d": "u2 -"})
-	w.say(t, identify("u1", "1@x.io", 0))
-	w.become(t, map[string]string{"a": "u1 -", "b": "u1 -", "c": "u1 -", "d": "- -"})
+	w.send(t, newEvent("a", "u1", "", 0), newEvent("b", "", "1@x.io", 0), newEvent("c", "u2", "1@x.io", 0), newEvent("d", "u2", "", 0))
+	w.awaitAttributed(t, map[string]string{"a": "- -", "b": "u2 -", "c": "u2 -", "d": "u2 -"})
+	w.send(t, newIdentify("u1", "1@x.io", 0))
+	w.awaitAttributed(t, map[string]string{"a": "u1 -", "b": "u1 -", "c": "u1 -", "d": "- -"})
 	require.Equal(t, "u1", w.db.Exec(t, "SELECT external_user_id FROM users"))
-	w.say(t, activity("c1", "", "1@x.io", -time.Minute))
-	w.become(t, map[string]string{"a": "u1 c1", "b": "u1 c1", "c": "u1 c1", "d": "- -"})
+	w.send(t, newActivity("c1", "", "1@x.io", -time.Minute))
+	w.awaitAttributed(t, map[string]string{"a": "u1 c1", "b": "u1 c1", "c": "u1 c1", "d": "- -"})
 }
 
-func TestAMadeUserIsReusedAndKeepsItsMark(t *testing.T) {
+func TestLoader_IdentifyOfCreatedUser_KeepsItsOrigin(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.load(t)
-	w.say(t, happened("a", "u1", "1@x.io", 0))
-	w.become(t, map[string]string{"a": "u1 -"})
+	w.send(t, newEvent("a", "u1", "1@x.io", 0))
+	w.awaitAttributed(t, map[string]string{"a": "u1 -"})
 	const users = "SELECT created_from, source, JSONExtractString(properties, 'created_from'), JSONExtractString(properties, 'source'), email, name FROM users"
 	require.Equal(t, "analytics\tapi\tanalytics\tapi\t1@x.io\tname of a", w.db.Exec(t, users))
-	w.say(t, identify("u1", "2@x.io", time.Minute))
+	w.send(t, newIdentify("u1", "2@x.io", time.Minute))
 	eventually(t, func() bool { return w.db.Exec(t, users) == "analytics\tapi\tanalytics\tapi\t2@x.io\tN u12@x.io" }, "the row is reused")
 }
 
-func TestTheLookBackEndsAreIncluded(t *testing.T) {
+func TestLoader_LookBack_IncludesBothEnds(t *testing.T) {
 	kfakeOnly(t)
 	w := newWorld(t, 1)
 	w.load(t)
-	w.say(t, activity("c1", "u1", "", 0), activity("c2", "u1", "", time.Minute), activity("c3", "u2", "", 0),
-		happened("at once", "u1", "", 0),
-		happened("before", "u1", "", -time.Millisecond),
-		happened("the latest", "u1", "", 2*time.Minute),
-		happened("15 minutes", "u1", "", 16*time.Minute),
-		happened("a millisecond more", "u1", "", 16*time.Minute+time.Millisecond),
-		happened("another user", "u2", "", 15*time.Minute),
+	w.send(t, newActivity("c1", "u1", "", 0), newActivity("c2", "u1", "", time.Minute), newActivity("c3", "u2", "", 0),
+		newEvent("same time", "u1", "", 0),
+		newEvent("before", "u1", "", -time.Millisecond),
+		newEvent("the latest", "u1", "", 2*time.Minute),
+		newEvent("15 minutes", "u1", "", 16*time.Minute),
+		newEvent("a millisecond more", "u1", "", 16*time.Minute+time.Millisecond),
+		newEvent("another user", "u2", "", 15*time.Minute),
 	)
-	named := happened("named", "u1", "", time.Minute)
+	named := newEvent("named", "u1", "", time.Minute)
 	named.conversation = "c3"
-	unknown := happened("unknown", "u1", "", time.Minute)
+	unknown := newEvent("unknown", "u1", "", time.Minute)
 	unknown.conversation = "c9"
-	elsewhere := happened("elsewhere", "u1", "", time.Minute)
+	elsewhere := newEvent("other product", "u1", "", time.Minute)
 	elsewhere.product = "p2"
-	w.say(t, named, unknown, elsewhere)
-	w.become(t, map[string]string{
-		"at once": "u1 c1", "before": "u1 -", "the latest": "u1 c2", "15 minutes": "u1 c2", "a millisecond more": "u1 -", "another user": "u2 c3",
-		"named": "u1 c3", "unknown": "u1 -", "elsewhere": "u1 -",
+	w.send(t, named, unknown, elsewhere)
+	w.awaitAttributed(t, map[string]string{
+		"same time": "u1 c1", "before": "u1 -", "the latest": "u1 c2", "15 minutes": "u1 c2", "a millisecond more": "u1 -", "another user": "u2 c3",
+		"named": "u1 c3", "unknown": "u1 -", "other product": "u1 -",
 	})
 }
 
-// An external id with as many addresses as are kept of one is a user, for the loader and for the view, though each of
-// them is somebody else's.
-func TestACrowdIsAUser(t *testing.T) {
+// An external id with MaxPairs addresses is a user for the loader and for the view, though other users hold all
+// addresses.
+func TestLoader_ExternalIDWithMaxPairs_IsUser(t *testing.T) {
 	kfakeOnly(t)
 	for _, addresses := range []int{identity.MaxPairs - 1, identity.MaxPairs} {
 		w := newWorld(t, 1)
 		w.load(t)
-		var messages []said
+		var messages []testMessage
 		for i := range addresses {
 			address := fmt.Sprintf("%d@y.io", i)
-			messages = append(messages, identify(fmt.Sprintf("owner %d", i), address, 0), happened(fmt.Sprint(i), "guest", address, 0))
+			messages = append(messages, newIdentify(fmt.Sprintf("owner %d", i), address, 0), newEvent(fmt.Sprint(i), "guest", address, 0))
 		}
-		w.say(t, messages...)
+		w.send(t, messages...)
 		want := fmt.Sprintf("%d\t0", addresses)
 		if addresses == identity.MaxPairs {
 			want = "1\t1"
@@ -244,17 +244,17 @@ func TestACrowdIsAUser(t *testing.T) {
 	}
 }
 
-// A scenario is many messages with few names, so that everything gets into the way of everything.
-func scenario(r *rand.Rand, n int) []said {
+// scenario returns many messages with few names, so that they affect each other.
+func scenario(r *rand.Rand, n int) []testMessage {
 	pick := func(prefix, suffix string, of int) string {
 		if i := r.IntN(of + 2); i < of {
 			return fmt.Sprintf("%s%d%s", prefix, i, suffix)
 		}
 		return ""
 	}
-	var list []said
+	var list []testMessage
 	for i := range n {
-		s := said{workspace: "w", product: []string{"p", "p2"}[r.IntN(2)], user: pick("u", "", 6), email: pick("", "@x.io", 6),
+		s := testMessage{workspace: "w", product: []string{"p", "p2"}[r.IntN(2)], user: pick("u", "", 6), email: pick("", "@x.io", 6),
 			at: noon.Add(time.Duration(r.IntN(40)) * 3 * time.Minute)}
 		if r.IntN(8) == 0 {
 			s.workspace, s.product = "w2", "p3"
@@ -280,8 +280,8 @@ func scenario(r *rand.Rand, n int) []said {
 	return list
 }
 
-// expected says whom the events of a scenario are about, from the rules and not from what the loader does.
-func expected(all []said) map[string]string {
+// expectedUsers computes the users and conversations of a scenario's events from the rules, without the loader's code.
+func expectedUsers(all []testMessage) map[string]string {
 	type name struct{ workspace, name string }
 	type claim struct {
 		strength int
@@ -289,7 +289,7 @@ func expected(all []said) map[string]string {
 		user     string
 	}
 	owner, explicit := map[name]claim{}, map[name]bool{}
-	id := func(s *said) []byte {
+	id := func(s *testMessage) []byte {
 		i := identity.UserID([]byte(s.workspace), []byte(s.user))
 		return i[:]
 	}
@@ -323,7 +323,7 @@ func expected(all []said) map[string]string {
 		case s.kind != stream.KindEvent:
 			c.strength = 0
 		case firstExplicit[[3]string{s.workspace, s.user, s.email}]:
-			continue // what says it on purpose counts
+			continue // the explicit message counts
 		}
 		email := name{s.workspace, s.email}
 		o, ok := owner[email]
@@ -343,7 +343,7 @@ func expected(all []said) map[string]string {
 		}
 		return false
 	}
-	resolve := func(s *said) string {
+	resolve := func(s *testMessage) string {
 		if s.user != "" && known(name{s.workspace, s.user}) {
 			return s.user
 		}
@@ -382,13 +382,13 @@ func expected(all []said) map[string]string {
 				best = claim{at: a.at, user: a.conversation}
 			}
 		}
-		about := func(prefix, of string) string {
+		nameOrDash := func(prefix, of string) string {
 			if of == "" {
 				return "-"
 			}
 			return prefix + of
 		}
-		want[s.id] = about(strings.TrimPrefix(s.workspace, "w"), user) + " " + about(strings.TrimPrefix(s.product, "p"), best.user)
+		want[s.id] = nameOrDash(strings.TrimPrefix(s.workspace, "w"), user) + " " + nameOrDash(strings.TrimPrefix(s.product, "p"), best.user)
 	}
 	return want
 }
@@ -398,16 +398,16 @@ var (
 	seeds     = flag.Uint64("seeds", 1, "scenarios to run in three orders each")
 )
 
-// Whatever the order of arrival, however often each message comes, over how many partitions each product is spread and
-// however the loaders are stopped in between, in one ClickHouse or in shards: the end is the same.
-func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
+// The result is the same for any order of arrival, with duplicates, key salting, and loaders that stop or are killed in
+// between, with one ClickHouse or with shards.
+func TestLoader_AnyOrder_SameResult(t *testing.T) {
 	kfakeOnly(t)
 	t.Parallel()
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 4))
 			messages := scenario(r, 120)
-			want := expected(messages)
+			want := expectedUsers(messages)
 			var worlds []*world
 			for order := range 3 {
 				w := newWorld(t, 3)
@@ -418,7 +418,7 @@ func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 				w.salts = []int{1, 3, 2}[order]
 				worlds = append(worlds, w)
 			}
-			t.Run("orders", func(orders *testing.T) { // they mostly wait, so side by side
+			t.Run("orders", func(orders *testing.T) { // in parallel, because they mostly wait
 				for order, w := range worlds {
 					r := rand.New(rand.NewPCG(seed, 5+uint64(order)))
 					arrivals := slices.Clone(messages)
@@ -430,26 +430,26 @@ func TestTheEndIsAFunctionOfTheSetOfMessages(t *testing.T) {
 					}
 					orders.Run(fmt.Sprint(order), func(each *testing.T) {
 						each.Parallel()
-						w.arrive(t, r, arrivals) // its loaders go on when this has ended
-						w.become(each, want)
+						w.sendInParts(t, r, arrivals) // its loaders still run after it
+						w.awaitAttributed(each, want)
 					})
 				}
 			})
-			for _, w := range worlds[1:] { // what decides about no event may be worked in later
-				for deadline := time.Now().Add(time.Minute); w.people(t) != worlds[0].people(t) && time.Now().Before(deadline); {
+			for _, w := range worlds[1:] { // rows without an effect on events may follow later
+				for deadline := time.Now().Add(time.Minute); w.storedEntities(t) != worlds[0].storedEntities(t) && time.Now().Before(deadline); {
 					time.Sleep(200 * time.Millisecond)
 				}
-				require.Equal(t, worlds[0].people(t), w.people(t))
+				require.Equal(t, worlds[0].storedEntities(t), w.storedEntities(t))
 			}
 		})
 	}
 }
 
-// arrive sends messages in parts, to loaders that are stopped, and once to one that is killed.
-func (w *world) arrive(t testing.TB, r *rand.Rand, arrivals []said) {
+// sendInParts sends messages in parts while loaders run and stop. One loader is killed.
+func (w *world) sendInParts(t testing.TB, r *rand.Rand, arrivals []testMessage) {
 	for killed := false; len(arrivals) > 0; {
 		n := min(1+r.IntN(60), len(arrivals))
-		w.say(t, arrivals[:n]...)
+		w.send(t, arrivals[:n]...)
 		arrivals = arrivals[n:]
 		switch {
 		case r.IntN(2) == 0:
@@ -468,7 +468,8 @@ func (w *world) arrive(t testing.TB, r *rand.Rand, arrivals []said) {
 	w.load(t)
 }
 
-func (w *world) people(t testing.TB) string {
-	return w.db.Exec(t, "SELECT * FROM users ORDER BY user_id") + "\n" + w.db.Exec(t, "SELECT * FROM organizations ORDER BY organization_id") + "\n" +
+func (w *world) storedEntities(t testing.TB) string {
+	return w.db.Exec(t, "SELECT * FROM users ORDER BY user_id") + "\n" +
+		w.db.Exec(t, "SELECT * FROM organizations ORDER BY organization_id") + "\n" +
 		w.db.Exec(t, "SELECT * FROM conversations ORDER BY conversation_id")
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/millrace/millrace/pkg/identity"
 )
 
-// The public rules of attribution, each from outside: messages go in, tables come out. Every case arrives as it stands,
-// backwards, and with each message twice.
+// rule is a public rule of attribution with an example: messages and the rows that result. Each runs with the messages
+// in order, in reverse order, and with each message twice.
 type rule struct {
 	name     string
-	messages []string // kind, workspace and product in front of the message
+	messages []string // kind, workspace, product, JSON
 	query    string
 	want     string
 }
@@ -29,7 +29,7 @@ var rules = []rule{
 			`identify w p {"externalUserId":"u","email":"u@x.io","timestamp":"2026-05-18T11:00:00Z"}`,
 			`identify v q {"externalUserId":"u","timestamp":"2026-05-18T11:00:00Z"}`,
 			`event w p {"type":"track","event":"E","messageId":"1","userId":"u","context":{"traits":{"email":"other@x.io"}},"timestamp":"2026-05-18T12:00:00Z"}`,
-			`event w p {"type":"track","event":"E","messageId":"2","userId":"stranger","context":{"traits":{"email":"U@X.io"}},"timestamp":"2026-05-18T12:00:00Z"}`,
+			`event w p {"type":"track","event":"E","messageId":"2","userId":"unknown","context":{"traits":{"email":"U@X.io"}},"timestamp":"2026-05-18T12:00:00Z"}`,
 			`event v q {"type":"track","event":"E","messageId":"3","userId":"u","timestamp":"2026-05-18T12:00:00Z"}`,
 			`event v q {"type":"track","event":"E","messageId":"4","anonymousId":"a","context":{"traits":{"email":"u@x.io"}},"timestamp":"2026-05-18T12:00:00Z"}`,
 		},
@@ -37,10 +37,10 @@ var rules = []rule{
 		want:  "1\tw\tu\tu@x.io\n2\tw\tu\tu@x.io\n3\tv\tu\t\\N\n4\tv\ta\tu@x.io",
 	},
 	{
-		name: "one is created if there is an address, else there is none",
+		name: "else a user is created if there is an address, else user_id is null",
 		messages: []string{
 			`event w p {"type":"track","event":"E","messageId":"1","context":{"traits":{"email":"Made@x.io","name":"Made"}},"timestamp":"2026-05-18T12:00:00Z"}`,
-			`event w p {"type":"track","event":"E","messageId":"2","userId":"nobody","timestamp":"2026-05-18T12:00:00Z"}`,
+			`event w p {"type":"track","event":"E","messageId":"2","userId":"unknown","timestamp":"2026-05-18T12:00:00Z"}`,
 			`event w p {"type":"track","event":"E","messageId":"3","timestamp":"2026-05-18T12:00:00Z"}`,
 		},
 		query: "SELECT message_id, u.email, u.name, u.properties FROM outcomes AS o LEFT JOIN users AS u USING (workspace_id, user_id) ORDER BY message_id SETTINGS join_use_nulls = 1",
@@ -56,7 +56,7 @@ var rules = []rule{
 		want:  "u\tu@x.io\tLater\tanalytics\tsegment\t" + `{"created_from":"analytics","source":"segment","plan":"pro"}` + "\t1",
 	},
 	{
-		name: "one that was identified before was not created here",
+		name: "a user with an earlier identify was not created by analytics",
 		messages: []string{
 			`identify w p {"externalUserId":"u","timestamp":"2026-05-18T11:59:59.999Z"}`,
 			`event w p {"type":"track","event":"E","messageId":"1","userId":"u","context":{"traits":{"email":"u@x.io"}},"timestamp":"2026-05-18T12:00:00Z"}`,
@@ -65,7 +65,7 @@ var rules = []rule{
 		want:  "u\tidentify\t{}",
 	},
 	{
-		name: "an organization is what its id says, never its name, and is created when an id is there",
+		name: "an organization is found by id, never by name, and is created if there is an id",
 		messages: []string{
 			`event w p {"type":"track","event":"E","messageId":"1","context":{"groupId":"o1"},"properties":{"organization_name":"Same"},"timestamp":"2026-05-18T12:00:00Z"}`,
 			`event w p {"type":"track","event":"E","messageId":"2","context":{"groupId":"o2"},"properties":{"organization_name":"Same"},"timestamp":"2026-05-18T12:00:00Z"}`,
@@ -75,7 +75,7 @@ var rules = []rule{
 		want:  "1\to1\tSame\tanalytics\tsegment\n2\to2\tSame\tanalytics\tsegment\n3\t\\N\t\\N\t\\N\t\\N",
 	},
 	{
-		name: "gf_conversation_id names the conversation, and it is filled in as soon as that is known",
+		name: "gf_conversation_id names the conversation, which is filled in when it is known",
 		messages: []string{
 			`conversation w p {"externalConversationId":"near","externalUserId":"u","timestamp":"2026-05-18T12:00:00Z"}`,
 			`conversation w p {"externalConversationId":"far","timestamp":"2026-06-18T12:00:00Z"}`,
@@ -88,14 +88,14 @@ var rules = []rule{
 		want:  "1\tfar\tfar\n2\tunknown\t\\N\n3\telsewhere\t\\N",
 	},
 	{
-		// external_conversation_id is what the event named, and stays null where it named none.
-		name: "else it is the user's latest in this product in the 15 minutes up to the event, both ends included",
+		// external_conversation_id is the one in the event, or null.
+		name: "else it is the user's latest in the product within 15 minutes up to the event, both ends included",
 		messages: []string{
 			`identify w p {"externalUserId":"u","email":"u@x.io","timestamp":"2026-05-18T11:00:00Z"}`,
 			`conversation w p {"externalConversationId":"first","externalUserId":"u","timestamp":"2026-05-18T12:00:00.500Z"}`,
 			`conversation w p {"externalConversationId":"second","email":"u@x.io","timestamp":"2026-05-18T12:10:00.500Z"}`,
-			`conversation w p {"externalConversationId":"another's","externalUserId":"v","timestamp":"2026-05-18T12:12:00Z"}`,
-			`conversation w p {"externalConversationId":"nobody's","timestamp":"2026-05-18T12:12:00Z"}`,
+			`conversation w p {"externalConversationId":"other user's","externalUserId":"v","timestamp":"2026-05-18T12:12:00Z"}`,
+			`conversation w p {"externalConversationId":"no user's","timestamp":"2026-05-18T12:12:00Z"}`,
 			`conversation w q {"externalConversationId":"elsewhere","externalUserId":"u","timestamp":"2026-05-18T12:12:00Z"}`,
 			`event w p {"type":"track","event":"E","messageId":"1","userId":"u","timestamp":"2026-05-18T12:00:00.499Z"}`,
 			`event w p {"type":"track","event":"E","messageId":"2","userId":"u","timestamp":"2026-05-18T12:00:00.500Z"}`,
@@ -110,7 +110,7 @@ var rules = []rule{
 		want:  "1\t\\N\t\\N\n2\t\\N\tfirst\n3\t\\N\tfirst\n4\t\\N\tsecond\n5\t\\N\tsecond\n6\t\\N\tsecond\n7\t\\N\t\\N\n8\t\\N\t\\N",
 	},
 	{
-		name: "of two at the same millisecond it is the one with the greater id, and ids are made of names",
+		name: "of two at the same millisecond it is the one with the greater id",
 		messages: []string{
 			`conversation w p {"externalConversationId":"c1","externalUserId":"u","timestamp":"2026-05-18T12:00:00.500Z"}`,
 			`conversation w p {"externalConversationId":"c2","externalUserId":"u","timestamp":"2026-05-18T12:00:00.500Z"}`,
@@ -129,20 +129,20 @@ func greatest(names ...string) (id string) {
 	return id
 }
 
-func TestTheRulesOfAttribution(t *testing.T) {
+func TestLoader_AttributionRules(t *testing.T) {
 	kfakeOnly(t)
 	t.Parallel()
 	for _, rule := range rules {
-		backwards := slices.Clone(rule.messages)
-		slices.Reverse(backwards)
-		for way, messages := range map[string][]string{"as it stands": rule.messages, "backwards": backwards, "twice": append(slices.Clone(backwards), backwards...)} {
-			t.Run(rule.name+"/"+way, func(t *testing.T) {
+		reversed := slices.Clone(rule.messages)
+		slices.Reverse(reversed)
+		for order, messages := range map[string][]string{"in order": rule.messages, "reversed": reversed, "twice": append(slices.Clone(reversed), reversed...)} {
+			t.Run(rule.name+"/"+order, func(t *testing.T) {
 				w := newWorld(t, 2)
 				w.load(t)
 				for i, m := range messages {
-					w.arrives(t, i, m)
+					w.receive(t, i, m)
 					if i%2 == 0 {
-						w.caughtUp(t) // some in blocks of their own
+						w.caughtUp(t) // so that some are in batches of their own
 					}
 				}
 				got := ""
@@ -155,8 +155,8 @@ func TestTheRulesOfAttribution(t *testing.T) {
 	}
 }
 
-// arrives has a message received, i microseconds after the first.
-func (w *world) arrives(t *testing.T, i int, message string) {
+// receive writes a message as received i microseconds after the first.
+func (w *world) receive(t *testing.T, i int, message string) {
 	f := strings.SplitN(message, " ", 4)
 	r := event(f[3])
 	r.Key = []byte(f[2])

@@ -104,15 +104,15 @@ func TestShards_OneRefusesARow_OthersAreStoredOnce(t *testing.T) {
 	for _, db := range shards {
 		db.Exec(t, "ALTER TABLE "+db.Name+"_local.events ADD CONSTRAINT no_poison CHECK event_type != 'Poison'")
 	}
-	var messages []said
+	var messages []testMessage
 	for i := range 40 {
-		m := happened(fmt.Sprint(i), "", "", 0)
+		m := newEvent(fmt.Sprint(i), "", "", 0)
 		m.product = []string{"p", "p2"}[i%2]
 		messages = append(messages, m)
 	}
 	poison := event(`{"type":"track","event":"Poison","messageId":"poison"}`)
 	w.config.BlockLinger = time.Second
-	w.say(t, messages...)
+	w.send(t, messages...)
 	w.foreign(t, poison)
 	w.load(t)
 	w.caughtUp(t)
@@ -131,18 +131,18 @@ func TestShards_LateClaim_ChangesEventsInAllShards(t *testing.T) {
 	w := newWorld(t, 2)
 	shards := w.shard(t)
 	w.load(t)
-	in := func(product string, m said) said {
+	in := func(product string, m testMessage) testMessage {
 		m.id, m.product = strings.TrimSpace(m.id+" "+product), product
 		return m
 	}
 	for _, product := range []string{"p", "p2"} {
-		w.say(t, in(product, happened("a", "u1", "", 0)), in(product, happened("b", "", "1@x.io", 0)))
+		w.send(t, in(product, newEvent("a", "u1", "", 0)), in(product, newEvent("b", "", "1@x.io", 0)))
 	}
-	w.become(t, map[string]string{"a p": "- -", "b p": "1@x.io -", "a p2": "- -", "b p2": "1@x.io -"})
-	w.say(t, identify("u1", "1@x.io", 0))
-	w.become(t, map[string]string{"a p": "u1 -", "b p": "u1 -", "a p2": "u1 -", "b p2": "u1 -"})
-	w.say(t, in("p2", activity("c1", "", "1@x.io", -time.Minute)))
-	w.become(t, map[string]string{"a p": "u1 -", "b p": "u1 -", "a p2": "u1 2c1", "b p2": "u1 2c1"})
+	w.awaitAttributed(t, map[string]string{"a p": "- -", "b p": "1@x.io -", "a p2": "- -", "b p2": "1@x.io -"})
+	w.send(t, newIdentify("u1", "1@x.io", 0))
+	w.awaitAttributed(t, map[string]string{"a p": "u1 -", "b p": "u1 -", "a p2": "u1 -", "b p2": "u1 -"})
+	w.send(t, in("p2", newActivity("c1", "", "1@x.io", -time.Minute)))
+	w.awaitAttributed(t, map[string]string{"a p": "u1 -", "b p": "u1 -", "a p2": "u1 2c1", "b p2": "u1 2c1"})
 	require.Equal(t, [2]string{"1", "0"}, inShards(t, shards, "conversation_activity"))
 	require.Equal(t, "u1", w.db.Exec(t, "SELECT external_user_id FROM users"))
 }
