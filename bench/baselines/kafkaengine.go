@@ -9,12 +9,18 @@ import (
 
 var kafkaEngine = &Loader{
 	Key: "engine", Name: "ClickHouse's Kafka engine", Maps: true, Goal: 2, Less: true,
-	Settings: "a table of ClickHouse's Kafka engine and a materialized view that maps in SQL ([mapping.sql](rivals/mapping.sql)): " + queueSettings + "; without attribution.",
+	Settings: "a table of ClickHouse's Kafka engine and a materialized view that maps in SQL " +
+		"([mapping.sql](baselines/mapping.sql)): " + queueSettings + "; without attribution.",
 	start: func(_ context.Context, t *Table) (*Loading, error) {
-		queue := fmt.Sprintf("CREATE TABLE queue (raw String) ENGINE = Kafka SETTINGS kafka_broker_list = '%s', kafka_topic_list = '%s', kafka_group_name = '%s', %s",
+		queue := fmt.Sprintf("CREATE TABLE queue (raw String) ENGINE = Kafka SETTINGS kafka_broker_list = '%s', "+
+			"kafka_topic_list = '%s', kafka_group_name = '%s', %s",
 			t.Broker, t.Topic, t.Database, queueSettings)
 		// The edge writes the headers in this order.
-		of := origin{"_headers.value[2]", "_key", "_headers.value[3]", "_headers.value[4]", "reinterpretAsInt64(reverse(_headers.value[5]))", "_topic", "_partition", "_offset"}
+		of := origin{
+			workspace: "_headers.value[2]", product: "_key", connection: "_headers.value[3]", source: "_headers.value[4]",
+			receivedUs: "reinterpretAsInt64(reverse(_headers.value[5]))",
+			topic:      "_topic", partition: "_partition", offset: "_offset",
+		}
 		return &Loading{Begin: func(ctx context.Context) error { return t.sql(ctx, queue, of.view("queue")) }}, nil
 	},
 }

@@ -11,47 +11,46 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/parts"
 	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/embedded"
 )
 
-// Loader takes the topic of ingested messages into the events table of a database.
+// Loader is a program that loads the ingest topic into the events table of a database.
 type Loader struct {
-	Key      string  // by which it is named on the command line
-	Name     string  // of the column in the report
+	Key      string  // on the command line
+	Name     string  // in the report
 	Settings string  // for the report
-	Maps     bool    // its rows hold what ours do, as far as they are read of messages
-	Goal     float64 // what our events/s over its own are to be at least
-	Less     bool    // our processor time is to be less than its own
+	Maps     bool    // its rows equal ours in all columns that depend on the message
+	Goal     float64 // minimum of our events/s over its own
+	Less     bool    // whether our processor time should be less than its own
 	fetch    func(ctx context.Context, p *Place) error
 	start    func(ctx context.Context, t *Table) (*Loading, error)
 }
 
-// Table is what a loader reads and fills.
+// Table is the topic that a loader reads and the table that it fills.
 type Table struct {
 	Place
-	ClickHouse *parts.ClickHouse
+	ClickHouse *measure.ClickHouse
 	Database   string
 	Partitions int // of the topic
 	Traffic    traffic.Config
 	Events     int // messages in the topic
 }
 
-// Loading is a loader that has been made ready, and does nothing until it is told to begin.
+// Loading is a prepared loader, which does nothing until Begin.
 type Loading struct {
-	Process *measure.Process            // nil if it has none yet, or does its work in ClickHouse
-	Begin   func(context.Context) error // begins, which may be to start a process
+	Process *measure.Process            // nil before it starts, and if it works in ClickHouse
+	Begin   func(context.Context) error // may start a process
 }
 
-// Stop ends it.
+// Stop stops the process, if there is one.
 func (l *Loading) Stop() {
 	if l.Process != nil {
 		l.Process.Stop()
 	}
 }
 
-// Fetch fetches what the loader needs. A *Missing error says what that is, and is not on this machine.
+// Fetch downloads what the loader needs. It returns a *Missing error if the machine lacks its runtime.
 func (l *Loader) Fetch(ctx context.Context, p *Place) error {
 	if l.fetch == nil {
 		return nil
@@ -59,15 +58,16 @@ func (l *Loader) Fetch(ctx context.Context, p *Place) error {
 	return l.fetch(ctx, p)
 }
 
-// Start makes the loader ready.
+// Start prepares the loader.
 func (l *Loader) Start(ctx context.Context, t *Table) (*Loading, error) { return l.start(ctx, t) }
 
-// Loaders are all of them; the first is the limit.
+// Loaders are all such programs; the first is the limit.
 var Loaders = []*Loader{
 	{
 		Key: "bare", Name: "bare limit", Maps: true, Goal: .6,
-		Settings: "the same rows as native blocks of 100,000 made beforehand and kept in memory, sent over 2 connections without compression; users and organizations are in them. " +
-			"Its processor time counts from the first block on; its memory is that of the blocks.",
+		Settings: "the same rows as native blocks of 100,000, built in memory before the round and sent over 2 connections " +
+			"without compression; they contain users and organizations. Its processor time counts from the first block on; " +
+			"its memory is that of the blocks.",
 		start: startBare,
 	},
 	kafkaEngine,
@@ -85,18 +85,21 @@ func startBare(ctx context.Context, t *Table) (*Loading, error) {
 		return nil, err
 	}
 	c := &t.Traffic
-	args := []string{"--http", addrs[0], "--clickhouse", t.ClickHouse.Addr(), "--database", t.Database, "--seed", strconv.FormatUint(c.Seed, 10),
-		"--products", strconv.Itoa(c.Products), "--users", strconv.Itoa(c.Users), "--start", c.Start.Format(time.RFC3339Nano), "--every", c.Every.String(),
-		"--events", strconv.Itoa(t.Events), "--partitions", strconv.Itoa(t.Partitions)}
+	args := []string{
+		"--http", addrs[0], "--clickhouse", t.ClickHouse.Addr(), "--database", t.Database,
+		"--seed", strconv.FormatUint(c.Seed, 10), "--products", strconv.Itoa(c.Products), "--users", strconv.Itoa(c.Users),
+		"--start", c.Start.Format(time.RFC3339Nano), "--every", c.Every.String(),
+		"--events", strconv.Itoa(t.Events), "--partitions", strconv.Itoa(t.Partitions),
+	}
 	process, err := start(ctx, measure.Program{Name: "bareloader", Path: path, Args: args, Dir: t.Dir}, addrs[0])
 	if err != nil {
 		return nil, err
 	}
-	return &Loading{Process: process, Begin: func(ctx context.Context) error { return tell(ctx, "http://"+addrs[0]) }}, nil
+	return &Loading{Process: process, Begin: func(ctx context.Context) error { return trigger(ctx, "http://"+addrs[0]) }}, nil
 }
 
-// tell has what was made ready begin. The answer comes when all is done, and is not waited for: the rows show it.
-func tell(ctx context.Context, url string) error {
+// trigger sends the request that makes bareloader send its blocks, and does not wait for the answer at their end.
+func trigger(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func tell(ctx context.Context, url string) error {
 	return nil
 }
 
-// sql runs statements one after the other.
+// sql executes statements in order.
 func (t *Table) sql(ctx context.Context, statements ...string) error {
 	for _, s := range statements {
 		if _, err := t.ClickHouse.SQL(ctx, t.Database, s); err != nil {

@@ -17,9 +17,11 @@ import (
 
 var seaTunnel = &Loader{
 	Key: "seatunnel", Name: "Apache SeaTunnel", Goal: 3,
-	Settings: "SeaTunnel 2.3.4 from Maven, its own engine in local mode, a reader and a writer for each partition ([job.conf](rivals/seatunnel/job.conf)): the Kafka source hands each message on as text, the ClickHouse " +
-		"sink writes it in batches of 50,000 to a Null table, and the view that the Kafka engine has maps it. Its source shows neither keys nor headers, so " +
-		"product, workspace, connection, partition and offset are left empty, and the time of receipt is that of the insert; without attribution. Heap of 2 GiB.",
+	Settings: "SeaTunnel 2.3.4 from Maven, its own engine in local mode, a reader and a writer for each partition " +
+		"([job.conf](baselines/seatunnel/job.conf)): the Kafka source passes each message on as text, the ClickHouse sink " +
+		"writes it in batches of 50,000 to a Null table, and the Kafka engine's view maps it. Its source has neither keys nor " +
+		"headers, so product, workspace, connection, partition and offset are empty, and the time of receipt is that of the " +
+		"insert; without attribution. Heap of 2 GiB.",
 	fetch: func(ctx context.Context, p *Place) error {
 		if err := need("java", "mvn"); err != nil {
 			return err
@@ -30,10 +32,11 @@ var seaTunnel = &Loader{
 	start: startSeaTunnel,
 }
 
-// unpackSeaTunnel makes the folders that its starter looks for.
+// unpackSeaTunnel creates the folders that SeaTunnel's starter needs.
 func (p *Place) unpackSeaTunnel(ctx context.Context) (dir string, err error) {
-	return p.unpack(ctx, "seatunnel", "pom.xml", "sh", "-c", "mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib && "+
-		"mkdir -p connectors && mv lib/connector-*.jar connectors && cp plugin-mapping.properties connectors")
+	return p.unpack(ctx, "seatunnel", "pom.xml", "sh", "-c",
+		"mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib && mkdir -p connectors && "+
+			"mv lib/connector-*.jar connectors && cp plugin-mapping.properties connectors")
 }
 
 func startSeaTunnel(ctx context.Context, t *Table) (*Loading, error) {
@@ -49,21 +52,30 @@ func startSeaTunnel(ctx context.Context, t *Table) (*Loading, error) {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(t.Dir, name) }
-	args := []string{"-Xms2g", "-Xmx2g", "-XX:+UseParallelGC",
-		"--add-modules", "java.se", "--add-exports", "java.base/jdk.internal.ref=ALL-UNNAMED", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
-		"--add-opens", "java.management/sun.management=ALL-UNNAMED", "--add-opens", "jdk.management/com.sun.management.internal=ALL-UNNAMED", // as Hazelcast asks for
+	args := []string{
+		"-Xms2g", "-Xmx2g", "-XX:+UseParallelGC",
+		// These open modules are Hazelcast's requirement.
+		"--add-modules", "java.se", "--add-exports", "java.base/jdk.internal.ref=ALL-UNNAMED",
+		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
+		"--add-opens", "java.management/sun.management=ALL-UNNAMED",
+		"--add-opens", "jdk.management/com.sun.management.internal=ALL-UNNAMED",
 		"-DSEATUNNEL_HOME=" + home, "-Dseatunnel.config=" + in("seatunnel.yaml"), "-Dhazelcast.config=" + in("hazelcast.yaml"),
 		"-Dhazelcast.client.config=" + in("hazelcast-client.yaml"), "-Dlog4j2.configurationFile=" + in("log4j2.properties"),
-		"-cp", filepath.Join(home, "lib", "*"), "org.apache.seatunnel.core.starter.seatunnel.SeaTunnelClient", "--config", in("job.conf"), "-m", "local"}
+		"-cp", filepath.Join(home, "lib", "*"), "org.apache.seatunnel.core.starter.seatunnel.SeaTunnelClient",
+		"--config", in("job.conf"), "-m", "local",
+	}
 	l := &Loading{}
 	l.Begin = func(context.Context) (err error) {
-		l.Process, err = measure.Program{Name: "seatunnel", Path: "java", Args: args, Dir: t.Dir, Env: []string{"SEATUNNEL_HOME=" + home}}.Start()
+		program := measure.Program{
+			Name: "seatunnel", Path: "java", Args: args, Dir: t.Dir, Env: []string{"SEATUNNEL_HOME=" + home},
+		}
+		l.Process, err = program.Start()
 		return err
 	}
 	return l, nil
 }
 
-// configureSeaTunnel puts its files into the folder of the turn, with what they have to name.
+// configureSeaTunnel writes SeaTunnel's settings to the folder of the round, with their placeholders replaced.
 func (t *Table) configureSeaTunnel(home string) error {
 	addrs, err := embedded.FreeAddrs("127.0.0.1", 1)
 	if err != nil {
@@ -80,9 +92,11 @@ func (t *Table) configureSeaTunnel(home string) error {
 	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
 		return err
 	}
-	fill := strings.NewReplacer("{broker}", t.Broker, "{topic}", t.Topic, "{group}", t.Database, "{clickhouse}", at.Host, "{database}", t.Database, "{dir}", t.Dir,
-		"{port}", port, "{partitions}", strconv.Itoa(t.Partitions))
-	for _, name := range []string{"job.conf", "seatunnel.yaml", "hazelcast.yaml", "hazelcast-client.yaml", "log4j2.properties"} {
+	fill := strings.NewReplacer("{broker}", t.Broker, "{topic}", t.Topic, "{group}", t.Database,
+		"{clickhouse}", at.Host, "{database}", t.Database, "{dir}", t.Dir, "{port}", port, "{partitions}", strconv.Itoa(t.Partitions))
+	for _, name := range []string{
+		"job.conf", "seatunnel.yaml", "hazelcast.yaml", "hazelcast-client.yaml", "log4j2.properties",
+	} {
 		text, err := os.ReadFile(filepath.Join(home, name))
 		if err != nil {
 			return err

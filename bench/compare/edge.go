@@ -7,23 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/parts"
 	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/stream"
-	"github.com/millrace/millrace/pkg/token"
 )
 
 type edgeCommand struct {
-	Shapes   []string      `name:"shape" help:"Only these shapes of traffic: see bench/README.md. What was measured of others at the same commit stays in the report."`
-	Rivals   []string      `name:"rival" help:"Only these rivals; the edge is always there."`
-	For      time.Duration `help:"How long a turn counts." default:"8s"`
-	Warm     time.Duration `help:"How long it is sent to before that." default:"2s"`
-	Products int           `help:"Products, each with a connection of its own." default:"32"`
-	EdgeArgs []string      `help:"More arguments for the edge." sep:"none"`
+	Shapes    []string      `name:"shape" help:"Only these shapes of traffic: see bench/README.md. Results of other shapes at the same commit stay in the report."`
+	Baselines []string      `name:"baseline" help:"Only these baselines; the edge always takes part."`
+	For       time.Duration `help:"Measured time of a round." default:"8s"`
+	Warm      time.Duration `help:"Warm-up time of a round, which is not measured." default:"2s"`
+	Products  int           `help:"Products, each with its own connection." default:"32"`
+	EdgeArgs  []string      `help:"More arguments for the edge." sep:"none"`
 }
 
 const (
@@ -31,8 +30,8 @@ const (
 	edgePartitions = 16
 )
 
-// entrant is a running edge, ours or another's.
-type entrant struct {
+// edgeContender is a running edge or baseline.
+type edgeContender struct {
 	name    string
 	process *measure.Process
 	addr    string
@@ -40,41 +39,29 @@ type entrant struct {
 	path    func(product int) string
 }
 
-// arena is what an edge comparison runs on.
-type arena struct {
+// edgeComparison is the edge and its baselines, all running.
+type edgeComparison struct {
 	*edgeCommand
-	common   *common
-	dir      string
-	rate     float64 // events a second in an open loop; 0 is a closed one
-	broker   *parts.Broker
-	stream   *stream.Client
-	entrants []*entrant
-	notes    []string
-	closers  []func()
+	*testbed
+	rate       float64 // events a second in an open loop; 0 is a closed loop
+	client     *stream.Client
+	contenders []*edgeContender
+	notes      []string
 }
 
-// Run measures the edge beside the others.
+// Run measures the edge and its baselines.
 func (e *edgeCommand) Run(ctx context.Context, c *common) error {
-	dir, clean, err := c.workplace()
+	a, err := e.open(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer clean()
-	a := &arena{edgeCommand: e, common: c, dir: dir}
 	defer a.close()
-	if err := a.open(ctx); err != nil {
-		return err
-	}
-	name := "edge"
-	if c.Broker == "kfake" {
-		name += "-kfake"
-	}
-	section := c.section(name, "The edge, on "+a.broker.Name)
+	section := c.section("edge"+c.brokerSuffix(), "The edge, on "+a.broker.Name)
 	if err := section.Resume(c.Out); err != nil {
 		return err
 	}
 	for _, s := range shapes {
-		if !wanted(e.Shapes, s.name) {
+		if !selected(e.Shapes, s.name) {
 			continue
 		}
 		series, err := a.compare(ctx, s)
@@ -90,89 +77,86 @@ func (e *edgeCommand) Run(ctx context.Context, c *common) error {
 	return nil
 }
 
-// wanted tells whether one is among those named; none named are all.
-func wanted(named []string, one string) bool {
-	for _, n := range named {
-		if n == one {
-			return true
-		}
-	}
-	return len(named) == 0
+// selected reports whether a name is in the list. An empty list selects all.
+func selected(names []string, name string) bool {
+	return len(names) == 0 || slices.Contains(names, name)
 }
 
-func (a *arena) close() {
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		a.closers[i]()
+// open starts the broker, the edge and the baselines.
+func (e *edgeCommand) open(ctx context.Context, c *common) (*edgeComparison, error) {
+	bed, err := c.newTestbed(ctx, retainBytes)
+	if err != nil {
+		return nil, err
 	}
+	a := &edgeComparison{edgeCommand: e, testbed: bed}
+	if err := a.start(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
 }
 
-func (a *arena) open(ctx context.Context) (err error) {
-	say("starting the broker, the edge and its rivals; logs are in %s", a.dir)
-	if a.broker, err = a.common.startBroker(ctx, a.dir, retainBytes); err != nil {
+func (a *edgeComparison) start(ctx context.Context) (err error) {
+	say("starting the edge and its baselines")
+	const prefix = "edge"
+	if a.client, err = a.broker.Stream(prefix, edgePartitions); err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.broker.Stop)
-	if a.stream, err = a.broker.Stream("edge", edgePartitions); err != nil {
+	a.onClose(a.client.Close)
+	connections := measure.Connections{Products: productNames(a.Products)}
+	edge, paths, err := a.startEdge(ctx, a.client, prefix, connections, a.EdgeArgs...)
+	if err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.stream.Close)
-	if err := a.openOurs(ctx); err != nil {
-		return err
-	}
-	for i, r := range baselines.Edges {
-		if !wanted(a.Rivals, r.Name) {
+	a.add(&edgeContender{ours, edge.Process, edge.HTTP, a.client.Topics().Ingest, indexInto(paths)})
+	for i, b := range baselines.Edges {
+		if !selected(a.Baselines, b.Name) {
 			continue
 		}
-		if err := a.openRival(ctx, fmt.Sprintf("rival%d", i), r); err != nil {
-			return fmt.Errorf("start %s: %w", r.Name, err)
+		if err := a.startBaseline(ctx, fmt.Sprintf("baseline%d", i), b); err != nil {
+			return fmt.Errorf("start %s: %w", b.Name, err)
 		}
 	}
 	return nil
 }
 
-func (a *arena) openOurs(ctx context.Context) error {
-	key := token.NewKey()
-	products := make([]string, a.Products)
-	for i := range products {
-		products[i] = traffic.Product(i)
-	}
-	paths, err := parts.Connect(ctx, a.stream, key, products...)
+// startBaseline starts a baseline, or leaves it out with a note if the machine lacks what it needs.
+func (a *edgeComparison) startBaseline(ctx context.Context, prefix string, b *baselines.Edge) error {
+	client, err := a.broker.Stream(prefix, edgePartitions)
 	if err != nil {
 		return err
 	}
-	edge, err := parts.StartEdge(ctx, a.common.Bin, a.dir, a.broker, "edge", key, a.EdgeArgs...)
-	if err != nil {
+	defer client.Close()
+	if err := client.AwaitTopics(ctx); err != nil {
 		return err
 	}
-	a.enter(&entrant{ours, edge.Process, edge.HTTP, a.stream.Topics().Ingest, func(product int) string { return paths[product] }})
-	return nil
-}
-
-func (a *arena) openRival(ctx context.Context, prefix string, r *baselines.Edge) error {
-	topics, err := a.broker.Stream(prefix, edgePartitions)
-	if err != nil {
-		return err
-	}
-	defer topics.Close()
-	if err := topics.AwaitTopics(ctx); err != nil {
-		return err
-	}
-	topic := topics.Topics().Ingest
-	process, addr, err := r.Start(ctx, &baselines.Place{Bin: a.common.Bin, Cache: a.common.Cache, Dir: filepath.Join(a.dir, prefix), Broker: a.broker.Addr, Topic: topic})
-	var missing *baselines.Missing
-	if errors.As(err, &missing) {
-		say("%s is left out: %v", r.Name, err)
-		a.notes = append(a.notes, fmt.Sprintf("%s is left out: %v.", r.Name, err))
+	topic := client.Topics().Ingest
+	process, addr, err := b.Start(ctx, &baselines.Place{
+		Bin: a.Bin, Cache: a.Cache, Dir: filepath.Join(a.dir, prefix), Broker: a.broker.Addr, Topic: topic,
+	})
+	if note, missing := leftOut(b.Name, err); missing {
+		a.notes = append(a.notes, note)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	a.enter(&entrant{r.Name, process, addr, topic, func(product int) string { return "/in/" + traffic.Product(product) }})
+	a.add(&edgeContender{b.Name, process, addr, topic, func(product int) string { return "/in/" + traffic.Product(product) }})
 	return nil
 }
 
-func (a *arena) enter(e *entrant) {
-	a.entrants = append(a.entrants, e)
-	a.closers = append(a.closers, e.process.Stop)
+// leftOut returns the note for a baseline that cannot run on this machine, and prints it.
+func leftOut(name string, err error) (note string, missing bool) {
+	var what *baselines.Missing
+	if !errors.As(err, &what) {
+		return "", false
+	}
+	note = fmt.Sprintf("%s does not take part: %v.", name, err)
+	say("%s", note)
+	return note, true
+}
+
+func (a *edgeComparison) add(e *edgeContender) {
+	a.contenders = append(a.contenders, e)
+	a.onClose(e.process.Stop)
 }

@@ -5,29 +5,27 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/millrace/millrace/bench/load"
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/parts"
 	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/token"
 )
 
 const (
-	edgeSenders = 16
-	edgeBatch   = 100
-	edgeBody    = 1 << 20 // bytes of a body at most
-	readyAfter  = "s until ready"
+	edgeSenders   = 16
+	edgeBatch     = 100
+	edgeBodyBytes = 1 << 20 // maximum of a body
+	readySeconds  = "s until ready"
 )
 
-// cheap hashes tokens at next to no cost: a hundred thousand of them would take hours otherwise. An edge that meets a
-// token for the first time pays for it as it does for any: what is measured is after that.
-var cheap = token.Cost{LogN: 1, R: 1, P: 1}
+// lowCost makes hashes of tokens cost nearly nothing, since a hundred thousand would take hours. The edge pays for each
+// token once, before the measurement.
+var lowCost = token.Cost{LogN: 1, R: 1, P: 1}
 
-// edgeAt sends to an edge that knows a connection for each product.
-func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
+// edgeAt measures an edge that knows a connection for each product.
+func (w *growth) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 	w.runs++
 	prefix := fmt.Sprintf("edge%d", w.runs)
 	client, err := w.broker.Stream(prefix, p.partitions)
@@ -35,31 +33,41 @@ func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 		return nil, err
 	}
 	defer client.Close()
-	products := make([]string, p.products)
-	for i := range products {
-		products[i] = traffic.Product(i)
-	}
+	connections := measure.Connections{Products: productNames(p.products), Cost: lowCost}
 	key := token.NewKey()
-	paths, err := parts.ConnectAt(ctx, client, key, cheap, products...)
+	paths, err := connections.Create(ctx, client, key)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	edge, err := parts.StartEdge(ctx, w.common.Bin, filepath.Join(w.dir, prefix), w.broker, prefix, key, w.EdgeArgs...)
+	edge, err := w.services(prefix).StartEdge(ctx, key, w.EdgeArgs...)
 	if err != nil {
 		return nil, err
 	}
 	defer edge.Stop()
 	ready := time.Since(began)
+	v, err := w.sendTo(ctx, edge, p, paths)
+	if err != nil {
+		return nil, err
+	}
+	v[readySeconds] = ready.Seconds()
+	return v, nil
+}
+
+func (w *growth) sendTo(ctx context.Context, edge *measure.Service, p *point, paths []string) (measure.Values, error) {
 	batch := edgeBatch
 	if p.bytes > 0 {
-		batch = max(1, min(batch, edgeBody/p.bytes))
+		batch = max(1, min(batch, edgeBodyBytes/p.bytes))
 	}
-	bodies := traffic.New(w.traffic(p)).Bodies(max(edgeSenders, bodiesBytes/(int(p.mean())*batch)), batch)
+	n := max(edgeSenders, bodiesBytes/(int(p.meanBytes())*batch))
+	bodies := traffic.New(w.pointTraffic(p)).Bodies(n, batch)
 	m := meter{processes: map[string]int{cpuPerEvent: edge.Pid(), brokerPerEvent: w.broker.Pid()}}
-	var strange strangers
-	result, err := load.Run(ctx, load.Config{Addr: edge.HTTP, Connections: edgeSenders, Requests: requestsOf(bodies, func(product int) string { return paths[product] }),
-		Warm: 2 * time.Second, For: w.For, Fresh: uint64(time.Now().UnixNano()), Begin: func() { m.begin(); strange = watchStrangers() }, End: func() { m.end(); strange = strange.until() }})
+	var others processorShares
+	result, err := load.Run(ctx, load.Config{
+		Addr: edge.HTTP, Connections: edgeSenders, Requests: requestsOf(bodies, indexInto(paths)),
+		Warm: 2 * time.Second, For: w.For, NewIDs: newIDs(),
+		Begin: func() { m.begin(); others = startShares() }, End: func() { m.end(); others = others.since() },
+	})
 	if err == nil {
 		err = result.Err()
 	}
@@ -68,10 +76,9 @@ func (w *ground) edgeAt(ctx context.Context, p *point) (measure.Values, error) {
 	}
 	usage, err := edge.Usage()
 	v := m.perEvent(result.Messages)
-	v[eventsPerSecond] = result.MessagesPerSecond()
-	strange.note(v)
-	v[mbPerSecond] = v[alone] * p.mean() / 1e6
-	v[p50], v[p99] = millis(result.Latency(50)), millis(result.Latency(99))
-	v[memoryMiB], v[readyAfter] = float64(usage.PeakBytes)/(1<<20), ready.Seconds()
+	addAnswers(v, result)
+	others.add(v)
+	v[mbPerSecond] = v[ifAlone] * p.meanBytes() / 1e6
+	v[memoryMiB] = mib(usage.PeakBytes)
 	return v, err
 }

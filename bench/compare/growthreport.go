@@ -3,44 +3,52 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/bench/measure"
 )
 
-// flat is how much slower the slowest point of an axis may be than the fastest and the axis still count as flat.
-const flat = .8
+// flatShare is the goal for the slowest point of an axis: its share of the fastest point.
+const flatShare = .8
 
-// whyNot says what makes an axis less than flat, where that is known.
-var whyNot = map[string]string{
-	"users": "a loader keeps the external ids that it met last, up to --identity-cache, and asks ClickHouse about the others, which costs more the more claims there are.",
-	"size":  "from 750 bytes on the cost is that of the bytes. Those sizes are of random letters, which compress worse than real messages do.",
+// reasons explains axes that are not flat.
+var reasons = map[string]string{
+	"users": "a loader caches the external ids that it used last, up to --identity-cache, and queries ClickHouse for the " +
+		"others. A query costs more the more claims there are.",
+	"size": "from 750 bytes on the cost is that of the bytes. These messages contain random letters, which compress worse " +
+		"than real messages.",
 }
 
-// report makes the section of the axes that have been measured so far.
-func (w *ground) report(s *measure.Section) {
+// report fills the section with the axes that have been measured.
+func (w *growth) report(s *measure.Section) {
 	s.Text = []string{
-		fmt.Sprintf("One thing grows, and the others stay as they are: %d partitions, %d products and %s users by Zipf's law, messages of %d bytes on average, an empty table. All users and their browsers are known to ClickHouse "+
-			"beforehand, and the first %s of them to the loader. A loader in its default settings takes a backlog of %s events (fewer where they are larger: %s bytes) from %s into ClickHouse, with attribution, on the same machine. "+
-			"What is measured is from when it has a fifth of them to 98%%; then every event has to be in the table, once.",
-			base.partitions, base.products, short(base.users), realBytes, short(inMemory), measure.Number(float64(w.Events)), measure.Number(float64(w.Bytes)), w.broker.Name),
-		fmt.Sprintf("The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured once: the base is on every axis, and how it differs from one to the next says how far to trust a difference. "+
-			"Where others used the machine meanwhile, what was reached is divided by the share of the processors that they left: that is \"if alone\".", edgeSenders, w.For),
+		fmt.Sprintf("One quantity grows, and the others stay: %d partitions, %d products and %s users by Zipf's law, messages "+
+			"of %d bytes on average, an empty table. ClickHouse knows all users and their browsers at the start, and the loader "+
+			"the first %s of them. A loader with default settings loads a backlog of %s events (fewer if they are larger: %s "+
+			"bytes) from %s into ClickHouse, with attribution, on the same machine. The measurement covers the events from 20%% "+
+			"to 98%%; then every event must be in the table, once.",
+			base.partitions, base.products, short(base.users), realisticBytes, short(usersInMemory),
+			measure.Number(float64(w.Events)), measure.Number(float64(w.Bytes)), w.broker.Name),
+		fmt.Sprintf("The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured "+
+			"once: the base is on every axis, and its differences between axes show the error of the measurement. \"If alone\" "+
+			"is the throughput divided by the share of the processors that other programs left.", edgeSenders, w.For),
 	}
-	s.Goals, s.Tables, s.Growth, s.Notes = nil, nil, nil, nil
+	s.Goals, s.Tables, s.LineCharts, s.Notes = nil, nil, nil, nil
 	for i := range axes {
 		a := &axes[i]
 		series, measured := s.Raw[a.name]
 		if !measured {
 			continue
 		}
-		if a.unit == "" { // what is larger may cost more
+		if a.unit == "" { // larger messages may cost more
 			s.Goals = append(s.Goals, a.goal(series))
 		}
-		s.Tables = append(s.Tables, a.table(series))
-		s.Growth = append(s.Growth, a.growth(series))
-		if why := whyNot[a.name]; why != "" {
-			s.Notes = append(s.Notes, a.heading()+": "+why)
+		s.Tables = append(s.Tables, measure.TableOf(a.heading(), series, a.quantities()))
+		s.LineCharts = append(s.LineCharts, a.chart(series))
+		if reason := reasons[a.name]; reason != "" {
+			s.Notes = append(s.Notes, a.heading()+": "+reason)
 		}
 	}
 }
@@ -52,81 +60,55 @@ func (a *axis) heading() string {
 	return "The loader, by " + a.title
 }
 
-// speed is what has to be flat: of messages that grow it is the bytes.
+// speed is the quantity that should be flat: bytes if messages grow, otherwise events.
 func (a *axis) speed() string {
 	if a.unit != "" {
 		return mbPerSecond
 	}
-	return alone
+	return ifAlone
 }
 
 func (a *axis) goal(series []measure.Series) measure.Goal {
-	least, most := series[0], series[0]
-	for _, s := range series {
-		if s.Of(a.speed()).Median < least.Of(a.speed()).Median {
-			least = s
-		}
-		if s.Of(a.speed()).Median > most.Of(a.speed()).Median {
-			most = s
-		}
-	}
-	share := least.Of(a.speed()).Median / most.Of(a.speed()).Median
-	return measure.Goal{
-		What: fmt.Sprintf("%s: %s at the worst point over the best", a.heading(), a.speed()), Want: fmt.Sprintf("at least %s", measure.Number(flat)),
-		Reached: fmt.Sprintf("%s (%s over %s)", measure.Number(share), least.Name, most.Name), Met: share >= flat,
-	}
+	bySpeed := func(x, y measure.Series) int { return cmp.Compare(x.Of(a.speed()).Median, y.Of(a.speed()).Median) }
+	slowest, fastest := slices.MinFunc(series, bySpeed), slices.MaxFunc(series, bySpeed)
+	share := measure.Summarize(slowest.Of(a.speed()).Median / fastest.Of(a.speed()).Median)
+	goal := measure.AtLeast(a.heading()+": "+a.speed()+" of the slowest point over the fastest", flatShare, share)
+	goal.Reached += fmt.Sprintf(" (%s over %s)", slowest.Name, fastest.Name)
+	return goal
 }
 
 func (a *axis) quantities() []string {
 	if a.edge {
-		return []string{eventsPerSecond, alone, mbPerSecond, cpuPerEvent, brokerPerEvent, p50, p99, memoryMiB, readyAfter, strangeShare, idleShare}
+		return []string{
+			eventsPerSecond, ifAlone, mbPerSecond, cpuPerEvent, brokerPerEvent, p50, p99, memoryMiB, readySeconds,
+			othersShare, idleShare,
+		}
 	}
-	return []string{eventsPerSecond, alone, mbPerSecond, loaderCPU, storeCPU, storeAll, rowsPerBlock, missed, firstCommit, loaderMiB, storeMiB, logBytes, wireBytes, diskBytes, strangeShare, idleShare}
+	return []string{
+		eventsPerSecond, ifAlone, mbPerSecond, loaderPerEvent, storePerEvent, storeAll, rowsPerBlock, lookedUp, firstCommit,
+		loaderMiB, storeMiB, logBytes, wireBytes, diskBytes, othersShare, idleShare,
+	}
 }
 
-func (a *axis) table(series []measure.Series) measure.Table {
-	t := measure.Table{Title: a.heading(), Columns: []string{""}}
-	var there []string
-	for _, q := range a.quantities() {
-		if series[0].Of(q).N > 0 {
-			there = append(there, q)
-		}
-	}
-	t.Columns = append(t.Columns, there...)
+func (a *axis) chart(series []measure.Series) measure.LineChart {
+	c := measure.LineChart{Title: a.heading()}
 	for _, s := range series {
-		row := []string{s.Name}
-		for _, q := range there {
-			row = append(row, s.Of(q).String())
-		}
-		t.Rows = append(t.Rows, row)
+		c.At = append(c.At, s.Name)
 	}
-	return t
-}
-
-func (a *axis) growth(series []measure.Series) measure.Growth {
-	g := measure.Growth{Title: a.heading()}
-	for _, s := range series {
-		g.At = append(g.At, s.Name)
-	}
-	line := func(label, quantity string) measure.Line {
-		l := measure.Line{Label: label}
-		for _, s := range series {
-			l.Values = append(l.Values, s.Of(quantity).Median)
-		}
-		return l
-	}
+	line := func(label, quantity string) measure.Line { return measure.LineOf(label, series, quantity) }
+	const perEvent = "processor µs an event"
 	if a.edge {
-		g.Panels = []measure.Panel{
+		c.Panels = []measure.Panel{
 			{Unit: a.speed(), Lines: []measure.Line{line("edge", a.speed())}},
-			{Unit: "processor µs an event", Lines: []measure.Line{line("edge", cpuPerEvent), line("broker", brokerPerEvent)}},
+			{Unit: perEvent, Lines: []measure.Line{line("edge", cpuPerEvent), line("broker", brokerPerEvent)}},
 			{Unit: "MiB", Lines: []measure.Line{line("edge", memoryMiB)}},
 		}
-		return g
+		return c
 	}
-	g.Panels = []measure.Panel{
+	c.Panels = []measure.Panel{
 		{Unit: a.speed(), Lines: []measure.Line{line("loader", a.speed())}},
-		{Unit: "processor µs an event", Lines: []measure.Line{line("loader", loaderCPU), line("ClickHouse", storeCPU)}},
+		{Unit: perEvent, Lines: []measure.Line{line("loader", loaderPerEvent), line("ClickHouse", storePerEvent)}},
 		{Unit: "MiB", Lines: []measure.Line{line("loader", loaderMiB), line("ClickHouse", storeMiB)}},
 	}
-	return g
+	return c
 }

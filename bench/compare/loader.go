@@ -12,12 +12,11 @@ import (
 
 	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/parts"
 	"github.com/millrace/millrace/bench/traffic"
 )
 
 type loaderCommand struct {
-	Only       []string `help:"Only these: millrace, no-attribution, bare, engine, script, seatunnel. What was measured of others at the same commit stays in the report."`
+	Only       []string `help:"Only these: millrace, no-attribution, bare, engine, script, seatunnel. Results of others at the same commit stay in the report."`
 	Events     int      `help:"Events in the topic." default:"3000000"`
 	Partitions int      `help:"Partitions of the topic." default:"8"`
 	Products   int      `help:"Products." default:"32"`
@@ -27,78 +26,77 @@ type loaderCommand struct {
 
 const (
 	withoutAttribution = "Millrace, --no-attribution"
-	turns              = "turns"  // of the section's series
-	known              = "known"  // database of what an earlier run has learnt of the users
-	loaderPrefix       = "loader" // of the topics
+	loaderSeries       = "rounds"      // of the section's raw results
+	knownUsers         = "known_users" // database that an earlier run filled with the users
+	loaderPrefix       = "loader"      // of the topics
 )
 
-// contestant is a loader, ours or another's.
-type contestant struct {
+// loaderContender is our loader or a baseline.
+type loaderContender struct {
 	name  string
-	maps  bool // its rows have to be as ours
+	maps  bool // its rows must equal ours
 	start func(ctx context.Context, t *baselines.Table) (*baselines.Loading, error)
 }
 
-// track is what a loader comparison runs on. ClickHouse is started anew for each turn, so that its memory is the turn's own.
-type track struct {
+// loaderComparison is a filled topic. Each round starts a new ClickHouse, so that its memory is that of the round.
+type loaderComparison struct {
 	*loaderCommand
-	common     *common
-	dir        string
-	broker     *parts.Broker
-	topic      string
-	clickhouse *parts.ClickHouse
-	traffic    traffic.Config
-	taken      int    // turns
-	rows       string // checksum of the rows of whoever came first
-	notes      []string
+	*testbed
+	topic    string
+	messages traffic.Config
+	rounds   int    // so far
+	checksum string // of the rows of the first contender that maps
+	notes    []string
 }
 
-// Run measures the loader beside the others.
+// Run measures the loader and its baselines.
 func (l *loaderCommand) Run(ctx context.Context, c *common) error {
-	dir, clean, err := c.workplace()
+	bed, err := c.newTestbed(ctx, -1)
 	if err != nil {
 		return err
 	}
-	defer clean()
-	t := &track{loaderCommand: l, common: c, dir: dir}
-	t.traffic = traffic.Config{Seed: c.Seed, Products: l.Products, Users: l.Users, EventsOnly: true,
-		Start: time.Date(2026, 5, 18, 0, 0, 0, 0, time.UTC), Every: 10 * time.Millisecond}
-	if err := t.open(ctx); err != nil {
+	defer bed.close()
+	t := &loaderComparison{loaderCommand: l, testbed: bed, messages: traffic.Config{
+		Seed: c.Seed, Products: l.Products, Users: l.Users, EventsOnly: true,
+		Start: time.Date(2026, 5, 18, 0, 0, 0, 0, time.UTC), Every: 10 * time.Millisecond,
+	}}
+	if err := t.fillTopic(ctx); err != nil {
 		return err
 	}
-	defer t.broker.Stop()
-	name := "loader"
-	if c.Broker == "kfake" {
-		name += "-kfake"
-	}
-	section := c.section(name, "The loader, on "+t.broker.Name)
+	section := c.section("loader"+c.brokerSuffix(), "The loader, on "+t.broker.Name)
 	if err := section.Resume(c.Out); err != nil {
 		return err
 	}
-	contestants, err := t.contestants(ctx)
+	all, err := t.contenders(ctx)
 	if err != nil {
 		return err
 	}
-	var contenders []measure.Contender
-	taken := make([]measure.Series, len(contestants)) // kept here too: a turn that fails must not cost those before it
-	for i, one := range contestants {
-		taken[i].Name = one.name
-		contenders = append(contenders, measure.Contender{Name: one.name, Run: func(ctx context.Context) (measure.Values, error) {
-			v, err := t.turn(ctx, one)
-			if err == nil {
-				taken[i].Rounds = append(taken[i].Rounds, v)
-			}
-			return v, err
-		}})
-	}
-	_, failed := measure.Turns(ctx, stderr, c.Rounds, contenders)
-	section.Raw[turns] = merged(section.Raw[turns], taken)
+	series, failed := t.measureAll(ctx, all)
+	section.Raw[loaderSeries] = merge(section.Raw[loaderSeries], series)
 	t.report(section)
 	return errors.Join(failed, section.Save(c.Out))
 }
 
-// merged puts series into the place of those of the same name, but for those without a round.
-func merged(into, series []measure.Series) []measure.Series {
+// measureAll returns the series of all rounds that succeeded, also with an error.
+func (t *loaderComparison) measureAll(ctx context.Context, all []*loaderContender) ([]measure.Series, error) {
+	var contenders []measure.Contender
+	series := make([]measure.Series, len(all))
+	for i, one := range all {
+		series[i].Name = one.name
+		contenders = append(contenders, measure.Contender{Name: one.name, Run: func(ctx context.Context) (measure.Values, error) {
+			v, err := t.round(ctx, one)
+			if err == nil {
+				series[i].Rounds = append(series[i].Rounds, v)
+			}
+			return v, err
+		}})
+	}
+	_, err := measure.Rounds(ctx, stderr, t.Rounds, contenders)
+	return series, err
+}
+
+// merge replaces the series of the same name, and appends those that are new. It ignores series without a round.
+func merge(into, series []measure.Series) []measure.Series {
 	for _, s := range series {
 		if len(s.Rounds) == 0 {
 			continue
@@ -113,12 +111,7 @@ func merged(into, series []measure.Series) []measure.Series {
 	return into
 }
 
-// open starts the broker and makes the topic.
-func (t *track) open(ctx context.Context) (err error) {
-	say("starting the broker; logs are in %s", t.dir)
-	if t.broker, err = t.common.startBroker(ctx, t.dir, -1); err != nil {
-		return err
-	}
+func (t *loaderComparison) fillTopic(ctx context.Context) error {
 	client, err := t.broker.Stream(loaderPrefix, t.Partitions)
 	if err != nil {
 		return err
@@ -130,51 +123,50 @@ func (t *track) open(ctx context.Context) (err error) {
 	t.topic = client.Topics().Ingest
 	say("writing %d messages to the topic", t.Events)
 	begin := time.Now()
-	err = traffic.Fill(ctx, client, t.traffic, t.Events, nil)
+	err = traffic.Fill(ctx, client, t.messages, t.Events)
 	say("written in %s", time.Since(begin).Round(time.Second))
 	return err
 }
 
-// contestants are those that take part. What a rival needs is fetched.
-func (t *track) contestants(ctx context.Context) (all []*contestant, err error) {
-	if wanted(t.Only, "millrace") {
-		all = append(all, &contestant{ours, true, t.startOurs})
+// contenders returns those that take part, and fetches what the baselines need.
+func (t *loaderComparison) contenders(ctx context.Context) (all []*loaderContender, err error) {
+	if selected(t.Only, "millrace") {
+		all = append(all, &loaderContender{ours, true, t.startOurs})
 	}
-	if wanted(t.Only, "no-attribution") {
-		all = append(all, &contestant{withoutAttribution, true, func(_ context.Context, table *baselines.Table) (*baselines.Loading, error) {
+	if selected(t.Only, "no-attribution") {
+		start := func(_ context.Context, table *baselines.Table) (*baselines.Loading, error) {
 			return t.startLoader(table, "--no-attribution"), nil
-		}})
+		}
+		all = append(all, &loaderContender{withoutAttribution, true, start})
 	}
-	for _, r := range baselines.Loaders {
-		if !wanted(t.Only, r.Key) {
+	for _, b := range baselines.Loaders {
+		if !selected(t.Only, b.Key) {
 			continue
 		}
-		err := r.Fetch(ctx, &baselines.Place{Cache: t.common.Cache})
-		var missing *baselines.Missing
-		if errors.As(err, &missing) {
-			say("%s is left out: %v", r.Name, err)
-			t.notes = append(t.notes, fmt.Sprintf("%s is left out: %v.", r.Name, err))
+		err := b.Fetch(ctx, &baselines.Place{Cache: t.Cache})
+		if note, missing := leftOut(b.Name, err); missing {
+			t.notes = append(t.notes, note)
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, &contestant{r.Name, r.Maps, r.Start})
+		all = append(all, &loaderContender{b.Name, b.Maps, b.Start})
 	}
 	return all, nil
 }
 
-// startOurs starts the loader in a database in which the users are known: a run on the same topic before has written down
-// what its messages say of them. Its own memory is empty.
-func (t *track) startOurs(ctx context.Context, table *baselines.Table) (*baselines.Loading, error) {
-	if err := t.getToKnow(ctx, table); err != nil {
-		return nil, fmt.Errorf("get to know the users: %w", err)
+// startOurs starts the loader with an empty memory, in a database that has all users: an earlier run on the same topic
+// stored them.
+func (t *loaderComparison) startOurs(ctx context.Context, table *baselines.Table) (*baselines.Loading, error) {
+	if err := t.learnUsers(ctx, table); err != nil {
+		return nil, fmt.Errorf("store the users: %w", err)
 	}
 	for _, insert := range []string{
-		"user_claims SELECT * REPLACE (written_at - INTERVAL 1 DAY AS written_at) FROM " + known + ".user_claims",
-		"organization_claims SELECT * FROM " + known + ".organization_claims",
-		"products SELECT * FROM " + known + ".products",
-		// All that has been worked in: else a new group begins with what has ever been said.
+		"user_claims SELECT * REPLACE (written_at - INTERVAL 1 DAY AS written_at) FROM " + knownUsers + ".user_claims",
+		"organization_claims SELECT * FROM " + knownUsers + ".organization_claims",
+		"products SELECT * FROM " + knownUsers + ".products",
+		// Without progress a new consumer group first reads all claims.
 		fmt.Sprintf("attribution_progress SELECT '%s', number, now64(6) FROM numbers(%d)", table.Database, t.Partitions),
 	} {
 		if _, err := t.clickhouse.SQL(ctx, table.Database, "INSERT INTO "+insert); err != nil {
@@ -184,15 +176,16 @@ func (t *track) startOurs(ctx context.Context, table *baselines.Table) (*baselin
 	return t.startLoader(table), nil
 }
 
-// getToKnow takes the topic into a database of its own, the first time.
-func (t *track) getToKnow(ctx context.Context, table *baselines.Table) error {
-	if n, err := t.clickhouse.Count(ctx, "default", "SELECT count() FROM system.databases WHERE name = '"+known+"'"); err != nil || n > 0 {
+// learnUsers loads the topic into the database knownUsers, the first time.
+func (t *loaderComparison) learnUsers(ctx context.Context, table *baselines.Table) error {
+	const exists = "SELECT count() FROM system.databases WHERE name = '" + knownUsers + "'"
+	if n, err := t.clickhouse.Count(ctx, "default", exists); err != nil || n > 0 {
 		return err
 	}
-	say("a run before the others, from which ours knows the users")
+	say("loading the topic once, so that the users are known")
 	before := *table
-	before.Database, before.Dir = known, filepath.Join(t.dir, known)
-	if err := parts.Migrate(ctx, t.common.Bin, t.clickhouse.Addr(), known); err != nil {
+	before.Database, before.Dir = knownUsers, filepath.Join(t.dir, knownUsers)
+	if err := t.migrate(ctx, knownUsers); err != nil {
 		return err
 	}
 	loading := t.startLoader(&before)
@@ -200,18 +193,19 @@ func (t *track) getToKnow(ctx context.Context, table *baselines.Table) error {
 		return err
 	}
 	defer loading.Stop()
-	if err := (&watch{track: t, table: &before, loading: loading}).wait(ctx); err != nil {
+	if err := (&rowWatch{comparison: t, table: &before, loading: loading}).wait(ctx); err != nil {
 		return err
 	}
-	_, err := t.clickhouse.SQL(ctx, known, "TRUNCATE TABLE events")
+	_, err := t.clickhouse.SQL(ctx, knownUsers, "TRUNCATE TABLE events")
 	return err
 }
 
-func (t *track) startLoader(table *baselines.Table, args ...string) *baselines.Loading {
-	args = append(append([]string{"--group", table.Database}, args...), t.LoaderArgs...)
+func (t *loaderComparison) startLoader(table *baselines.Table, args ...string) *baselines.Loading {
+	args = slices.Concat([]string{"--group", table.Database}, args, t.LoaderArgs)
+	services := &measure.Millrace{Bin: t.Bin, Dir: table.Dir, Broker: t.broker, Prefix: loaderPrefix}
 	l := &baselines.Loading{}
 	l.Begin = func(ctx context.Context) error {
-		loader, err := parts.StartLoader(ctx, t.common.Bin, table.Dir, t.broker, loaderPrefix, t.clickhouse.Addr(), table.Database, args...)
+		loader, err := services.StartLoader(ctx, t.clickhouse.Addr(), table.Database, args...)
 		if err == nil {
 			l.Process = loader.Process
 		}

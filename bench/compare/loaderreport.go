@@ -10,74 +10,75 @@ import (
 	"github.com/millrace/millrace/bench/measure"
 )
 
-// loaderOrder is the order of the columns, whoever was measured when.
+// loaderOrder is the order of the rows, independent of when each was measured.
 func loaderOrder() []string {
 	names := []string{ours, withoutAttribution}
-	for _, r := range baselines.Loaders {
-		names = append(names, r.Name)
+	for _, b := range baselines.Loaders {
+		names = append(names, b.Name)
 	}
 	return names
 }
 
-// report makes the section of what has been measured so far.
-func (t *track) report(s *measure.Section) {
-	series := s.Raw[turns]
+// report fills the section with the contenders that have been measured.
+func (t *loaderComparison) report(s *measure.Section) {
+	series := s.Raw[loaderSeries]
 	order := loaderOrder()
 	slices.SortFunc(series, func(a, b measure.Series) int { return slices.Index(order, a.Name) - slices.Index(order, b.Name) })
 	s.Text = []string{
-		fmt.Sprintf("Each takes the same topic of %s events of %d products and %s users in %d partitions into all columns of an empty `events` table, in a ClickHouse that was just "+
-			"started. A turn ends when every event is there. Events/s are those after the first rows, by the time since these: what a program needs for its start is in a column of its own. "+
-			"Processor time is all from the start on, that of merges during the turn too; memory is the most in the turn.", measure.Number(float64(t.Events)), t.Products, measure.Number(float64(t.Users)), t.Partitions),
-		"Millrace attributes each event to its user and organization, which nobody else does. The users are known to it: an earlier run on the same topic has written them to ClickHouse, from where " +
-			"a loader with an empty memory takes them. All but the limit read Kafka.",
+		fmt.Sprintf("Each loads the same topic of %s events of %d products and %s users in %d partitions into all columns of "+
+			"an empty `events` table, in a ClickHouse that was just started. A round ends when every event is stored. Events/s "+
+			"count from the first rows on: the start-up time has its own column. Processor time counts from the start, "+
+			"including merges during the round; memory is the peak of the round.",
+			measure.Number(float64(t.Events)), t.Products, measure.Number(float64(t.Users)), t.Partitions),
+		"Only Millrace attributes each event to its user and organization. It knows the users: an earlier run on the same " +
+			"topic stored them in ClickHouse, from which a loader with an empty memory reads them. All but the limit read Kafka.",
 	}
 	s.Goals, s.Notes = loaderGoals(series), slices.Clone(t.notes)
 	s.Tables = []measure.Table{loaderTable(series)}
-	speed, cpu := measure.Group{Title: eventsPerSecond}, measure.Group{Title: bothPerMillion}
-	for _, one := range series {
-		mine := one.Name == ours || one.Name == withoutAttribution
-		speed.Bars = append(speed.Bars, measure.Bar{Label: one.Name, Value: one.Of(eventsPerSecond), Ours: mine})
-		cpu.Bars = append(cpu.Bars, measure.Bar{Label: one.Name, Value: one.Of(bothPerMillion), Ours: mine})
-	}
-	s.Charts = []measure.Chart{{Title: s.Title, Groups: []measure.Group{speed, cpu}}}
-	for _, r := range baselines.Loaders {
-		s.Notes = append(s.Notes, fmt.Sprintf("%s: %s", r.Name, r.Settings))
+	s.BarCharts = []measure.BarChart{{Title: s.Title, Groups: []measure.Group{
+		measure.GroupOf(eventsPerSecond, series, eventsPerSecond, ours, withoutAttribution),
+		measure.GroupOf(bothPerMillion, series, bothPerMillion, ours, withoutAttribution),
+	}}}
+	for _, b := range baselines.Loaders {
+		s.Notes = append(s.Notes, fmt.Sprintf("%s: %s", b.Name, b.Settings))
 	}
 }
 
 func loaderTable(series []measure.Series) measure.Table {
-	quantities := []string{eventsPerSecond, loaderPerMillion, storePerMillion, bothPerMillion, brokerPerMillion, loaderMiB, storeMiB, firstSeconds, partsLeft}
-	t := measure.Table{Columns: append(append([]string{""}, quantities...), "our events/s over theirs", "their CPU, both, over ours")}
-	for _, one := range series {
-		row := []string{one.Name}
-		for _, q := range quantities {
-			row = append(row, one.Of(q).String())
-		}
-		if series[0].Name != ours || one.Name == ours {
-			row = append(row, "", "")
-		} else {
-			row = append(row, series[0].Ratio(one, eventsPerSecond).String(), one.Ratio(series[0], bothPerMillion).String())
-		}
-		t.Rows = append(t.Rows, row)
+	if len(series) == 0 {
+		return measure.Table{Columns: []string{""}}
 	}
-	return t
+	quantities := []string{
+		eventsPerSecond, loaderPerMillion, storePerMillion, bothPerMillion, brokerPerMillion,
+		loaderMiB, storeMiB, firstSeconds, partsLeft,
+	}
+	return measure.TableOf("", series, quantities,
+		besideOurs("our events/s over theirs", series[0], func(us, them measure.Series) measure.Summary {
+			return us.Ratio(them, eventsPerSecond)
+		}),
+		besideOurs("their CPU, both, over ours", series[0], func(us, them measure.Series) measure.Summary {
+			return them.Ratio(us, bothPerMillion)
+		}))
 }
 
-// loaderGoals compares Millrace with attribution, which is the first of the series, with what is wanted.
+// loaderGoals compares Millrace with attribution, which is the first of the series, with the goals.
 func loaderGoals(series []measure.Series) (goals []measure.Goal) {
 	if len(series) == 0 || series[0].Name != ours {
 		return nil
 	}
-	for _, r := range baselines.Loaders {
-		at := slices.IndexFunc(series, func(s measure.Series) bool { return s.Name == r.Name })
+	for _, b := range baselines.Loaders {
+		at := slices.IndexFunc(series, func(s measure.Series) bool { return s.Name == b.Name })
 		if at < 0 {
 			continue
 		}
-		ratio := series[0].Ratio(series[at], eventsPerSecond)
-		goals = append(goals, measure.Goal{What: "our events/s over those of " + r.Name, Want: "at least " + measure.Number(r.Goal), Reached: ratio.String(), Met: ratio.Median >= r.Goal})
-		if r.Less {
+		speed := series[0].Ratio(series[at], eventsPerSecond)
+		goals = append(goals, measure.AtLeast("our events/s over those of "+b.Name, b.Goal, speed))
+		if b.Less {
 			cpu := series[0].Ratio(series[at], bothPerMillion)
-			goals = append(goals, measure.Goal{What: "our processor time, with ClickHouse's, over that of " + r.Name, Want: "less than 1", Reached: cpu.String(), Met: cpu.Median < 1})
+			goals = append(goals, measure.Goal{
+				What: "our processor time, with ClickHouse's, over that of " + b.Name,
+				Want: "less than 1", Reached: cpu.String(), Met: cpu.Median < 1,
+			})
 		}
 	}
 	return goals

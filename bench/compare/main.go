@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/millrace/millrace/bench/measure"
-	"github.com/millrace/millrace/bench/parts"
 	"github.com/millrace/millrace/pkg/cli"
 	"github.com/millrace/millrace/pkg/embedded"
 )
@@ -21,36 +19,38 @@ import (
 type flags struct {
 	common
 
-	Edge      edgeCommand      `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
-	Loader    loaderCommand    `cmd:"" help:"The loader beside the bare limit, ClickHouse's Kafka engine, a script in Python, and Apache SeaTunnel."`
-	Freshness freshnessCommand `cmd:"" help:"Everything at once: the highest rate at which outcomes are fresh."`
-	Growth    growthCommand    `cmd:"" help:"How cost grows with partitions, products, users, the size of messages and the table."`
-	Skew      skewCommand      `cmd:"" help:"One product with nearly all of the traffic, spread over partitions or not, beside an even load."`
-	Console   watchedCommand   `cmd:"" help:"The edge while somebody watches what comes in, and while nobody does."`
-	All       allCommand       `cmd:"" help:"All of them, one after the other, and the report."`
-	Load      loadCommand      `cmd:"" help:"Post Segment messages to a URL and time the answers."`
-	Report    reportCommand    `cmd:"" help:"Put all that was measured into REPORT.md, with plots."`
+	Edge       edgeCommand       `cmd:"" help:"The edge beside the bare limit, Apache Camel, and fastify with kafkajs."`
+	Loader     loaderCommand     `cmd:"" help:"The loader beside the bare limit, ClickHouse's Kafka engine, a script in Python, and Apache SeaTunnel."`
+	Freshness  freshnessCommand  `cmd:"" help:"The whole pipeline: the highest rate at which outcomes are fresh."`
+	Growth     growthCommand     `cmd:"" help:"How cost grows with partitions, products, users, the size of messages and the table."`
+	Skew       skewCommand       `cmd:"" help:"One product with nearly all of the traffic, with salts and without, beside an even load."`
+	Console    consoleCommand    `cmd:"" help:"The edge while browsers show the console, and without browsers."`
+	All        allCommand        `cmd:"" help:"All of these, one after the other, and the report."`
+	Load       loadCommand       `cmd:"" help:"Post Segment messages to a URL and measure the answers."`
+	Report     reportCommand     `cmd:"" help:"Write REPORT.md with charts from all results."`
+	Partitions partitionsCommand `cmd:"" help:"Print the load of the busiest partition, for docs/capacity.md."`
 }
 
-// common is what all comparisons can be told.
+// common is the flags of all comparisons.
 type common struct {
 	Bin    string `help:"Folder of edge, loader, millrace, bareedge and bareloader." default:"bin"`
 	Jars   string `help:"Folder of Apache Kafka's jars." default:".kafka/jars"`
-	Cache  string `help:"Folder where rivals are fetched to." default:".bench"`
-	Dir    string `help:"Folder for data and logs of a run; default: a new one in the folder for temporary files, which goes with the run."`
-	Out    string `help:"Folder for what is measured, one JSON file for each comparison." default:"bench/report"`
-	Broker string `help:"kafka is Apache Kafka, kfake the laptop edition's broker, which needs no Java." enum:"kafka,kfake" default:"kafka"`
-	Rounds int    `help:"How often each contender has its turn." default:"3"`
+	Cache  string `help:"Folder that baselines are downloaded to." default:".bench"`
+	Dir    string `help:"Folder for data and logs of a run; by default a temporary folder, which is removed after the run."`
+	Out    string `help:"Folder for the results, one JSON file for each comparison." default:"bench/report"`
+	Broker string `help:"kafka is Apache Kafka; kfake is the laptop edition's broker, which needs no Java." enum:"kafka,kfake" default:"kafka"`
+	Rounds int    `help:"Rounds of each contender." default:"3"`
 	Seed   uint64 `help:"Seed of the traffic." default:"1"`
 }
 
-const description = `Measures Millrace beside others, in turns, and writes what came out into bench/report.
+const description = `Compares Millrace with other programs, in alternating rounds, and writes the results to bench/report.
 
-"make bench" builds and fetches what is needed, runs everything and writes bench/report/REPORT.md. Each comparison can be run alone.`
+"make bench" builds and downloads what is needed, runs everything and writes bench/report/REPORT.md. Each comparison
+can also run alone.`
 
 func main() {
 	embedded.RunChild()
-	parts.ServeKfake()
+	measure.ServeKfake()
 	var c flags
 	cli.Main(&c, "compare", description, func(ctx context.Context, parsed *kong.Context) error {
 		parsed.BindTo(ctx, (*context.Context)(nil))
@@ -60,54 +60,42 @@ func main() {
 
 type allCommand struct{}
 
-// Run makes every comparison as it is by default. One that fails does not keep the others from being made.
-func (*allCommand) Run(ctx context.Context, c *common, whole *flags) error {
+// Run runs every comparison with its defaults, also after one that fails.
+func (*allCommand) Run(ctx context.Context, c *common, all *flags) error {
 	var failed error
 	for _, one := range []struct {
 		name string
 		run  func(context.Context, *common) error
-	}{{"edge", whole.Edge.Run}, {"loader", whole.Loader.Run}, {"freshness", whole.Freshness.Run}, {"growth", whole.Growth.Run}, {"skew", whole.Skew.Run}, {"console", whole.Console.Run}} {
+	}{
+		{"edge", all.Edge.Run},
+		{"loader", all.Loader.Run},
+		{"freshness", all.Freshness.Run},
+		{"growth", all.Growth.Run},
+		{"skew", all.Skew.Run},
+		{"console", all.Console.Run},
+	} {
 		if err := one.run(ctx, c); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", one.name, err))
 		}
 	}
-	return errors.Join(failed, whole.Report.Run(c))
+	return errors.Join(failed, all.Report.Run(c))
 }
 
-// workplace makes the folder of a run; clean removes it, unless it was named.
-func (c *common) workplace() (dir string, clean func(), err error) {
-	if c.Dir != "" {
-		dir, err = filepath.Abs(c.Dir)
-		return dir, func() {}, err
-	}
-	dir, err = os.MkdirTemp("", "millrace-bench-*")
-	return dir, func() { _ = os.RemoveAll(dir) }, err
-}
-
-// retainBytes is what a partition keeps, about: enough for readers that lag, little enough for a laptop's disk.
-const retainBytes = 64 << 20
-
-// startBroker starts the broker that was chosen.
-func (c *common) startBroker(ctx context.Context, dir string, retain int64) (*parts.Broker, error) {
-	dir = filepath.Join(dir, "broker")
+// brokerSuffix keeps results with kfake apart from those with Apache Kafka.
+func (c *common) brokerSuffix() string {
 	if c.Broker == "kfake" {
-		return parts.StartKfake(ctx, dir)
+		return "-kfake"
 	}
-	return parts.StartKafka(ctx, c.Jars, dir, retain)
+	return ""
 }
 
-// section begins the report of a comparison.
-func (c *common) section(name, title string) *measure.Section {
-	return &measure.Section{Name: name, Title: title, Command: command(os.Args[1:]), Machine: measure.ThisMachine(), Raw: map[string][]measure.Series{}}
-}
-
-// command is how a run was asked for, without the folders, which are the reader's own.
+// command is the command line of the run, without the folders, which differ between readers.
 func command(args []string) string {
 	line := "bin/compare"
 	for i := 0; i < len(args); i++ {
-		switch name, _, whole := strings.Cut(args[i], "="); name {
+		switch name, _, joined := strings.Cut(args[i], "="); name {
 		case "--dir", "--jars", "--cache", "--out", "--bin":
-			if !whole {
+			if !joined {
 				i++
 			}
 		default:
@@ -117,7 +105,7 @@ func command(args []string) string {
 	return line
 }
 
-// stderr is the screen.
 var stderr = os.Stderr
 
+// say prints a line of progress.
 func say(format string, args ...any) { fmt.Fprintf(stderr, format+"\n", args...) }

@@ -15,8 +15,8 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// A plain "all" gets every comparison as it is when it is run alone.
-func TestDefaults(t *testing.T) {
+// "all" runs each comparison with the defaults of the comparison's own command.
+func TestAll_Defaults(t *testing.T) {
 	parse := func(args ...string) (c flags) {
 		parser, err := kong.New(&c)
 		require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 	require.Positive(t, all.Skew.For)
 }
 
-// Only one thing grows on an axis, from the least to the most, and the base is on each.
+// On each axis one quantity grows, in ascending order, and the base is one of the points.
 func TestAxes(t *testing.T) {
 	var c flags
 	parser, err := kong.New(&c)
@@ -47,11 +47,11 @@ func TestAxes(t *testing.T) {
 	for i := range axes {
 		points := axes[i].points(&c.Growth)
 		var at []int
-		based := false
+		hasBase := false
 		for _, p := range points {
 			at = append(at, p.x)
 			p.x, p.label = 0, ""
-			based = based || p == base || p.bytes == 750
+			hasBase = hasBase || p == base || p.bytes == 750
 			axes[i].set(&p, 0)
 			zero := base
 			axes[i].set(&zero, 0)
@@ -59,43 +59,43 @@ func TestAxes(t *testing.T) {
 		}
 		require.Greater(t, len(at), 2)
 		require.True(t, slices.IsSorted(at), axes[i].name)
-		require.True(t, based, axes[i].name)
+		require.True(t, hasBase, axes[i].name)
 	}
 	require.Equal(t, "50M 1k 1500 0", short(50_000_000)+" "+short(1000)+" "+short(1500)+" "+short(0))
 }
 
 func TestGrowthGoal(t *testing.T) {
 	at := func(name string, v float64) measure.Series {
-		return measure.Series{Name: name, Rounds: []measure.Values{{alone: v, mbPerSecond: 1 / v}}}
+		return measure.Series{Name: name, Rounds: []measure.Values{{ifAlone: v, mbPerSecond: 1 / v}}}
 	}
-	flatter := axes[0].goal([]measure.Series{at("1", 90), at("8", 100), at("64", 80)})
-	require.True(t, flatter.Met)
-	require.Equal(t, "0.800 (64 over 8)", flatter.Reached)
+	flat := axes[0].goal([]measure.Series{at("1", 90), at("8", 100), at("64", 80)})
+	require.True(t, flat.Met)
+	require.Equal(t, "0.800 (64 over 8)", flat.Reached)
 	require.False(t, axes[0].goal([]measure.Series{at("1", 79), at("8", 100)}).Met)
-	again := mergedAxis([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
-	require.Equal(t, []measure.Series{at("1", 2), at("9", 9)}, again)
+	merged := mergePoints([]measure.Series{at("1", 1), at("9", 9)}, []measure.Series{at("1", 2)})
+	require.Equal(t, []measure.Series{at("1", 2), at("9", 9)}, merged)
 	shared := measure.Values{eventsPerSecond: 10}
-	strangers{busy: 80, there: 100, ours: 30}.note(shared)
-	require.Equal(t, measure.Values{eventsPerSecond: 10, alone: 20, strangeShare: .5, idleShare: .2}, shared)
-	require.True(t, axes[3].goal([]measure.Series{at("1", 100), at("8", 90)}).Met, "of messages that grow it is the bytes")
+	processorShares{busy: 80, total: 100, ours: 30}.add(shared)
+	require.Equal(t, measure.Values{eventsPerSecond: 10, ifAlone: 20, othersShare: .5, idleShare: .2}, shared)
+	require.True(t, axes[3].goal([]measure.Series{at("1", 100), at("8", 90)}).Met, "for growing messages the goal is bytes per second")
 }
 
-func TestCommandNamesNoFolders(t *testing.T) {
+func TestCommand_Folders_AreLeftOut(t *testing.T) {
 	require.Equal(t, "bin/compare --rounds 2 edge --for=8s", command([]string{"--dir", "/x", "--rounds", "2", "--jars=/y", "edge", "--for=8s", "--out", "z"}))
 }
 
-func TestProbesAreInDifferentPartitions(t *testing.T) {
+func TestProbeProducts_AreInDifferentPartitions(t *testing.T) {
 	var at []int32
 	for _, product := range probeProducts(8) {
 		at = append(at, stream.PartitionOf(product, 8))
 	}
 	slices.Sort(at)
-	require.Len(t, at, probesAt)
+	require.Len(t, at, probePartitions)
 	require.Equal(t, at, slices.Compact(slices.Clone(at)))
 	require.Len(t, probeProducts(1), 1)
 }
 
-func TestASkewedLoadIsWhatItSays(t *testing.T) {
+func TestSkew_Shares(t *testing.T) {
 	products := evenProducts(32, 8)
 	each := map[int32]int{}
 	for _, p := range products {
@@ -106,13 +106,13 @@ func TestASkewedLoadIsWhatItSays(t *testing.T) {
 		require.Equal(t, 4, n)
 	}
 	s := skewCommand{Hot: .95}
-	for _, w := range s.ways() {
-		met := map[int]int{}
+	for _, d := range s.distributions() {
+		sent := map[int]int{}
 		for i := range 32 * 100 {
-			met[w.product(i, 32)]++
+			sent[d.product(i, 32)]++
 		}
-		require.Len(t, met, 32)
-		require.InDelta(t, max(w.hot, 1./32), float64(met[0])/(32*100), 1e-9, w.name)
+		require.Len(t, sent, 32)
+		require.InDelta(t, max(d.hot, 1./32), float64(sent[0])/(32*100), 1e-9, d.name)
 	}
 }
 
@@ -130,11 +130,11 @@ func TestEdgeGoals(t *testing.T) {
 	}
 }
 
-// A run is fresh only if it kept up as well.
+// A run is fresh only if it also sustained its rate.
 func TestIsFresh(t *testing.T) {
-	require.True(t, isFresh(measure.Values{freshP99: 1999, unsent: 0}))
-	require.False(t, isFresh(measure.Values{freshP99: 2000, unsent: 0}))
-	require.False(t, isFresh(measure.Values{freshP99: 100, unsent: .01}))
+	require.True(t, isFresh(measure.Values{freshP99: 1999, unsentShare: 0}))
+	require.False(t, isFresh(measure.Values{freshP99: 2000, unsentShare: 0}))
+	require.False(t, isFresh(measure.Values{freshP99: 100, unsentShare: .01}))
 }
 
 func TestLoaderGoals(t *testing.T) {
@@ -146,22 +146,25 @@ func TestLoaderGoals(t *testing.T) {
 	for _, g := range loaderGoals(all) {
 		met = append(met, g.Met)
 	}
-	require.Equal(t, []bool{false, true, true}, met, "the limit's speed, the engine's, the engine's processor time")
-	require.Empty(t, loaderGoals(all[1:]), "ours has not been measured")
+	require.Equal(t, []bool{false, true, true}, met, "speed of the limit, speed of the engine, processor time of the engine")
+	require.Empty(t, loaderGoals(all[1:]), "without a result of ours")
 }
 
-func TestOneContenderMeasuredAnew(t *testing.T) {
+func TestMerge_SameName_IsReplaced(t *testing.T) {
 	series := func(name string, speed float64) measure.Series {
 		return measure.Series{Name: name, Rounds: []measure.Values{{eventsPerSecond: speed}}}
 	}
-	require.Equal(t, []measure.Series{series("a", 1), series("b", 3), series("c", 4)}, merged([]measure.Series{series("a", 1), series("b", 2)}, []measure.Series{series("b", 3), series("c", 4)}))
+	require.Equal(t, []measure.Series{series("a", 1), series("b", 3), series("c", 4)}, merge([]measure.Series{series("a", 1), series("b", 2)}, []measure.Series{series("b", 3), series("c", 4)}))
 }
 
-// What came before the first rows were seen is no part of the rate.
-func TestLoaderRate(t *testing.T) {
+// The time before the first rows does not count.
+func TestRowWatch_Rate(t *testing.T) {
 	begin := time.Now()
-	w := watch{track: &track{loaderCommand: &loaderCommand{Events: 1000}}, begin: begin, first: begin.Add(10 * time.Second), last: begin.Add(18 * time.Second), atFirst: 200}
+	w := rowWatch{
+		comparison: &loaderComparison{loaderCommand: &loaderCommand{Events: 1000}},
+		begin:      begin, first: begin.Add(10 * time.Second), last: begin.Add(18 * time.Second), firstRows: 200,
+	}
 	require.InDelta(t, 100, w.rate(), 1e-9)
-	w.atFirst = 1000
+	w.firstRows = 1000
 	require.InDelta(t, 1000./18, w.rate(), 1e-9)
 }

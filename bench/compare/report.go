@@ -8,7 +8,7 @@ import "github.com/millrace/millrace/bench/measure"
 var sections = []string{"edge", "edge-kfake", "loader", "loader-kfake", "freshness", "growth", "skew", "console"}
 
 type reportCommand struct {
-	To string `help:"Folder for REPORT.md and its plots; default: where the measurements are."`
+	To string `help:"Folder for REPORT.md and its charts; by default that of the results."`
 }
 
 // Run writes the report.

@@ -10,29 +10,29 @@ import (
 	"github.com/millrace/millrace/bench/traffic"
 )
 
-// Config says what is sent, where to and how fast.
+// Config describes a run.
 type Config struct {
 	Addr        string // host:port
 	Connections int
-	Requests    []*Request    // sent in turns, each by one connection; at least one for each
-	Rate        float64       // requests a second, of all connections together; 0 is a closed loop
-	Warm        time.Duration // sent before anything counts
-	For         time.Duration // what counts
-	Fresh       uint64        // if not 0, messages get ids that begin with it, and the time at which they are sent
+	Requests    []*Request    // each belongs to one connection, which repeats its own; at least one per connection
+	Rate        float64       // requests a second of all connections together; 0 is a closed loop
+	Warm        time.Duration // warm-up, which is not measured
+	For         time.Duration // measured time
+	NewIDs      uint64        // if not 0, messages get ids with this prefix, and the time of sending
 
-	// Begin and End are called where what counts begins and ends, to read the clocks of others. Either may be nil.
+	// Begin and End are called where the measured time begins and ends. Either may be nil.
 	Begin, End func()
 }
 
-// Request is one request's bytes, ready to be sent.
+// Request is the bytes of a request.
 type Request struct {
 	text []byte
 	body *traffic.Body
 }
 
-// NewRequest makes a request to post body to a path. The body's memory is the request's from now on.
+// NewRequest returns a request that posts body to a path. The request owns the body afterwards.
 func NewRequest(path string, body *traffic.Body) *Request {
-	text := append([]byte(nil), "POST "+path+" HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "...)
+	text := []byte("POST " + path + " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: ")
 	text = strconv.AppendInt(text, int64(len(body.JSON)), 10)
 	text = append(text, "\r\n\r\n"...)
 	head := len(text)
@@ -44,9 +44,9 @@ func NewRequest(path string, body *traffic.Body) *Request {
 func (c *Config) validate() error {
 	switch {
 	case c.Connections < 1 || len(c.Requests) < c.Connections:
-		return errors.New("load: every connection needs a request of its own")
+		return errors.New("load: each connection needs its own request")
 	case c.Rate < 0 || c.For <= 0:
-		return errors.New("load: a rate cannot be negative, and a run has to last")
+		return errors.New("load: the rate must not be negative, and the measured time must be positive")
 	}
 	return nil
 }

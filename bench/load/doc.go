@@ -1,14 +1,14 @@
-// Package load sends requests and times their answers, at little cost of its own, for it shares the processors with
-// what it measures: bodies are made beforehand, a request is one write, and nothing is allocated for an answer.
+// Package load sends requests and measures the latency of their answers. Its own cost is low, because it shares the
+// processors with the measured program: bodies exist before the run, a request is one write, and answers allocate nothing.
 //
-// In a closed loop each connection sends when it has its answer: that shows how much is taken at most. In an open loop
-// requests are due at a rate, whatever becomes of those before, and a latency counts from when the request was due: a
-// server that stands still is charged for all requests that it kept from being sent.
+// In a closed loop each connection sends when it has its answer, which measures the maximum throughput. In an open loop
+// requests are due at a fixed rate, and latency counts from the time when a request was due. A server that stalls
+// therefore pays for all requests that it delayed.
 //
-// Files, in the order in which a run meets them:
+// Files, in the order in which a run uses them:
 //
-//	config.go  what is sent, where to, how fast
+//	config.go  the configuration and requests of a run
 //	run.go     a run and its connections
 //	worker.go  one connection
-//	result.go  what came of it
+//	result.go  the result
 package load

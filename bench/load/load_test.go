@@ -32,8 +32,8 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// Every message that was sent came, with an id of its own, and Begin and End were called once.
-func TestClosedLoop(t *testing.T) {
+// Every message arrives with a unique id, and Begin and End are called once.
+func TestRun_ClosedLoop(t *testing.T) {
 	var mu sync.Mutex
 	ids, sent, marks := map[string]bool{}, 0, atomic.Int32{}
 	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -50,20 +50,22 @@ func TestClosedLoop(t *testing.T) {
 			sent++
 		}
 	})
-	r, err := Run(t.Context(), Config{Addr: addr, Connections: 3, Requests: requests(7, 5), Fresh: 99, For: 300 * time.Millisecond,
-		Begin: func() { marks.Add(1) }, End: func() { marks.Add(10) }})
+	r, err := Run(t.Context(), Config{
+		Addr: addr, Connections: 3, Requests: requests(7, 5), NewIDs: 99, For: 300 * time.Millisecond,
+		Begin: func() { marks.Add(1) }, End: func() { marks.Add(10) },
+	})
 	require.NoError(t, err)
 	require.NoError(t, r.Err())
 	require.EqualValues(t, 11, marks.Load())
 	require.Len(t, ids, sent)
 	require.Positive(t, r.Messages)
-	require.LessOrEqual(t, r.Messages, sent, "what was under way at either end does not count")
+	require.LessOrEqual(t, r.Messages, sent, "requests across the start or the end do not count")
 	require.Equal(t, r.Requests*5, r.Messages)
 	require.Positive(t, r.OwnCPU)
 }
 
-// A server that stands still for a while is charged for the requests that it kept from being sent.
-func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
+// A server that stalls pays for the requests that it delayed.
+func TestRun_OpenLoop_LatencyCountsFromTheDueTime(t *testing.T) {
 	const stall = 400 * time.Millisecond
 	var served atomic.Int32
 	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +81,7 @@ func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
 	require.GreaterOrEqual(t, r.Latency(80), stall/4, "one request was slow, and forty more were due meanwhile")
 }
 
-func TestOpenLoopCountsWhatItCouldNotSend(t *testing.T) {
+func TestRun_OpenLoop_CountsUnsentRequests(t *testing.T) {
 	addr := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(200 * time.Millisecond) })
 	r, err := Run(t.Context(), Config{Addr: addr, Connections: 2, Requests: requests(2, 1), Rate: 1000, For: 500 * time.Millisecond})
 	require.NoError(t, err)
@@ -87,7 +89,7 @@ func TestOpenLoopCountsWhatItCouldNotSend(t *testing.T) {
 	require.Greater(t, r.Unsent, 450)
 }
 
-func TestRefusals(t *testing.T) {
+func TestRun_Refusals_AreAnError(t *testing.T) {
 	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	r, err := Run(t.Context(), Config{Addr: addr, Connections: 1, Requests: requests(1, 1), For: 50 * time.Millisecond})
 	require.NoError(t, err)

@@ -12,20 +12,23 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Result is what came of a run.
+// Result is the result of a run.
 type Result struct {
-	Requests int // answered with 200 in the time that counts
-	Messages int // in those
+	Requests int // answered with 200 in the measured time
+	Messages int // in these requests
 	For      time.Duration
-	Refused  map[int]int // requests, by status, of the whole run; 0 where no answer came
-	Unsent   int         // requests that were due and could not be sent before the end, in an open loop
+	Refused  map[int]int // requests of the whole run by status; 0 without an answer
+	Unsent   int         // due requests that were not sent before the end, in an open loop
 	OwnCPU   time.Duration
 
 	latency *hdrhistogram.Histogram
 }
 
 func (r *run) sum(workers []*worker, own time.Duration) *Result {
-	all := &Result{For: r.For, Refused: map[int]int{}, OwnCPU: own, latency: hdrhistogram.New(leastMicros, mostMicros, digits)}
+	all := &Result{
+		For: r.For, Refused: map[int]int{}, OwnCPU: own,
+		latency: hdrhistogram.New(minMicros, maxMicros, digits),
+	}
 	for _, w := range workers {
 		all.Requests += w.answered
 		all.Messages += w.messages
@@ -36,22 +39,22 @@ func (r *run) sum(workers []*worker, own time.Duration) *Result {
 		}
 	}
 	if r.Rate > 0 {
-		// What nobody came to: every connection was busy until the end.
+		// Requests for which no connection was free until the end.
 		due := int(r.Rate * r.end.Sub(r.start).Seconds())
 		all.Unsent += max(0, due-int(r.next.Load()))
 	}
 	return all
 }
 
-// MessagesPerSecond is how many were taken.
+// MessagesPerSecond is the throughput of acknowledged messages.
 func (r *Result) MessagesPerSecond() float64 { return float64(r.Messages) / r.For.Seconds() }
 
-// Latency is what so many percent of the requests were answered in at most.
+// Latency is a percentile of the latencies of requests.
 func (r *Result) Latency(percent float64) time.Duration {
 	return time.Duration(r.latency.ValueAtPercentile(percent)) * time.Microsecond
 }
 
-// Err is what kept the run from being a measurement of anything.
+// Err returns an error if requests were refused or none was answered, which makes the run useless as a measurement.
 func (r *Result) Err() error {
 	switch {
 	case len(r.Refused) > 0:
@@ -74,12 +77,14 @@ func (r *Result) refusals() string {
 	return strings.Join(all, ", ")
 }
 
-// String is for people.
+// String summarizes the result in one line.
 func (r *Result) String() string {
-	text := fmt.Sprintf("%.0f messages/s in %.0f requests/s; answered in %s (p50), %s (p99), %s (most); %.1f µs a message of the generator's own processor time",
-		r.MessagesPerSecond(), float64(r.Requests)/r.For.Seconds(), r.Latency(50), r.Latency(99), r.Latency(100), float64(r.OwnCPU.Microseconds())/float64(max(1, r.Messages)))
+	text := fmt.Sprintf("%.0f messages/s in %.0f requests/s; latency %s (p50), %s (p99), %s (max); "+
+		"%.1f µs of the generator's processor time per message",
+		r.MessagesPerSecond(), float64(r.Requests)/r.For.Seconds(), r.Latency(50), r.Latency(99), r.Latency(100),
+		float64(r.OwnCPU.Microseconds())/float64(max(1, r.Messages)))
 	if r.Unsent > 0 {
-		text += fmt.Sprintf("; %d requests were due and could not be sent", r.Unsent)
+		text += fmt.Sprintf("; %d due requests were not sent", r.Unsent)
 	}
 	if len(r.Refused) > 0 {
 		text += "; refused: " + r.refusals()

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// run is a run under way.
+// run is the state of a run.
 type run struct {
 	*Config
-	start, counts, end time.Time
-	next               atomic.Int64 // the request that is due next, in an open loop
-	ids                atomic.Uint64
+	start, measured, end time.Time
+	next                 atomic.Int64 // number of the next due request, in an open loop
+	ids                  atomic.Uint64
 }
 
-// Run sends until the time is over or ctx ends, and waits for the last answers. Requests that are refused do not end it.
+// Run sends until the measured time or ctx ends, and waits for the last answers. Refused requests do not end it.
 func Run(ctx context.Context, c Config) (*Result, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -36,8 +36,8 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		workers[i] = newWorker(r, connection, i)
 	}
 	r.start = time.Now()
-	r.counts = r.start.Add(c.Warm)
-	r.end = r.counts.Add(c.For)
+	r.measured = r.start.Add(c.Warm)
+	r.end = r.measured.Add(c.For)
 	ctx, stop := context.WithDeadline(ctx, r.end)
 	defer stop()
 	var all sync.WaitGroup
@@ -50,10 +50,10 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	return r.sum(workers, own), nil
 }
 
-// watch calls Begin and End when it is time, and measures what this process itself takes between.
+// watch calls Begin and End, and returns the processor time of this process between them.
 func (r *run) watch(ctx context.Context) time.Duration {
 	select {
-	case <-time.After(time.Until(r.counts)):
+	case <-time.After(time.Until(r.measured)):
 	case <-ctx.Done():
 		return 0
 	}
@@ -70,11 +70,11 @@ func (r *run) watch(ctx context.Context) time.Duration {
 
 func ownCPU() time.Duration {
 	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails only for a pointer that is bad
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails only for an invalid pointer
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// due is when the next request of an open loop is to be sent.
+// due returns the time of the next request of an open loop.
 func (r *run) due() time.Time {
 	n := r.next.Add(1) - 1
 	return r.start.Add(time.Duration(float64(n) / r.Rate * float64(time.Second)))

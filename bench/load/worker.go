@@ -12,7 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// worker is one connection with the requests that are its own.
+// worker is one connection with its own requests.
 type worker struct {
 	*run
 	connection net.Conn
@@ -22,23 +22,23 @@ type worker struct {
 
 	latency  *hdrhistogram.Histogram // microseconds
 	answered int                     // requests, with 200
-	messages int                     // of those
-	refused  map[int]int             // by status; 0 where no answer came
-	unsent   int                     // requests that were due and not sent in time
+	messages int                     // in these requests
+	refused  map[int]int             // by status; 0 without an answer
+	unsent   int                     // due requests that were not sent in time
 }
 
-// What latencies are told apart: from a microsecond to ten minutes, to a hundredth.
+// Range and precision of latencies: a microsecond to ten minutes, two significant digits.
 const (
-	leastMicros = 1
-	mostMicros  = 600_000_000
-	digits      = 2
+	minMicros = 1
+	maxMicros = 600_000_000
+	digits    = 2
 )
 
-// answerPatience is how long an answer is waited for.
-const answerPatience = time.Minute
+// answerTimeout is the maximum time to wait for an answer.
+const answerTimeout = time.Minute
 
 func newWorker(r *run, connection net.Conn, i int) *worker {
-	w := &worker{run: r, connection: connection, reader: bufio.NewReader(connection), refused: map[int]int{}, latency: hdrhistogram.New(leastMicros, mostMicros, digits)}
+	w := &worker{run: r, connection: connection, reader: bufio.NewReader(connection), refused: map[int]int{}, latency: hdrhistogram.New(minMicros, maxMicros, digits)}
 	for ; i < len(r.Requests); i += r.Connections {
 		w.requests = append(w.requests, r.Requests[i])
 	}
@@ -64,7 +64,7 @@ func (w *worker) loop(ctx context.Context) {
 	}
 }
 
-// sleepUntil tells whether the time has come before ctx ended.
+// sleepUntil returns at the time due, and reports whether ctx is not done.
 func sleepUntil(ctx context.Context, due time.Time) bool {
 	if wait := time.Until(due); wait > 0 {
 		time.Sleep(wait) // due is before the end of ctx
@@ -72,14 +72,14 @@ func sleepUntil(ctx context.Context, due time.Time) bool {
 	return ctx.Err() == nil
 }
 
-// send sends a request and counts its answer. It tells whether the connection can be used again.
+// send sends a request and counts its answer. It reports whether the connection can be reused.
 func (w *worker) send(r *Request, due time.Time) bool {
-	if w.Fresh != 0 {
+	if w.NewIDs != 0 {
 		n := uint64(r.body.Messages)
-		r.body.Stamp(w.Fresh, w.ids.Add(n)-n, time.Now())
+		r.body.Stamp(w.NewIDs, w.ids.Add(n)-n, time.Now())
 	}
 	status := 0
-	_ = w.connection.SetDeadline(time.Now().Add(answerPatience)) // of a closed connection the write tells
+	_ = w.connection.SetDeadline(time.Now().Add(answerTimeout)) // for a closed connection the write fails
 	_, err := w.connection.Write(r.text)
 	if err == nil {
 		err = w.response.Read(w.reader)
@@ -91,16 +91,16 @@ func (w *worker) send(r *Request, due time.Time) bool {
 	return err == nil && !w.response.ConnectionClose()
 }
 
-// count counts what was due and answered in the time that counts: in a closed loop the two are one, for nothing is due
-// before it is sent.
+// count counts a request that was due and answered in the measured time. In a closed loop a request is due when it is
+// sent.
 func (w *worker) count(r *Request, status int, due, now time.Time) {
 	switch {
 	case status != fasthttp.StatusOK:
 		w.refused[status]++
-	case w.Rate == 0 && (now.Before(w.counts) || now.After(w.end)), due.Before(w.counts):
+	case w.Rate == 0 && (now.Before(w.measured) || now.After(w.end)), due.Before(w.measured):
 	default:
 		w.answered++
 		w.messages += r.body.Messages
-		_ = w.latency.RecordValue(min(max(now.Sub(due).Microseconds(), leastMicros), mostMicros)) // within its range
+		_ = w.latency.RecordValue(min(max(now.Sub(due).Microseconds(), minMicros), maxMicros)) // it is within the range
 	}
 }

@@ -1,15 +1,21 @@
-// Package measure has what every comparison needs: programs that are run and watched, contenders that take turns, and
-// a report that says what was measured, on what, and how far it spread.
+// Package measure runs programs as processes, measures their processor time and memory, and writes a report of medians
+// with minimum and maximum, the machine and the command.
 //
-// Files, in the order in which a comparison meets them:
+// Files, in the order in which a comparison uses them:
 //
-//	program.go  a program with everything it starts
-//	usage.go    the processor time and the memory of those
-//	turns.go    contenders in turns, A B A B
-//	spread.go   median, least and most of what the rounds gave
-//	machine.go  what it was measured on
-//	section.go  one comparison's part of the report
-//	chart.go    a plot of it
-//	growth.go   a plot of what grows with what
-//	report.go   all parts in one file
+//	program.go      a program and its process, with all processes that it starts
+//	usage.go        processor time and memory of such a tree of processes
+//	broker.go       Apache Kafka on one node, or the laptop edition's broker
+//	connections.go  connections, created before an edge runs
+//	service.go      edge, loader, console and migrations
+//	clickhouse.go   the embedded engine, and queries to it
+//	rounds.go       contenders that run alternately: A B A B
+//	summary.go      median, minimum and maximum of the rounds
+//	machine.go      the hardware and versions
+//	section.go      one comparison's section of the report
+//	table.go        its tables and goals
+//	svg.go          elements that both kinds of charts draw
+//	barchart.go     its bar charts
+//	linechart.go    its line charts
+//	report.go       all sections in one file
 package measure

@@ -11,32 +11,33 @@ import (
 	"time"
 )
 
-// Machine is what something was measured on, and what of ours.
+// Machine is the hardware and the versions of a measurement.
 type Machine struct {
 	Processor string
 	Cores     int
 	MemoryGiB int
 	Kernel    string
 	Go        string
-	Commit    string // with a + if files were changed since
+	Commit    string // with a + if the work tree has changes
 	Taken     time.Time
 }
 
-// ThisMachine looks at it.
+// ThisMachine describes the machine that this process runs on.
 func ThisMachine() Machine {
 	return Machine{
 		Processor: field("/proc/cpuinfo", "model name"), Cores: runtime.NumCPU(), MemoryGiB: memoryGiB(),
-		Kernel: first("/proc/sys/kernel/osrelease"), Go: runtime.Version(), Commit: commit(), Taken: time.Now().UTC().Truncate(time.Second),
+		Kernel: readFile("/proc/sys/kernel/osrelease"), Go: runtime.Version(), Commit: commit(),
+		Taken: time.Now().UTC().Truncate(time.Second),
 	}
 }
 
-func first(path string) string {
+func readFile(path string) string {
 	text, _ := os.ReadFile(path)
 	return strings.TrimSpace(string(text))
 }
 
 func field(path, name string) string {
-	for line := range strings.Lines(first(path)) {
+	for line := range strings.Lines(readFile(path)) {
 		if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == name {
 			return strings.TrimSpace(value)
 		}

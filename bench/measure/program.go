@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// Program is what is to be run.
+// Program is an executable with its arguments.
 type Program struct {
-	Name string // for people, and of the log file
+	Name string // in errors, and of the log file
 	Path string
 	Args []string
-	Env  []string // beside our own
-	Dir  string   // to run in; also where its log is
+	Env  []string // added to this process's environment
+	Dir  string   // working directory, which also gets the log
 }
 
-// Process is a running program with all processes that it has started. It ends when we do.
+// Process is a running program with all processes that it has started. It ends with this process.
 type Process struct {
 	name    string
 	log     string
@@ -33,7 +33,7 @@ type Process struct {
 	ended   chan struct{}
 }
 
-// Start starts the program. Whether it is ready is for the caller to find out: see AwaitPort and AwaitOK.
+// Start starts the program. To wait until it is ready, use AwaitPort or AwaitOK.
 func (p Program) Start() (*Process, error) {
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return nil, err
@@ -49,13 +49,13 @@ func (p Program) Start() (*Process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
-		// The kernel ends the child when the thread that started it ends: it has to stay.
+		// Pdeathsig kills the child when the thread that started it ends, so this thread must stay.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
+			_ = cmd.Wait() // its log says how it ended
 			close(ended)
 		}
 	}()
@@ -65,27 +65,27 @@ func (p Program) Start() (*Process, error) {
 	return &Process{name: p.Name, log: log.Name(), process: cmd.Process, ended: ended}, nil
 }
 
-// Pid is the id of the process that was started first.
+// Pid is the process id of the program itself.
 func (p *Process) Pid() int { return p.process.Pid }
 
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// stopPatience is how long a program may take to end by itself.
-const stopPatience = 30 * time.Second
+// stopTimeout is the time that a program has to end after SIGTERM.
+const stopTimeout = 30 * time.Second
 
-// Stop asks the process to end and returns when it has; one that does not is killed with all it started.
+// Stop sends SIGTERM and returns when the process has ended. After stopTimeout it kills the process group.
 func (p *Process) Stop() {
 	_ = p.process.Signal(syscall.SIGTERM) // it may have ended already
 	select {
 	case <-p.ended:
-	case <-time.After(stopPatience):
+	case <-time.After(stopTimeout):
 	}
 	_ = syscall.Kill(-p.process.Pid, syscall.SIGKILL)
 	<-p.ended
 }
 
-// AwaitPort returns when something listens on host:port.
+// AwaitPort returns when host:port accepts connections.
 func (p *Process) AwaitPort(ctx context.Context, addr string) error {
 	return p.await(ctx, func() bool {
 		c, err := net.Dial("tcp", addr)
@@ -96,10 +96,10 @@ func (p *Process) AwaitPort(ctx context.Context, addr string) error {
 	})
 }
 
-// AwaitOK returns when a URL is answered with 200.
+// AwaitOK returns when a URL answers 200.
 func (p *Process) AwaitOK(ctx context.Context, url string) error {
 	return p.await(ctx, func() bool {
-		response, err := http.Get(url) //nolint:noctx // of a process on this machine
+		response, err := http.Get(url) //nolint:noctx // a process on this machine
 		if err != nil {
 			return false
 		}
@@ -109,29 +109,30 @@ func (p *Process) AwaitOK(ctx context.Context, url string) error {
 }
 
 const (
-	awaitEach = 50 * time.Millisecond
-	awaitMost = 90 * time.Second
+	awaitPoll    = 50 * time.Millisecond
+	awaitTimeout = 90 * time.Second
 )
 
 func (p *Process) await(ctx context.Context, ready func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, awaitMost)
+	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
 	defer cancel()
 	for !ready() {
 		select {
 		case <-p.ended:
-			return p.failed(errors.New("it has ended"))
+			return p.failed(errors.New("the process has ended"))
 		case <-ctx.Done():
 			return p.failed(ctx.Err())
-		case <-time.After(awaitEach):
+		case <-time.After(awaitPoll):
 		}
 	}
 	return nil
 }
 
-const lastWordsBytes = 2 << 10
+const logTailBytes = 2 << 10
 
-// failed adds the end of the log to an error.
+// failed adds the end of the log to the error.
 func (p *Process) failed(err error) error {
 	text, _ := os.ReadFile(p.log)
-	return fmt.Errorf("%s did not get ready: %w; the end of %s:\n%s", p.name, err, p.log, text[max(0, len(text)-lastWordsBytes):])
+	tail := text[max(0, len(text)-logTailBytes):]
+	return fmt.Errorf("%s did not become ready: %w; the end of %s:\n%s", p.name, err, p.log, tail)
 }

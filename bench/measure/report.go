@@ -6,15 +6,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// Assemble makes REPORT.md and plots of the sections saved in dir, in the order named, and puts them into the folder to,
-// the plots into its folder plots. A section that is not there is left out.
+// Assemble writes REPORT.md and the folder plots to the folder named to, from the sections that Save wrote to dir, in the
+// given order. It leaves out sections that do not exist.
 func Assemble(dir, to string, names []string) error {
 	var text strings.Builder
 	text.WriteString(head)
@@ -30,7 +29,7 @@ func Assemble(dir, to string, names []string) error {
 			return err
 		}
 		s.markdown(&text, plotsDir)
-		if err := s.savePlots(filepath.Join(to, plotsDir)); err != nil {
+		if err := s.saveCharts(filepath.Join(to, plotsDir)); err != nil {
 			return err
 		}
 	}
@@ -41,24 +40,17 @@ const plotsDir = "plots"
 
 const head = `# Measured
 
-Medians of rounds in turns, the least and the most in brackets. A ratio is the median of each round's own. Everything runs on the one
-machine, the load generator too, so compare the columns of a table and not with other machines. Made by ` + "`make bench`" + `; see
-[README.md](README.md).
+Medians of alternating rounds, with minimum and maximum in brackets. A ratio is the median of the rounds' ratios.
+Everything runs on one machine, the load generator too: compare the columns of a table, not different machines.
+` + "`make bench`" + ` writes this file; see [README.md](README.md).
 `
 
-func (s *Section) savePlots(dir string) error {
-	var plots []interface{ svg(io.Writer) }
-	for i := range s.Charts {
-		plots = append(plots, &s.Charts[i])
-	}
-	for i := range s.Growth {
-		plots = append(plots, &s.Growth[i])
-	}
-	for i, plot := range plots {
+func (s *Section) saveCharts(dir string) error {
+	for i, c := range s.charts() {
 		var text bytes.Buffer
-		plot.svg(&text)
-		if err := os.WriteFile(filepath.Join(dir, s.plot(i)), text.Bytes(), 0o644); err != nil {
-			return fmt.Errorf("write a plot of %s: %w", s.Name, err)
+		c.svg(&text)
+		if err := os.WriteFile(filepath.Join(dir, s.chartFile(i)), text.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("write a chart of %s: %w", s.Name, err)
 		}
 	}
 	return nil

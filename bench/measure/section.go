@@ -10,37 +10,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
-// Section is one comparison's part of the report.
+// Section is one comparison's section of the report.
 type Section struct {
-	Name    string // of its files
-	Title   string
-	Command string // that makes it
-	Machine Machine
-	Text    []string // paragraphs before the tables: what was compared, and how
-	Goals   []Goal
-	Tables  []Table
-	Charts  []Chart
-	Growth  []Growth // after the charts
-	Notes   []string // after them: settings, what was left out and why
-	Raw     map[string][]Series
-}
-
-// Goal is something that was to be reached.
-type Goal struct {
-	What    string
-	Want    string
-	Reached string
-	Met     bool
-}
-
-// Table is rows of cells.
-type Table struct {
-	Title   string
-	Columns []string
-	Rows    [][]string
+	Name       string // of its files
+	Title      string
+	Command    string // that measured it
+	Machine    Machine
+	Text       []string // paragraphs before the tables: what is compared, and how
+	Goals      []Goal
+	Tables     []Table
+	BarCharts  []BarChart
+	LineCharts []LineChart // after the bar charts
+	Notes      []string    // at the end: settings, and contenders that did not run
+	Raw        map[string][]Series
 }
 
 // Save writes the section to dir, from where Assemble takes it.
@@ -55,7 +39,8 @@ func (s *Section) Save(dir string) error {
 	return os.WriteFile(filepath.Join(dir, s.Name+".json"), append(text, '\n'), 0o644)
 }
 
-// Resume takes over what is saved in dir of an earlier run at the same commit, so that a comparison can be made in several.
+// Resume takes over the results in dir of an earlier run at the same commit, so that a comparison can be made in several
+// runs.
 func (s *Section) Resume(dir string) error {
 	saved, err := loadSection(filepath.Join(dir, s.Name+".json"))
 	switch {
@@ -81,30 +66,25 @@ func loadSection(path string) (*Section, error) {
 	return s, nil
 }
 
-// markdown writes the section; plots are in the folder named.
+// markdown writes the section. Links to charts point into the folder plots.
 func (s *Section) markdown(w io.Writer, plots string) {
 	m := &s.Machine
 	fmt.Fprintf(w, "\n## %s\n\n", s.Title)
-	fmt.Fprintf(w, "`%s`, commit %s, %s. %s, %d cores, %d GiB, Linux %s, %s.\n", s.Command, m.Commit, m.Taken.Format("2006-01-02 15:04 MST"),
-		m.Processor, m.Cores, m.MemoryGiB, m.Kernel, m.Go)
+	fmt.Fprintf(w, "`%s`, commit %s, %s. %s, %d cores, %d GiB, Linux %s, %s.\n", s.Command, m.Commit,
+		m.Taken.Format("2006-01-02 15:04 MST"), m.Processor, m.Cores, m.MemoryGiB, m.Kernel, m.Go)
 	for _, paragraph := range s.Text {
 		fmt.Fprintf(w, "\n%s\n", paragraph)
 	}
+	tables := s.Tables
 	if len(s.Goals) > 0 {
-		t := Table{Columns: []string{"goal", "wanted", "reached", ""}}
-		for _, g := range s.Goals {
-			t.Rows = append(t.Rows, []string{g.What, g.Want, g.Reached, map[bool]string{true: "met", false: "**missed**"}[g.Met]})
-		}
-		t.markdown(w)
+		tables = append([]Table{goalTable(s.Goals)}, tables...)
 	}
-	for i := range s.Tables {
-		s.Tables[i].markdown(w)
+	for _, t := range tables {
+		fmt.Fprintln(w)
+		t.Markdown(w)
 	}
-	for i, c := range s.Charts {
-		fmt.Fprintf(w, "\n![%s](%s/%s)\n", c.Title, plots, s.plot(i))
-	}
-	for i, g := range s.Growth {
-		fmt.Fprintf(w, "\n![%s](%s/%s)\n", g.Title, plots, s.plot(len(s.Charts)+i))
+	for i, c := range s.charts() {
+		fmt.Fprintf(w, "\n![%s](%s/%s)\n", c.title(), plots, s.chartFile(i))
 	}
 	if len(s.Notes) > 0 {
 		fmt.Fprintln(w)
@@ -114,17 +94,20 @@ func (s *Section) markdown(w io.Writer, plots string) {
 	}
 }
 
-func (s *Section) plot(i int) string { return fmt.Sprintf("%s-%d.svg", s.Name, i+1) }
-
-func (t *Table) markdown(w io.Writer) {
-	fmt.Fprintln(w)
-	if t.Title != "" {
-		fmt.Fprintf(w, "%s:\n\n", t.Title)
-	}
-	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
-	line(t.Columns)
-	line(strings.Split(strings.Repeat("---,", len(t.Columns)-1)+"---", ","))
-	for _, row := range t.Rows {
-		line(row)
-	}
+// chart is a bar chart or a line chart.
+type chart interface {
+	title() string
+	svg(w io.Writer)
 }
+
+func (s *Section) charts() (all []chart) {
+	for i := range s.BarCharts {
+		all = append(all, &s.BarCharts[i])
+	}
+	for i := range s.LineCharts {
+		all = append(all, &s.LineCharts[i])
+	}
+	return all
+}
+
+func (s *Section) chartFile(i int) string { return fmt.Sprintf("%s-%d.svg", s.Name, i+1) }

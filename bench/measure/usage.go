@@ -12,32 +12,32 @@ import (
 	"time"
 )
 
-// Usage is what a process and all it has started have used.
+// Usage is the processor time and memory of a process and of all processes that it started.
 type Usage struct {
-	CPU       time.Duration // user and system, with that of those that have ended
-	PeakBytes int64         // resident, the sum of each one's own peak since the last ResetPeak
+	CPU       time.Duration // user and system, including children that ended
+	PeakBytes int64         // resident: the sum of the processes' peaks since the last ResetPeak
 }
 
-// tick is the unit of times in /proc: USER_HZ, which is 100 on Linux whatever the kernel's own clock.
+// tick is the unit of times in /proc: USER_HZ, which is 100 on Linux independent of the kernel's clock.
 const tick = time.Second / 100
 
-// Usage reads it from /proc.
+// Usage reads the process's usage from /proc.
 func (p *Process) Usage() (Usage, error) { return UsageOf(p.Pid()) }
 
-// ResetPeak makes PeakBytes of a process and its children count from now on.
+// ResetPeak makes PeakBytes of a process and its children start from the current memory.
 func ResetPeak(pid int) {
 	for _, id := range tree(pid) {
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", id), []byte("5"), 0) // where it may not, the peak is of all its life
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", id), []byte("5"), 0) // without permission the peak is that of the whole run
 	}
 }
 
-// UsageOf reads what a process with its children has used.
+// UsageOf reads the usage of a process with its children. It returns an error if the process has ended.
 func UsageOf(pid int) (Usage, error) {
 	var sum Usage
 	for _, id := range tree(pid) {
 		s, err := readStat(id)
 		if err != nil {
-			continue // it has ended since, and its parent's sum has it by now
+			continue // it has ended since, so its parent's sum includes it
 		}
 		sum.CPU += s.cpu
 		sum.PeakBytes += peak(id)
@@ -48,20 +48,20 @@ func UsageOf(pid int) (Usage, error) {
 	return sum, nil
 }
 
-// Busy is how long all processors together have worked since the machine started, and how long they have been there.
-func Busy() (busy, there time.Duration) {
+// Busy returns the time that all processors together have worked since the machine started, and their total time.
+func Busy() (busy, total time.Duration) {
 	text, _ := os.ReadFile("/proc/stat")
 	line, _, _ := strings.Cut(string(text), "\n")
 	fields := strings.Fields(line)
-	const idle, waiting, last = 4, 5, 8 // from there on it is what others have counted already
+	const idle, waiting, last = 4, 5, 8 // later fields are included in earlier ones
 	for i := 1; i <= last && i < len(fields); i++ {
 		n, _ := strconv.ParseInt(fields[i], 10, 64)
-		there += time.Duration(n) * tick
+		total += time.Duration(n) * tick
 		if i != idle && i != waiting {
 			busy += time.Duration(n) * tick
 		}
 	}
-	return busy, there
+	return busy, total
 }
 
 type stat struct {
@@ -69,7 +69,7 @@ type stat struct {
 	cpu    time.Duration
 }
 
-// readStat reads /proc/PID/stat. The name in it can hold anything, so what follows its last bracket is counted.
+// readStat reads /proc/PID/stat. The process name can contain anything, so fields count from its last bracket.
 func readStat(pid int) (stat, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -100,7 +100,7 @@ func peak(pid int) int64 {
 	return 0
 }
 
-// tree is the process and all that come from it.
+// tree lists the process and all its descendants.
 func tree(root int) []int {
 	children := map[int][]int{}
 	found, _ := filepath.Glob("/proc/[0-9]*")

@@ -1,10 +1,8 @@
 package traffic
 
-import (
-	"time"
-)
+import "time"
 
-// Body is the JSON of one request, made beforehand. Stamp gives it new ids and times for a few nanoseconds a message.
+// Body is the JSON of one request. Stamp gives its messages new ids and times for a few nanoseconds each.
 type Body struct {
 	JSON     []byte
 	Messages int
@@ -12,10 +10,10 @@ type Body struct {
 	stamps   []stamps
 }
 
-// Body makes messages number n and up, of one product: one object if messages is 1, else {"batch":[…]}.
+// Body returns messages number n and up, of one product: one object if messages is 1, otherwise {"batch":[…]}.
 func (w *Writer) Body(n uint64, messages, product int) *Body {
-	if w.config.Bytes > 0 && w.config.Bytes < RoomyBytes {
-		panic("BUG: such small messages have no room for new ids")
+	if w.config.Bytes > 0 && w.config.Bytes < MinStampableBytes {
+		panic("BUG: messages of this size cannot get new ids")
 	}
 	body := &Body{Messages: messages, Product: product}
 	if messages > 1 {
@@ -27,9 +25,9 @@ func (w *Writer) Body(n uint64, messages, product int) *Body {
 		}
 		start := len(body.JSON)
 		w.begin(n + uint64(i))
-		var where stamps
-		body.JSON, where = w.message(body.JSON, n+uint64(i))
-		body.stamps = append(body.stamps, stamps{start + where.id, start + where.at})
+		var at stamps
+		body.JSON, at = w.message(body.JSON, n+uint64(i))
+		body.stamps = append(body.stamps, stamps{start + at.id, start + at.time})
 	}
 	if messages > 1 {
 		body.JSON = append(body.JSON, `]}`...)
@@ -37,7 +35,7 @@ func (w *Writer) Body(n uint64, messages, product int) *Body {
 	return body
 }
 
-// Bodies makes n of them, of products as Zipf's law shares them.
+// Bodies returns n bodies of products by Zipf's law.
 func (w *Writer) Bodies(n, messages int) []*Body {
 	bodies := make([]*Body, n)
 	for i := range bodies {
@@ -48,13 +46,13 @@ func (w *Writer) Bodies(n, messages int) []*Body {
 	return bodies
 }
 
-// Stamp gives the messages ids that begin with run and go on from first, and the time. A run that is the seed makes ids
-// as Append does.
+// Stamp gives the messages ids that start with run and count from first, and the time. If run is the seed, the ids are
+// those of Append.
 func (b *Body) Stamp(run, first uint64, at time.Time) {
-	var room [len(timeLayout)]byte
-	now := at.UTC().AppendFormat(room[:0], timeLayout)
+	var buffer [len(timeLayout)]byte
+	now := at.UTC().AppendFormat(buffer[:0], timeLayout)
 	for i, s := range b.stamps {
 		appendID(b.JSON[s.id:s.id], run, first+uint64(i))
-		copy(b.JSON[s.at:], now)
+		copy(b.JSON[s.time:], now)
 	}
 }

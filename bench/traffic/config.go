@@ -5,35 +5,37 @@ import (
 	"time"
 )
 
-// Config says what is to be made.
+// Config describes the messages.
 type Config struct {
 	Seed       uint64
-	Products   int           // how many there are; their shares fall as Zipf's law says
-	Hot        float64       // share of the messages that go to product 0 beside that, from 0 to 1
-	Users      int           // how many there are, in all products together
-	Bytes      int           // size of every message, at least LeastBytes; 0: as real ones are, 300 to 2,000, about 730 on average
-	EventsOnly bool          // no identify and group, which Segment's webhook drops: for what would keep them
-	Start      time.Time     // when message 0 happens
-	Every      time.Duration // how much later each next one does
+	Products   int           // number of products; their shares follow Zipf's law
+	Users      int           // number of users, in all products together
+	Bytes      int           // size of every message, at least MinBytes; 0 is realistic: 300 to 2,000, 730 on average
+	EventsOnly bool          // no identify and group, which Segment's webhook drops
+	Start      time.Time     // time of message 0
+	Every      time.Duration // time between two messages
 }
 
-// LeastBytes is the smallest that Config.Bytes can ask for. Below RoomyBytes there is room for short ids and no properties only,
-// which a Body cannot give new ones.
+// MinBytes is the minimum of Config.Bytes. Messages below MinStampableBytes have short ids and no properties, so that a
+// Body cannot give them new ids.
 const (
-	LeastBytes = 100
-	RoomyBytes = 200
+	MinBytes          = 100
+	MinStampableBytes = 200
 )
 
-// Default is a middling customer's traffic.
+// Default is the traffic of a medium-sized customer.
 func Default(seed uint64) Config {
-	return Config{Seed: seed, Products: 100, Users: 100_000, Start: time.Date(2026, 5, 18, 0, 0, 0, 0, time.UTC), Every: 10 * time.Millisecond}
+	return Config{
+		Seed: seed, Products: 100, Users: 100_000,
+		Start: time.Date(2026, 5, 18, 0, 0, 0, 0, time.UTC), Every: 10 * time.Millisecond,
+	}
 }
 
-// Skews of Zipf's law: the first of a hundred products has a quarter of all messages.
+// Exponents of Zipf's law: the first of a hundred products has a quarter of all messages.
 const (
 	productSkew = 1.2
 	userSkew    = 1.05
-	userOffset  = 50 // flattens the top: nobody does a tenth of all there is to do
+	userOffset  = 50 // limits the share of the most active users
 )
 
 // Product is the id of product number n.

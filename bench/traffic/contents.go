@@ -2,10 +2,10 @@ package traffic
 
 import "strconv"
 
-// usersEach is how many users an organization has.
-const usersEach = 20
+// usersPerOrganization is the size of an organization.
+const usersPerOrganization = 20
 
-// context is where a message was sent from, and for some of whom it is about.
+// context appends where a message was sent from, and traits of the user for some messages.
 func (w *Writer) context(b []byte, k *kind, user uint64) []byte {
 	if k.server {
 		b = append(b, `,"context":{"library":{"name":"analytics-node","version":"2.1.3"}`...)
@@ -28,12 +28,12 @@ func (w *Writer) context(b []byte, k *kind, user uint64) []byte {
 	}
 	if w.random.IntN(2) == 0 {
 		b = append(b, `,"groupId":"org_`...)
-		b = append(strconv.AppendUint(b, user/usersEach, 10), '"')
+		b = append(strconv.AppendUint(b, user/usersPerOrganization, 10), '"')
 	}
 	return append(b, '}')
 }
 
-// person is the same for a user every time.
+// person appends address and name, which are always the same for a user.
 func (w *Writer) person(b []byte, user uint64) []byte {
 	first, last := firstNames[user%8], lastNames[user/8%8]
 	b = append(b, `"email":"user`...)
@@ -54,9 +54,9 @@ func (w *Writer) properties(b []byte, k *kind, user uint64) []byte {
 		return append(b, '}')
 	case group:
 		b = append(b, `,"groupId":"org_`...)
-		b = strconv.AppendUint(b, user/usersEach, 10)
+		b = strconv.AppendUint(b, user/usersPerOrganization, 10)
 		b = append(b, `","traits":{"name":"Organization `...)
-		b = strconv.AppendUint(b, user/usersEach, 10)
+		b = strconv.AppendUint(b, user/usersPerOrganization, 10)
 		return append(b, `","employees":120}`...)
 	}
 	b = append(b, `,"properties":{"plan":"`...)
@@ -107,7 +107,7 @@ func (w *Writer) good(b []byte, quantity int) []byte {
 	return strconv.AppendInt(b, int64(quantity), 10)
 }
 
-// amount is mostly small and seldom large, as prices are.
+// amount appends a price: mostly small and seldom large.
 func (w *Writer) amount(b []byte, name string) []byte {
 	cents := int64(500 * (1 + w.random.ExpFloat64()*10))
 	b = append(b, ',', '"')

@@ -12,27 +12,30 @@ import (
 )
 
 const (
-	fillEach    = 1000 // messages that are written together
-	fillWriters = 8    // sets under way at once, so that none has to wait for the acknowledgement of another
+	fillBatch   = 1000 // messages of one call to the producer
+	fillWriters = 8    // concurrent batches, so that waiting for acknowledgements costs no time
 )
 
 // Workspace owns all products.
 const Workspace = "default"
 
-// Fill writes messages number 0 to n−1 to the ingest topic as an edge would: the same key and headers. done, if it is
-// not nil, is told now and then how many are acknowledged. The receipt times are as the messages' own.
-func Fill(ctx context.Context, client *stream.Client, c Config, n int, done func(int)) error {
-	return fill(ctx, client, c, n, (*Writer).Append, done)
+// Fill writes messages number 0 to n−1 to the ingest topic as an edge does, with the same key and headers. The receipt
+// times are the messages' own times.
+func Fill(ctx context.Context, client *stream.Client, c Config, n int) error {
+	return fill(ctx, client, c, n, (*Writer).Append)
 }
 
-// FillUsers writes two messages of each of the first so many users, by their own id and by that of their browser, and with
-// their address: whoever has read them knows them all. Their receipt is before that of Fill's messages.
+// FillUsers writes two messages of each of the first users, one with the user id and one with the anonymous id, both with
+// the address. A loader that has read them knows these users. Their receipt times are before those of Fill's messages.
 func FillUsers(ctx context.Context, client *stream.Client, c Config, users int) error {
 	c.Start = c.Start.Add(-time.Duration(2*users) * c.Every)
-	return fill(ctx, client, c, 2*users, (*Writer).hello, nil)
+	return fill(ctx, client, c, 2*users, (*Writer).hello)
 }
 
-func fill(ctx context.Context, client *stream.Client, c Config, n int, one func(*Writer, []byte, uint64) ([]byte, int), done func(int)) error {
+// appendMessage appends message number n to b, and returns the number of its product.
+type appendMessage func(w *Writer, b []byte, n uint64) (message []byte, product int)
+
+func fill(ctx context.Context, client *stream.Client, c Config, n int, appendTo appendMessage) error {
 	producer, err := client.NewProducer("fill", stream.ProducerConfig{
 		Linger: 20 * time.Millisecond, ProduceTimeout: time.Minute, MaxProduceBufferBytes: 256 << 20, Compression: "lz4",
 	})
@@ -40,22 +43,19 @@ func fill(ctx context.Context, client *stream.Client, c Config, n int, one func(
 		return err
 	}
 	defer producer.Close(context.WithoutCancel(ctx))
-	var next, written atomic.Int64
+	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range fillWriters {
 		group.Go(func() error {
-			f := filler{writer: New(c), one: one, config: c, producer: producer}
+			f := filler{writer: New(c), appendTo: appendTo, config: c, producer: producer}
 			for {
-				first := int(next.Add(fillEach)) - fillEach
+				first := int(next.Add(fillBatch)) - fillBatch
 				if first >= n {
 					return nil
 				}
-				last := min(first+fillEach, n)
+				last := min(first+fillBatch, n)
 				if err := f.write(ctx, first, last); err != nil {
 					return fmt.Errorf("fill the topic: %w", err)
-				}
-				if sum := written.Add(int64(last - first)); done != nil {
-					done(int(sum))
 				}
 			}
 		})
@@ -65,21 +65,23 @@ func fill(ctx context.Context, client *stream.Client, c Config, n int, one func(
 
 type filler struct {
 	writer   *Writer
-	one      func(*Writer, []byte, uint64) (message []byte, product int)
+	appendTo appendMessage
 	config   Config
 	producer *stream.Producer
 }
 
 func (f *filler) write(ctx context.Context, first, last int) error {
-	// The producer may hold on to the memory after Send, so each set has its own.
+	// The producer may keep the memory after Send, so each batch has its own.
 	all := make([]byte, 0, (last-first)*1024)
 	out := f.producer.NewRequest(last-first, nil)
 	for n := first; n < last; n++ {
 		start := len(all)
 		var product int
-		all, product = f.one(f.writer, all, uint64(n))
+		all, product = f.appendTo(f.writer, all, uint64(n))
 		name := Product(product)
-		source := stream.Source{Workspace: Workspace, Product: name, Connection: "c-" + name, Provider: stream.ProviderSegment}
+		source := stream.Source{
+			Workspace: Workspace, Product: name, Connection: "c-" + name, Provider: stream.ProviderSegment,
+		}
 		at := f.config.Start.Add(time.Duration(n) * f.config.Every).UnixMicro()
 		out.AddEvent(&source, at, all[start:len(all):len(all)], nil)
 	}

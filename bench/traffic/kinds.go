@@ -1,6 +1,6 @@
 package traffic
 
-// shape is what a message has in its properties.
+// shape is the content of a message's properties.
 type shape int
 
 const (
@@ -14,7 +14,7 @@ const (
 	group
 )
 
-// kind is something that happens, so many times in a thousand.
+// kind is a kind of message, with its frequency in a thousand.
 type kind struct {
 	weight int
 	typ    string
@@ -43,7 +43,7 @@ var kinds = []kind{
 	{15, "group", "", group, false},
 }
 
-// ofThousand has the index of a kind for each of a thousand draws.
+// ofThousand is the index of a kind for each of a thousand random numbers.
 var ofThousand = func() (draws [1000]uint8) {
 	n := 0
 	for i, k := range kinds {
@@ -53,7 +53,7 @@ var ofThousand = func() (draws [1000]uint8) {
 		}
 	}
 	if n != len(draws) {
-		panic("BUG: the kinds' weights are not a thousand together")
+		panic("BUG: the sum of the kinds' weights is not a thousand")
 	}
 	return draws
 }()

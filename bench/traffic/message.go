@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Writer makes messages. It is for one goroutine; any number of them with one Config make the same.
+// Writer makes messages. It is not safe for concurrent use; all Writers with the same Config make the same messages.
 type Writer struct {
 	config   Config
 	source   *rand.PCG
@@ -26,7 +26,7 @@ func New(c Config) *Writer {
 	}
 }
 
-// Append puts message number n behind b, and says which product it is about.
+// Append appends message number n to b, and returns the number of its product.
 func (w *Writer) Append(b []byte, n uint64) (message []byte, product int) {
 	w.begin(n)
 	product = w.product()
@@ -34,18 +34,13 @@ func (w *Writer) Append(b []byte, n uint64) (message []byte, product int) {
 	return message, product
 }
 
-// begin makes what is random from now on follow from the number.
+// begin seeds the random numbers of message number n.
 func (w *Writer) begin(n uint64) { w.source.Seed(w.config.Seed, n) }
 
-func (w *Writer) product() int {
-	if w.config.Hot > 0 && w.random.Float64() < w.config.Hot {
-		return 0
-	}
-	return int(w.products.Uint64())
-}
+func (w *Writer) product() int { return int(w.products.Uint64()) }
 
-// stamps are where a message has what differs between two of the same contents, from its start.
-type stamps struct{ id, at int }
+// stamps are the offsets of a message's id and time, which Body.Stamp replaces.
+type stamps struct{ id, time int }
 
 const (
 	timeLayout = "2006-01-02T15:04:05.000Z"
@@ -56,21 +51,21 @@ func (w *Writer) message(b []byte, n uint64) ([]byte, stamps) {
 	start := len(b)
 	k := w.kind()
 	user := w.users.Uint64()
-	if w.config.Bytes > 0 && w.config.Bytes < RoomyBytes {
+	if w.config.Bytes > 0 && w.config.Bytes < MinStampableBytes {
 		return w.small(b, n, user), stamps{}
 	}
 	b = append(b, `{"type":"`...)
 	b = append(b, k.typ...)
 	b = append(b, `","messageId":"`...)
-	where := stamps{id: len(b) - start}
+	at := stamps{id: len(b) - start}
 	b = appendID(b, w.config.Seed, n)
 	b = append(b, `","timestamp":"`...)
-	where.at = len(b) - start
+	at.time = len(b) - start
 	b = w.config.Start.Add(time.Duration(n)*w.config.Every).UTC().AppendFormat(b, timeLayout)
 	b = append(b, '"')
-	b = w.who(b, k, user)
+	b = w.user(b, k, user)
 	if w.config.Bytes > 0 {
-		return w.padded(b, start, k), where
+		return w.padded(b, start, k), at
 	}
 	switch k.typ {
 	case "track":
@@ -79,7 +74,7 @@ func (w *Writer) message(b []byte, n uint64) ([]byte, stamps) {
 		b = text(b, "name", k.name)
 	}
 	b = w.context(b, k, user)
-	return append(w.properties(b, k, user), '}'), where
+	return append(w.properties(b, k, user), '}'), at
 }
 
 func (w *Writer) kind() *kind {
@@ -91,7 +86,7 @@ func (w *Writer) kind() *kind {
 	}
 }
 
-// appendID writes the 128 bits of an id that no other message has.
+// appendID appends a unique id of 128 bits.
 func appendID(b []byte, seed, n uint64) []byte { return hex(hex(b, seed), n) }
 
 func hex(b []byte, v uint64) []byte {
@@ -101,20 +96,20 @@ func hex(b []byte, v uint64) []byte {
 	return b
 }
 
-// browser makes the id by which a user's browser is known, before it is known whose it is.
-const browser = 0x9e3779b97f4a7c15
+// BrowserFactor times the number of a user is the anonymous id of the user's browser.
+const BrowserFactor = 0x9e3779b97f4a7c15
 
-// who is a known user, or a stranger's browser.
-func (w *Writer) who(b []byte, k *kind, user uint64) []byte {
+// user appends a user id, or an anonymous id.
+func (w *Writer) user(b []byte, k *kind, user uint64) []byte {
 	if k.shape != identify && !k.server && w.random.IntN(5) == 0 {
 		b = append(b, `,"anonymousId":"`...)
-		return append(hex(b, user*browser), '"')
+		return append(hex(b, user*BrowserFactor), '"')
 	}
 	b = append(b, `,"userId":"user_`...)
 	return append(strconv.AppendUint(b, user, 10), '"')
 }
 
-// padded fills a message up to the size asked for.
+// padded fills a message with random letters up to the configured size.
 func (w *Writer) padded(b []byte, start int, k *kind) []byte {
 	b = text(b, "event", k.name)
 	b = append(b, `,"properties":{"x":"`...)
@@ -124,7 +119,7 @@ func (w *Writer) padded(b []byte, start int, k *kind) []byte {
 	return append(b, `"}}`...)
 }
 
-// small is a message with nothing but an id, a time, a user and what happened, of exactly the size asked for.
+// small appends a message with only an id, a time, a user and an event, of exactly the configured size.
 func (w *Writer) small(b []byte, n, user uint64) []byte {
 	start := len(b)
 	b = append(b, `{"type":"track","userId":"user_`...)
@@ -140,7 +135,7 @@ func (w *Writer) small(b []byte, n, user uint64) []byte {
 	return append(b, `"}`...)
 }
 
-// hello is a message of user n/2, by an own id and by that of a browser in turn.
+// hello appends a message of user n/2, alternately with the user id and the anonymous id.
 func (w *Writer) hello(b []byte, n uint64) ([]byte, int) {
 	user := n / 2
 	b = append(b, `{"type":"track","event":"Hello","messageId":"hello-`...)
@@ -151,13 +146,13 @@ func (w *Writer) hello(b []byte, n uint64) ([]byte, int) {
 	if n%2 == 0 {
 		b = append(strconv.AppendUint(append(b, `,"userId":"user_`...), user, 10), '"')
 	} else {
-		b = append(hex(append(b, `,"anonymousId":"`...), user*browser), '"')
+		b = append(hex(append(b, `,"anonymousId":"`...), user*BrowserFactor), '"')
 	}
 	b = append(b, `,"traits":{`...)
 	return append(w.person(b, user), `}}`...), int(user % uint64(max(1, w.config.Products)))
 }
 
-// text adds a member to an object that has one already.
+// text appends a member to an object that has one.
 func text(b []byte, name, value string) []byte {
 	b = append(b, ',', '"')
 	b = append(b, name...)

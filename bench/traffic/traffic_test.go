@@ -14,22 +14,21 @@ import (
 	"github.com/millrace/millrace/pkg/segment"
 )
 
-// What is asked of every message: it is valid, and its id is its own.
-func TestMessagesAreValid(t *testing.T) {
+// Every message is valid and has a unique id.
+func TestWriter_Messages_AreValid(t *testing.T) {
 	const n = 20_000
 	for name, change := range map[string]func(*Config){
-		"as real ones":  func(*Config) {},
+		"realistic":     func(*Config) {},
 		"events only":   func(c *Config) { c.EventsOnly = true },
-		"small":         func(c *Config) { c.Bytes = RoomyBytes },
-		"the smallest":  func(c *Config) { c.Bytes = LeastBytes },
+		"small":         func(c *Config) { c.Bytes = MinStampableBytes },
+		"the smallest":  func(c *Config) { c.Bytes = MinBytes },
 		"of 64 KiB":     func(c *Config) { c.Bytes = 64 << 10 },
-		"hot":           func(c *Config) { c.Hot = .95 },
 		"only one user": func(c *Config) { c.Users, c.Products = 1, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Default(3)
 			change(&c)
-			w, ids, hot, bytes := New(c), map[string]bool{}, 0, 0
+			w, ids, bytes := New(c), map[string]bool{}, 0
 			p := payload.New(&segment.Format)
 			messages := n / (1 + c.Bytes/1024)
 			for i := range messages {
@@ -38,7 +37,7 @@ func TestMessagesAreValid(t *testing.T) {
 				require.True(t, p.Accepted == 1 || !c.EventsOnly && p.Ignored == 1, "%s", m)
 				var read struct {
 					MessageID string
-					Timestamp json.RawMessage // text, or in the smallest a number
+					Timestamp json.RawMessage // text, or a number in the smallest messages
 				}
 				require.NoError(t, json.Unmarshal(m, &read))
 				ids[read.MessageID] = true
@@ -46,9 +45,6 @@ func TestMessagesAreValid(t *testing.T) {
 				require.True(t, ok, "%s", m)
 				require.Less(t, product, c.Products)
 				bytes += len(m)
-				if product == 0 {
-					hot++
-				}
 			}
 			require.Len(t, ids, messages)
 			mean := float64(bytes) / float64(messages)
@@ -58,14 +54,11 @@ func TestMessagesAreValid(t *testing.T) {
 			default:
 				require.InDelta(t, 730, mean, 60)
 			}
-			if c.Hot > 0 {
-				require.Greater(t, hot, messages*95/100)
-			}
 		})
 	}
 }
 
-func TestAMessageFollowsFromSeedAndNumber(t *testing.T) {
+func TestWriter_SameSeedAndNumber_SameMessage(t *testing.T) {
 	const n = 500
 	c := Default(7)
 	want := make([]string, n)
@@ -89,7 +82,7 @@ func TestAMessageFollowsFromSeedAndNumber(t *testing.T) {
 	require.Equal(t, want, got)
 	c.Seed = 8
 	other, _ := New(c).Append(nil, 0)
-	require.NotEqual(t, want[0], string(other), "the control")
+	require.NotEqual(t, want[0], string(other), "control: another seed")
 }
 
 func TestBodies(t *testing.T) {

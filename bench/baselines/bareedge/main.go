@@ -1,6 +1,6 @@
-// Command bareedge is the least that could take the edge's requests: a body is cut into messages, they are written to
-// Kafka under the last part of the path as the key, and when all in-sync replicas have them, 200 is answered. There is
-// no token, no check of what a message is, no limit, no header, no metric.
+// Command bareedge is the minimum that can take the edge's requests. It splits a body into messages, writes them to Kafka
+// with the last part of the path as the key, and answers 200 when all in-sync replicas have them. It has no tokens, no
+// checks of messages, no limits, no headers and no metrics.
 package main
 
 import (
@@ -22,13 +22,14 @@ import (
 type flags struct {
 	HTTP    string        `required:"" help:"Address that takes events."`
 	Brokers string        `required:"" help:"A Kafka broker."`
-	Topic   string        `required:"" help:"Where to write."`
-	Linger  time.Duration `default:"2ms" help:"How long a record may wait for company."`
+	Topic   string        `required:"" help:"Topic to write to."`
+	Linger  time.Duration `default:"2ms" help:"How long a record may wait for others."`
 }
 
 func main() {
 	var c flags
-	cli.Main(&c, "bareedge", "Writes what is posted to Kafka, with nothing else.", func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
+	const description = "Writes posted messages to Kafka, with nothing else."
+	cli.Main(&c, "bareedge", description, func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
 }
 
 func (c *flags) run(ctx context.Context) error {
@@ -58,7 +59,7 @@ func (h handler) serve(ctx *fasthttp.RequestCtx) {
 	fmt.Fprintf(ctx, `{"received":%d}`, len(messages))
 }
 
-// split copies what it returns: go-json's RawMessage has memory of its own.
+// split copies the messages: go-json's RawMessage has its own memory.
 func split(body []byte) ([]json.RawMessage, error) {
 	var batch struct{ Batch []json.RawMessage }
 	if err := json.Unmarshal(body, &batch); err != nil || batch.Batch != nil {

@@ -1,6 +1,6 @@
-// Command bareloader is the least that could fill the events table: real blocks of the messages that are in the topic,
-// made beforehand, are sent to ClickHouse over a few connections when it is told to. It reads no Kafka, maps nothing,
-// asks nobody and commits nothing.
+// Command bareloader is the minimum that can fill the events table. It builds real blocks of the topic's messages in
+// memory and sends them to ClickHouse over a few connections when it gets a request. Meanwhile it reads no Kafka, maps
+// nothing, resolves no users and commits nothing.
 package main
 
 import (
@@ -21,23 +21,24 @@ import (
 )
 
 type flags struct {
-	HTTP       string    `required:"" help:"Address that listens when the blocks are made: a request there has them sent."`
+	HTTP       string    `required:"" help:"Address that listens when the blocks are built; a request to it sends them."`
 	ClickHouse string    `name:"clickhouse" required:"" help:"ClickHouse's native address."`
 	Database   string    `required:"" help:"Database of the events table."`
-	Seed       uint64    `required:"" help:"Of the traffic, as what follows."`
+	Seed       uint64    `required:"" help:"Seed of the traffic."`
 	Products   int       `required:""`
 	Users      int       `required:""`
 	Start      time.Time `required:""`
 	Every      time.Duration
-	Events     int `required:"" help:"How many."`
-	Partitions int `required:"" help:"Of the topic that they are said to come from."`
+	Events     int `required:"" help:"Number of events."`
+	Partitions int `required:"" help:"Partitions of the topic that the rows name."`
 	Block      int `default:"100000" help:"Rows of a block."`
-	Streams    int `default:"2" help:"Blocks sent at once."`
+	Streams    int `default:"2" help:"Blocks sent concurrently."`
 }
 
 func main() {
 	var c flags
-	cli.Main(&c, "bareloader", "Sends blocks of events to ClickHouse, with nothing else.", func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
+	const description = "Sends blocks of events to ClickHouse, with nothing else."
+	cli.Main(&c, "bareloader", description, func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
 }
 
 func (c *flags) run(ctx context.Context) error {
@@ -46,34 +47,42 @@ func (c *flags) run(ctx context.Context) error {
 	making.SetLimit(c.Streams)
 	for i := range blocks {
 		making.Go(func() (err error) {
-			blocks[i], err = c.make(i*c.Block, min((i+1)*c.Block, c.Events))
+			blocks[i], err = c.build(i*c.Block, min((i+1)*c.Block, c.Events))
 			return err
 		})
 	}
 	if err := making.Wait(); err != nil {
 		return err
 	}
-	inserter, err := warehouse.NewInserter(warehouse.Config{ClickHouse: c.ClickHouse, Database: c.Database, User: "default", Compression: "none", Timeout: time.Minute, Inserts: c.Streams})
+	inserter, err := warehouse.NewInserter(warehouse.Config{
+		ClickHouse: c.ClickHouse, Database: c.Database, User: "default",
+		Compression: "none", Timeout: time.Minute, Inserts: c.Streams,
+	})
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: c.HTTP, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	send := func(w http.ResponseWriter, r *http.Request) {
 		if err := c.send(r.Context(), inserter, blocks); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
-	})}
+	}
+	server := &http.Server{Addr: c.HTTP, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(send)}
 	context.AfterFunc(ctx, func() { _ = server.Close() }) // the process ends
 	return server.ListenAndServe()
 }
 
-// make makes the block of messages from first to before last, with the users and organizations that its rows name.
-func (c *flags) make(first, last int) (*warehouse.Events, error) {
-	writer := traffic.New(traffic.Config{Seed: c.Seed, Products: c.Products, Users: c.Users, EventsOnly: true, Start: c.Start, Every: c.Every})
+// build builds the block of messages first to last−1, with the users and organizations that its rows name.
+func (c *flags) build(first, last int) (*warehouse.Events, error) {
+	writer := traffic.New(traffic.Config{
+		Seed: c.Seed, Products: c.Products, Users: c.Users, EventsOnly: true, Start: c.Start, Every: c.Every,
+	})
 	block, mapper := warehouse.NewEvents(), mapping.Mapper{}
 	var raw []byte
 	var result mapping.Result
 	kind, provider := []byte(mapping.KindEvent), []byte(mapping.ProviderSegment)
-	origin := warehouse.Origin{Workspace: []byte(traffic.Workspace), Provider: []byte(stream.ProviderSegment), Topic: "bare"}
+	origin := warehouse.Origin{
+		Workspace: []byte(traffic.Workspace), Provider: []byte(stream.ProviderSegment), Topic: "bare",
+	}
 	for n := first; n < last; n++ {
 		var product int
 		raw, product = writer.Append(raw[:0], uint64(n))

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every point is in the picture, which is well-formed, and the greatest is at the top.
-func TestGrowthIsDrawn(t *testing.T) {
-	g := Growth{Title: "a < b", At: []string{"1", "10", "100"}, Panels: []Panel{
+// The image is well-formed, has every point, and the maximum is at the top.
+func TestLineChart_SVG(t *testing.T) {
+	g := LineChart{Title: "a < b", At: []string{"1", "10", "100"}, Panels: []Panel{
 		{Unit: "events/s", Lines: []Line{{"loader", []float64{100, 50, 0}}}},
 		{Unit: "MiB", Lines: []Line{{"loader", []float64{1, 2, 3}}, {"ClickHouse", []float64{7, 8, 9}}}},
 	}}
@@ -36,9 +36,13 @@ func TestGrowthIsDrawn(t *testing.T) {
 	require.Contains(t, text.String(), `<circle cx="240.0" cy="212.0"`)
 }
 
-func TestAReportWithGrowthHasItsPlots(t *testing.T) {
+func TestReport_BothKindsOfCharts_AreWritten(t *testing.T) {
 	dir := t.TempDir()
-	s := Section{Name: "grows", Title: "How it grows", Charts: []Chart{{Title: "bars", Groups: []Group{{Title: "g", Bars: []Bar{{Label: "b"}}}}}}, Growth: []Growth{{Title: "lines", At: []string{"1"}}}}
+	s := Section{
+		Name: "grows", Title: "How it grows",
+		BarCharts:  []BarChart{{Title: "bars", Groups: []Group{{Title: "g", Bars: []Bar{{Label: "b"}}}}}},
+		LineCharts: []LineChart{{Title: "lines", At: []string{"1"}}},
+	}
 	require.NoError(t, s.Save(dir))
 	require.NoError(t, Assemble(dir, dir, []string{"grows"}))
 	require.FileExists(t, dir+"/plots/grows-1.svg")

@@ -1,6 +1,6 @@
 //go:build linux
 
-package parts
+package measure
 
 import (
 	"context"
@@ -14,19 +14,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/pkg/embedded"
 )
 
-// ClickHouse is the embedded engine, in a process of its own.
+// ClickHouse is the embedded engine in its own process.
 type ClickHouse struct {
 	*embedded.ClickHouse
 	client http.Client
 }
 
-// StartClickHouse starts the engine with its data in dir. The first one fetches it. The profile, if there is one, is XML of
-// settings that hold for all that do not say otherwise, such as the engine's own consumers of Kafka.
-func StartClickHouse(ctx context.Context, dir string, profile string) (*ClickHouse, error) {
+// StartClickHouse starts the engine with its data in dir, and fetches it if it is missing. profile is XML of default
+// settings, which also apply to the engine's own Kafka consumers; it may be empty.
+func StartClickHouse(ctx context.Context, dir, profile string) (*ClickHouse, error) {
 	config := embedded.ClickHouseConfig{Dir: dir}
 	if profile != "" {
 		users := filepath.Join(dir, "users.xml")
@@ -50,23 +49,26 @@ func StartClickHouse(ctx context.Context, dir string, profile string) (*ClickHou
 	return &ClickHouse{ClickHouse: c}, nil
 }
 
-// defaultUser is the one that the engine has when it is given none.
-const defaultUser = `<users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
-	<access_management>1</access_management><named_collection_control>1</named_collection_control></default></users><quotas><default></default></quotas>`
+// defaultUser is the user that the engine has by default.
+const defaultUser = `<users><default><password></password><networks><ip>::/0</ip></networks>
+	<profile>default</profile><quota>default</quota>
+	<access_management>1</access_management><named_collection_control>1</named_collection_control>
+	</default></users><quotas><default></default></quotas>`
 
-// Stop ends it.
+// Stop ends the engine, and kills it after 20 seconds.
 func (c *ClickHouse) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	return c.Close(ctx)
 }
 
-// Usage is what the engine has used.
-func (c *ClickHouse) Usage() (measure.Usage, error) { return measure.UsageOf(c.Pid()) }
+// Usage is the usage of the engine's process.
+func (c *ClickHouse) Usage() (Usage, error) { return UsageOf(c.Pid()) }
 
-// SQL runs a statement in a database and returns what it answers, tab-separated, without the last line's end.
+// SQL runs a statement in a database and returns its result, tab-separated, without the last newline.
 func (c *ClickHouse) SQL(ctx context.Context, database, statement string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.HTTPURL()+"/?database="+url.QueryEscape(database), strings.NewReader(statement))
+	at := c.HTTPURL() + "/?database=" + url.QueryEscape(database)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(statement))
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +87,7 @@ func (c *ClickHouse) SQL(ctx context.Context, database, statement string) (strin
 	return strings.TrimSuffix(string(text), "\n"), nil
 }
 
-// Count is a query's only number.
+// Count returns the one number that a query selects.
 func (c *ClickHouse) Count(ctx context.Context, database, query string) (n int, err error) {
 	text, err := c.SQL(ctx, database, query)
 	if err == nil {

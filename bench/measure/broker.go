@@ -1,6 +1,6 @@
 //go:build linux
 
-package parts
+package measure
 
 import (
 	"context"
@@ -14,22 +14,21 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// Broker is a broker in a process of its own.
+// Broker is a Kafka broker in its own process.
 type Broker struct {
-	*measure.Process
+	*Process
 	Name string // with its version, for the report
 	Addr string
 }
 
-// KafkaHeap is the broker's heap: a gigabyte is what Kafka's own start script gives it.
+// KafkaHeap is the broker's heap: the value of Kafka's own start script.
 const KafkaHeap = "1g"
 
-// A node of Apache Kafka as it comes, but that a topic keeps no more than a run needs on disk.
+// kafkaSettings are the defaults of one node, except that topics keep no more data than a run needs.
 const kafkaSettings = `process.roles=broker,controller
 node.id=1
 listeners=PLAINTEXT://%[1]s,CONTROLLER://%[2]s
@@ -51,7 +50,8 @@ log.retention.bytes=%[4]d
 log.retention.check.interval.ms=10000
 `
 
-// StartKafka starts Apache Kafka from the folder of its jars, with its data in dir. A partition keeps about retain bytes.
+// StartKafka starts Apache Kafka from the folder of its jars, with its data in dir. A partition keeps about retain
+// bytes. It returns when the broker answers.
 func StartKafka(ctx context.Context, jars, dir string, retain int64) (*Broker, error) {
 	jars, err := filepath.Abs(jars)
 	if err != nil {
@@ -59,7 +59,7 @@ func StartKafka(ctx context.Context, jars, dir string, retain int64) (*Broker, e
 	}
 	found, _ := filepath.Glob(filepath.Join(jars, "kafka_*.jar"))
 	if len(found) == 0 {
-		return nil, fmt.Errorf("there is no Apache Kafka in %q: make bench fetches it", jars)
+		return nil, fmt.Errorf("no jars of Apache Kafka in %q: make bench fetches them", jars)
 	}
 	addrs, err := embedded.FreeAddrs("127.0.0.1", 2)
 	if err != nil {
@@ -73,19 +73,24 @@ func StartKafka(ctx context.Context, jars, dir string, retain int64) (*Broker, e
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
-	java := []string{"-Xms" + KafkaHeap, "-Xmx" + KafkaHeap, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*")}
-	format := exec.CommandContext(ctx, "java", append(java, "kafka.tools.StorageTool", "format", "--cluster-id", "bWlsbHJhY2UtYmVuY2gtMQ", "--config", config)...)
+	java := []string{
+		"-Xms" + KafkaHeap, "-Xmx" + KafkaHeap, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		"-cp", filepath.Join(jars, "*"),
+	}
+	format := exec.CommandContext(ctx, "java", append(java, "kafka.tools.StorageTool", "format",
+		"--cluster-id", "bWlsbHJhY2UtYmVuY2gtMQ", "--config", config)...)
 	if out, err := format.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format the storage of Apache Kafka: %w: %s", err, out)
 	}
 	name := "Apache Kafka " + strings.TrimSuffix(filepath.Base(found[0])[len("kafka_2.13-"):], ".jar")
-	return startBroker(ctx, name, addrs[0], measure.Program{Name: "kafka", Path: "java", Args: append(java, "kafka.Kafka", config), Dir: dir})
+	program := Program{Name: "kafka", Path: "java", Args: append(java, "kafka.Kafka", config), Dir: dir}
+	return startBroker(ctx, name, addrs[0], program)
 }
 
-// KfakeCommand is the argument by which a program that calls ServeKfake is told to be the broker.
-const KfakeCommand = "serve-kfake"
+// kfakeCommand is the argument that makes ServeKfake run the broker.
+const kfakeCommand = "serve-kfake"
 
-// StartKfake starts the laptop edition's broker: this very program, which has to call ServeKfake first of all.
+// StartKfake starts the laptop edition's broker by running this program again. Its main must call ServeKfake first.
 func StartKfake(ctx context.Context, dir string) (*Broker, error) {
 	addrs, err := embedded.FreeAddrs("127.0.0.1", 1)
 	if err != nil {
@@ -95,22 +100,24 @@ func StartKfake(ctx context.Context, dir string) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startBroker(ctx, "kfake, the laptop edition's broker", addrs[0], measure.Program{Name: "kfake", Path: self, Args: []string{KfakeCommand, addrs[0], filepath.Join(dir, "data")}, Dir: dir})
+	args := []string{kfakeCommand, addrs[0], filepath.Join(dir, "data")}
+	program := Program{Name: "kfake", Path: self, Args: args, Dir: dir}
+	return startBroker(ctx, "kfake, the laptop edition's broker", addrs[0], program)
 }
 
-// ServeKfake is the broker, if that is what this process was started for, and does not return then.
+// ServeKfake runs the broker and does not return if StartKfake started this process. Otherwise it does nothing.
 func ServeKfake() {
-	if len(os.Args) != 4 || os.Args[1] != KfakeCommand {
+	if len(os.Args) != 4 || os.Args[1] != kfakeCommand {
 		return
 	}
 	if _, err := embedded.StartBroker(embedded.BrokerConfig{Addr: os.Args[2], Dir: os.Args[3]}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	select {} // it ends with who started it
+	select {} // it ends with its parent process
 }
 
-func startBroker(ctx context.Context, name, addr string, program measure.Program) (*Broker, error) {
+func startBroker(ctx context.Context, name, addr string, program Program) (*Broker, error) {
 	process, err := program.Start()
 	if err != nil {
 		return nil, err
@@ -123,7 +130,7 @@ func startBroker(ctx context.Context, name, addr string, program measure.Program
 	return b, nil
 }
 
-// await returns when the broker answers, not only listens.
+// await returns when the broker answers requests, which is later than when it listens.
 func (b *Broker) await(ctx context.Context) error {
 	if err := b.AwaitPort(ctx, b.Addr); err != nil {
 		return err
@@ -138,8 +145,12 @@ func (b *Broker) await(ctx context.Context) error {
 	return client.AwaitTopics(ctx)
 }
 
-// Stream is a client of the broker for topics of a prefix, which have so many partitions where they are made.
+// Stream returns a client for the topics of a prefix. Topics that it creates have the given number of partitions.
+// The caller closes it.
 func (b *Broker) Stream(prefix string, partitions int) (*stream.Client, error) {
-	config := stream.Config{Brokers: []string{b.Addr}, TopicPrefix: prefix, Partitions: int32(partitions), Replication: 1, Retention: 24 * time.Hour, DeadLetterRetention: 24 * time.Hour}
+	config := stream.Config{
+		Brokers: []string{b.Addr}, TopicPrefix: prefix, Partitions: int32(partitions), Replication: 1,
+		Retention: 24 * time.Hour, DeadLetterRetention: 24 * time.Hour,
+	}
 	return stream.NewClient(config, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/millrace/millrace/bench/measure"
 )
 
-// Place is where a rival is fetched to and run, and what it works on.
+// Place is the folders, broker and topic of a baseline.
 type Place struct {
 	Bin    string // folder of our own binaries
-	Cache  string // folder for what is fetched; kept
+	Cache  string // folder for downloads, which are kept
 	Dir    string // folder for data and logs of this run
 	Broker string // host:port
 	Topic  string // to write to or to read from
 }
 
-// Missing is what a rival needs and this machine has not.
+// Missing is the error for a program that a baseline needs and this machine lacks.
 type Missing struct{ What string }
 
-func (m *Missing) Error() string { return m.What + " is not on this machine" }
+func (m *Missing) Error() string { return m.What + " is missing on this machine" }
 
-// need looks for programs on PATH.
+// need returns a Missing error for each program that is not on PATH.
 func need(programs ...string) error {
 	var missing []error
 	for _, p := range programs {
@@ -43,13 +43,14 @@ func need(programs ...string) error {
 //go:embed camel fastify script seatunnel
 var files embed.FS
 
-// unpack puts a rival's files into its folder in the cache, and fetches what they name if it is not there for just these files.
-func (p *Place) unpack(ctx context.Context, rival, pinned string, fetch ...string) (dir string, err error) {
-	dir, err = filepath.Abs(filepath.Join(p.Cache, rival))
+// unpack writes a baseline's files to its folder in the cache. It runs the command fetch if the file pinned, which lists
+// versions, has changed since the last download.
+func (p *Place) unpack(ctx context.Context, baseline, pinned string, fetch ...string) (dir string, err error) {
+	dir, err = filepath.Abs(filepath.Join(p.Cache, baseline))
 	if err != nil {
 		return "", err
 	}
-	want, err := fs.ReadFile(files, rival+"/"+pinned)
+	want, err := fs.ReadFile(files, baseline+"/"+pinned)
 	if err != nil {
 		return "", err
 	}
@@ -59,9 +60,9 @@ func (p *Place) unpack(ctx context.Context, rival, pinned string, fetch ...strin
 			return "", err
 		}
 	}
-	of, _ := fs.Sub(files, rival) // the folder is there: it is embedded
+	of, _ := fs.Sub(files, baseline) // the embedded folder exists
 	if err := copyTo(dir, of); err != nil {
-		return "", fmt.Errorf("unpack %s: %w", rival, err)
+		return "", fmt.Errorf("unpack %s: %w", baseline, err)
 	}
 	if string(fetched) == string(want) {
 		return dir, nil
@@ -69,12 +70,12 @@ func (p *Place) unpack(ctx context.Context, rival, pinned string, fetch ...strin
 	cmd := exec.CommandContext(ctx, fetch[0], fetch[1:]...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetch %s: %w: %s", rival, err, out[max(0, len(out)-2000):])
+		return "", fmt.Errorf("fetch %s: %w: %s", baseline, err, out[max(0, len(out)-2000):])
 	}
 	return dir, os.WriteFile(filepath.Join(dir, "fetched"), want, 0o644)
 }
 
-// copyTo writes over what is there.
+// copyTo copies all files, and overwrites existing ones.
 func copyTo(dir string, from fs.FS) error {
 	return fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
