@@ -37,7 +37,7 @@ func (t *loaderComparison) round(ctx context.Context, c *loaderContender) (v mea
 	t.rounds++
 	database := fmt.Sprintf("round_%d", t.rounds)
 	dir := filepath.Join(t.dir, "clickhouse")
-	if t.clickhouse, err = measure.StartClickHouse(ctx, dir, loaderProfile); err != nil {
+	if t.clickhouse, err = measure.StartClickHouse(ctx, dir, loaderProfile, nil); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.clickhouse.Stop()) }()

@@ -71,7 +71,7 @@ func (b *testbed) close() {
 }
 
 func (b *testbed) startClickHouse(ctx context.Context) (err error) {
-	if b.clickhouse, err = measure.StartClickHouse(ctx, filepath.Join(b.dir, "clickhouse"), ""); err != nil {
+	if b.clickhouse, err = measure.StartClickHouse(ctx, filepath.Join(b.dir, "clickhouse"), "", nil); err != nil {
 		return err
 	}
 	b.onClose(func() { _ = b.clickhouse.Stop() }) // all results are in

@@ -3,10 +3,12 @@
 package measure
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,9 +26,9 @@ type ClickHouse struct {
 }
 
 // StartClickHouse starts the engine with its data in dir, and fetches it if it is missing. profile is XML of default
-// settings, which also apply to the engine's own Kafka consumers; it may be empty.
-func StartClickHouse(ctx context.Context, dir, profile string) (*ClickHouse, error) {
-	config := embedded.ClickHouseConfig{Dir: dir}
+// settings, which also apply to the engine's own Kafka consumers; it may be empty. log may be nil.
+func StartClickHouse(ctx context.Context, dir, profile string, log *slog.Logger) (*ClickHouse, error) {
+	config := embedded.ClickHouseConfig{Dir: dir, Logger: log}
 	if profile != "" {
 		users := filepath.Join(dir, "users.xml")
 		text := "<clickhouse><profiles><default>" + profile + "</default></profiles>" + defaultUser + "</clickhouse>"
@@ -67,24 +69,39 @@ func (c *ClickHouse) Usage() (Usage, error) { return UsageOf(c.Pid()) }
 
 // SQL runs a statement in a database and returns its result, tab-separated, without the last newline.
 func (c *ClickHouse) SQL(ctx context.Context, database, statement string) (string, error) {
+	var lines []string
+	err := c.Each(ctx, database, statement, func(line string) { lines = append(lines, line) })
+	return strings.Join(lines, "\n"), err
+}
+
+// maxLineBytes is the maximum length of a line of a result.
+const maxLineBytes = 16 << 20
+
+// Each runs a query and calls take for each line of its result, tab-separated, without the newline.
+func (c *ClickHouse) Each(ctx context.Context, database, query string, take func(line string)) error {
 	at := c.HTTPURL() + "/?database=" + url.QueryEscape(database)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(statement))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(query))
 	if err != nil {
-		return "", err
+		return err
 	}
 	response, err := c.client.Do(request)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	switch {
-	case err != nil:
-		return "", err
-	case response.StatusCode != http.StatusOK, strings.Contains(string(text), "__exception__"):
-		return "", errors.New(string(text))
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(response.Body)
+		return fmt.Errorf("%.80s…: %s", query, text)
 	}
-	return strings.TrimSuffix(string(text), "\n"), nil
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, maxLineBytes)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "__exception__") {
+			return fmt.Errorf("%.80s…: %s", query, lines.Text())
+		}
+		take(lines.Text())
+	}
+	return lines.Err()
 }
 
 // Count returns the one number that a query selects.

@@ -14,20 +14,20 @@ import (
 
 // brokers are three nodes of Apache Kafka, or one broker in this process.
 type brokers struct {
-	cluster *kafka.Cluster // nil for the one in this process
+	cluster *kafka.Cluster // nil for the broker in this process
 	disk    disk
 
-	dir  string
-	addr string
-	mu   sync.Mutex
-	fake *embedded.Broker
+	dir   string
+	addr  string
+	mu    sync.Mutex
+	kfake *embedded.Broker
 }
 
-// startBrokers gives the last node a disk of its own.
+// startBrokers starts the brokers, the last node with its own disk.
 func startBrokers(dir string, fake bool) (*brokers, error) {
 	b := &brokers{dir: filepath.Join(dir, "kafka")}
 	if fake {
-		return b, b.startFake("127.0.0.1:0")
+		return b, b.startKfake("127.0.0.1:0")
 	}
 	data := kafka.DataDir(b.dir, kafka.Size)
 	if err := os.MkdirAll(data, 0o755); err != nil {
@@ -42,21 +42,21 @@ func startBrokers(dir string, fake bool) (*brokers, error) {
 	return b, nil
 }
 
-func (b *brokers) startFake(addr string) error {
+func (b *brokers) startKfake(addr string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var err error
-	b.fake, err = embedded.StartBroker(embedded.BrokerConfig{Dir: b.dir, Addr: addr})
+	b.kfake, err = embedded.StartBroker(embedded.BrokerConfig{Dir: b.dir, Addr: addr})
 	if err == nil {
-		b.addr = b.fake.Addr()
+		b.addr = b.kfake.Addr()
 	}
 	return err
 }
 
-func (b *brokers) stopFake() {
+func (b *brokers) stopKfake() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.fake.Close()
+	b.kfake.Close()
 }
 
 func (b *brokers) addrs() []string {
@@ -66,7 +66,7 @@ func (b *brokers) addrs() []string {
 	return b.cluster.Addrs()
 }
 
-// awaitInSync returns when all replicas have what they should.
+// awaitInSync returns when all replicas of the topics are in sync.
 func (b *brokers) awaitInSync(ctx context.Context, topics ...string) error {
 	if b.cluster == nil {
 		return nil
@@ -76,7 +76,7 @@ func (b *brokers) awaitInSync(ctx context.Context, topics ...string) error {
 
 func (b *brokers) close() error {
 	if b.cluster == nil {
-		b.stopFake()
+		b.stopKfake()
 		return nil
 	}
 	err := b.cluster.Stop()

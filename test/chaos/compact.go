@@ -10,32 +10,32 @@ import (
 	"github.com/millrace/millrace/test/env/proxy"
 )
 
-// Merges are off, so that they cannot hide rows that are there twice; but a table of thousands of parts is slow
-// to read. So now and then the loaders are cut off from ClickHouse, the rows are looked at, and all parts are
-// merged into one of each month.
+// Merges are off, so that they cannot hide duplicate rows, but thousands of parts are slow to read. Now and then the
+// links from loaders to ClickHouse are cut, the rows are checked, and all parts are merged into one of each month.
 const (
 	compactPoll    = 5 * time.Second
 	compactParts   = 800
 	compactTimeout = time.Minute
 )
 
-func (s *storm) compact(ctx, load context.Context, v *verdict) {
+func (s *faultRun) compact(ctx, load context.Context, v *result) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(compactPoll):
 		}
-		parts, err := s.sql(ctx, "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'events' AND active")
+		const count = "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'events' AND active"
+		parts, err := s.sql(ctx, count)
 		if n, _ := strconv.Atoi(parts); err == nil && n > compactParts {
 			s.compactNow(ctx, load, v)
 		}
 	}
 }
 
-var compaction = kind{name: "all loaders cut off from ClickHouse", back: backLoading}
+var compaction = kind{name: "all loaders without ClickHouse"}
 
-func (s *storm) compactNow(ctx, load context.Context, v *verdict) {
+func (s *faultRun) compactNow(ctx, load context.Context, v *result) {
 	places := []string{"clickhouse-0"}
 	for i := range loaders {
 		places = append(places, "loader-clickhouse-"+strconv.Itoa(i))
@@ -43,16 +43,16 @@ func (s *storm) compactNow(ctx, load context.Context, v *verdict) {
 	for i, place := range places {
 		if !s.occupy(ctx, place) {
 			for _, taken := range places[:i] {
-				s.leave(taken)
+				s.release(taken)
 			}
 			return
 		}
-		defer s.leave(place)
+		defer s.release(place)
 	}
 	s.compactOnce(ctx, load, v)
 }
 
-func (s *storm) compactOnce(ctx, load context.Context, v *verdict) {
+func (s *faultRun) compactOnce(ctx, load context.Context, v *result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), compactTimeout)
 	defer cancel()
 	f, begin := &fault{kind: &compaction}, time.Now()
@@ -60,11 +60,11 @@ func (s *storm) compactOnce(ctx, load context.Context, v *verdict) {
 	links := s.storeLinks()
 	for _, l := range links {
 		l.Cut()
-		l.Reset() // or an insert whose bytes were swallowed would go on waiting for them
+		l.Reset() // otherwise an insert would wait for bytes that the cut link dropped
 	}
 	err := s.awaitIdle(ctx)
 	if err == nil {
-		if err = s.judgeRows(ctx, v); err == nil {
+		if err = s.checkRows(ctx, v); err == nil {
 			_, err = s.sql(ctx, "OPTIMIZE TABLE events FINAL SETTINGS optimize_throw_if_noop = 0, receive_timeout = 60")
 		}
 	}
@@ -72,20 +72,21 @@ func (s *storm) compactOnce(ctx, load context.Context, v *verdict) {
 		l.Heal()
 	}
 	healed := time.Now()
-	s.log.Info("healed", "fault", f.kind.name, "after", healed.Sub(begin).Round(time.Millisecond), "rows", v.rows, "error", err)
-	s.note(f.kind, func(h *happened) { h.made++ })
-	s.recover.Go(func() { s.recovery(load, f, begin, healed) })
+	s.log.Info("healed", "fault", f.kind.name,
+		"after", healed.Sub(begin).Round(time.Millisecond), "rows", v.rows, "error", err)
+	s.update(f.kind, func(h *faultStats) { h.made++ })
+	s.recoveries.Go(func() { s.recovery(load, f, begin, healed) })
 }
 
-func (s *storm) storeLinks() (links []*proxy.Link) {
+func (s *faultRun) storeLinks() (links []*proxy.Link) {
 	for _, p := range s.loaders {
 		links = append(links, p.store)
 	}
 	return links
 }
 
-// awaitIdle returns when no insert is under way.
-func (s *storm) awaitIdle(ctx context.Context) error {
+// awaitIdle returns when no insert runs.
+func (s *faultRun) awaitIdle(ctx context.Context) error {
 	for {
 		running, err := s.sql(ctx, "SELECT count() FROM system.processes WHERE query_kind = 'Insert'")
 		if err != nil || running == "0" {

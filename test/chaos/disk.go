@@ -9,51 +9,51 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disk is a broker's folder that can be full. Where we may mount, it is a file system in memory that is made
-// as small as what is in it; elsewhere the broker's files may not grow, which it takes for the same.
+// disk is a broker's folder that can be full. With permission to mount it is a tmpfs that shrinks to its contents.
+// Otherwise a limit on the size of files has the same effect on the broker.
 type disk struct {
 	dir     string
 	mounted bool
 }
 
-// Room on the disk while it has some, and while it has none, in bytes.
+// Size of the disk, and free space while it is full, in bytes.
 const (
-	diskRoom   = 4 << 30
-	diskNoRoom = 64 << 10
+	diskSize     = 4 << 30
+	fullDiskRoom = 64 << 10
 )
 
 func newDisk(dir string) disk {
-	err := unix.Mount("chaos", dir, "tmpfs", 0, fmt.Sprintf("size=%d", diskRoom))
+	err := unix.Mount("chaos", dir, "tmpfs", 0, fmt.Sprintf("size=%d", diskSize))
 	return disk{dir, err == nil}
 }
 
-// how says in the table what the fault is.
-func (d *disk) how() string {
+// method describes the fault in the report.
+func (d *disk) method() string {
 	if d.mounted {
-		return "tmpfs made as small as what is in it"
+		return "tmpfs shrunk to its contents"
 	}
 	return "RLIMIT_FSIZE"
 }
 
-// fill leaves a process no room.
+// fill leaves a process no free space.
 func (d *disk) fill(pid int) error {
 	if !d.mounted {
-		return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: diskNoRoom, Max: unix.RLIM_INFINITY}, nil)
+		return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: fullDiskRoom, Max: unix.RLIM_INFINITY}, nil)
 	}
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(d.dir, &stat); err != nil {
 		return err
 	}
 	used := (int64(stat.Blocks) - int64(stat.Bfree)) * stat.Bsize
-	return d.resize(used + diskNoRoom)
+	return d.resize(used + fullDiskRoom)
 }
 
-// clean ends it. A limit ends with the process.
-func (d *disk) clean(pid int) error {
+// empty makes space again. A limit also ends with the process.
+func (d *disk) empty(pid int) error {
 	if !d.mounted {
 		return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil)
 	}
-	return d.resize(diskRoom)
+	return d.resize(diskSize)
 }
 
 func (d *disk) resize(size int64) error {

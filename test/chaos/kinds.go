@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -13,132 +14,146 @@ import (
 
 // kind is a kind of fault.
 type kind struct {
-	name        string
-	weight      int
-	targets     int
-	least, most time.Duration // how long it lasts
-	busy        string        // what it occupies; with several targets, each of them apart
-	back        back
-	do          func(w *world, f *fault) (heal func() error, err error)
-	settle      func(w *world) error // until another may come after it
+	name     string
+	weight   int
+	targets  int
+	lasts    span
+	resource string // a resource has one fault at a time, for each target
+	do       faultFunc
 }
 
-// back says what has to go on before the fault counts as recovered from.
-type back int
+// faultFunc injects a fault and returns the function that heals it.
+type faultFunc = func(*system, *fault) (heal func() error, err error)
 
+// span is a range of durations.
+type span struct{ min, max time.Duration }
+
+func seconds(from, to float64) span {
+	return span{time.Duration(from * float64(time.Second)), time.Duration(to * float64(time.Second))}
+}
+
+// Resources whose faults need special treatment.
 const (
-	backLoading   back = iota // every partition's progress
-	backAnswering             // an edge's 200s
+	kafkaResource = "kafka"
+	redisResource = "redis"
 )
 
-// variants of what can be wrong with a link.
+// stopsAnswers reports whether recovery means that the edge answers 200 again. Otherwise it means that the loaders commit
+// all partitions further.
+func (k *kind) stopsAnswers() bool {
+	return k.resource == redisResource || strings.HasPrefix(k.resource, "edge")
+}
+
+// variants are the faults of a link.
 var variants = []string{"cut", "answers cut", "delayed", "reset"}
 
-const delayMost = 800 * time.Millisecond
+const maxDelay = 800 * time.Millisecond
 
 func processKinds() []kind {
 	return []kind{
-		{"edge killed", 3, edges, 300 * time.Millisecond, 3 * time.Second, "edge", backAnswering, killPart(func(w *world) []*part { return w.edges }, syscall.SIGKILL), nil},
-		{"edge stopped in its tracks", 2, edges, 2 * time.Second, 6 * time.Second, "edge", backAnswering, stopPart(func(w *world) []*part { return w.edges }), nil},
-		{"loader killed", 6, loaders, 200 * time.Millisecond, 3 * time.Second, "loader", backLoading, killPart(loadersOf, syscall.SIGKILL), nil},
-		{"loader stopped in its tracks", 1, loaders, 2 * time.Second, 5 * time.Second, "loader", backLoading, stopPart(loadersOf), nil},
-		{"loader stopped past its session", 2, loaders, 11 * time.Second, 14 * time.Second, "loader", backLoading, stopPart(loadersOf), nil},
-		{"loader cut off from ClickHouse, then killed", 1, loaders, 200 * time.Millisecond, 2 * time.Second, "loader", backLoading, cutAndKill((*proxy.Link).Cut), nil},
-		{"loader cut off from answers, then killed", 1, loaders, 200 * time.Millisecond, 2 * time.Second, "loader", backLoading, cutAndKill((*proxy.Link).CutAnswers), nil},
-		{"loader told to end, and back", 2, loaders, 200 * time.Millisecond, 3 * time.Second, "loader", backLoading, killPart(loadersOf, syscall.SIGTERM), nil},
-		{"third loader joins and leaves", 2, 1, 4 * time.Second, 8 * time.Second, "third", backLoading, joinAndLeave, nil},
-		{"ClickHouse killed", 4, 1, 0, 0, "clickhouse", backLoading, killClickHouse, nil},
-		{"ClickHouse stopped in its tracks", 3, 1, 2 * time.Second, 8 * time.Second, "clickhouse", backLoading, stopClickHouse, nil},
-		{"Redis killed", 2, 1, 500 * time.Millisecond, 3 * time.Second, "redis", backAnswering, killRedis, nil},
-		{"Redis stopped in its tracks", 1, 1, 500 * time.Millisecond, 3 * time.Second, "redis", backAnswering, stopRedis, nil},
-		{"link loader-Kafka", 3, loaders, 2 * time.Second, 12 * time.Second, "loader-kafka", backLoading, breakLink(loadersOf, func(p *part) *proxy.Link { return p.kafka }), nil},
-		{"link loader-ClickHouse", 4, loaders, 2 * time.Second, 8 * time.Second, "loader-clickhouse", backLoading, breakLink(loadersOf, func(p *part) *proxy.Link { return p.store }), nil},
-		{"link edge-Kafka", 3, edges, 2 * time.Second, 8 * time.Second, "edge-kafka", backAnswering, breakLink(edgesOf, func(p *part) *proxy.Link { return p.kafka }), nil},
-		{"link edge-Redis", 2, edges, 2 * time.Second, 5 * time.Second, "edge-redis", backAnswering, breakLink(edgesOf, func(p *part) *proxy.Link { return p.store }), nil},
+		{"edge killed", 3, edges, seconds(.3, 3), "edge", killService(edgesOf, syscall.SIGKILL)},
+		{"edge paused", 2, edges, seconds(2, 6), "edge", pauseService(edgesOf)},
+		{"loader killed", 6, loaders, seconds(.2, 3), "loader", killService(loadersOf, syscall.SIGKILL)},
+		{"loader paused", 1, loaders, seconds(2, 5), "loader", pauseService(loadersOf)},
+		{"loader paused past its session", 2, loaders, seconds(11, 14), "loader", pauseService(loadersOf)},
+		{"loader without ClickHouse, then killed", 1, loaders, seconds(.2, 2), "loader", cutAndKill((*proxy.Link).Cut)},
+		{"loader without ClickHouse's answers, then killed", 1, loaders, seconds(.2, 2), "loader", cutAndKill((*proxy.Link).CutAnswers)},
+		{"loader terminated", 2, loaders, seconds(.2, 3), "loader", killService(loadersOf, syscall.SIGTERM)},
+		{"third loader joins and leaves", 2, 1, seconds(4, 8), "third", joinAndLeave},
+		{"ClickHouse killed", 4, 1, seconds(0, 0), "clickhouse", killClickHouse},
+		{"ClickHouse paused", 3, 1, seconds(2, 8), "clickhouse", stopClickHouse},
+		{"Redis killed", 2, 1, seconds(.5, 3), redisResource, killRedis},
+		{"Redis paused", 1, 1, seconds(.5, 3), redisResource, stopRedis},
+		{"link loader-Kafka", 3, loaders, seconds(2, 12), "loader-kafka", breakLink(loadersOf, kafkaLink)},
+		{"link loader-ClickHouse", 4, loaders, seconds(2, 8), "loader-clickhouse", breakLink(loadersOf, storeLink)},
+		{"link edge-Kafka", 3, edges, seconds(2, 8), "edge-kafka", breakLink(edgesOf, kafkaLink)},
+		{"link edge-Redis", 2, edges, seconds(2, 5), "edge-redis", breakLink(edgesOf, storeLink)},
 	}
 }
 
-func edgesOf(w *world) []*part   { return w.edges }
-func loadersOf(w *world) []*part { return w.loaders }
+func edgesOf(sys *system) []*service   { return sys.edges }
+func loadersOf(sys *system) []*service { return sys.loaders }
 
-type faultFunc = func(*world, *fault) (func() error, error)
+func kafkaLink(p *service) *proxy.Link { return p.kafka }
+func storeLink(p *service) *proxy.Link { return p.store }
 
-func killPart(parts func(*world) []*part, signal syscall.Signal) faultFunc {
-	return func(w *world, f *fault) (func() error, error) {
-		p := parts(w)[f.target]
-		return p.start, p.end(signal)
+func killService(services func(*system) []*service, signal syscall.Signal) faultFunc {
+	return func(sys *system, f *fault) (func() error, error) {
+		p := services(sys)[f.target]
+		return p.start, p.stop(signal)
 	}
 }
 
-func stopPart(parts func(*world) []*part) faultFunc {
-	return func(w *world, f *fault) (func() error, error) {
-		p := parts(w)[f.target]
+func pauseService(services func(*system) []*service) faultFunc {
+	return func(sys *system, f *fault) (func() error, error) {
+		p := services(sys)[f.target]
 		return func() error { return p.signal(syscall.SIGCONT) }, p.signal(syscall.SIGSTOP)
 	}
 }
 
-// cutOff is how long a loader works on without ClickHouse before it is killed: enough for a block, and less than
-// its time-out.
+// cutOff is the time that a loader runs without ClickHouse before it is killed: enough for a block, and less than its
+// time-out.
 const cutOff = 2500 * time.Millisecond
 
-// cutAndKill leaves a block of which nobody knows whether it has been written.
+// cutAndKill leaves a block whose insert has an unknown result.
 func cutAndKill(cut func(*proxy.Link)) faultFunc {
-	return func(w *world, f *fault) (func() error, error) {
-		p := w.loaders[f.target]
+	return func(sys *system, f *fault) (func() error, error) {
+		p := sys.loaders[f.target]
 		cut(p.store)
 		time.Sleep(cutOff)
-		err := p.end(syscall.SIGKILL)
+		err := p.stop(syscall.SIGKILL)
 		p.store.Heal()
 		return p.start, err
 	}
 }
 
-// joinAndLeave has a loader more for a while; every other time it leaves without a word.
-func joinAndLeave(w *world, f *fault) (func() error, error) {
-	p := w.loaders[loaders]
+// joinAndLeave runs an additional loader for a while. Every other time it is killed instead of terminated.
+func joinAndLeave(sys *system, f *fault) (func() error, error) {
+	p := sys.loaders[loaders]
 	leave := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}[f.variant%2]
-	return func() error { return p.end(leave) }, p.start()
+	return func() error { return p.stop(leave) }, p.start()
 }
 
-const clickhousePatience = time.Minute
+const clickhouseTimeout = time.Minute
 
-// killClickHouse waits until it has been started again, which is done at once.
-func killClickHouse(w *world, _ *fault) (func() error, error) {
-	before := w.clickhouse.Restarts()
+// killClickHouse heals when the supervisor has restarted ClickHouse.
+func killClickHouse(sys *system, _ *fault) (func() error, error) {
+	before := sys.clickhouse.Restarts()
 	heal := func() error {
-		for deadline := time.Now().Add(clickhousePatience); w.clickhouse.Restarts() == before; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(clickhouseTimeout); sys.clickhouse.Restarts() == before; {
+			time.Sleep(recoveryPoll)
 			if time.Now().After(deadline) {
-				return fmt.Errorf("ClickHouse is not back after %s", clickhousePatience)
+				return fmt.Errorf("ClickHouse has not restarted within %s", clickhouseTimeout)
 			}
 		}
 		return nil
 	}
-	return heal, syscall.Kill(w.clickhouse.Pid(), syscall.SIGKILL)
+	return heal, syscall.Kill(sys.clickhouse.Pid(), syscall.SIGKILL)
 }
 
-func stopClickHouse(w *world, _ *fault) (func() error, error) {
-	pid := w.clickhouse.Pid()
+func stopClickHouse(sys *system, _ *fault) (func() error, error) {
+	pid := sys.clickhouse.Pid()
 	return func() error { return syscall.Kill(pid, syscall.SIGCONT) }, syscall.Kill(pid, syscall.SIGSTOP)
 }
 
-func killRedis(w *world, _ *fault) (func() error, error) {
-	return w.redis.start, w.redis.end(syscall.SIGKILL)
+func killRedis(sys *system, _ *fault) (func() error, error) {
+	return sys.redis.start, sys.redis.stop(syscall.SIGKILL)
 }
 
-func stopRedis(w *world, _ *fault) (func() error, error) {
-	return func() error { return w.redis.signal(syscall.SIGCONT) }, w.redis.signal(syscall.SIGSTOP)
+func stopRedis(sys *system, _ *fault) (func() error, error) {
+	return func() error { return sys.redis.signal(syscall.SIGCONT) }, sys.redis.signal(syscall.SIGSTOP)
 }
 
-func breakLink(parts func(*world) []*part, link func(*part) *proxy.Link) faultFunc {
-	return func(w *world, f *fault) (func() error, error) {
-		l := link(parts(w)[f.target])
+func breakLink(services func(*system) []*service, link func(*service) *proxy.Link) faultFunc {
+	return func(sys *system, f *fault) (func() error, error) {
+		l := link(services(sys)[f.target])
 		switch variants[f.variant] {
 		case "cut":
 			l.Cut()
 		case "answers cut":
 			l.CutAnswers()
 		case "delayed":
-			l.Delay(delayMost * time.Duration(f.n%4+1) / 4)
+			l.Delay(maxDelay * time.Duration(f.n%4+1) / 4)
 		case "reset":
 			l.Reset()
 		}
@@ -146,11 +161,11 @@ func breakLink(parts func(*world) []*part, link func(*part) *proxy.Link) faultFu
 	}
 }
 
-// settlePatience is how long the brokers may take to be in sync again before the next of their faults.
-const settlePatience = 90 * time.Second
+// syncTimeout is the time that the brokers have to be in sync before their next fault.
+const syncTimeout = 90 * time.Second
 
-func brokersSettle(w *world) error {
-	ctx, cancel := context.WithTimeout(context.Background(), settlePatience)
+func awaitBrokers(sys *system) error {
+	ctx, cancel := context.WithTimeout(context.Background(), syncTimeout)
 	defer cancel()
-	return w.brokers.awaitInSync(ctx, ingest, deadLetters)
+	return sys.brokers.awaitInSync(ctx, ingest, deadLetters)
 }

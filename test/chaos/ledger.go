@@ -10,43 +10,43 @@ import (
 	"time"
 )
 
-// What is known of one event.
+// Flags of an event.
 const (
-	acked   = 1 << iota // a 200 was read: it must be there
-	retried             // sent more than once because an answer was missing or no 200
-	resent              // sent again though it had been answered with 200
-	shifted             // the same with another timestamp
+	acked      = 1 << iota // answered with 200: it must be stored
+	retried                // sent more than once, because an answer was missing or not 200
+	duplicated             // sent again after a 200
+	shifted                // sent again after a 200, with another timestamp
 )
 
-// entry is one event's line.
-type entry struct {
+// sentEvent is the state of one event.
+type sentEvent struct {
 	connection uint8
 	flags      uint8
 	sent       int32 // milliseconds after the start
 	answered   int32 // of the first 200
 }
 
-// ledger is what was sent and how it was answered. An event's number is its index.
+// ledger is what was sent, and its answers. The number of an event is its index.
 type ledger struct {
 	start time.Time
 
 	mu       sync.Mutex
-	entries  []entry
-	statuses map[string]int // answers, by requests
-	notes    []string       // answers that no fault excuses
+	events   []sentEvent
+	statuses map[string]int // number of requests by status
+	notes    []string       // answers that no fault explains
 }
 
 func newLedger() *ledger {
 	return &ledger{start: time.Now().UTC().Truncate(time.Millisecond), statuses: map[string]int{}}
 }
 
-// open takes n new numbers.
+// open adds n events and returns the number of the first.
 func (l *ledger) open(connection, n int) (first int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first = len(l.entries)
+	first = len(l.events)
 	for range n {
-		l.entries = append(l.entries, entry{connection: uint8(connection), sent: int32(time.Since(l.start).Milliseconds())})
+		l.events = append(l.events, sentEvent{connection: uint8(connection), sent: l.sinceStart()})
 	}
 	return first
 }
@@ -55,14 +55,17 @@ func (l *ledger) mark(first, n int, flag uint8) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := first; i < first+n; i++ {
-		if flag == acked && l.entries[i].flags&acked == 0 {
-			l.entries[i].answered = int32(time.Since(l.start).Milliseconds())
+		if flag == acked && l.events[i].flags&acked == 0 {
+			l.events[i].answered = l.sinceStart()
 		}
-		l.entries[i].flags |= flag
+		l.events[i].flags |= flag
 	}
 }
 
-// answer counts a request's answer; note is "" unless nothing excuses it.
+// sinceStart is in milliseconds.
+func (l *ledger) sinceStart() int32 { return int32(time.Since(l.start).Milliseconds()) }
+
+// answer counts the answer to a request. note is "" unless no fault explains the answer.
 func (l *ledger) answer(status, note string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,19 +75,19 @@ func (l *ledger) answer(status, note string) {
 	}
 }
 
-// counts are the events sent, and those answered with 200.
+// counts returns the number of events sent, and of those answered with 200.
 func (l *ledger) counts() (sent, ok int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range l.entries {
+	for _, e := range l.events {
 		if e.flags&acked != 0 {
 			ok++
 		}
 	}
-	return len(l.entries), ok
+	return len(l.events), ok
 }
 
-// save writes the ledger for whoever looks into a finding.
+// save writes the ledger to a file.
 func (l *ledger) save(path string, seed uint64, connections []connection) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,10 +98,10 @@ func (l *ledger) save(path string, seed uint64, connections []connection) error 
 	defer file.Close()
 	w := bufio.NewWriter(file)
 	fmt.Fprintln(w, "id\tproduct\tconnection\tacked\tretried\tresent\tshifted\tsent_ms\tanswered_ms")
-	for seq, e := range l.entries {
+	for seq, e := range l.events {
 		c := &connections[e.connection]
 		fmt.Fprintf(w, "%s%d\t%s\t%s\t%t\t%t\t%t\t%t\t%d\t%d\n", idPrefix(seed), seq, c.product, c.id,
-			e.flags&acked != 0, e.flags&retried != 0, e.flags&resent != 0, e.flags&shifted != 0, e.sent, e.answered)
+			e.flags&acked != 0, e.flags&retried != 0, e.flags&duplicated != 0, e.flags&shifted != 0, e.sent, e.answered)
 	}
 	return w.Flush()
 }

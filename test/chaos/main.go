@@ -22,33 +22,33 @@ import (
 )
 
 type flags struct {
-	Seed    uint64        `help:"Seed of the faults and of the events. 0 takes one from the clock." default:"0"`
-	For     time.Duration `help:"How long to send and to break things." default:"2m"`
-	Rate    int           `help:"Events a second." default:"1500"`
-	Bin     string        `help:"Folder of edge, loader and millrace." default:"bin"`
-	Dir     string        `help:"Folder for data, logs and the ledger; removed if nothing is found. Default: a new one in the folder for temporary files."`
-	Keep    bool          `help:"Keep the folder in any case."`
-	Verbose bool          `help:"Show the group's offsets as they are read, too."`
-	Kfake   bool          `help:"Use the broker in this process instead of Apache Kafka: no Java needed, and none of the faults of a cluster."`
-	Quiet   bool          `help:"Only kill loaders, one after the other, and leave each dead until the others have its partitions: how long do those stand still?"`
-	Drain   time.Duration `help:"How long the loaders may take in the end to do what is left." default:"3m"`
-	Control string        `help:"Switch a protection off, which has to be found out: commit-first, acks-1 or no-token. The binaries must have been built with the tag chaoscontrol." enum:",commit-first,acks-1,no-token" default:""`
+	Seed        uint64        `help:"Seed of the faults and of the events. 0 takes one from the clock." default:"0"`
+	For         time.Duration `help:"How long to send and to inject faults." default:"2m"`
+	Rate        int           `help:"Events a second." default:"1500"`
+	Bin         string        `help:"Folder of edge, loader and millrace." default:"bin"`
+	Dir         string        `help:"Folder for data, logs and the ledger; removed if the run passes. By default a temporary folder."`
+	Keep        bool          `help:"Keep the folder in any case."`
+	Verbose     bool          `help:"Also log the group's offsets."`
+	Kfake       bool          `help:"Use the broker in this process instead of Apache Kafka: it needs no Java, and has no faults of a cluster."`
+	LoaderKills bool          `help:"Only kill loaders, one at a time, and restart each after the others have its partitions. Measures how long partitions stand still."`
+	Drain       time.Duration `help:"How long the loaders may take to load the backlog at the end." default:"3m"`
+	Control     string        `help:"Switch a protection off: commit-first, acks-1 or no-token. The run passes if its checks notice. Needs binaries built with the tag chaoscontrol." enum:",commit-first,acks-1,no-token" default:""`
 
 	tokenKey string
 }
 
-// controlEnv tells binaries that were built for it which protection to leave out.
+// controlEnv tells binaries with the build tag chaoscontrol which protection to leave out.
 const controlEnv = "MILLRACE_CHAOS_CONTROL"
 
 var (
-	errFound     = errors.New("the run found something")
-	errNotCaught = errors.New("a protection was switched off and the run did not notice")
+	errFound     = errors.New("the checks failed")
+	errNotCaught = errors.New("a protection was switched off and the checks did not notice")
 )
 
 func main() {
 	embedded.RunChild()
 	var c flags
-	cli.Main(&c, "chaos", "Breaks everything around edges and loaders under load, and says what became of the events.",
+	cli.Main(&c, "chaos", "Injects faults around edges and loaders under load, and checks what is stored.",
 		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
 }
 
@@ -67,18 +67,18 @@ func (c *flags) run(ctx context.Context) (err error) {
 	} else if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return err
 	}
-	again := c.again()
+	rerun := c.rerunCommand()
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
-	log.Info("a run begins", "seed", c.Seed, "for", c.For, "rate", c.Rate, "dir", c.Dir, "again", again)
-	w, err := startWorld(ctx, c, c.Dir, log)
+	log.Info("run starts", "seed", c.Seed, "for", c.For, "rate", c.Rate, "dir", c.Dir, "rerun", rerun)
+	sys, err := startSystem(ctx, c, c.Dir, log)
 	defer func() {
-		err = errors.Join(err, w.close())
+		err = errors.Join(err, sys.close())
 		if err != nil || c.Keep {
-			fmt.Printf("seed %d; data, logs and ledger are in %s; the same again: %s\n", c.Seed, c.Dir, again)
+			fmt.Printf("seed %d; data, logs and ledger are in %s; to run it again: %s\n", c.Seed, c.Dir, rerun)
 			return
 		}
 		err = os.RemoveAll(c.Dir)
@@ -86,17 +86,20 @@ func (c *flags) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.storm(ctx, w, begin)
+	return c.runFaults(ctx, sys, begin)
 }
 
-// again is the command of this run.
-func (c *flags) again() string {
-	args := []string{"go", "run", "./test/chaos", fmt.Sprintf("--seed=%d --for=%s --rate=%d --bin=%s", c.Seed, c.For, c.Rate, c.Bin)}
+// rerunCommand is the command line that repeats this run.
+func (c *flags) rerunCommand() string {
+	args := []string{
+		"go", "run", "./test/chaos",
+		fmt.Sprintf("--seed=%d --for=%s --rate=%d --bin=%s", c.Seed, c.For, c.Rate, c.Bin),
+	}
 	if c.Kfake {
 		args = append(args, "--kfake")
 	}
-	if c.Quiet {
-		args = append(args, "--quiet")
+	if c.LoaderKills {
+		args = append(args, "--loader-kills")
 	}
 	if c.Control != "" {
 		args = append(args, "--control="+c.Control)
@@ -109,67 +112,67 @@ func (c *flags) plan() []fault {
 	switch {
 	case c.Control != "":
 		return controlPlan(c.Control, c.For)
-	case c.Quiet:
-		return regularPlan(quiet, quietGap, c.For)
+	case c.LoaderKills:
+		return regularPlan(loaderKill, loaderKillGap, c.For)
 	case c.Kfake:
-		kinds = append(processKinds(), fakeKinds()...)
+		kinds = append(processKinds(), kfakeKinds()...)
 	default:
 		kinds = append(processKinds(), brokerKinds()...)
 	}
 	return makePlan(c.Seed, c.For, kinds)
 }
 
-// storm sends and breaks, heals, waits and judges.
-func (c *flags) storm(ctx context.Context, w *world, begin time.Time) error {
-	storming, stopStorm := context.WithTimeout(ctx, c.For)
-	defer stopStorm()
+// runFaults sends and injects faults, heals them, waits until everything is loaded, and checks the result.
+func (c *flags) runFaults(ctx context.Context, sys *system, begin time.Time) error {
+	injecting, stopInjecting := context.WithTimeout(ctx, c.For)
+	defer stopInjecting()
 	loading, stopLoad := context.WithCancel(ctx)
 	defer stopLoad()
 	watching, stopWatch := context.WithCancel(context.Background())
 	defer stopWatch()
-	o, v := newWatch(w), &verdict{}
-	s := newStorm(w, o)
+	o, v := newWatch(sys), &result{}
+	s := newFaultRun(sys, o)
 	var load, watch sync.WaitGroup
 	watch.Go(func() { o.run(watching) })
-	load.Go(func() { newSender(w).run(loading) })
-	watch.Go(func() { s.compact(storming, loading, v) })
-	s.run(storming, loading, c.plan())
-	w.log.Info("all is healed")
+	load.Go(func() { newSender(sys).run(loading) })
+	watch.Go(func() { s.compact(injecting, loading, v) })
+	s.run(injecting, loading, c.plan())
+	sys.log.Info("all faults are healed")
 	s.awaitRecovered()
 	stopLoad()
-	w.log.Info("no more is sent; waiting for the last answers")
+	sys.log.Info("sending ends; waiting for the last answers")
 	load.Wait()
 	draining, stopDrain := context.WithTimeout(ctx, c.Drain)
 	defer stopDrain()
-	if v.unloaded = w.awaitLoaded(draining); v.unloaded > 0 {
-		w.log.Error("NOT LOADED IN TIME", "records", v.unloaded)
+	if v.notLoaded = sys.awaitLoaded(draining); v.notLoaded > 0 {
+		sys.log.Error("NOT LOADED IN TIME", "records", v.notLoaded)
 	}
-	s.recover.Wait()
+	s.recoveries.Wait()
 	stopWatch()
 	watch.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	judging, stopJudge := context.WithTimeout(ctx, c.Drain)
-	defer stopJudge()
-	if err := w.judge(judging, v); err != nil {
+	checking, stopChecking := context.WithTimeout(ctx, c.Drain)
+	defer stopChecking()
+	if err := sys.check(checking, v); err != nil {
 		return err
 	}
-	report(os.Stdout, w, s, o, v, time.Since(begin))
-	return c.sentence(w, v)
+	report(os.Stdout, sys, s, o, v, time.Since(begin))
+	return c.conclude(sys, v)
 }
 
-// sentence is how the run ends.
-func (c *flags) sentence(w *world, v *verdict) error {
+// conclude prints the result, and returns an error if the run failed.
+func (c *flags) conclude(sys *system, v *result) error {
 	switch {
 	case c.Control != "" && v.caught(c.Control):
-		fmt.Printf("control caught: %s\n", c.Control)
+		fmt.Printf("the checks noticed the control: %s\n", c.Control)
 		return nil
 	case c.Control != "":
 		return fmt.Errorf("%w: %s", errNotCaught, c.Control)
-	case v.bad():
-		return errors.Join(errFound, w.ledger.save(filepath.Join(c.Dir, "ledger.tsv"), c.Seed, w.connections))
+	case v.failed():
+		return errors.Join(errFound, sys.ledger.save(filepath.Join(c.Dir, "ledger.tsv"), c.Seed, sys.connections))
 	}
-	fmt.Println("nothing lost, nothing twice")
+	fmt.Println("nothing lost, no duplicates")
 	return nil
 }

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// message is one event by its number. Everything in it follows from the seed and the number, so that the
-// oracle needs no copy of what was sent.
+// message is one message by its number. Its content depends only on the seed and the number, so that the checks need no
+// copy of what was sent.
 type message struct {
 	seq   int
 	name  name
 	at    time.Time
 	cents int
-	user  string // external id, "" for none
-	email string // "" for none
+	user  string // external id, or ""
+	email string // or ""
 }
 
-// name is an event's name and what the mapping must make of it. sign is that of its revenue, 0 for none.
+// name is an event's name with the influence that must result. sign is the sign of its revenue, 0 without revenue.
 type name struct {
 	kind, text, influence string
 	sign                  int
@@ -37,27 +37,30 @@ var names = []name{
 	{"page", "Pricing", "neutral", 0},
 }
 
-// How many people there are, few enough that most blocks say nothing new and need no look-up, and what part of them gives what of themselves away. Who gives an address always
-// gives it, so that no event comes before its user is known and is written again then.
-const people = 320
+// users is the number of users: few enough that most blocks contain no new user and need no look-up. A user either always
+// or never gives an address, so that attribution never rewrites events.
+const users = 320
 
-// A part of the events is of another month, so that a block is more than one part.
+// Some events are in another month, so that a block becomes more than one part.
 const (
 	otherMonthEvery = 16
 	otherMonth      = 45 * 24 * time.Hour
 )
 
-// moved is by how much the timestamp of a resend differs.
-const moved = time.Minute
+// timestampShift is the difference of the timestamps of a shifted duplicate.
+const timestampShift = time.Minute
 
 func messageOf(seed uint64, start time.Time, seq int) message {
 	random := rand.New(rand.NewPCG(seed, uint64(seq)))
-	m := message{seq: seq, name: names[random.IntN(len(names))], cents: 100 + random.IntN(99_900), at: start.Add(time.Duration(seq) * time.Millisecond)}
+	m := message{
+		seq: seq, name: names[random.IntN(len(names))], cents: 100 + random.IntN(99_900),
+		at: start.Add(time.Duration(seq) * time.Millisecond),
+	}
 	if random.IntN(otherMonthEvery) == 0 {
 		m.at = m.at.Add(-otherMonth)
 	}
-	switch u := random.IntN(people); u % 8 {
-	case 0: // nobody
+	switch u := random.IntN(users); u % 8 {
+	case 0: // no user
 	case 1:
 		m.user = fmt.Sprintf("user-%d", u)
 	case 2, 3:
@@ -68,11 +71,11 @@ func messageOf(seed uint64, start time.Time, seq int) message {
 	return m
 }
 
-// idPrefix begins every messageId of a run.
+// idPrefix is the prefix of every messageId of a run.
 func idPrefix(seed uint64) string { return fmt.Sprintf("chaos-%d-", seed) }
 
-// append writes the message as a sender would; its time is shifted for a resend with another timestamp.
-func (m *message) append(b *bytes.Buffer, seed uint64, shift time.Duration) {
+// write appends the JSON of the message, with its timestamp shifted.
+func (m *message) write(b *bytes.Buffer, seed uint64, shift time.Duration) {
 	key := "event"
 	if m.name.kind == "page" {
 		key = "name"
@@ -111,10 +114,11 @@ func orNull(s string) string {
 	return s
 }
 
-// columns are what the oracle reads of an outcome; row is what they have to be. Of the user only whether there
-// is one: its id is ClickHouse's to compare.
-const columns = `substring(insert_id, 9), product_id, connection_id, toString(message_type), event_type, toString(influence), toDecimalString(value, 2),
-	external_user_id, user_email, user_id IS NOT NULL, toUnixTimestamp64Milli(event_at)`
+// columns are the columns of an outcome that are checked; row has the values that must result. Of the user they contain
+// only whether there is one: a query compares the ids.
+const columns = `substring(insert_id, 9), product_id, connection_id, toString(message_type), event_type,
+	toString(influence), toDecimalString(value, 2), external_user_id, user_email, user_id IS NOT NULL,
+	toUnixTimestamp64Milli(event_at)`
 
 func (m *message) row(seed uint64, c *connection) string {
 	value, known := null, "0"
@@ -124,6 +128,8 @@ func (m *message) row(seed uint64, c *connection) string {
 	if m.email != "" {
 		known = "1"
 	}
-	return strings.Join([]string{idPrefix(seed) + strconv.Itoa(m.seq), c.product, c.id, m.name.kind, m.name.text, m.name.influence, value,
-		orNull(m.user), orNull(m.email), known, strconv.FormatInt(m.at.UnixMilli(), 10)}, "\t")
+	return strings.Join([]string{
+		idPrefix(seed) + strconv.Itoa(m.seq), c.product, c.id, m.name.kind, m.name.text, m.name.influence, value,
+		orNull(m.user), orNull(m.email), known, strconv.FormatInt(m.at.UnixMilli(), 10),
+	}, "\t")
 }

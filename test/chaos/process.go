@@ -13,38 +13,38 @@ import (
 	"time"
 )
 
-// restartPause is how long a process that ended by itself stays down.
+// restartPause is the time until a process that ended unexpectedly starts again.
 const restartPause = time.Second
 
-// process is a program that is started again if it ends, as a supervisor would.
+// process is a program with a supervisor, which restarts it if it ends.
 type process struct {
 	name    string
 	program string
 	args    []string
 	env     []string
 	logFile string
-	addr    string // where Redis listens
+	addr    string // listen address of Redis
 	log     *slog.Logger
 
-	mu      sync.Mutex
-	wanted  bool // false while it is meant to be down
-	running *os.Process
-	ended   chan struct{}
-	crashes int // ends that nobody asked for
+	mu        sync.Mutex
+	shouldRun bool // false while it is stopped on purpose
+	running   *os.Process
+	ended     chan struct{}
+	crashes   int // unexpected ends
 }
 
-// start starts the process if it does not run.
+// start starts the process unless it runs.
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.wanted {
+	if p.shouldRun {
 		return nil
 	}
-	p.wanted = true
+	p.shouldRun = true
 	return p.launch()
 }
 
-// launch is for who holds the lock.
+// launch starts the program. The caller holds the lock.
 func (p *process) launch() error {
 	log, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -57,7 +57,7 @@ func (p *process) launch() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
-		// The kernel ends the child when the thread that started it ends: it has to stay.
+		// Pdeathsig kills the child when the thread that started it ends, so this thread must stay.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -65,7 +65,7 @@ func (p *process) launch() error {
 		if err == nil {
 			_ = cmd.Wait()
 			close(ended)
-			p.gone(ended, cmd.ProcessState.String())
+			p.restart(ended, cmd.ProcessState.String())
 		}
 	}()
 	if err := <-started; err != nil {
@@ -75,50 +75,50 @@ func (p *process) launch() error {
 	return nil
 }
 
-// gone starts a process again that was meant to run.
-func (p *process) gone(ended chan struct{}, how string) {
+// restart restarts the process unless it was stopped on purpose.
+func (p *process) restart(ended chan struct{}, how string) {
 	p.mu.Lock()
-	mine := p.wanted && p.ended == ended
-	if mine {
+	current := p.shouldRun && p.ended == ended
+	if current {
 		p.crashes++
 	}
 	p.mu.Unlock()
-	if !mine {
+	if !current {
 		return
 	}
-	p.log.Error("ENDED BY ITSELF", "process", p.name, "how", how, "log", p.logFile)
+	p.log.Error("UNEXPECTED END", "process", p.name, "how", how, "log", p.logFile)
 	time.Sleep(restartPause)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.wanted && p.ended == ended {
+	if p.shouldRun && p.ended == ended {
 		if err := p.launch(); err != nil {
-			p.log.Error("cannot start again", "error", err)
+			p.log.Error("cannot restart", "error", err)
 		}
 	}
 }
 
-// end sends a signal and returns when the process has ended. One that does not run is left alone.
-func (p *process) end(signal syscall.Signal) error {
+// stop sends a signal and returns when the process has ended. After stopTimeout it kills the process and returns an error.
+func (p *process) stop(signal syscall.Signal) error {
 	p.mu.Lock()
 	running, ended := p.running, p.ended
-	p.wanted = false
+	p.shouldRun = false
 	p.mu.Unlock()
 	if running == nil {
 		return nil
 	}
-	_ = running.Signal(signal) // it may have ended already
+	_ = running.Signal(signal) // it may have ended
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(stopPatience):
+	case <-time.After(stopTimeout):
 		_ = running.Kill()
 		<-ended
-		return fmt.Errorf("%s did not end within %s after %s, and was killed", p.name, stopPatience, signal)
+		return fmt.Errorf("%s did not end within %s after %s and was killed", p.name, stopTimeout, signal)
 	}
 }
 
-// stopPatience is above the bounds of both drains: 15 s of a loader, and as much of an edge.
-const stopPatience = 20 * time.Second
+// stopTimeout is above the 15 s that loaders and edges have to drain.
+const stopTimeout = 20 * time.Second
 
 func (p *process) signal(signal syscall.Signal) error {
 	p.mu.Lock()
@@ -139,7 +139,7 @@ func (p *process) pid() int {
 	return p.running.Pid
 }
 
-func (p *process) crashed() int {
+func (p *process) crashCount() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.crashes

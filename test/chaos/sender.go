@@ -14,49 +14,49 @@ import (
 	"time"
 )
 
-// How a sender behaves: it gives up on an answer as Segment does, and on a batch after some more attempts.
+// Behaviour of a sender: it waits for an answer as long as Segment does, and retries a batch for a while.
 const (
-	answerPatience = 10 * time.Second
-	batchPatience  = 45 * time.Second
-	firstBackoff   = 250 * time.Millisecond
-	lastBackoff    = 4 * time.Second
-	mostUnderWay   = 300 // requests; more is a load that the machine cannot bear
+	answerTimeout = 10 * time.Second
+	batchTimeout  = 45 * time.Second
+	firstBackoff  = 250 * time.Millisecond
+	lastBackoff   = 4 * time.Second
+	maxInFlight   = 300 // requests; the sender skips more
 )
 
-// What a load is made of. meanBatch follows from the first three.
+// Composition of the load.
 const (
-	singles         = 0.3
-	leastBatch      = 10
-	mostBatch       = 60
-	meanBatch       = singles + (1-singles)*(leastBatch+mostBatch)/2
-	resendShare     = 0.03
-	shiftShare      = 0.015
-	resendLatest    = 20 * time.Second
-	shiftedBatchMax = 5 // only so many of a batch come with another time: each is a look-up
+	singles           = 0.3
+	minBatch          = 10
+	maxBatch          = 60
+	meanBatch         = singles + (1-singles)*(minBatch+maxBatch)/2
+	duplicateShare    = 0.03
+	shiftShare        = 0.015
+	maxDuplicateDelay = 20 * time.Second
+	maxShifted        = 5 // maximum of a batch, since each costs a look-up
 )
 
-// sender is the load.
+// sender sends the load.
 type sender struct {
 	seed        uint64
 	rate        int // events a second
 	ledger      *ledger
-	edges       []*part
+	edges       []*service
 	connections []connection
 	client      *http.Client
 
-	underWay chan struct{}
+	inFlight chan struct{}
 	wait     sync.WaitGroup
 }
 
-func newSender(w *world) *sender {
+func newSender(sys *system) *sender {
 	return &sender{
-		seed: w.cli.Seed, rate: w.cli.Rate, ledger: w.ledger, edges: w.edges, connections: w.connections,
-		client:   &http.Client{Timeout: answerPatience, Transport: &http.Transport{MaxIdleConnsPerHost: mostUnderWay}},
-		underWay: make(chan struct{}, mostUnderWay),
+		seed: sys.cli.Seed, rate: sys.cli.Rate, ledger: sys.ledger, edges: sys.edges, connections: sys.connections,
+		client:   &http.Client{Timeout: answerTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: maxInFlight}},
+		inFlight: make(chan struct{}, maxInFlight),
 	}
 }
 
-// run sends at the rate until ctx ends, and returns when every batch has its answer or was given up.
+// run sends at the rate until ctx ends, and returns when each batch has its answer or its time-out.
 func (s *sender) run(ctx context.Context) {
 	random := rand.New(rand.NewPCG(s.seed, 1<<63))
 	ticks := time.NewTicker(time.Duration(float64(time.Second) * meanBatch / float64(s.rate)))
@@ -70,24 +70,27 @@ func (s *sender) run(ctx context.Context) {
 		}
 		n := 1
 		if random.Float64() >= singles {
-			n = leastBatch + random.IntN(mostBatch-leastBatch+1)
+			n = minBatch + random.IntN(maxBatch-minBatch+1)
 		}
-		d := delivery{sender: s, connection: random.IntN(len(s.connections)), n: n, edge: random.IntN(len(s.edges)), luck: random.Float64(), later: time.Duration(random.Int64N(int64(resendLatest)))}
+		d := delivery{
+			sender: s, connection: random.IntN(len(s.connections)), n: n, edge: random.IntN(len(s.edges)),
+			dice: random.Float64(), duplicateDelay: time.Duration(random.Int64N(int64(maxDuplicateDelay))),
+		}
 		select {
-		case s.underWay <- struct{}{}:
+		case s.inFlight <- struct{}{}:
 			d.first = s.ledger.open(d.connection, n)
-			s.wait.Go(func() { d.run(ctx); <-s.underWay })
+			s.wait.Go(func() { d.run(ctx); <-s.inFlight })
 		default:
 		}
 	}
 }
 
-// delivery is one batch on its way, and perhaps once more.
+// delivery is one batch, which some senders send twice.
 type delivery struct {
 	*sender
 	connection, first, n, edge int
-	luck                       float64
-	later                      time.Duration
+	dice                       float64
+	duplicateDelay             time.Duration
 }
 
 func (d *delivery) run(ctx context.Context) {
@@ -95,23 +98,23 @@ func (d *delivery) run(ctx context.Context) {
 		return
 	}
 	d.ledger.mark(d.first, d.n, acked)
-	again, shift, n := uint8(resent), time.Duration(0), d.n
+	kind, shift, n := uint8(duplicated), time.Duration(0), d.n
 	switch {
-	case d.luck < resendShare:
-	case d.luck < resendShare+shiftShare:
-		again, shift, n = shifted, moved, min(n, shiftedBatchMax)
+	case d.dice < duplicateShare:
+	case d.dice < duplicateShare+shiftShare:
+		kind, shift, n = shifted, timestampShift, min(n, maxShifted)
 	default:
 		return
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(d.later):
-		d.ledger.mark(d.first, n, again)
+	case <-time.After(d.duplicateDelay):
+		d.ledger.mark(d.first, n, kind)
 		d.send(d.first, n, shift)
 	}
 }
 
-// send tries until there is a 200, one edge after the other.
+// send retries until an edge answers 200, and reports whether one did. It tries the edges in turn.
 func (d *delivery) send(first, n int, shift time.Duration) bool {
 	var body bytes.Buffer
 	single := n == 1
@@ -123,12 +126,12 @@ func (d *delivery) send(first, n int, shift time.Duration) bool {
 			body.WriteByte(',')
 		}
 		m := messageOf(d.seed, d.ledger.start, first+i)
-		m.append(&body, d.seed, shift)
+		m.write(&body, d.seed, shift)
 	}
 	if !single {
 		body.WriteString("]}")
 	}
-	deadline, backoff := time.Now().Add(batchPatience), firstBackoff
+	deadline, backoff := time.Now().Add(batchTimeout), firstBackoff
 	for {
 		if d.post(body.Bytes(), n) {
 			return true
@@ -145,7 +148,8 @@ func (d *delivery) send(first, n int, shift time.Duration) bool {
 
 func (d *delivery) post(body []byte, n int) bool {
 	edge, begin := d.edges[d.edge], time.Now()
-	response, err := d.client.Post(edge.http+"/v1/segment/"+d.connections[d.connection].token, "application/json", bytes.NewReader(body))
+	url := edge.http + "/v1/segment/" + d.connections[d.connection].token
+	response, err := d.client.Post(url, "application/json", bytes.NewReader(body))
 	if err != nil {
 		d.ledger.answer("none", "")
 		return false
@@ -153,18 +157,19 @@ func (d *delivery) post(body []byte, n int) bool {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		d.ledger.answer("broken off", "")
+		d.ledger.answer("incomplete", "")
 		return false
 	}
 	note := ""
 	switch response.StatusCode {
 	case http.StatusOK:
-		if want := fmt.Sprintf(`{"received":%d,"accepted":%d,"dropped":0}`, n, n); strings.TrimSpace(string(text)) != want {
+		want := fmt.Sprintf(`{"received":%d,"accepted":%d,"dropped":0}`, n, n)
+		if strings.TrimSpace(string(text)) != want {
 			note = fmt.Sprintf("%s answered %s to a batch of %d", edge.name, text, n)
 		}
 		edge.answered(begin)
 	case http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusTooManyRequests:
-	case http.StatusRequestTimeout: // of an edge that was stopped while the request arrived
+	case http.StatusRequestTimeout: // the edge was paused while the request arrived
 	default:
 		note = fmt.Sprintf("%s answered %s: %s", edge.name, response.Status, text)
 	}

@@ -4,44 +4,41 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/bench/measure"
 )
 
-// How often the group's offsets and memory are read, how long an answer may take, and how far back recoveries
-// are looked for.
+// Interval between readings of offsets and memory, time-out of a reading, and age of the oldest reading that is kept.
 const (
-	watchPoll     = 200 * time.Millisecond
-	watchPatience = 2 * time.Second
-	watchReach    = 5 * time.Minute
+	watchPoll    = 200 * time.Millisecond
+	watchTimeout = 2 * time.Second
+	watchWindow  = 5 * time.Minute
 )
 
-// seen is the group's offsets at one moment.
-type seen struct {
+// seen is one reading of the group's offsets.
+type offsets struct {
 	asked, at time.Time
 	committed map[int32]int64
 }
 
-// watch looks at the world while it storms.
+// watch records progress, answers and memory during the faults.
 type watch struct {
-	*world
+	*system
 
-	mu    sync.Mutex
-	seen  []seen
-	oks   [edges][]time.Time // when requests began that were answered with 200, one of each poll
-	peaks map[string]int64   // resident bytes by kind of process
+	mu      sync.Mutex
+	seen    []offsets
+	okTimes [edges][]time.Time // starts of requests that were answered with 200, one of each poll
+	peaks   map[string]int64   // resident bytes by kind of process
 }
 
-func newWatch(w *world) *watch { return &watch{world: w, peaks: map[string]int64{}} }
+func newWatch(sys *system) *watch { return &watch{system: sys, peaks: map[string]int64{}} }
 
 func (o *watch) run(ctx context.Context) {
 	var all sync.WaitGroup
-	all.Go(func() { o.every(ctx, o.offsets) })
-	all.Go(func() { o.every(ctx, o.memory) })
+	all.Go(func() { o.every(ctx, o.readOffsets) })
+	all.Go(func() { o.every(ctx, o.readMemory) })
 	all.Wait()
 }
 
@@ -52,8 +49,8 @@ func (o *watch) every(ctx context.Context, do func(context.Context)) {
 	}
 }
 
-func (o *watch) offsets(ctx context.Context) {
-	asking, cancel := context.WithTimeout(ctx, watchPatience)
+func (o *watch) readOffsets(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	asked := time.Now()
 	committed, err := o.progress.Committed(asking, ingest)
@@ -63,14 +60,14 @@ func (o *watch) offsets(ctx context.Context) {
 	o.log.Debug("committed", "offsets", committed)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seen = append(o.seen, seen{asked, time.Now(), committed})
-	if time.Since(o.seen[0].at) > watchReach {
+	o.seen = append(o.seen, offsets{asked, time.Now(), committed})
+	if time.Since(o.seen[0].at) > watchWindow {
 		o.seen = o.seen[1:]
 	}
 }
 
-// progressed is when every partition had been committed further than it was after a moment. An offset that was
-// on its way to us at that moment is not what is measured against.
+// progressed is the time at which every partition was committed further than at the given time. Readings that were
+// requested before that time are no base for the comparison.
 func (o *watch) progressed(after time.Time) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -80,14 +77,14 @@ func (o *watch) progressed(after time.Time) (time.Time, bool) {
 		case s.asked.Before(after):
 		case base == nil:
 			base = s.committed
-		case further(s.committed, base):
+		case allAdvanced(s.committed, base):
 			return s.at, true
 		}
 	}
 	return time.Time{}, false
 }
 
-func further(now, before map[int32]int64) bool {
+func allAdvanced(now, before map[int32]int64) bool {
 	for id := range int32(partitions) {
 		if now[id] <= before[id] {
 			return false
@@ -99,7 +96,7 @@ func further(now, before map[int32]int64) bool {
 func (o *watch) answered(edge int, after time.Time) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, at := range o.oks[edge] {
+	for _, at := range o.okTimes[edge] {
 		if at.After(after) {
 			return at, true
 		}
@@ -108,7 +105,7 @@ func (o *watch) answered(edge int, after time.Time) (time.Time, bool) {
 }
 
 func (o *watch) answeredAll(after time.Time) (last time.Time, all bool) {
-	for i := range o.oks {
+	for i := range o.okTimes {
 		at, ok := o.answered(i, after)
 		if !ok {
 			return time.Time{}, false
@@ -120,10 +117,10 @@ func (o *watch) answeredAll(after time.Time) (last time.Time, all bool) {
 	return last, true
 }
 
-func (o *watch) memory(context.Context) {
+func (o *watch) readMemory(context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for kind, parts := range map[string][]*part{"edge": o.edges, "loader": o.loaders} {
+	for kind, parts := range map[string][]*service{"edge": o.edges, "loader": o.loaders} {
 		for _, p := range parts {
 			o.peaks[kind] = max(o.peaks[kind], peak(p.pid()))
 		}
@@ -131,23 +128,20 @@ func (o *watch) memory(context.Context) {
 	o.peaks["ClickHouse"] = max(o.peaks["ClickHouse"], peak(o.clickhouse.Pid()))
 	for i, p := range o.edges {
 		at := time.Unix(0, p.lastOK.Load())
-		if n := len(o.oks[i]); n == 0 || at.After(o.oks[i][n-1]) {
-			o.oks[i] = append(o.oks[i], at)
+		if n := len(o.okTimes[i]); n == 0 || at.After(o.okTimes[i][n-1]) {
+			o.okTimes[i] = append(o.okTimes[i], at)
 		}
-		if time.Since(o.oks[i][0]) > watchReach {
-			o.oks[i] = o.oks[i][1:]
+		if time.Since(o.okTimes[i][0]) > watchWindow {
+			o.okTimes[i] = o.okTimes[i][1:]
 		}
 	}
 }
 
-// peak is the most a process has ever had resident, in bytes; 0 if it is gone.
+// peak is the maximum resident memory of a process in bytes, or 0 if it has ended.
 func peak(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
+	if pid == 0 { // it never ran
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	kb, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	n, _ := strconv.ParseInt(kb, 10, 64)
-	return n << 10
+	usage, _ := measure.UsageOf(pid)
+	return usage.PeakBytes
 }
