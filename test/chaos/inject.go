@@ -12,7 +12,7 @@ import (
 // Maximum wait of a fault for its resource, interval between checks for recovery, and maximum time of recovery.
 const (
 	resourceTimeout = 20 * time.Second
-	recoveryPoll     = 50 * time.Millisecond
+	recoveryPoll    = 50 * time.Millisecond
 	recoveryTimeout = 2 * time.Minute
 )
 
