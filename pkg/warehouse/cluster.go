@@ -70,53 +70,53 @@ type cluster struct {
 }
 
 // open are the shards' connections.
-func (f *cluster) open(ctx context.Context) ([]*pool, error) {
-	if pools := f.pools.Load(); pools != nil {
+func (c *cluster) open(ctx context.Context) ([]*pool, error) {
+	if pools := c.pools.Load(); pools != nil {
 		return *pools, nil
 	}
-	if err := f.find(ctx); err != nil {
+	if err := c.find(ctx); err != nil {
 		return nil, err
 	}
-	pools := make([]*pool, len(f.shards))
-	for i, r := range f.shards {
-		pools[i] = newPool(&f.config, r, f.size)
+	pools := make([]*pool, len(c.shards))
+	for i, r := range c.shards {
+		pools[i] = newPool(&c.config, r, c.size)
 	}
-	f.pools.CompareAndSwap(nil, &pools) // nothing has been opened yet, whoever was first
-	return *f.pools.Load(), nil
+	c.pools.CompareAndSwap(nil, &pools) // nothing has been opened yet, whoever was first
+	return *c.pools.Load(), nil
 }
 
 // Close ends the connections. No query may be under way.
-func (f *cluster) Close() {
-	if pools := f.pools.Load(); pools != nil {
+func (c *cluster) Close() {
+	if pools := c.pools.Load(); pools != nil {
 		for _, p := range *pools {
 			p.close()
 		}
 	}
 }
 
-// of picks the shards that keys are in.
-func (f *cluster) of(pools []*pool, keys *proto.ColStr) []*pool {
+// shardsOf returns the pools of the shards that keys are in.
+func (c *cluster) shardsOf(pools []*pool, keys *proto.ColStr) []*pool {
 	if len(pools) == 1 {
 		return pools
 	}
-	var met []int
+	var shards []int
 	for i := range keys.Rows() {
-		if shard := shardOf(f.slots, keys.RowBytes(i)); !slices.Contains(met, shard) {
-			met = append(met, shard)
+		if shard := shardOf(c.slots, keys.RowBytes(i)); !slices.Contains(shards, shard) {
+			shards = append(shards, shard)
 		}
 	}
-	slices.Sort(met)
-	picked := make([]*pool, len(met))
-	for i, shard := range met {
-		picked[i] = pools[shard]
+	slices.Sort(shards)
+	selected := make([]*pool, len(shards))
+	for i, shard := range shards {
+		selected[i] = pools[shard]
 	}
-	return picked
+	return selected
 }
 
 // insert sends a block, each shard its rows, and tells how long the slowest took. What is not sent under a token is not
 // recognised when it comes again.
-func (f *cluster) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
-	pools, err := f.open(ctx)
+func (c *cluster) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
+	pools, err := c.open(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -125,7 +125,7 @@ func (f *cluster) insert(ctx context.Context, b *block, token string) (took time
 	}
 	var sending errgroup.Group
 	times := make([]time.Duration, len(pools))
-	for _, p := range b.split(f.slots, len(pools)) {
+	for _, p := range b.split(c.slots, len(pools)) {
 		sending.Go(func() (err error) {
 			times[p.shard], err = pools[p.shard].insert(ctx, p.block, insertSettings(p.token(token)))
 			return err

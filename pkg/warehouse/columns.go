@@ -174,3 +174,11 @@ func enumType(names []fmt.Stringer) string {
 	}
 	return "Enum8(" + strings.Join(items, ", ") + ")"
 }
+
+// namesOfColumns returns the names of declared columns.
+func namesOfColumns[R any](columns []columnOf[R]) (names []string) {
+	for _, c := range columns {
+		names = append(names, c.name)
+	}
+	return names
+}

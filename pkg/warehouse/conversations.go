@@ -14,23 +14,27 @@ import (
 // ConversationName is a conversation's external id in a product.
 type ConversationName struct{ Product, Name string }
 
-// KnownConversations finds which of the conversations are known: those that have had an activity.
-func (l *Lookup) KnownConversations(ctx context.Context, wanted []ConversationName) (known []ConversationName, err error) {
-	var n names
-	for _, w := range wanted {
-		n.add([]byte(w.Product), []byte(w.Name))
+func tableOfConversations(list []ConversationName) *nameTable {
+	n := &nameTable{}
+	for _, c := range list {
+		n.add([]byte(c.Product), []byte(c.Name))
 	}
-	var product, name proto.ColStr
-	columns := proto.Results{{Name: "product", Data: &product}, {Name: "external_conversation_id", Data: &name}}
-	err = l.of(&n.scopes).read(ctx, "conversations", `SELECT DISTINCT product_id AS product, external_conversation_id FROM conversation_activity
-		WHERE product_id IN (SELECT scope FROM wanted) AND external_conversation_id IN (SELECT name FROM wanted) AND (product_id, external_conversation_id) IN (SELECT scope, name FROM wanted)`,
-		[]ch.ExternalTable{n.table("wanted")}, columns, func(rows int) error {
-			for row := range rows {
-				known = append(known, ConversationName{product.Row(row), name.Row(row)})
-			}
-			return nil
-		})
-	return known, err
+	return n
+}
+
+// KnownConversations returns those of the conversations that have had an activity.
+func (l *Lookup) KnownConversations(
+	ctx context.Context, wanted []ConversationName,
+) (known []ConversationName, err error) {
+	n := tableOfConversations(wanted)
+	q := &query{what: "conversations", tables: []ch.ExternalTable{n.as("wanted")}}
+	q.sql = `SELECT DISTINCT product_id AS product, external_conversation_id FROM conversation_activity
+		WHERE product_id IN (SELECT scope FROM wanted) AND external_conversation_id IN (SELECT name FROM wanted)
+			AND (product_id, external_conversation_id) IN (SELECT scope, name FROM wanted)`
+	product, name := result[proto.ColStr](q, "product"), result[proto.ColStr](q, "external_conversation_id")
+	return collect(ctx, l.on(&n.scopes), q, func(row int) ConversationName {
+		return ConversationName{product.Row(row), name.Row(row)}
+	})
 }
 
 // ProductUser is a user in a product.
@@ -39,45 +43,50 @@ type ProductUser struct {
 	User    identity.ID
 }
 
-// TimeBucket is a span of time of a user in a product, as long as the look-back.
+// TimeBucket is a span of time of a user in a product, as long as the look-back window.
 type TimeBucket struct {
 	ProductUser
-	span int64
+	number int64
 }
 
-// LookBackBuckets are the two that the look-back from a time, in Unix milliseconds, lies in.
+// LookBackBuckets returns the two buckets that contain the look-back window before a time in Unix milliseconds.
 func LookBackBuckets(u ProductUser, at int64) [2]TimeBucket {
 	const length = int64(identity.LookBack / time.Millisecond)
-	span := at / length
+	number := at / length
 	if at%length < 0 {
-		span--
+		number--
 	}
-	return [2]TimeBucket{{u, span - 1}, {u, span}}
+	return [2]TimeBucket{{u, number - 1}, {u, number}}
 }
 
-// ActivitiesIn finds what the users have done in the products in moments that lie between two times, in Unix
-// milliseconds. They are sorted. Only what is in the moments is read into memory, however far apart they are.
-func (l *Lookup) ActivitiesIn(ctx context.Context, wanted map[TimeBucket]struct{}, from, to int64) (map[ProductUser]identity.Activities, error) {
+// ActivitiesIn returns the activities in buckets that lie between two times in Unix milliseconds, sorted by time. Its
+// memory depends on the activities in the buckets, not on how far they are apart.
+func (l *Lookup) ActivitiesIn(
+	ctx context.Context, buckets map[TimeBucket]struct{}, from, to int64,
+) (map[ProductUser]identity.Activities, error) {
 	var products proto.ColStr
 	var users proto.ColUUID
-	var spans proto.ColInt64
-	for w := range wanted {
-		products.Append(w.Product)
-		users.Append(w.User)
-		spans.Append(w.span)
+	var numbers proto.ColInt64
+	for b := range buckets {
+		products.Append(b.Product)
+		users.Append(b.User)
+		numbers.Append(b.number)
 	}
-	found := map[ProductUser]identity.Activities{}
-	var product proto.ColStr
-	var user, conversation proto.ColUUID
-	var at proto.ColInt64
-	columns := proto.Results{{Name: "product", Data: &product}, {Name: "user", Data: &user}, {Name: "conversation_id", Data: &conversation}, {Name: "at", Data: &at}}
-	query := fmt.Sprintf(`SELECT product_id AS product, assumeNotNull(user_id) AS user, conversation_id, toUnixTimestamp64Milli(activity_at) AS at
+	q := &query{what: "activities", sql: fmt.Sprintf(`SELECT product_id AS product, assumeNotNull(user_id) AS user,
+			conversation_id, toUnixTimestamp64Milli(activity_at) AS at
 		FROM conversation_activity FINAL
-		WHERE product_id IN (SELECT product FROM wanted) AND activity_at BETWEEN fromUnixTimestamp64Milli(%d, 'UTC') AND fromUnixTimestamp64Milli(%d, 'UTC')
-			AND (product_id, ifNull(user_id, %s), toInt64(floor(toUnixTimestamp64Milli(activity_at) / %d))) IN (SELECT product, user, span FROM wanted)
-		SETTINGS do_not_merge_across_partitions_select_final = 1`, clampTime(from), clampTime(to), noID, identity.LookBack.Milliseconds())
-	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &products}, {Name: "user", Data: &users}, {Name: "span", Data: &spans}}}}
-	err := l.of(&products).read(ctx, "activities", query, tables, columns, func(rows int) error {
+		WHERE product_id IN (SELECT product FROM wanted) AND activity_at BETWEEN %s AND %s
+			AND (product_id, ifNull(user_id, %s), toInt64(floor(toUnixTimestamp64Milli(activity_at) / %d)))
+				IN (SELECT product, user, bucket FROM wanted)
+		SETTINGS do_not_merge_across_partitions_select_final = 1`,
+		millisecondsSQL(from), millisecondsSQL(to), noID, identity.LookBack.Milliseconds())}
+	q.tables = []ch.ExternalTable{
+		externalTable("wanted", input("product", &products), input("user", &users), input("bucket", &numbers)),
+	}
+	product, user := result[proto.ColStr](q, "product"), result[proto.ColUUID](q, "user")
+	conversation, at := result[proto.ColUUID](q, "conversation_id"), result[proto.ColInt64](q, "at")
+	found := map[ProductUser]identity.Activities{}
+	err := l.on(&products).read(ctx, q, func(rows int) error {
 		for row := range rows {
 			key := ProductUser{product.Row(row), user.Row(row)}
 			found[key] = append(found[key], identity.Activity{At: at.Row(row), Conversation: conversation.Row(row)})
@@ -90,28 +99,12 @@ func (l *Lookup) ActivitiesIn(ctx context.Context, wanted map[TimeBucket]struct{
 	return found, err
 }
 
-// ProductsWithActivity finds which of the products have any.
-func (l *Lookup) ProductsWithActivity(ctx context.Context, products []string) (some []string, err error) {
-	var wanted, product proto.ColStr
-	for _, p := range products {
-		wanted.Append(p)
-	}
-	tables := []ch.ExternalTable{{Name: "wanted", Data: []proto.InputColumn{{Name: "product", Data: &wanted}}}}
-	err = l.of(&wanted).read(ctx, "products with conversations", `SELECT product_id AS product FROM conversation_activity
-		WHERE product_id IN (SELECT product FROM wanted) GROUP BY product_id`, tables,
-		proto.Results{{Name: "product", Data: &product}}, func(rows int) error {
-			for row := range rows {
-				some = append(some, product.Row(row))
-			}
-			return nil
-		})
-	return some, err
+// ProductsWithActivity returns those of the products that have activities.
+func (l *Lookup) ProductsWithActivity(ctx context.Context, products []string) ([]string, error) {
+	wanted := stringsOf(products)
+	q := &query{what: "products with conversations", sql: `SELECT product_id AS product FROM conversation_activity
+		WHERE product_id IN (SELECT product FROM wanted) GROUP BY product_id`}
+	q.tables = []ch.ExternalTable{externalTable("wanted", input("product", wanted))}
+	product := result[proto.ColStr](q, "product")
+	return collect(ctx, l.on(wanted), q, func(row int) string { return product.Row(row) })
 }
-
-// The times that DateTime64 holds, in Unix milliseconds: the years 1900 to 2299.
-const (
-	earliestTime = -2208988800_000
-	latestTime   = 10413791999_999
-)
-
-func clampTime(at int64) int64 { return min(max(at, earliestTime), latestTime) }

@@ -24,7 +24,7 @@ func lookup(t *testing.T, config Config) *Lookup {
 	return l
 }
 
-func bytesOrNil(s string) []byte { return orNil([]byte(s)) }
+func bytesOrNil(s string) []byte { return nilIfEmpty([]byte(s)) }
 
 // claimed is a claim as a loader writes it.
 func claimed(workspace, externalID, email string, explicit, event int64) identity.Claim {
@@ -229,10 +229,10 @@ func TestMomentsCoverTheLookBack(t *testing.T) {
 	const length = int64(15 * 60 * 1000)
 	for _, at := range []int64{0, 1, -1, length, length - 1, -length, -length - 1, 1779105600_123, earliestTime} {
 		m := LookBackBuckets(ProductUser{}, at)
-		require.Equal(t, m[0].span+1, m[1].span)
-		require.LessOrEqual(t, m[0].span*length, at-length)
-		require.LessOrEqual(t, m[1].span*length, at)
-		require.Greater(t, (m[1].span+1)*length, at)
+		require.Equal(t, m[0].number+1, m[1].number)
+		require.LessOrEqual(t, m[0].number*length, at-length)
+		require.LessOrEqual(t, m[1].number*length, at)
+		require.Greater(t, (m[1].number+1)*length, at)
 	}
 }
 
@@ -244,7 +244,13 @@ func TestActivitiesSince(t *testing.T) {
 	list, _, err := l.ActivitiesSince(t.Context(), []string{"p"}, ChangeFilter{Until: future})
 	require.NoError(t, err)
 	version := Version(origin.ReceivedAt)
-	require.ElementsMatch(t, []StoredActivity{{Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: version, UserID: userOf("p", "u").User}, {Workspace: "w", Product: "p", Conversation: "d", At: 1500, Version: version}}, list)
+	require.ElementsMatch(t, []StoredActivity{
+		{
+			Workspace: "w", Product: "p", Conversation: "c", At: 1000, Version: version,
+			ExternalUserID: "u", UserID: userOf("p", "u").User,
+		},
+		{Workspace: "w", Product: "p", Conversation: "d", At: 1500, Version: version},
+	}, list)
 	list, _, err = l.ActivitiesSince(t.Context(), []string{"p"}, ChangeFilter{Until: future, ExceptWriter: testWriter})
 	require.NoError(t, err)
 	require.Empty(t, list)
@@ -299,7 +305,7 @@ func TestProductsAndProgress(t *testing.T) {
 func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
-	const together, moments = learntAtOnce/2 + 1, 4
+	const together, moments = changesPage/2 + 1, 4
 	db.Exec(t, fmt.Sprintf(`INSERT INTO user_claims (workspace_id, external_user_id, user_id, explicit_first, event_first, name_first, writer, written_at)
 		SELECT 'w', toString(number), toUUID('00000000-0000-0000-0000-000000000001'), (1, ''), (%[1]d, ''), (%[1]d, ''), 5, toDateTime64('2026-01-01 00:00:00', 6, 'UTC') + toIntervalSecond(intDiv(number, %[2]d)) FROM numbers(%[3]d)`,
 		int64(never), together, together*moments))

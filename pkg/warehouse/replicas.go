@@ -42,13 +42,13 @@ func (p *pool) catchUp(ctx context.Context, c connection) error {
 	return nil
 }
 
-// catchUp does so with the replicas that are asked, whichever the others are that have written.
-func (l *Lookup) catchUp(ctx context.Context) error {
+// syncReplicas waits until the selected replicas have what the others have acknowledged.
+func (l *Lookup) syncReplicas(ctx context.Context) error {
 	queries := l.config.catchingUp()
 	if len(queries) == 0 {
 		return nil
 	}
-	return l.each(ctx, func(p *pool) error {
+	return l.eachShard(ctx, func(p *pool) error {
 		for _, query := range queries {
 			if _, err := p.do(ctx, ch.Query{Body: query}); err != nil {
 				return err

@@ -8,32 +8,37 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// replaySteps is how many revisions a replayed row is ahead of what it replaces. Who re-attributes the stored row
-// between our look and our insert writes the next one, and must not tie with us.
-const replaySteps = 4
+// revisionsAhead is the number of revisions that a replayed row is ahead of the row it replaces. A concurrent revision
+// of the stored row is one ahead, and must not tie with the replayed row.
+const revisionsAhead = 4
 
-// Supersede gives the rows of a block that are stored already a version that wins over what is stored, and tells which
-// those are. Two do not: rows that a later delivery than the stored one would make, for the first counts; and rows
-// that this very record has made, which keep their version, so that a block that is made anew after a crash is the
-// same block.
-func (l *Lookup) Supersede(ctx context.Context, b *Events, topic string, partition int32) (stored []bool, err error) {
-	var row, version proto.ColUInt64
-	var own proto.ColUInt8
-	columns := proto.Results{{Name: "row", Data: &row}, {Name: "highest", Data: &version}, {Name: "own", Data: &own}}
-	query := fmt.Sprintf(`SELECT w.row AS row, max(e.version) AS highest,
-			toUInt8(argMax(e.kafka_partition = %d AND e.kafka_offset = w.offset AND e.kafka_topic IN (SELECT topic FROM here), e.version)) AS own
-		FROM (SELECT product_id, event_key_at, insert_id, version, kafka_topic, kafka_partition, kafka_offset FROM events
-			WHERE (product_id, event_key_at, insert_id) IN (SELECT product, fromUnixTimestamp64Milli(key_at, 'UTC'), insert_id FROM wanted)) AS e
-		INNER JOIN wanted AS w ON e.product_id = w.product AND toUnixTimestamp64Milli(e.event_key_at) = w.key_at AND e.insert_id = w.insert_id
-		GROUP BY w.row`, partition)
+// Supersede gives the rows of a block that are already stored versions that supersede the stored ones, and reports
+// which rows those are. Two kinds of rows do not supersede: a later delivery than the stored one, because the first
+// delivery counts, and a row that the same record made, which keeps the stored version. So a block that is rebuilt after
+// a crash is the same block.
+func (l *Lookup) Supersede(
+	ctx context.Context, b *Events, topic string, partition int32,
+) (stored []bool, err error) {
+	products, tables := b.keyTables(topic)
+	q := &query{what: "rows to supersede", tables: tables, sql: fmt.Sprintf(`SELECT
+			w.row AS row, max(e.version) AS highest,
+			toUInt8(argMax(e.kafka_partition = %d AND e.kafka_offset = w.offset
+				AND e.kafka_topic IN (SELECT topic FROM topics), e.version)) AS same_record
+		FROM (SELECT product_id, event_key_at, insert_id, version, kafka_topic, kafka_partition, kafka_offset
+			FROM events WHERE (product_id, event_key_at, insert_id) IN
+				(SELECT product, fromUnixTimestamp64Milli(key_at, 'UTC'), insert_id FROM wanted)) AS e
+		INNER JOIN wanted AS w ON e.product_id = w.product AND toUnixTimestamp64Milli(e.event_key_at) = w.key_at
+			AND e.insert_id = w.insert_id
+		GROUP BY w.row`, partition)}
+	row, version := result[proto.ColUInt64](q, "row"), result[proto.ColUInt64](q, "highest")
+	sameRecord := result[proto.ColUInt8](q, "same_record")
 	stored = make([]bool, b.Rows())
-	versions := make([]uint64, b.Rows()) // set when all are known: what fails in between is asked again
-	products, tables := b.wanted(topic)
-	err = l.of(products).read(ctx, "the rows that a replay replaces", query, tables, columns, func(rows int) error {
+	versions := make([]uint64, b.Rows()) // set in the block when all are known, so that a failed call changes nothing
+	err = l.on(products).read(ctx, q, func(rows int) error {
 		for i := range rows {
 			at := int(row.Row(i))
 			stored[at] = true
-			versions[at] = outrank(uint64(b.version.Int64(at)), version.Row(i), own.Row(i) != 0)
+			versions[at] = supersedingVersion(uint64(b.version.Int64(at)), version.Row(i), sameRecord.Row(i) != 0)
 		}
 		return nil
 	})
@@ -48,9 +53,10 @@ func (l *Lookup) Supersede(ctx context.Context, b *Events, topic string, partiti
 	return stored, nil
 }
 
-func (b *Events) wanted(topic string) (products *proto.ColStr, tables []ch.ExternalTable) {
+// keyTables returns the external tables with the sorting keys of the rows and the topic.
+func (b *Events) keyTables(topic string) (products *proto.ColStr, tables []ch.ExternalTable) {
 	var row, offset proto.ColUInt64
-	var product, insertID, here proto.ColStr
+	var product, insertID proto.ColStr
 	var keyAt proto.ColInt64
 	for k := b.KeyRows(); k.Next(); {
 		row.Append(uint64(k.Row))
@@ -59,22 +65,21 @@ func (b *Events) wanted(topic string) (products *proto.ColStr, tables []ch.Exter
 		insertID.AppendBytes(k.InsertID)
 		keyAt.Append(k.KeyAt)
 	}
-	here.Append(topic)
 	return &product, []ch.ExternalTable{
-		{Name: "wanted", Data: []proto.InputColumn{{Name: "row", Data: &row}, {Name: "product", Data: &product}, {Name: "key_at", Data: &keyAt}, {Name: "insert_id", Data: &insertID}, {Name: "offset", Data: &offset}}},
-		{Name: "here", Data: []proto.InputColumn{{Name: "topic", Data: &here}}},
+		externalTable("wanted", input("row", &row), input("product", &product), input("key_at", &keyAt),
+			input("insert_id", &insertID), input("offset", &offset)),
+		externalTable("topics", input("topic", stringsOf([]string{topic}))),
 	}
 }
 
-// outrank is the version of a row whose key has a row of another version: the highest of those stored. own tells that
-// the stored one was made by the same record.
-func outrank(version, stored uint64, own bool) uint64 {
+// supersedingVersion returns the version of a row whose key is stored; stored is the highest stored version.
+func supersedingVersion(version, stored uint64, sameRecord bool) uint64 {
 	const delivery, lastRevision = 1<<versionBits - 1, 1<<(64-versionBits) - 1
 	switch {
-	case own:
+	case sameRecord:
 		return stored
 	case version&delivery < stored&delivery:
 		return version
 	}
-	return min(stored>>versionBits+replaySteps, lastRevision)<<versionBits | version&delivery
+	return min(stored>>versionBits+revisionsAhead, lastRevision)<<versionBits | version&delivery
 }

@@ -18,17 +18,17 @@ func TestSupersede(t *testing.T) {
 		own             bool
 		want            uint64
 	}{
-		"the same delivery":                      {revised(0, 7), revised(0, 7), false, revised(replaySteps, 7)},
-		"the same, re-attributed":                {revised(0, 7), revised(3, 7), false, revised(3+replaySteps, 7)},
-		"an earlier delivery than the stored":    {revised(0, 8), revised(3, 7), false, revised(3+replaySteps, 8)},
+		"the same delivery":                      {revised(0, 7), revised(0, 7), false, revised(revisionsAhead, 7)},
+		"the same, re-attributed":                {revised(0, 7), revised(3, 7), false, revised(3+revisionsAhead, 7)},
+		"an earlier delivery than the stored":    {revised(0, 8), revised(3, 7), false, revised(3+revisionsAhead, 8)},
 		"a later one, which does not count":      {revised(0, 6), revised(3, 7), false, revised(0, 6)},
 		"what the record itself has made":        {revised(0, 7), revised(9, 7), true, revised(9, 7)},
-		"one that was asked about before":        {revised(5, 7), revised(3, 7), false, revised(3+replaySteps, 7)},
+		"one that was asked about before":        {revised(5, 7), revised(3, 7), false, revised(3+revisionsAhead, 7)},
 		"the last revision but one":              {revised(0, 7), revised(last-1, 7), false, revised(last, 7)},
 		"the last: the one inserted last counts": {revised(0, 7), revised(last, 7), false, revised(last, 7)},
 		"the earliest delivery of all":           {revised(0, 1<<versionBits-1), math.MaxUint64, false, math.MaxUint64},
 	} {
-		require.Equal(t, row.want, outrank(row.version, row.stored, row.own), name)
+		require.Equal(t, row.want, supersedingVersion(row.version, row.stored, row.own), name)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	}
 	insert(t, config, rowsOf(0, "a", "x", "b"), "first")
 	b := replay(10, []bool{true, false, true})
-	fresh, ahead := Version(origin.ReceivedAt), Version(origin.ReceivedAt)+replaySteps<<versionBits
+	fresh, ahead := Version(origin.ReceivedAt), Version(origin.ReceivedAt)+revisionsAhead<<versionBits
 	for row, want := range []uint64{ahead, fresh, ahead} {
 		require.Equal(t, int64(want), b.version.Int64(row))
 	}
@@ -70,12 +70,12 @@ func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
 	require.Equal(t, "6", db.Exec(t, "SELECT count() FROM events"))
 
 	other := replay(20, []bool{true, true, true})
-	require.Equal(t, int64(ahead+replaySteps<<versionBits), other.version.Int64(0))
+	require.Equal(t, int64(ahead+revisionsAhead<<versionBits), other.version.Int64(0))
 	require.Equal(t, int64(ahead), other.version.Int64(1))
 	elsewhere := rowsOf(10, "a")
 	_, err = lookup.Supersede(t.Context(), elsewhere, "another.topic", origin.Partition)
 	require.NoError(t, err)
-	require.Equal(t, int64(ahead+replaySteps<<versionBits), elsewhere.version.Int64(0), "the same offset of another topic is another record")
+	require.Equal(t, int64(ahead+revisionsAhead<<versionBits), elsewhere.version.Int64(0), "the same offset of another topic is another record")
 }
 
 // BenchmarkSupersede is a replayed block of 100,000 rows in a table of two million.
