@@ -9,17 +9,17 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// change is something that can be done to a connection: what it asks before, and what it does.
+// change is an action on a connection: its confirmation page and its effect.
 type change struct {
 	Title   string
-	Effects []string // what will be, in whole sentences
+	Effects []string // shown before the confirmation, as sentences
 	Button  string
 	Danger  bool
-	Secret  bool // asks for a shared secret
+	Secret  bool // the form has a field for a shared secret
 	apply   func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error
 }
 
-// changes are all there are, by the last part of their address.
+// changes has all actions by the last part of their path.
 var changes = map[string]change{
 	"pause": {
 		Title: "Pause this connection?", Button: "Pause",
@@ -91,7 +91,7 @@ var changes = map[string]change{
 	},
 }
 
-// applyAndShow does something to a connection and shows it.
+// applyAndShow returns a change that calls do and redirects to the connection's page.
 func applyAndShow(do func(*connection.Store, context.Context, string) (*connection.Connection, error)) func(*Console, http.ResponseWriter, *http.Request, context.Context, string) error {
 	return func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
 		return redirectAfter(w, r, id, func() (*connection.Connection, error) { return do(c.deps.Connections, ctx, id) })
@@ -106,7 +106,7 @@ func redirectAfter(w http.ResponseWriter, r *http.Request, id string, do func() 
 	return err
 }
 
-// confirmBody is the page that asks.
+// confirmBody is the content of the confirmation page.
 type confirmBody struct {
 	change
 	Connection connectionView
@@ -153,7 +153,7 @@ func (c *Console) applyChange(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// inputProblem is what is wrong with what was entered, as a sentence.
+// inputProblem returns an input error as a sentence; ok is false for other errors.
 func inputProblem(err error) (string, bool) {
 	var input *connection.InputError
 	if errors.As(err, &input) {

@@ -9,12 +9,12 @@ import (
 	"github.com/millrace/millrace/pkg/console/query"
 )
 
-// rangeForm is the part of a page that says which time and which product it is about.
+// rangeForm is the part of a page that selects time and product.
 type rangeForm struct {
 	path     string
-	Preset   string // empty for a range of somebody's own
+	Preset   string // empty for a custom range
 	Presets  []query.Preset
-	Products []string // to choose from
+	Products []string // suggestions
 	chosen   url.Values
 	within   query.Range
 }
@@ -23,13 +23,13 @@ func newRangeForm(path string, chosen url.Values, within query.Range, preset str
 	return rangeForm{path: path, Preset: preset, Presets: query.Presets, chosen: chosen, within: within}
 }
 
-// From is the begin, as a datetime-local field has it.
+// From returns the start of the range as a datetime-local value.
 func (s *rangeForm) From() string { return s.within.From.Format("2006-01-02T15:04") }
 
-// Until is the end.
+// Until returns the end of the range as a datetime-local value.
 func (s *rangeForm) Until() string { return s.within.Until.Format("2006-01-02T15:04") }
 
-// Link leads to the same page with one choice changed. Where pages of a list are gone through, it leads to the first.
+// Link returns a link to the same page with one parameter changed. A paged list starts at its first page.
 func (s *rangeForm) Link(name, value string) string {
 	q := maps.Clone(s.chosen)
 	if q == nil {
@@ -48,10 +48,10 @@ func (s *rangeForm) Link(name, value string) string {
 	return s.path + "?" + q.Encode()
 }
 
-// hiddenField is one that the form keeps though it has no field for it.
+// hiddenField is a parameter that the form keeps without a visible field.
 type hiddenField struct{ Name, Value string }
 
-// HiddenFields are such choices.
+// HiddenFields returns such parameters.
 func (s *rangeForm) HiddenFields() (kept []hiddenField) {
 	if s.Preset != "" {
 		kept = append(kept, hiddenField{"range", s.Preset})
@@ -64,33 +64,33 @@ func (s *rangeForm) HiddenFields() (kept []hiddenField) {
 	return kept
 }
 
-// chart is a plot: what our script draws, the same as a table, and the question behind it.
+// chart is a chart: data for the script, the same as a table, and its SQL.
 type chart struct {
 	ID, Title, Summary, SQL string
 	Data                    plot
 }
 
-// plot is what our script reads. Missing is nowhere: each series has a point for each time.
+// plot is the data for the script. Each series has one point per time.
 type plot struct {
 	Times  []int64  `json:"times"` // Unix seconds
-	Kind   string   `json:"kind"`  // bars, or line
+	Kind   string   `json:"kind"`  // "bars" or "line"
 	Series []series `json:"series"`
 }
 
 type series struct {
 	Label  string    `json:"label"`
-	Role   string    `json:"role"` // which color it has: positive, neutral, negative, or a number
+	Role   string    `json:"role"` // selects the color: positive, neutral, negative, or a number
 	Points []float64 `json:"points"`
-	exact  []string  // for the table, if points are not
+	exact  []string  // table cells, if the points are rounded
 }
 
-// Row is a line of the table.
+// row is a row of the chart's table.
 type row struct {
 	At    string
 	Cells []string
 }
 
-// Rows are the times at which there is anything.
+// Rows returns a row for each time with a value.
 func (c chart) Rows() (rows []row) {
 	for n, t := range c.Data.Times {
 		r, any := row{At: time.Unix(t, 0).UTC().Format("2006-01-02 15:04:05")}, false
@@ -117,7 +117,7 @@ func floats(counts []uint64) []float64 {
 	return points
 }
 
-// charts are a page's, by name.
+// chartsOf returns the page's charts by name.
 func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]chart {
 	events := chart{ID: "events", Title: "Events by influence", SQL: e.SQL, Data: plot{Times: e.Times, Kind: "bars", Series: []series{
 		{Label: "positive", Role: "positive", Points: floats(e.Positive)},

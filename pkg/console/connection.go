@@ -10,13 +10,13 @@ import (
 	"github.com/millrace/millrace/pkg/console/tail"
 )
 
-// connectionBody is the page of one connection.
+// connectionBody is the content of a connection's page.
 type connectionBody struct {
 	Connection connectionView
 	Filter     tail.Filter
-	Query      string // of the stream, with the filter in it
-	Test       string // the message of a test
-	KnowsURL   bool   // a test needs no URL to be pasted
+	Query      string // query string of the stream: the filter
+	Test       string // default test message
+	KnowsURL   bool   // the token is cached, so a test needs no URL
 }
 
 func filterOf(r *http.Request) tail.Filter {
@@ -50,16 +50,16 @@ func nameOf(c *connection.Connection) string {
 	return c.ProductID
 }
 
-// connectionMessages sends the connection's messages as they arrive, a sample of them if there are many.
+// connectionMessages streams the connection's messages as they arrive, or a sample of them.
 func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r *http.Request) {
 	found, err := c.deps.Connections.Find(ctx, r.PathValue("id"))
 	if err != nil {
-		_ = stream.send("summary", "It cannot be found: "+template.HTMLEscapeString(err.Error())) // the browser may be gone
+		_ = stream.send("summary", "It cannot be found: "+template.HTMLEscapeString(err.Error())) // the browser may have disconnected
 		return
 	}
 	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Salts, filterOf(r))
 	if err != nil {
-		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may be gone
+		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may have disconnected
 		return
 	}
 	defer watch.Close()

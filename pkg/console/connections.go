@@ -10,22 +10,22 @@ import (
 	"github.com/millrace/millrace/pkg/connection"
 )
 
-// connectionView is a connection as the list has it.
+// connectionView is a connection as pages show it.
 type connectionView struct {
 	connection.Listed
 	Traffic   Traffic
 	HasSecret bool
 }
 
-// connectionsBody is the page of connections.
+// connectionsBody is the content of the list of connections.
 type connectionsBody struct {
 	Connections     []connectionView
-	Find            string // what names, products and ids were searched for
-	More            int    // connections that are not shown
-	ClickHouseError string // why ClickHouse's counts are not there
+	Find            string // search text
+	More            int    // number of connections beyond maxConnections
+	ClickHouseError string // set if counts from ClickHouse are missing
 }
 
-// maxConnections bounds the connections on a page, each of which is looked at every second while somebody sees it.
+// maxConnections limits the connections on a page. Each is queried every second while the page is open.
 const maxConnections = 200
 
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +39,7 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "connections", "connections", "Connections", body)
 }
 
-// list is the connections whose name, product or id has a text in it, with what ClickHouse knows of them if it answers.
+// list returns the connections whose name, product or id contains find. Counts are nil if ClickHouse does not answer.
 func (c *Console) list(ctx context.Context, find string) (connectionsBody, error) {
 	all, err := c.deps.Connections.List(ctx)
 	if err != nil {
@@ -64,27 +64,27 @@ func (c *Console) list(ctx context.Context, find string) (connectionsBody, error
 	return body, nil
 }
 
-// find is one of them.
+// find returns one connection. The error is connection.ErrNotFound if it does not exist.
 func (c *Console) find(ctx context.Context, id string) (connectionView, error) {
 	found, err := c.deps.Connections.Find(ctx, id)
 	if err != nil {
 		return connectionView{}, err
 	}
-	known, _ := c.traffic.get(ctx) // what is not known is shown as such
+	known, _ := c.traffic.get(ctx) // missing counts are shown as unknown
 	return known.view(&found), nil
 }
 
-// changesInterval is how often the list is looked at for changes while somebody sees it.
+// changesInterval is the interval at which an open page is checked for changes.
 const changesInterval = time.Second
 
-// connectionsChanges sends the cells of the list that are not what they were: nothing that somebody reads or is about to press moves.
+// connectionsChanges streams the cells of the list that have changed. No other part of the page moves.
 func (c *Console) connectionsChanges(ctx context.Context, stream *eventStream, r *http.Request) {
-	find, only := r.URL.Query().Get("find"), r.URL.Query().Get("id") // only: of one connection, on its own page
+	find, only := r.URL.Query().Get("find"), r.URL.Query().Get("id") // only: the id of a single connection
 	known := map[string]string{}
 	ticker := time.NewTicker(changesInterval)
 	defer ticker.Stop()
 	for {
-		if cells, err := c.cells(ctx, find, only); err == nil { // else it is asked again in a second
+		if cells, err := c.cells(ctx, find, only); err == nil { // after an error, the next tick tries again
 			if changed := changedCells(known, cells); changed != "" && stream.send("cells", changed) != nil {
 				return
 			}
@@ -101,7 +101,7 @@ func (c *Console) connectionsChanges(ctx context.Context, stream *eventStream, r
 	}
 }
 
-// cells are the changing parts of the list, by their element's id.
+// cells renders the changing parts of the list, by element id.
 func (c *Console) cells(ctx context.Context, find, only string) (cells map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
@@ -128,13 +128,13 @@ func changedCells(known, cells map[string]string) string {
 	var b strings.Builder
 	for id, html := range cells {
 		if known[id] != html {
-			b.WriteString(html) // it takes the place of the element of its id
+			b.WriteString(html) // replaces the element with its id
 		}
 	}
 	return b.String()
 }
 
-// renderCells adds those of one connection.
+// renderCells adds the cells of one connection.
 func (c *Console) renderCells(l *connectionView, cells map[string]string) error {
 	for _, part := range [...]string{"status", "last", "rate", "dropped", "dead"} {
 		html, err := c.fragment("connections", "cell-"+part, *l)

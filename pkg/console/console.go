@@ -20,17 +20,17 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// Deps is what a console works on.
+// Deps are the dependencies of a Console.
 type Deps struct {
 	Connections *connection.Store
 	Stream      *stream.Client
 	Query       *query.Client
-	EdgeURL     string // where senders reach the edge
+	EdgeURL     string // base URL of the edge, as senders see it
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
 }
 
-// Console is the pages.
+// Console serves the pages.
 type Console struct {
 	config     Config
 	deps       Deps
@@ -38,18 +38,18 @@ type Console struct {
 	auth       *auth.Authenticator
 	traffic    *traffic
 	metrics    *metrics
-	streams    atomic.Int64 // pages that are sent what changes
+	streams    atomic.Int64 // number of open event streams
 	tokens     *tokenCache
 	edgeClient *http.Client
 	replays    *replays
-	ctx        context.Context // ends when the program stops: streams end with it
+	ctx        context.Context // ends when the program stops, and with it all streams
 }
 
-// New makes a console that is found at the address listen. ctx ends when the program stops.
+// New returns a console for the address listen. ctx ends when the program stops.
 func New(ctx context.Context, config Config, listen string, deps Deps) (*Console, error) {
 	c := &Console{config: config, deps: deps, ctx: ctx, tokens: newTokenCache(), traffic: newTraffic(ctx, deps.Query), edgeClient: &http.Client{
 		Timeout:       testTimeout,
-		Transport:     &http.Transport{}, // no proxy: the URL is a secret
+		Transport:     &http.Transport{}, // without a proxy: the URL is secret
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	c.deps.EdgeURL = strings.TrimSuffix(deps.EdgeURL, "/")
@@ -60,7 +60,7 @@ func New(ctx context.Context, config Config, listen string, deps Deps) (*Console
 	return c, err
 }
 
-// RememberToken keeps a token for tests of a connection, for a while: see fresh.
+// RememberToken keeps a connection's token in memory for test messages: see tokenCache.
 func (c *Console) RememberToken(connection string, t token.Secret) { c.tokens.put(connection, t) }
 
 // Handler serves everything under Base.
@@ -94,30 +94,30 @@ func (c *Console) Handler() http.Handler {
 	return c.auth.Handler(c.withLimits(mux), assets.Handler(assetsBase))
 }
 
-// assetsBase is where the assets are.
+// assetsBase is the path of the assets.
 var assetsBase = strings.TrimSuffix(auth.AssetsPath, "/")
 
 const (
-	// maxFormBytes bounds what is posted: a message that is pasted is the largest, and a form's escapes triple most of it.
+	// maxFormBytes limits the body of a POST. A pasted message is the largest; escaping in a form can triple its size.
 	maxFormBytes = 3*maxMessageBytes + 64<<10
-	// formTimeout is how long it may take to come.
+	// formTimeout limits how long a form may take to arrive.
 	formTimeout = 30 * time.Second
 )
 
-// withLimits keeps what is posted within its bounds, and a fault of ours from going unnoticed.
+// withLimits limits the size and duration of POST bodies, and reports panics.
 func (c *Console) withLimits(pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if panicked := recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
+			if panicked := recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				c.metrics.bugs.Inc()
 				c.deps.Log.Error("BUG: a page of the console panicked", "route", r.Pattern, "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 				http.Error(w, "this page could not be made: the log says why", http.StatusInternalServerError)
 			}
 		}()
 		if r.Method == http.MethodPost {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // a reader without deadlines has none
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // fails only for a reader without deadlines
 			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-			if err := r.ParseForm(); err != nil { // nothing here is multipart
+			if err := r.ParseForm(); err != nil { // the console has no multipart form
 				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; it may have %d bytes", maxFormBytes)))
 				return
 			}
@@ -126,10 +126,10 @@ func (c *Console) withLimits(pages http.Handler) http.Handler {
 	})
 }
 
-// pageTimeout bounds the questions of one page.
+// pageTimeout limits the queries of one page.
 const pageTimeout = 15 * time.Second
 
-// pageContext is a request's context with a bound for what it asks of others.
+// pageContext returns the request's context with pageTimeout.
 func pageContext(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), pageTimeout)
 }

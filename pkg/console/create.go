@@ -10,11 +10,11 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// newBody is the form of a new connection.
+// newBody is the content of the form for a new connection.
 type newBody struct {
 	Product, Workspace, Name, Note string
 	Problem                        string
-	Products                       []string // those that have connections, to choose from
+	Products                       []string // suggestions: products that have connections
 }
 
 func (c *Console) newConnection(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func (c *Console) form(w http.ResponseWriter, r *http.Request, status int, body 
 	c.show(w, r, status, "new", "connections", "Connect a source", body)
 }
 
-// productsOf are products that have connections, to choose from.
+// productsOf returns the products of the connections, sorted, maxConnections at most.
 func productsOf(all []connection.Listed) (products []string) {
 	for i := range all {
 		products = append(products, all[i].ProductID)
@@ -40,7 +40,7 @@ func productsOf(all []connection.Listed) (products []string) {
 	return products[:min(len(products), maxConnections)]
 }
 
-// urlBody is the one page that has a URL, at the moment when it is made.
+// urlBody is the content of the only page that shows a URL.
 type urlBody struct {
 	Connection connection.Connection
 	URL        string
@@ -69,7 +69,7 @@ func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
 	c.showURL(w, r, made, false)
 }
 
-// showURL shows the URL of a connection. Nothing else ever does.
+// showURL shows the URL of a connection. No other page does.
 func (c *Console) showURL(w http.ResponseWriter, r *http.Request, made connection.Created, rotated bool) {
 	c.tokens.put(made.Connection.ID, made.Token)
 	url := c.deps.EdgeURL + "/v1/segment/" + made.Token.Reveal()
@@ -79,7 +79,7 @@ func (c *Console) showURL(w http.ResponseWriter, r *http.Request, made connectio
 	})
 }
 
-// curl is a command that sends the event that Segment's own page about webhooks has.
+// curl returns a command that sends the example event of Segment's webhook documentation.
 func curl(url string, secret bool) string {
 	header := ""
 	if secret {

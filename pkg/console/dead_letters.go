@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/pkg/console/query"
 )
 
-// parseRange is the time that a page is about: one of the presets, or from … until.
+// parseRange returns the range of a page: a preset, or from … until. usual is the default preset.
 func parseRange(q url.Values, usual string) (query.Range, string, error) {
 	from, until := q.Get("from"), q.Get("until")
 	if from == "" && until == "" {
@@ -40,7 +40,7 @@ func parseRange(q url.Values, usual string) (query.Range, string, error) {
 	return r, "", err
 }
 
-// parseTime reads what a datetime-local field has, as UTC; nothing is now.
+// parseTime parses a datetime-local value as UTC; empty means now.
 func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Now(), nil
@@ -53,14 +53,14 @@ func parseTime(text string) (time.Time, error) {
 	return time.Time{}, inputError("a time is written 2026-05-18T12:00, in UTC")
 }
 
-// deadLettersBody is the page of dead letters.
+// deadLettersBody is the content of the page of dead letters.
 type deadLettersBody struct {
 	rangeForm
 	Filter      query.DeadLetterFilter
 	Reasons     query.Reasons
 	DeadLetters query.DeadLetters
 	Help        string
-	Next        string // the query of the next page
+	Next        string // query string of the next page
 }
 
 const deadLettersPerPage = 25
@@ -130,7 +130,8 @@ func parseCursor(q url.Values) (*query.Coordinates, error) {
 	return &query.Coordinates{ReceivedAt: at, Topic: q.Get("topic"), Partition: int32(partition), Offset: offset}, nil
 }
 
-// helpByReason say what to do about dead letters of a reason; the reasons of our own API name the field, so they share one.
+// helpByReason says what to do about dead letters of a reason. Reasons of the API that name a field share helpFor's
+// default.
 var helpByReason = map[string]string{
 	"missing_event":         "A track message needs the name of what happened as its event, or a gf_event_type among its properties. Mend it where it is sent, and send it again.",
 	"invalid_properties":    "The properties have to be an object. Mend it where it is sent, and send it again.",

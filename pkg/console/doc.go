@@ -1,30 +1,31 @@
-// Package console is Millrace in a browser: connect a source, watch its messages arrive, and see what came of them. Pages are rendered
-// here, and htmx and server-sent events bring what changes; nothing is built for it, and nothing is fetched from elsewhere.
+// Package console is Millrace's web interface: connect a source, watch its messages arrive, and see the outcomes.
+// Pages are rendered on the server; htmx and server-sent events update them. There is no build step, and browsers load
+// nothing from other servers.
 //
-// Files, in the order in which a request meets them:
+// Files, in the order a request meets them:
 //
 //	config.go       the flags
-//	console.go      what it is made of, and which address is which page
+//	console.go      the routes
 //	page.go         templates, errors, fragments
-//	format.go       how times and numbers are written
+//	format.go       formats of times and numbers
 //	sse.go          server-sent events
-//	metrics.go      what operators see
-//	connections.go  the list of connections, as it changes
-//	create.go       a new connection; the one time that its URL is shown
-//	changes.go      pause, rotate and so on: asked first, then done
-//	token_cache.go  tokens of connections made in this process
+//	metrics.go      metrics
+//	connections.go  the list of connections and its updates
+//	create.go       a new connection, and the page that shows its URL once
+//	changes.go      pause, rotate and so on: confirmation and effect
+//	token_cache.go  tokens of connections created by this process
 //	test_message.go a test message through the real edge
-//	connection.go   one connection
-//	feed.go         its messages as they arrive, and how far each has come
-//	feed_dropped.go counts of dropped messages
-//	message.go      one message, and what became of it
-//	traffic.go      what ClickHouse knows of connections
+//	connection.go   the page of one connection
+//	feed.go         its messages as they arrive, and their progress
+//	feed_dropped.go counts of its dropped messages
+//	message.go      the page of one message
+//	traffic.go      counts of connections from ClickHouse
 //	dead_letters.go dead letters by reason
-//	replay.go       the replay of some of them
-//	outcomes.go     the plots
-//	charts.go       time and product of a page, and its charts
+//	replay.go       replays of dead letters
+//	outcomes.go     the page of charts
+//	charts.go       time range, product and charts of a page
 //	whatif.go       what a pasted message would become
 //
-// Packages below: auth decides who may log in, assets holds scripts and style sheets, tail reads
-// the end of the log, query asks ClickHouse.
+// Packages below: auth decides which requests are answered, assets holds scripts and style sheets, tail reads the end of
+// the log, query queries ClickHouse.
 package console

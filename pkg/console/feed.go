@@ -13,28 +13,28 @@ import (
 	"github.com/millrace/millrace/pkg/console/tail"
 )
 
-// messageFeed is what one browser sees of a watch.
+// messageFeed is the stream of one connection's messages to one browser.
 type messageFeed struct {
 	console        *Console
 	stream         *eventStream
 	connection     string
-	previousTotals *connection.Counts // what edges had counted when it was last looked
-	cells          map[string]string  // what stands above the messages
+	previousTotals *connection.Counts // of the edges' counters at the last look
+	cells          map[string]string  // cells above the messages, as last sent
 
 	product   string
 	filter    tail.Filter
-	sampledAt time.Time           // when more came last than could be read
-	matched   int                 // messages of it among those that were read since ClickHouse was asked
-	seen      map[string]struct{} // coordinates of what is shown
+	sampledAt time.Time           // last time records were skipped
+	matched   int                 // matching messages since the last query of ClickHouse
+	seen      map[string]struct{} // coordinates of sent messages
 
-	pending         []feedRow // events that are not all they can be yet, the oldest first
+	pending         []feedRow // events whose stage may still change, oldest first
 	queriedAt       time.Time
 	summary         string
-	rate            float64 // that the summary names
-	completeSamples int     // samples since the last of which more came than is shown
+	rate            float64 // in the summary
+	completeSamples int     // number of samples since the last incomplete one
 }
 
-// feedRow is a message on a page.
+// feedRow is a message on the page.
 type feedRow struct {
 	tail.Message
 	Element string
@@ -42,32 +42,32 @@ type feedRow struct {
 	since   time.Time
 }
 
-// stage is how far a message has come.
+// stage is the progress of a message: stored, attributed, and to which entities.
 type stage struct {
 	Stored, Attributed               bool
 	User, Organization, Conversation entity
 }
 
-// entity is somebody or something that an event is about; empty if that is not known.
+// entity is a user, organization or conversation; empty if unknown.
 type entity struct{ ID, Name string }
 
 const (
-	// maxPending and watchedFor bound which messages' way is followed.
+	// maxPending and pendingTimeout limit the messages whose stage is queried.
 	maxPending     = 100
 	pendingTimeout = 30 * time.Second
-	// rateFactor is how far the rate has to be from the one that is said before another is said: it is read out to who listens.
+	// rateFactor is the change of the rate that updates the summary. Screen readers read every update aloud.
 	rateFactor = 1.5
-	// maxSeen bounds what is remembered of what was shown.
+	// maxSeen limits the remembered coordinates.
 	maxSeen = 1000
-	// storedLookback is how far back it is looked for what could not be read: longer than a loader takes.
+	// storedLookback is the period searched in ClickHouse for skipped messages. It exceeds a loader's usual delay.
 	storedLookback = 10 * time.Second
-	// completeAfter is how many samples have to show everything before that is said.
+	// completeAfter is the number of complete samples before the summary says so.
 	completeAfter = 6
-	// feedQueryTimeout bounds a question beside the messages, which wait for its answer.
+	// feedQueryTimeout limits a query of the feed, which delays messages.
 	feedQueryTimeout = 3 * time.Second
-	// maxInsertID bounds the insert ids that are looked for in ClickHouse: a question has all of them in it.
+	// maxInsertID limits the length of insert ids in a query.
 	maxInsertID = 4 << 10
-	// feedQueryInterval is how often ClickHouse is asked how far they have come.
+	// feedQueryInterval is the interval of queries for stages.
 	feedQueryInterval = time.Second
 )
 
@@ -97,14 +97,14 @@ func (s *messageFeed) update(ctx context.Context, sample *tail.Sample, failed er
 	return s.sendStages(ctx)
 }
 
-// sendCounters sends what has changed above the messages, and says of messages that are stored nowhere that they came. A stream of its own would
-// be one more of the six that a browser has of a host at once.
+// sendCounters sends changed cells above the messages, and counts of dropped messages. It shares the stream because a
+// browser opens only six connections to a host.
 func (s *messageFeed) sendCounters(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, feedQueryTimeout)
 	defer cancel()
 	found, err := s.console.find(ctx, s.connection)
 	if err != nil {
-		return nil //nolint:nilerr // it is asked again in a second
+		return nil //nolint:nilerr // the next interval tries again
 	}
 	cells := map[string]string{}
 	if err := s.console.renderCells(&found, cells); err != nil {
@@ -119,8 +119,8 @@ func (s *messageFeed) sendCounters(ctx context.Context) error {
 	return s.sendDropped(&found)
 }
 
-// sendStored shows what ClickHouse has of the connection where the end of the log could only be sampled: of a quiet product in a busy
-// partition that may be everything, and of a filter all that it asks for.
+// sendStored sends events from ClickHouse after the end of the log could only be sampled. For a quiet product in a busy
+// partition, or with a filter, the sample may contain none.
 func (s *messageFeed) sendStored(ctx context.Context) error {
 	enough := s.matched > 0 && s.filter == tail.Filter{}
 	if s.matched = 0; enough || time.Since(s.sampledAt) > storedLookback {
@@ -131,7 +131,7 @@ func (s *messageFeed) sendStored(ctx context.Context) error {
 	rows, err := s.console.deps.Query.Latest(ctx, query.LatestFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedLookback),
 		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, tail.MaxShown)
 	if err != nil {
-		return nil //nolint:nilerr // it is asked again in a second
+		return nil //nolint:nilerr // the next interval tries again
 	}
 	var messages []tail.Message
 	for _, r := range slices.Backward(rows) {
@@ -142,7 +142,7 @@ func (s *messageFeed) sendStored(ctx context.Context) error {
 	return s.sendMessages(messages)
 }
 
-// sendMessages sends messages, the newest first: so it stands at the top. Those that have been sent before are not sent again.
+// sendMessages sends messages that the browser does not have yet, newest first.
 func (s *messageFeed) sendMessages(messages []tail.Message) error {
 	var b strings.Builder
 	for _, m := range slices.Backward(messages) {
@@ -170,12 +170,12 @@ func (s *messageFeed) sendMessages(messages []tail.Message) error {
 	return s.stream.send("messages", b.String())
 }
 
-// elementOf is an element's id for coordinates: the same after a stream was lost.
+// elementOf returns the element id for coordinates. It is the same after a reconnect.
 func elementOf(at string) string { return "m-" + notInIDs.Replace(at) }
 
 var notInIDs = strings.NewReplacer("/", "-", ".", "-")
 
-// sendSummary tells whether all is shown, when that changes.
+// sendSummary sends the sentence above the messages when it changes.
 func (s *messageFeed) sendSummary(sample *tail.Sample, failed error) error {
 	text := "Everything that comes in is shown."
 	switch {
@@ -198,7 +198,7 @@ func (s *messageFeed) sendSummary(sample *tail.Sample, failed error) error {
 	return s.stream.send("summary", text)
 }
 
-// roundRate leaves two digits of a number.
+// roundRate keeps two significant digits of a rate.
 func roundRate(rate float64) string {
 	unit := int64(1)
 	for rate/float64(unit) >= 100 {
@@ -207,7 +207,7 @@ func roundRate(rate float64) string {
 	return count(int64(rate/float64(unit)+.5) * unit)
 }
 
-// sendStages asks ClickHouse how far the messages have come, and sends what has changed.
+// sendStages queries the stages of pending messages, and sends changes.
 func (s *messageFeed) sendStages(ctx context.Context) error {
 	keys := make([]query.Key, len(s.pending))
 	for i := range s.pending {
@@ -217,7 +217,7 @@ func (s *messageFeed) sendStages(ctx context.Context) error {
 	defer cancel()
 	rows, err := s.console.deps.Query.Stored(ctx, keys)
 	if err != nil {
-		return nil //nolint:nilerr // it is asked again in a second, and until then nothing is known to be stored
+		return nil //nolint:nilerr // the next interval tries again
 	}
 	var b strings.Builder
 	kept := s.pending[:0]

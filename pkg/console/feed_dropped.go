@@ -6,8 +6,8 @@ import (
 	"github.com/millrace/millrace/pkg/connection"
 )
 
-// sendDropped says of messages that are stored nowhere that they came: who wires a source may wait for an identify. Edges tell of them every
-// ten seconds.
+// sendDropped shows counts of dropped messages, which are stored nowhere: a user who sets up a source may wait for an
+// identify. Edges report the counts every ten seconds.
 func (s *messageFeed) sendDropped(found *connectionView) error {
 	before, now := s.previousTotals, found.Totals
 	if s.previousTotals = &now; before == nil {
@@ -15,7 +15,7 @@ func (s *messageFeed) sendDropped(found *connectionView) error {
 	}
 	gone := droppedSince(before, &now)
 	if gone == (droppedCounts{}) || *before == (connection.Counts{}) && time.Since(found.CreatedAt) > idle {
-		return nil // of one that was idle for a day, edges come back with all that they have counted before
+		return nil // after a day without messages, edges report their totals again
 	}
 	html, err := s.console.fragment("connection", "feed-dropped", gone)
 	if err != nil {
@@ -24,16 +24,16 @@ func (s *messageFeed) sendDropped(found *connectionView) error {
 	return s.stream.send("messages", html)
 }
 
-// idle is after how long counts of edges are left out until they count again.
+// idle is the period after which edges stop reporting a connection's counts.
 const idle = 24 * time.Hour
 
-// droppedCounts is what came and is stored nowhere.
+// droppedCounts are counts of dropped messages and requests.
 type droppedCounts struct {
 	At              time.Time
 	Ignored, Paused uint64
 }
 
-// droppedSince tells how much more it is. Counts go down when an edge's that has ended are left out.
+// droppedSince returns the increase. Totals decrease when an edge stops.
 func droppedSince(before, now *connection.Counts) (d droppedCounts) {
 	if now.Ignored > before.Ignored {
 		d.Ignored = now.Ignored - before.Ignored

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// count writes a whole number with thin groups: 1 234 567.
+// count formats a whole number with narrow spaces: 1 234 567.
 func count(n any) string {
 	if pointer, is := n.(*uint64); is {
 		n = *pointer
@@ -25,10 +25,10 @@ func count(n any) string {
 	return sign + strings.Join(append([]string{digits}, groups...), "\u202F")
 }
 
-// maxShort is how much is shown of a text where many stand together: a sender may put half a megabyte into a name.
+// maxShort limits, in bytes, a text in a list: a sender may use a name of half a megabyte.
 const maxShort = 200
 
-// short is a text's beginning, on whole characters.
+// short truncates a text at a character boundary.
 func short(text string) string {
 	if len(text) <= maxShort {
 		return text
@@ -36,7 +36,7 @@ func short(text string) string {
 	return strings.ToValidUTF8(text[:maxShort], "") + " …"
 }
 
-// ago is how long something is past, in words.
+// ago formats the time since t.
 func ago(t time.Time) string {
 	if t.IsZero() {
 		return "never"
@@ -55,7 +55,7 @@ func ago(t time.Time) string {
 	return strconv.Itoa(int(past.Hours()/24)) + " days ago"
 }
 
-// timestamp is a time in full, in UTC.
+// timestamp formats a time in full, in UTC.
 func timestamp(t time.Time) string {
 	if t.IsZero() {
 		return "never"
@@ -63,5 +63,5 @@ func timestamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05.000 UTC")
 }
 
-// timeOfDay is a time of the day.
+// timeOfDay formats a time of day in UTC.
 func timeOfDay(t time.Time) string { return t.UTC().Format("15:04:05.000") }

@@ -13,18 +13,18 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// messageBody is the page of one message.
+// messageBody is the content of a message's page.
 type messageBody struct {
 	tail.Message
-	Text    string // all of it
-	Context string // what stood beside the batch
+	Text    string // the message, indented
+	Context string // the batch's context
 	Fields  []mapping.Explained
 	Stage   stage
-	Help    string // what to do about a dead letter
-	Origin  string // where a dead letter's message lay before
+	Help    string // advice for a dead letter's reason
+	Origin  string // earlier coordinates of a dead letter
 }
 
-// message shows a record of the log: the message's own bytes, and what became of it.
+// message shows a record of the log: its bytes and its event.
 func (c *Console) message(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := pageContext(r)
 	defer cancel()

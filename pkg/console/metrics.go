@@ -2,7 +2,7 @@ package console
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// metrics of the console itself. Those of who comes in are guard's.
+// metrics of the pages. Package auth has those of logins.
 type metrics struct {
 	streams prometheus.Gauge
 	shown   prometheus.Counter

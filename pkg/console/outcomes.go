@@ -13,7 +13,7 @@ import (
 	"github.com/millrace/millrace/pkg/console/query"
 )
 
-// outcomesBody is the page of plots.
+// outcomesBody is the content of the page of charts.
 type outcomesBody struct {
 	rangeForm
 	Filter        query.Filter
@@ -26,11 +26,11 @@ type outcomesBody struct {
 	Freshness     query.Freshness
 	Lag           int64
 	LagError      string
-	Problems      []string // questions that were not answered
+	Problems      []string // failed queries
 	charts        map[string]chart
 }
 
-// Chart is one of the plots.
+// Chart returns a chart by name.
 func (b *outcomesBody) Chart(name string) chart { return b.charts[name] }
 
 func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
@@ -49,10 +49,10 @@ func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "outcomes", "outcomes", "Outcomes", body)
 }
 
-// maxConcurrentQueries bounds how many of a page's questions ClickHouse has at once.
+// maxConcurrentQueries limits the concurrent queries of one page.
 const maxConcurrentQueries = 3
 
-// readOutcomes asks all of the page's questions. One that has no answer leaves its part of the page empty, and the others as they are.
+// readOutcomes runs the page's queries. A failed query leaves only its own part of the page empty.
 func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
 	i, now := c.deps.Query, time.Now()
 	var mu sync.Mutex
@@ -88,14 +88,14 @@ func (c *Console) readOutcomes(ctx context.Context, b *outcomesBody) {
 		b.Products = productsOf(all)
 		return err
 	})
-	_ = group.Wait() // errors are among the problems
+	_ = group.Wait() // errors are in Problems
 	slices.Sort(b.Problems)
 	if len(b.Problems) > 0 {
 		c.metrics.failed.Inc()
 	}
 }
 
-// recoverPanic asks, and makes an error of a fault of ours: in "up" it must not end edge and loader.
+// recoverPanic calls query and converts a panic to an error. In millrace up a panic would also end edge and loader.
 func recoverPanic(question func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {

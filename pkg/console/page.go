@@ -18,7 +18,7 @@ import (
 //go:embed templates/*.html
 var templates embed.FS
 
-// pages are the templates: each page's own, with the frame around all of them and what several have in common.
+// pages are the parsed templates: each page with the frame and the common parts.
 type pages struct{ byName map[string]*template.Template }
 
 var pageNames = []string{
@@ -49,10 +49,10 @@ var functions = template.FuncMap{
 	"seconds":    func(s *float64) string { return (time.Duration(*s * float64(time.Second))).Round(time.Second).String() },
 }
 
-// view is what a frame shows around a page.
+// view is the data of the frame.
 type view struct {
 	Title   string
-	Section string // of the menu
+	Section string // selected entry of the menu
 	Visitor auth.Visitor
 	Body    any
 }
@@ -68,10 +68,10 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page,
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser may be gone
+	_, _ = w.Write(b.Bytes()) // the browser may have disconnected
 }
 
-// fragment renders a named part of a page.
+// fragment renders a named template of a page.
 func (c *Console) fragment(page, part string, body any) (string, error) {
 	var b bytes.Buffer
 	if err := c.pages.byName[page].ExecuteTemplate(&b, part, body); err != nil {
@@ -81,10 +81,10 @@ func (c *Console) fragment(page, part string, body any) (string, error) {
 	return b.String(), nil
 }
 
-// errorBody is what went wrong, and what to do.
+// errorBody is the content of the error page.
 type errorBody struct{ Problem, Advice string }
 
-// fail shows an error.
+// fail shows the error page for err.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, t := http.StatusBadGateway, errorBody{err.Error(), "Check that Kafka and ClickHouse run and can be reached from here: \"millrace doctor\" looks at all of them."}
 	var input *connection.InputError
@@ -96,7 +96,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errInput):
 		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back, and mend it."}
 	case errors.Is(err, context.Canceled):
-		return // the browser is gone
+		return // the browser has disconnected
 	}
 	if status == http.StatusBadGateway {
 		c.metrics.failed.Inc()
@@ -105,7 +105,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c.show(w, r, status, "error", "", "Something is amiss", t)
 }
 
-// errInput is something in a request that will not do.
+// errInput marks invalid input.
 var errInput = errors.New("that will not do")
 
 func inputError(problem string) error { return fmt.Errorf("%w: %s", errInput, problem) }
@@ -118,20 +118,20 @@ type item struct {
 
 func menuItem(v view, section, text string) item { return item{section, text, v.Section == section} }
 
-// labelledEntity is a subject and what it is.
+// labelledEntity is an entity with its kind.
 type labelledEntity struct {
 	entity
 	What string
 }
 
-// sqlView is the question behind something, in an element of that id.
+// sqlView is a query shown in the element ID.
 type sqlView struct{ ID, Text string }
 
 func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusNotFound, "error", "", "Not found", errorBody{"There is no such page.", "The menu above has all there are."})
 }
 
-// loginBody is the page for who has to sign in.
+// loginBody is the content of the login page.
 type loginBody struct {
 	auth.LoginView
 	Sentence string

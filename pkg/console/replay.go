@@ -14,8 +14,8 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// replays are those that this process has begun. They end with it; what they have written by then stays, and to write it again changes
-// nothing.
+// replays are the replays started by this process. They stop with it; records written by then stay in the log, and
+// writing them again changes nothing.
 type replays struct {
 	ctx     context.Context
 	client  *stream.Client
@@ -26,10 +26,10 @@ type replays struct {
 }
 
 const (
-	// maxRunningReplays bounds those that run, replaysKept those that can be looked at.
+	// maxRunningReplays limits concurrent replays; maxKeptReplays those with a page.
 	maxRunningReplays = 2
 	maxKeptReplays    = 100
-	// maxChosen bounds the letters that are chosen one by one.
+	// maxChosen limits the dead letters chosen one by one.
 	maxChosen = 1000
 )
 
@@ -47,7 +47,7 @@ func newReplays(ctx context.Context, client *stream.Client, gauge prometheus.Gau
 	return &replays{ctx: ctx, client: client, running: gauge, all: map[string]*runningReplay{}}
 }
 
-// start begins one in the background.
+// start runs a replay in the background.
 func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.OffsetRange) (*runningReplay, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *replays) get(id string) *runningReplay {
 	return s.all[id]
 }
 
-// startReplay replays the letters that were chosen, or all of a reason.
+// startReplay replays the chosen dead letters, or all of a reason.
 func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := pageContext(r)
 	defer cancel()
@@ -151,7 +151,7 @@ func plural(n int, what string) string {
 	return count(n) + " " + what + "s"
 }
 
-// replayBody is how far a replay is.
+// replayBody is the progress of a replay.
 type replayBody struct {
 	ID, What                string
 	Done                    bool
@@ -165,7 +165,7 @@ func (r *runningReplay) body() replayBody {
 	done := false
 	select {
 	case <-r.done:
-		done = true // before the counts are read, so that they are the last
+		done = true // before the counts are read, so that they are final
 	default:
 	}
 	p := r.replay.Progress()
@@ -189,11 +189,11 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "replay", "dead-letters", "Replay", running.body())
 }
 
-// replayProgress sends how far it is until it is done.
+// replayProgress streams the progress until the replay has ended.
 func (c *Console) replayProgress(ctx context.Context, stream *eventStream, r *http.Request) {
 	running := c.replays.get(r.PathValue("id"))
 	if running == nil {
-		_ = stream.send("done", "") // it is not of this process: its page is not found either
+		_ = stream.send("done", "") // started by another process; its page is not found either
 		return
 	}
 	ticker := time.NewTicker(replayInterval)
@@ -205,7 +205,7 @@ func (c *Console) replayProgress(ctx context.Context, stream *eventStream, r *ht
 			return
 		}
 		if body.Done {
-			_ = stream.send("done", "") // the browser may be gone
+			_ = stream.send("done", "") // the browser may have disconnected
 			return
 		}
 		select {
@@ -217,5 +217,5 @@ func (c *Console) replayProgress(ctx context.Context, stream *eventStream, r *ht
 	}
 }
 
-// replayInterval is how often progress is sent.
+// replayInterval is the interval of progress events.
 const replayInterval = 300 * time.Millisecond

@@ -16,16 +16,16 @@ type eventStream struct {
 	sent       time.Time
 }
 
-// sendTimeout is how long a browser may take nothing of what is sent.
+// sendTimeout limits one write to a browser.
 const sendTimeout = 30 * time.Second
 
-// maxStreams bounds the pages that are sent what changes: each that shows messages reads Kafka.
+// maxStreams limits open streams. Each stream of messages reads Kafka.
 const maxStreams = 200
 
-// reconnectMs is after how long a browser comes back when a stream has ended.
+// reconnectMs is the browser's delay before it reconnects.
 const reconnectMs = 2000
 
-// streaming serves a stream of events. Its context ends with the browser's connection, with its session, or with the program.
+// streaming serves a stream of events. Its context ends with the request, the session or the program.
 func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer c.streams.Add(-1)
@@ -41,7 +41,7 @@ func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Requ
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
-		h.Set("X-Accel-Buffering", "no") // nginx would keep it back
+		h.Set("X-Accel-Buffering", "no") // turns off nginx's buffering
 		s := &eventStream{w: w, controller: http.NewResponseController(w)}
 		if s.write(fmt.Appendf(nil, "retry: %d\n\n", reconnectMs)) == nil {
 			serve(ctx, s, r)
@@ -49,10 +49,10 @@ func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Requ
 	}
 }
 
-// lineEnds makes one of the three ends of a line that server-sent events know: a carriage return in a message must not begin a field.
+// lineEnds normalizes the three line ends of server-sent events, so that no message can start a field.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// send sends one event. Its error means that the browser is gone.
+// send sends one event. An error means that the browser has disconnected.
 func (s *eventStream) send(event, html string) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "event: %s\n", event)
@@ -63,7 +63,7 @@ func (s *eventStream) send(event, html string) error {
 	return s.write(b.Bytes())
 }
 
-// keepAlive sends a comment if nothing was sent for a while: proxies cut what is silent.
+// keepAlive sends a comment after a silent interval, since proxies close silent connections.
 func (s *eventStream) keepAlive() error {
 	if time.Since(s.sent) < keepAliveInterval {
 		return nil
@@ -71,12 +71,12 @@ func (s *eventStream) keepAlive() error {
 	return s.write([]byte(": still here\n\n"))
 }
 
-// keepAliveInterval is how long a stream may be silent.
+// keepAliveInterval is the longest silence of a stream.
 const keepAliveInterval = 15 * time.Second
 
 func (s *eventStream) write(b []byte) error {
 	s.sent = time.Now()
-	_ = s.controller.SetWriteDeadline(time.Now().Add(sendTimeout)) // a writer without deadlines has none
+	_ = s.controller.SetWriteDeadline(time.Now().Add(sendTimeout)) // fails only for a writer without deadlines
 	if _, err := s.w.Write(b); err != nil {
 		return fmt.Errorf("send an event: %w", err)
 	}

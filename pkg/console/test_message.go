@@ -15,11 +15,11 @@ import (
 
 const (
 	testTimeout = 15 * time.Second
-	// maxTestMessageBytes bounds a test message; what the edge takes at most is more than anybody types.
+	// maxTestMessageBytes limits a test message.
 	maxTestMessageBytes = 64 << 10
 )
 
-// testMessage is what a test sends if nobody changes it: the example of Segment's page, now and with an id of its own.
+// testMessage returns Segment's example with the current time and a new message id.
 func testMessage() string {
 	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	return fmt.Sprintf(`{
@@ -32,17 +32,17 @@ func testMessage() string {
 }`, strings.ToLower(rand.Text()[:10]), now)
 }
 
-// testBody is what came of a test.
+// testBody is the result of a test message.
 type testBody struct {
 	Problem string
 	Status  int
-	Text    string // the edge's own answer
+	Text    string // the edge's answer
 	Meaning string
 	Took    string
 }
 
-// sendTest posts a message to the connection's own URL, as Segment would. The host is always our own edge's: of what is pasted the token
-// alone counts.
+// sendTest posts a message to the connection's URL. It always uses the configured edge: only the token of a pasted URL
+// is used.
 func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 	result := c.test(r)
 	html, err := c.fragment("connection", "test-result", result)
@@ -51,7 +51,7 @@ func (c *Console) sendTest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, html) // the browser may be gone
+	_, _ = io.WriteString(w, html) // the browser may have disconnected
 }
 
 func (c *Console) test(r *http.Request) testBody {
@@ -63,7 +63,7 @@ func (c *Console) test(r *http.Request) testBody {
 		if !found || after == "" || strings.ContainsAny(after, "/?# ") {
 			return testBody{Problem: "That is not the URL of a connection: it ends in /v1/segment/ and the token."}
 		}
-		if !strings.Contains(after, r.PathValue("id")) { // a token has its connection's id in it
+		if !strings.Contains(after, r.PathValue("id")) { // a token contains its connection's id
 			return testBody{Problem: "That is the URL of another connection."}
 		}
 		used = token.NewSecret(after)
@@ -80,7 +80,7 @@ func (c *Console) test(r *http.Request) testBody {
 func (c *Console) post(r *http.Request, used, secret token.Secret, message string) testBody {
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, c.deps.EdgeURL+"/v1/segment/"+used.Reveal(), strings.NewReader(message))
 	if err != nil {
-		return testBody{Problem: "The URL cannot be used."} // its error would quote it
+		return testBody{Problem: "The URL cannot be used."} // the error would quote the URL
 	}
 	request.Header.Set("Content-Type", "application/json")
 	if !secret.IsZero() {
@@ -92,14 +92,14 @@ func (c *Console) post(r *http.Request, used, secret token.Secret, message strin
 		return testBody{Problem: "The edge at " + c.deps.EdgeURL + " does not answer: is it running, and is that where senders reach it (--public-url)?"}
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what was read is shown
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // a partial answer is shown
 	if indented := (&bytes.Buffer{}); json.Indent(indented, text, "", "  ") == nil {
 		text = indented.Bytes()
 	}
 	return testBody{Status: response.StatusCode, Text: string(text), Meaning: statusMeanings[response.StatusCode], Took: time.Since(began).Round(100 * time.Microsecond).String()}
 }
 
-// statusMeanings say what an answer of the edge is about.
+// statusMeanings explain the edge's answers.
 var statusMeanings = map[int]string{
 	http.StatusOK:                    "It is safe in Kafka. In a moment it is below, and a second later in ClickHouse.",
 	http.StatusNoContent:             "The connection is paused or disconnected: the message was dropped.",

@@ -7,11 +7,11 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// tokenCache are the tokens that were made here lately, so that a test event can be sent though nobody can look a token up. They are in this
-// process's memory only, and not for long.
+// tokenCache keeps the tokens of connections created by this process, so that a test message needs no pasted URL.
+// Tokens stay in memory and expire.
 type tokenCache struct {
 	mu           sync.Mutex
-	byConnection map[string]cachedToken // by connection
+	byConnection map[string]cachedToken
 }
 
 type cachedToken struct {
@@ -44,7 +44,7 @@ func (f *tokenCache) remove(connection string) {
 	delete(f.byConnection, connection)
 }
 
-// get is zero if there is none.
+// get returns the token, or the zero Secret if there is none.
 func (f *tokenCache) get(connection string) token.Secret {
 	f.mu.Lock()
 	defer f.mu.Unlock()

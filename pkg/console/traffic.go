@@ -11,18 +11,18 @@ import (
 	"github.com/millrace/millrace/pkg/console/query"
 )
 
-// traffic is what ClickHouse knows of connections. All who look at it share one answer, so that a hundred open pages cost it no more
-// than one, and nobody waits for it for long.
+// traffic has counts of connections from ClickHouse. All pages share one answer, so the load does not grow with the
+// number of open pages.
 type traffic struct{ minute, day answerCache }
 
-// Traffic is one connection's. What is not known is nil.
+// Traffic has the counts of one connection. nil means unknown.
 type Traffic struct{ LastMinute, DeadLetters *uint64 }
 
 const (
-	// minuteMaxAge and dayEvery are how old an answer may be.
+	// minuteMaxAge and dayMaxAge limit the age of an answer.
 	minuteMaxAge = 5 * time.Second
 	dayMaxAge    = 30 * time.Second
-	// firstAnswerTimeout is how long a page waits for ClickHouse. What it does not say by then is missing on the page, and comes later.
+	// firstAnswerTimeout limits how long a page waits for the first answer. Later answers arrive by the stream.
 	firstAnswerTimeout = time.Second
 )
 
@@ -30,10 +30,10 @@ func newTraffic(ctx context.Context, i *query.Client) *traffic {
 	return &traffic{answerCache{ctx: ctx, maxAge: minuteMaxAge, query: i.LastMinute}, answerCache{ctx: ctx, maxAge: dayMaxAge, query: i.DeadLettersLastDay}}
 }
 
-// trafficCounts is what ClickHouse has said of all connections; nil where it has said nothing.
+// trafficCounts are the counts of all connections; nil maps are unknown.
 type trafficCounts struct{ minute, day map[string]uint64 }
 
-// get is what is known; the error says why something is not.
+// get returns the known counts, and an error if some are unknown.
 func (t *traffic) get(ctx context.Context) (k trafficCounts, err error) {
 	var dayErr error
 	k.minute, err = t.minute.get(ctx)
@@ -41,7 +41,7 @@ func (t *traffic) get(ctx context.Context) (k trafficCounts, err error) {
 	return k, cmp.Or(err, dayErr)
 }
 
-// view puts it beside a connection.
+// view adds the counts to a connection.
 func (k trafficCounts) view(l *connection.Listed) connectionView {
 	number := func(all map[string]uint64) *uint64 {
 		if all == nil {
@@ -53,20 +53,20 @@ func (k trafficCounts) view(l *connection.Listed) connectionView {
 	return connectionView{Listed: *l, Traffic: Traffic{number(k.minute), number(k.day)}, HasSecret: !l.SecretHash.IsZero()}
 }
 
-// answerCache keeps the last answer to a question.
+// answerCache keeps the last answer to a query.
 type answerCache struct {
-	ctx    context.Context // of the program: an answer is for all, whoever has gone
+	ctx    context.Context // of the program: the answer is shared, so a page's end must not cancel the query
 	maxAge time.Duration
 	query  func(context.Context, time.Time) (map[string]uint64, error)
 
 	mu        sync.Mutex
-	queriedAt time.Time     // when the last question began
-	pending   chan struct{} // closed when its answer is there; nil if none is under way
+	queriedAt time.Time     // start of the last query
+	pending   chan struct{} // closed at the end of the running query; nil if none runs
 	last      map[string]uint64
 	err       error
 }
 
-// get is the last answer; nil, with an error, if ClickHouse has given none.
+// get returns the last answer, or nil and an error if there is none.
 func (a *answerCache) get(ctx context.Context) (map[string]uint64, error) {
 	a.mu.Lock()
 	if a.pending == nil && time.Since(a.queriedAt) >= a.maxAge {

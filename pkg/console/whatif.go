@@ -10,29 +10,29 @@ import (
 	"github.com/millrace/millrace/pkg/segment"
 )
 
-// maxMessageBytes bounds what is pasted into the what-if box: the most that the edge takes of one message.
+// maxMessageBytes limits a pasted message to the edge's default limit.
 const maxMessageBytes = 512 << 10
 
-// whatifBody is the page that says what a message would become.
+// whatifBody is the content of the what-if page.
 type whatifBody struct {
 	Text     string
 	Problem  string
 	Messages []mappedMessage
-	More     int // messages beyond those that are shown
+	More     int // messages beyond maxExplained
 }
 
-// mappedMessage is one message of what was pasted.
+// mappedMessage is one of the pasted messages and its event.
 type mappedMessage struct {
 	Number  int
-	Problem string // why it would be no event; empty if it would
+	Problem string // why it becomes no event
 	Code    string
 	Fields  []mapping.Explained
 }
 
-// maxExplained bounds the messages that are explained together.
+// maxExplained limits the explained messages.
 const maxExplained = 10
 
-// whatif takes a pasted payload, one message or a batch, through the edge's checks and the loader's mapping. Nothing is stored.
+// whatif runs a pasted payload through the edge's checks and the loader's mapping, and stores nothing.
 func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
 	body := whatifBody{Text: exampleMessage}
 	status := http.StatusOK

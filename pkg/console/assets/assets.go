@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// The licences are in it because they ask to be wherever their code is; they are not served.
+// Licences are embedded because they require it. They are not served.
 //
 //go:embed console.css console.js npm
 var files embed.FS
 
-// contentTypes are ours rather than the machine's, whose table may differ.
+// contentTypes does not depend on the machine's MIME table.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 }
 
-// hashDigits of a SHA-256 in hex are 48 bits: more than enough to tell the versions of one file apart.
+// hashDigits is the number of hex digits of SHA-256 in a file name: 48 bits.
 const hashDigits = 12
 
 type asset struct {
@@ -35,7 +35,7 @@ type asset struct {
 
 var byName = load()
 
-// load reads what is embedded; that cannot fail but by a mistake of ours.
+// load reads the embedded files. It panics on a duplicate name, which is a bug.
 func load() map[string]asset {
 	all := make(map[string]asset)
 	err := fs.WalkDir(files, ".", func(file string, entry fs.DirEntry, err error) error {
@@ -63,8 +63,8 @@ func load() map[string]asset {
 	return all
 }
 
-// Path is where the file of that name is served under base, which is the one given to Handler: "htmx.min.js" under "/console/assets" is
-// "/console/assets/htmx.min.0123456789ab.js". It panics if there is none.
+// Path returns the path of a file under base: "htmx.min.js" under "/console/assets" is
+// "/console/assets/htmx.min.0123456789ab.js". It panics if the file does not exist.
 func Path(base, name string) string {
 	a, known := byName[name]
 	if !known {
@@ -73,7 +73,7 @@ func Path(base, name string) string {
 	return path.Join(base, a.hashedName)
 }
 
-// Handler serves all files under base, each under its hashed name only: an old page never gets a new script.
+// Handler serves the files under base by their hashed names only, so an old page never loads a new script.
 func Handler(base string) http.Handler {
 	byPath := make(map[string]asset, len(byName))
 	for name, a := range byName {

@@ -1,11 +1,11 @@
-// Package assets has the console's scripts and style sheets in the binary, under names that change with their contents: a browser may
-// keep them for ever, and the console works without a network.
+// Package assets embeds the console's scripts and style sheets. File names contain a hash of the content: browsers may
+// cache them forever, and the console works without a network.
 //
-//	assets.go     a name becomes a path, and a path becomes a file
-//	console.css   ours
-//	console.js    ours
-//	npm           others', with their licences, under the paths they have in node_modules
+//	assets.go     paths and handler of the files
+//	console.css   our style sheet
+//	console.js    our script
+//	npm           files of npm packages with their licences, under their paths in node_modules
 //
-// package.json says which versions of npm's packages are in npm, and package-lock.json their hashes. For another version change the first,
-// have "npm install --package-lock-only" here make the second, and "make assets" the files; "make test-console" holds them to the lock.
+// package.json has the versions of the npm packages, package-lock.json their hashes. To update one, change package.json,
+// run "npm install --package-lock-only" here and "make assets"; "make test-console" compares the files with the lock.
 package assets

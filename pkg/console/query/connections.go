@@ -10,14 +10,14 @@ type connectionRow struct {
 	Count uint64 `ch:"n"`
 }
 
-// LastMinute is how many events of each connection were received in the last minute. One that has sent nothing is not there. It is cheap
-// enough to be asked every few seconds.
+// LastMinute returns the number of events received in the last minute, by connection. Connections without events are
+// missing. It is cheap enough to run every few seconds.
 func (c *Client) LastMinute(ctx context.Context, now time.Time) (map[string]uint64, error) {
 	return byConnection(run[connectionRow](ctx, c, `SELECT connection_id, `+uniqueEvents+` AS n
 FROM events WHERE received_at >= {minute:`+dateTime+`} GROUP BY connection_id`, parameters{"minute": formatTime(now.Add(-time.Minute))}))
 }
 
-// DeadLettersLastDay is how many dead letters of each connection were received in the last 24 hours.
+// DeadLettersLastDay returns the number of dead letters received in the last 24 hours, by connection.
 func (c *Client) DeadLettersLastDay(ctx context.Context, now time.Time) (map[string]uint64, error) {
 	return byConnection(run[connectionRow](ctx, c, `SELECT connection_id, count() AS n
 FROM dead_letters FINAL WHERE received_at >= {day:`+dateTime+`} GROUP BY connection_id`, parameters{"day": formatTime(now.Add(-day))}))

@@ -7,16 +7,16 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// maxConversations are listed at most.
+// maxConversations limits the listed conversations.
 const maxConversations = 50
 
-// ConversationOrder says which conversations come first.
+// ConversationOrder is the order of conversations.
 type ConversationOrder string
 
 const (
-	// Newest has those first that were active last.
+	// Newest sorts by last activity, newest first.
 	Newest ConversationOrder = "newest"
-	// MostOutcomes has those first that led to the most, be it good or bad. Neutral events decide between equals only.
+	// MostOutcomes sorts by the number of positive and negative events. Neutral events decide ties.
 	MostOutcomes ConversationOrder = "outcomes"
 )
 
@@ -25,14 +25,14 @@ var orders = map[ConversationOrder]string{
 	MostOutcomes: "positive + negative DESC, neutral DESC, last_activity_at DESC, conversation_id",
 }
 
-// Conversations are some, and what they led to.
+// Conversations are conversations and their outcomes.
 type Conversations struct {
 	Conversations []Conversation
-	Others        uint64 // conversations that are left out
+	Others        uint64 // conversations beyond maxConversations
 	SQL           string
 }
 
-// Conversation is one and all that it led to, also after the range. What is not known, or has not happened, is nil.
+// Conversation is a conversation and all of its outcomes, also after the range. Unknown values are nil.
 type Conversation struct {
 	ID             string    `ch:"conversation_id"`
 	ExternalID     string    `ch:"external_conversation_id"`
@@ -46,11 +46,11 @@ type Conversation struct {
 	Values         map[string]decimal.Decimal `ch:"value_by_currency"`
 	FirstOutcomeAt *time.Time                 `ch:"first_outcome_at"`
 	LastOutcomeAt  *time.Time                 `ch:"last_outcome_at"`
-	AfterStart     *float64                   `ch:"first_after_start"` // seconds from the start to the first outcome; negative if that was before
-	Total          uint64                     `ch:"conversations"`     // conversations there are
+	AfterStart     *float64                   `ch:"first_after_start"` // seconds from the start to the first outcome, may be negative
+	Total          uint64                     `ch:"conversations"`     // number of conversations
 }
 
-// Conversations are those that were active in the range. Any order but MostOutcomes is Newest.
+// Conversations returns conversations that were active in the range. An unknown order means Newest.
 func (c *Client) Conversations(ctx context.Context, f Filter, order ConversationOrder) (Conversations, error) {
 	by, known := orders[order]
 	if !known {

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Bounds of what is shown of dead letters.
+// Limits of a page of dead letters.
 const (
 	MaxDeadLetters = 100  // on a page
-	maxExcerpt     = 1000 // characters of each of their messages
+	maxExcerpt     = 1000 // characters of each message
 )
 
-// DeadLetterFilter says which dead letters are meant. They are of the range in which they were received.
+// DeadLetterFilter selects dead letters by time of receipt, product, connection and reason.
 type DeadLetterFilter struct {
 	Filter
-	Connection string // "" is all of them
-	Reason     string // "" is all of them
+	Connection string // empty means all
+	Reason     string // empty means all
 }
 
 func (f DeadLetterFilter) condition() string {
@@ -37,27 +37,27 @@ func (f DeadLetterFilter) parameters() parameters {
 	return p
 }
 
-// Reasons are dead letters by reason, the most frequent first.
+// Reasons has the number of dead letters by reason, most frequent first.
 type Reasons struct {
 	Reasons []Reason
 	SQL     string
 }
 
-// Reason is why messages could not become events.
+// Reason is a reason of dead letters.
 type Reason struct {
 	Code        string    `ch:"reason"`
 	DeadLetters uint64    `ch:"letters"`
-	Newest      time.Time `ch:"newest"` // received
+	Newest      time.Time `ch:"newest"` // time of receipt
 }
 
-// Reasons counts dead letters.
+// Reasons counts dead letters by reason.
 func (c *Client) Reasons(ctx context.Context, f DeadLetterFilter) (Reasons, error) {
 	rows, sql, err := run[Reason](ctx, c, `SELECT reason, count() AS letters, max(received_at) AS newest
 FROM dead_letters FINAL WHERE `+f.condition()+` GROUP BY reason ORDER BY letters DESC, reason`, f.parameters())
 	return Reasons{rows, sql}, err
 }
 
-// Coordinates are by what a dead letter is found: its sorting key, which ends in where it is in Kafka.
+// Coordinates identify a dead letter: its sorting key, which contains its position in Kafka.
 type Coordinates struct {
 	Product    string    `ch:"product_id"`
 	ReceivedAt time.Time `ch:"received_at"`
@@ -72,7 +72,7 @@ func (c Coordinates) addTo(p parameters) parameters {
 	return p
 }
 
-// DeadLetter is one dead letter. A page has the beginning of its message only.
+// DeadLetter is a dead letter with the beginning of its message.
 type DeadLetter struct {
 	Coordinates
 	Workspace  string `ch:"workspace_id"`
@@ -80,9 +80,9 @@ type DeadLetter struct {
 	Source     string `ch:"source"`
 	Reason     string `ch:"reason"`
 	Detail     string `ch:"detail"`
-	Message    string `ch:"excerpt"` // as it came: it need not even be UTF-8
-	Bytes      uint64 `ch:"bytes"`   // of all of the message
-	Origin     string `ch:"origin"`  // topic/partition/offset where it lay before, if it had been accepted
+	Message    string `ch:"excerpt"` // as received, possibly invalid UTF-8
+	Bytes      uint64 `ch:"bytes"`   // length of the whole message
+	Origin     string `ch:"origin"`  // earlier topic/partition/offset, if it was accepted
 }
 
 const deadLetterColumns = `product_id, received_at, kafka_topic, kafka_partition, kafka_offset, workspace_id, connection_id, source, reason, detail, origin, length(message) AS bytes`
@@ -90,11 +90,11 @@ const deadLetterColumns = `product_id, received_at, kafka_topic, kafka_partition
 // DeadLetters is a page of dead letters.
 type DeadLetters struct {
 	DeadLetters []DeadLetter
-	Next        *Coordinates // after which the next page begins; nil if this was the last
+	Next        *Coordinates // last row of this page; nil on the last page
 	SQL         string
 }
 
-// DeadLetters are the newest, or those that come after a page's Next. limit is at most MaxLetters.
+// DeadLetters returns the newest dead letters, or those after a page's Next. limit is at most MaxDeadLetters.
 func (c *Client) DeadLetters(ctx context.Context, f DeadLetterFilter, after *Coordinates, limit int) (DeadLetters, error) {
 	limit = min(max(limit, 1), MaxDeadLetters)
 	p := f.parameters()

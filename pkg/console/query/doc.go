@@ -1,22 +1,22 @@
-// Package insight is what the console asks ClickHouse: of all that has been stored, what came of it. Every answer carries its SQL,
-// with what was asked for filled in, so that whoever looks at a plot can ask the same with any client.
+// Package query runs the console's queries in ClickHouse. Every answer carries its SQL with the parameters filled in, so
+// that a user can run the same query with any client.
 //
-// Files, in the order a question meets them:
+// Files, in the order of a request:
 //
-//	insight.go        who asks, and of which product
-//	ranges.go         from when until when, and in what steps
+//	client.go         client, filter and common parts of queries
+//	ranges.go         time ranges and their steps
 //	events.go         events over time, by influence
 //	values.go         amounts over time, by currency
-//	types.go          which types there are, and which nobody has classified
-//	conversations.go  conversations, and what they led to
-//	freshness.go      how fresh is what can be seen
-//	connections.go    what each connection has sent of late
-//	stored.go         what a message that was just seen has become
-//	recent.go         what was stored of a connection of late
-//	names.go          and whom and what that is about, by name
-//	letters.go        dead letters by reason, and one by one
+//	types.go          event types, and those without a classification
+//	conversations.go  conversations and their outcomes
+//	freshness.go      age of the newest event
+//	connections.go    counts by connection
+//	stored.go         the stored row of a message
+//	latest.go         newest stored events of a connection
+//	names.go          names of users, organizations and conversations
+//	dead_letters.go   dead letters, by reason and one by one
 //
-// Time is event_at, when something happened by the message's own word: that is what the views and docs/analytics.md count days
-// by, and a replay, an outage or a batch that comes late does not move what is past. Freshness, connections and dead letters are
-// about what arrives, and go by received_at. How far the loader is behind is not known here: Kafka says so.
+// Charts use event_at, the time of the event in its message, as the views and docs/analytics.md do: replays, outages and
+// late data do not change past days. Freshness, connections and dead letters use received_at. Consumer lag is not known
+// here; it comes from Kafka.
 package query

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Events are counts for each step, side by side as uPlot wants them.
+// Events has counts per step, as columns for uPlot.
 type Events struct {
-	Times                       []int64 // when each step begins, in Unix seconds
+	Times                       []int64 // start of each step in Unix seconds
 	Negative, Neutral, Positive []uint64
 	SQL                         string
 }
 
-// Events are those that happened in the range, those of each step by influence. Steps without any are there too.
+// Events counts the events of the range by step and influence. Steps without events are included.
 func (c *Client) Events(ctx context.Context, f Filter) (Events, error) {
 	rows, sql, err := run[struct {
 		At time.Time `ch:"at"`

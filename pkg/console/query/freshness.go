@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Freshness is how fresh is what can be seen.
+// Freshness says how recent the stored events are.
 type Freshness struct {
 	Times  []int64   // each minute of the last hour, in Unix seconds
-	Events []uint64  // received in it
-	Newest time.Time // when the newest event was received; zero if there is none
+	Events []uint64  // events received in that minute
+	Newest time.Time // time of receipt of the newest event; zero if there is none
 	SQL    string
 }
 
-// Freshness is that of a product, or of all.
+// Freshness returns the freshness of a product, or of all.
 func (c *Client) Freshness(ctx context.Context, product string, now time.Time) (Freshness, error) {
 	until := ceil(now.Unix()+1, 60)
 	f := Filter{Range{until.Add(-time.Hour), until, 60}, product}
@@ -36,7 +36,7 @@ FROM events WHERE `+f.timeCondition("received_at")+` GROUP BY at `+fillSteps, f.
 	return fresh, err
 }
 
-// newest looks at all rows, which is only asked where nothing has come for an hour.
+// newest reads all rows. It runs only if no event came in the last hour.
 func (c *Client) newest(ctx context.Context, product string) (time.Time, error) {
 	query := "SELECT maxOrNull(received_at) AS newest FROM events"
 	if product != "" {

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// LatestFilter says which stored events are looked for. Empty texts ask for nothing.
+// LatestFilter selects stored events. Empty fields select all.
 type LatestFilter struct {
 	Product, Connection string
-	Since               time.Time // received since then
-	EventType           string    // a part of it, whatever the case
+	Since               time.Time // earliest time of receipt
+	EventType           string    // substring, case-insensitive
 	Influence           string
-	User                string // a part of the external id or of the address, whatever the case
+	User                string // substring of the external id or the address, case-insensitive
 }
 
-// LatestEvent is an event that was stored of late, and where its message lies.
+// LatestEvent is a stored event with its position in Kafka.
 type LatestEvent struct {
 	Product, EventType, Influence, InsertID        string
 	KeyAt                                          int64 // as in Key
@@ -38,11 +38,11 @@ type latestRow struct {
 	Topic      string    `ch:"kafka_topic"`
 	Partition  int32     `ch:"kafka_partition"`
 	Offset     int64     `ch:"kafka_offset"`
-	Nullable   []string  `ch:"said"`
+	Nullable   []string  `ch:"nullable"`
 }
 
-// Latest are the newest of a connection's events, the newest first: what the end of the log cannot show where more comes than anybody can
-// read. It reads what was received since then, and no more of the product.
+// Latest returns the newest stored events of a connection, newest first. It complements the end of the log when that
+// can only be sampled. It reads only rows of the product received since f.Since.
 func (c *Client) Latest(ctx context.Context, f LatestFilter, limit int) ([]LatestEvent, error) {
 	condition := "product_id = {product:String} AND connection_id = {connection:String} AND received_at >= {since:" + dateTime + "}"
 	if f.EventType != "" {
@@ -55,7 +55,7 @@ func (c *Client) Latest(ctx context.Context, f LatestFilter, limit int) ([]Lates
 		condition += " AND (positionCaseInsensitiveUTF8(ifNull(external_user_id, ''), {user:String}) > 0 OR positionCaseInsensitiveUTF8(ifNull(user_email, ''), {user:String}) > 0)"
 	}
 	rows, _, err := run[latestRow](ctx, c, `SELECT product_id, event_type, influence, insert_id, event_key_at, received_at, kafka_topic, kafka_partition, kafka_offset,
-    arrayMap(s -> ifNull(s, ''), [value_text, toString(currency), external_user_id, user_email, external_organization_id, external_conversation_id]) AS said
+    arrayMap(s -> ifNull(s, ''), [value_text, toString(currency), external_user_id, user_email, external_organization_id, external_conversation_id]) AS nullable
 FROM events WHERE `+condition+` ORDER BY received_at DESC, kafka_offset DESC LIMIT {limit:UInt8}`,
 		parameters{"product": f.Product, "connection": f.Connection, "since": formatTime(f.Since), "type": f.EventType, "influence": f.Influence, "user": f.User, "limit": strconv.Itoa(limit)})
 	found := make([]LatestEvent, 0, len(rows))

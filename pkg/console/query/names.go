@@ -8,14 +8,14 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// Names of conversations are looked for in what was said in the day up to the newest event, and in as long before as an event is
-// given to the conversation before it. Activities are sorted by time: those of older events would cost more than they are worth here.
+// Names of conversations are searched in the activities of the day before the newest event, extended by the attribution
+// window. Activities are sorted by time; a longer search would be too expensive here.
 const (
 	nameLookback        = day
 	attributionLookback = 15 * time.Minute
 )
 
-// Each part asks by the beginning of its table's sorting key. The views users and organizations would read all that there are.
+// Each part uses the prefix of its table's sorting key. The views users and organizations would read all rows.
 const namesQuery = `SELECT toString(conversation_id) AS id, any(external_conversation_id) AS name FROM conversation_activity
 WHERE product_id IN {products:Array(String)} AND activity_at >= {from:` + dateTime + `} AND activity_at <= {until:` + dateTime + `} AND conversation_id IN {conversations:Array(UUID)}
 GROUP BY conversation_id
@@ -28,7 +28,7 @@ SELECT toString(organization_id) AS id, if(max(name_last).2 != '', max(name_last
 WHERE (workspace_id, external_organization_id) IN {organizations:Array(Tuple(String, String))}
 GROUP BY organization_id`
 
-// arraySet is the elements of an array, each once.
+// arraySet is a set of array elements.
 type arraySet map[string]struct{}
 
 func (s arraySet) add(element string) { s[element] = struct{}{} }
@@ -41,7 +41,7 @@ func (s arraySet) text() string {
 	return array(elements)
 }
 
-// addNames fills in names, where they are known and cheap to find.
+// addNames fills in names that are known and cheap to find.
 func (c *Client) addNames(ctx context.Context, rows []storedRow) error {
 	products, conversations, users, userIDs, organizations := arraySet{}, arraySet{}, arraySet{}, arraySet{}, arraySet{}
 	newest := time.Unix(0, 0)

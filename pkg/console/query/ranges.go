@@ -6,26 +6,25 @@ import (
 	"time"
 )
 
-// Range is the time from From until just before Until, in steps. It is made by Last or Between, so that both are where a step
-// begins.
+// Range is the time from From until before Until. Last and Between create it, so that both are at the start of a step.
 type Range struct {
 	From, Until time.Time
 	Step        int64 // seconds
 }
 
-// Preset is a range up to now that can be chosen by name.
+// Preset is a named range that ends now.
 type Preset struct {
 	Name string
 	Span time.Duration
 }
 
-// Presets are those there are, the shortest first.
+// Presets has all presets, shortest first.
 var Presets = []Preset{{"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", day}, {"7d", 7 * day}, {"30d", 30 * day}}
 
 const day = 24 * time.Hour
 
-// steps are those that people read easily, in seconds. None is three times the one before, so that with maxPoints at
-// most there are a third of them at least.
+// steps are readable step widths in seconds. Each is less than three times the one before, so a chart has at least a
+// third of maxPoints.
 var steps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600,
 	86400, 2 * 86400, 5 * 86400, 10 * 86400, 28 * 86400}
 
@@ -35,7 +34,7 @@ const (
 	maxSpan   = 15 * 365 * day
 )
 
-// Last is the range of a preset. The step that is under way belongs to it.
+// Last returns the range of a preset. It includes the current step.
 func Last(preset string, now time.Time) (Range, error) {
 	for _, p := range Presets {
 		if p.Name == preset {
@@ -47,7 +46,7 @@ func Last(preset string, now time.Time) (Range, error) {
 	return Range{}, fmt.Errorf("there is no range %q: choose one of 1h, 6h, 24h, 7d, 30d", preset)
 }
 
-// Between is a range of somebody's own, with the steps that it begins and ends in.
+// Between returns a custom range, rounded to whole steps.
 func Between(from, until time.Time) (Range, error) {
 	switch span := until.Sub(from); {
 	case from.Unix() < 0 || until.Year() > 2100:
@@ -61,7 +60,7 @@ func Between(from, until time.Time) (Range, error) {
 	return Range{floor(from.Unix(), step), ceil(until.Add(time.Second-1).Unix(), step), step}, nil
 }
 
-// stepOf is the least step in which there are maxPoints at most. Two steps are left for the bounds.
+// stepOf returns the smallest step with at most maxPoints steps. Rounding may add two steps.
 func stepOf(span time.Duration) int64 {
 	for _, step := range steps {
 		if int64(span/time.Second) <= step*(maxPoints-2) {
@@ -75,7 +74,7 @@ func floor(seconds, step int64) time.Time { return time.Unix(seconds-seconds%ste
 
 func ceil(seconds, step int64) time.Time { return floor(seconds+step-1, step) }
 
-// times are when each step begins, in Unix seconds.
+// times returns the start of each step in Unix seconds.
 func (r Range) times() []int64 {
 	times := make([]int64, 0, maxPoints)
 	for t := r.From.Unix(); t < r.Until.Unix(); t += r.Step {
@@ -84,11 +83,11 @@ func (r Range) times() []int64 {
 	return times
 }
 
-// stepIndex is the number of the step that a time is in.
+// stepIndex returns the index of the step that contains t.
 func (r Range) stepIndex(t time.Time) int { return int((t.Unix() - r.From.Unix()) / r.Step) }
 
 const (
-	// stepStart is when the step of an event began, and inSteps has those without events too.
+	// stepStart is the start of an event's step; fillSteps adds steps without events.
 	stepStart = `toDateTime(toStartOfInterval(event_at, toIntervalSecond({step:UInt32})), 'UTC') AS at`
 	fillSteps = `ORDER BY at WITH FILL FROM toDateTime({from:` + dateTime + `}, 'UTC') TO toDateTime({until:` + dateTime + `}, 'UTC') STEP toIntervalSecond({step:UInt32})`
 )

@@ -9,20 +9,20 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// MaxKeys can be looked for at once.
+// MaxKeys limits the keys of one query.
 const MaxKeys = 200
 
-// Key is by what an event is found in the table: its sorting key.
+// Key identifies an event: its sorting key.
 type Key struct {
 	Product  string
 	KeyAt    int64 // event_key_at in Unix milliseconds: see warehouse.KeyTime
 	InsertID string
 }
 
-// StoredEvent is what a message has become. What is not known of it is "".
+// StoredEvent is the stored row of a message. Unknown values are empty.
 type StoredEvent struct {
 	ReceivedAt time.Time `ch:"received_at"`
-	// Topic, Partition and Offset are of the message that the row was made of: another's, if what was looked for is a resend.
+	// Topic, Partition and Offset are the coordinates of the stored message. They differ from a duplicate's.
 	Topic     string `ch:"kafka_topic"`
 	Partition int32  `ch:"kafka_partition"`
 	Offset    int64  `ch:"kafka_offset"`
@@ -32,9 +32,9 @@ type StoredEvent struct {
 
 	UserID, OrganizationID, ConversationID                         string
 	ExternalUserID, ExternalOrganizationID, ExternalConversationID string
-	UserName, UserEmail, OrganizationName                          string // as they are known, or else as the message had them
+	UserName, UserEmail, OrganizationName                          string // known names, otherwise those of the message
 
-	Revised bool // given to somebody, or somebody else, after it was stored
+	Revised bool // attribution changed after the row was stored
 }
 
 type storedRow struct {
@@ -44,11 +44,11 @@ type storedRow struct {
 	InsertID  string    `ch:"insert_id"`
 	EventAt   time.Time `ch:"event_at"`
 	Version   uint64    `ch:"version"`
-	Nullable  []string  `ch:"subjects"`
+	Nullable  []string  `ch:"nullable"`
 	StoredEvent
 }
 
-// setNullable puts the subjects where they belong. They come as a list because any of them may be missing.
+// setNullable sets fields from nullable columns, which are selected as one array.
 func (r *storedRow) setNullable() {
 	for n, to := range []*string{&r.UserID, &r.OrganizationID, &r.ConversationID,
 		&r.ExternalUserID, &r.ExternalOrganizationID, &r.ExternalConversationID, &r.UserName, &r.UserEmail, &r.OrganizationName} {
@@ -59,11 +59,11 @@ func (r *storedRow) setNullable() {
 
 const storedQuery = `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
     arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
-        external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS subjects
+        external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS nullable
 FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, ` + dateTime + `, String))}
 SETTINGS do_not_merge_across_partitions_select_final = 1`
 
-// Stored finds those of the messages that have been stored, each once, MaxKeys at most.
+// Stored returns the rows of stored messages by key. len(keys) is at most MaxKeys.
 func (c *Client) Stored(ctx context.Context, keys []Key) (map[Key]StoredEvent, error) {
 	found := make(map[Key]StoredEvent, len(keys))
 	switch {
@@ -88,7 +88,7 @@ func (c *Client) Stored(ctx context.Context, keys []Key) (map[Key]StoredEvent, e
 	return found, nil
 }
 
-// keyArray is keys in the text of an array.
+// keyArray formats keys as an array literal.
 func keyArray(keys []Key) string {
 	tuples := make([]string, len(keys))
 	for n, k := range keys {

@@ -7,26 +7,26 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// maxTypes are listed at most.
+// maxTypes limits the listed types.
 const maxTypes = 20
 
-// Types are the most frequent event types.
+// Types has the most frequent event types.
 type Types struct {
 	Types  []Type
-	Others uint64 // types that are left out
+	Others uint64 // types beyond maxTypes
 	SQL    string
 }
 
-// Type is one event type and what came of it.
+// Type has the counts and sums of an event type.
 type Type struct {
 	Name   string `ch:"event_type"`
 	Events uint64 `ch:"events"`
 	Counts
 	Values map[string]decimal.Decimal `ch:"value_by_currency"`
-	Total  uint64                     `ch:"types"` // types there are
+	Total  uint64                     `ch:"types"` // number of types
 }
 
-// Types are the event types of what happened in the range.
+// Types returns the event types of the range.
 func (c *Client) Types(ctx context.Context, f Filter) (Types, error) {
 	rows, sql, err := run[Type](ctx, c, `SELECT event_type, count() AS events, `+byInfluence+`,
     `+byCurrency+`, count() OVER () AS types
@@ -39,24 +39,24 @@ GROUP BY event_type ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+finalP
 	return t, err
 }
 
-// Unclassified are the most frequent of the event types that nobody has classified.
+// Unclassified has the most frequent event types without a classification.
 type Unclassified struct {
 	Types  []UnclassifiedType
-	Others uint64 // types that are left out
+	Others uint64 // types beyond maxTypes
 	SQL    string
 }
 
-// UnclassifiedType is a type all of whose events are neutral.
+// UnclassifiedType is an event type whose events are all neutral.
 type UnclassifiedType struct {
 	Name     string    `ch:"event_type"`
 	Events   uint64    `ch:"events"`
 	LastSeen time.Time `ch:"last_seen_at"`
 	Products []string  `ch:"products"`
-	Example  string    `ch:"example_insert_id"` // the insert id of the latest
-	Total    uint64    `ch:"types"`             // types there are
+	Example  string    `ch:"example_insert_id"` // insert id of the latest event
+	Total    uint64    `ch:"types"`             // number of types
 }
 
-// Unclassified is what the view unclassified_event_types has, of what happened in the range.
+// Unclassified returns the rows of the view unclassified_event_types for the range.
 func (c *Client) Unclassified(ctx context.Context, f Filter) (Unclassified, error) {
 	rows, sql, err := run[UnclassifiedType](ctx, c, `SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
     argMax(insert_id, (event_at, insert_id)) AS example_insert_id, count() OVER () AS types

@@ -7,28 +7,28 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// maxCurrencies are drawn at most.
+// maxCurrencies limits the drawn currencies.
 const maxCurrencies = 6
 
-// Values are amounts for each step, by currency.
+// Values has sums per step and currency.
 type Values struct {
-	Times      []int64 // when each step begins, in Unix seconds
+	Times      []int64 // start of each step in Unix seconds
 	Currencies []Currency
-	Others     uint64 // currencies that are left out
+	Others     uint64 // currencies beyond maxCurrencies
 	SQL        string
 }
 
-// Currency is one of a Values' series: ” is that of amounts whose message named none.
+// Currency is a series of Values. Code is empty for amounts without a currency.
 type Currency struct {
 	Code    string
-	Amounts uint64            // how many
+	Amounts uint64            // number of amounts
 	Total   decimal.Decimal   // of all steps
-	Sums    []decimal.Decimal // of each step, exactly
-	Points  []float64         // the same, to be drawn
+	Sums    []decimal.Decimal // exact sum of each step
+	Points  []float64         // Sums as float64, for the chart
 }
 
-// Values are the amounts of the events that happened in the range, summed for each step. Amounts of unlike currencies cannot be
-// compared, so the currencies that are shown are those with the most amounts.
+// Values returns the sums of the range by step and currency. Amounts in different currencies are not comparable, so it
+// selects the currencies with the most amounts.
 func (c *Client) Values(ctx context.Context, f Filter) (Values, error) {
 	rows, sql, err := run[struct {
 		Code       string            `ch:"currency"`

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// MaxBodyShown bounds what is shown of a message in a list. All of it is a click away.
+// MaxBodyShown limits, in bytes, a message's text in a list.
 const MaxBodyShown = 2 << 10
 
-// shorten is a message's beginning, on whole characters.
+// shorten truncates a message at a character boundary.
 func shorten(raw []byte) (text string, cut bool) {
 	if cut = len(raw) > MaxBodyShown; cut {
 		raw = raw[:MaxBodyShown]
@@ -17,7 +17,7 @@ func shorten(raw []byte) (text string, cut bool) {
 	return strings.ToValidUTF8(string(raw), "\uFFFD"), cut
 }
 
-// Indent makes JSON readable; what is none stays as it is.
+// Indent formats JSON; other text is unchanged.
 func Indent(raw []byte) string {
 	var b bytes.Buffer
 	if json.Indent(&b, raw, "", "  ") != nil {

@@ -1,10 +1,10 @@
-// Package live is what the console shows of a connection while messages arrive: each beside what it became. It reads the end of the
-// log, maps what it finds as a loader does, and samples: looking costs the same at ten messages a second and at ten thousand.
+// Package tail reads the newest messages of a connection from the end of the log, for a page that shows them as they
+// arrive. It maps each message as a loader does. It samples a busy log, so its cost does not grow with the rate.
 //
 // Files, in the order data meets them:
 //
-//	watch.go    which records are looked at, and how many are shown
-//	message.go  a record becomes what a person reads
-//	filter.go   which of them somebody asked for
-//	body.go     a message's own text, readable
+//	follower.go  which records are read and how many messages are shown
+//	message.go   a record in readable form
+//	filter.go    which messages are shown
+//	body.go      the message's text
 package tail

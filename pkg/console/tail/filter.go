@@ -2,11 +2,11 @@ package tail
 
 import "strings"
 
-// Filter says which messages are shown. Empty fields ask for nothing.
+// Filter selects messages. Empty fields select all.
 type Filter struct {
-	EventType string // a part of it, whatever the case
+	EventType string // substring, case-insensitive
 	Influence string
-	User      string // a part of the external id or of the address, whatever the case
+	User      string // substring of the external id or the address, case-insensitive
 }
 
 func (f *Filter) empty() bool { return *f == Filter{} }

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// InitialRecords is how many records before the end of each partition are shown when somebody begins to watch.
+	// InitialRecords is the number of records before the end of each partition that a Follower starts with.
 	InitialRecords = 50
-	// MaxShown bounds the messages of one Sample, and so what a person and a browser have to bear.
+	// MaxShown limits the messages of one Sample to what a person can read.
 	MaxShown = 6
-	// MaxShownInitially is how many of what was there before are shown to somebody who begins to watch.
+	// MaxShownInitially limits the messages of the initial Sample.
 	MaxShownInitially = 20
-	// maxRead bounds the records that are read for one Sample; what is more is left out unread.
+	// maxRead limits the records read for one Sample; further records are skipped.
 	maxRead = 500
-	// initialPeriod is how long what comes may be of before: each partition begins with its own.
+	// initialPeriod is the time in which records still count as initial: each partition starts by itself.
 	initialPeriod = time.Second
-	// Interval is the time between two Samples at least.
+	// Interval is the minimum time between two Samples.
 	Interval = 500 * time.Millisecond
 )
 
-// Follower follows one connection.
+// Follower reads the newest messages of one connection.
 type Follower struct {
 	tail        *stream.Tail
 	connection  string
@@ -32,20 +32,20 @@ type Follower struct {
 	initialDone bool
 }
 
-// Sample is what came in a moment.
+// Sample has the messages of one interval.
 type Sample struct {
-	Messages []Message // the oldest first, ShownAtOnce at most
-	Matched  int       // messages of the connection that pass the filter, among those that were read
-	Read     int       // records that were read, of all connections that share the partitions
-	Skipped  int64     // records that were not, because there were too many
-	Initial  bool      // it is what was there before
+	Messages []Message // oldest first, MaxShown at most
+	Matched  int       // messages read that match connection and filter
+	Read     int       // records read, of all connections in the partitions
+	Skipped  int64     // records skipped without reading
+	Initial  bool      // messages from before the start
 	Duration time.Duration
 }
 
-// Sampled tells whether there was more than is shown.
+// Sampled reports whether matching messages may be missing.
 func (s *Sample) Sampled() bool { return !s.Initial && (s.Skipped > 0 || s.Matched > len(s.Messages)) }
 
-// Follow begins to watch a connection.
+// Follow starts to follow a connection.
 func Follow(ctx context.Context, client *stream.Client, connection, product string, salts int, filter Filter) (*Follower, error) {
 	partitions, err := client.PartitionsOf(ctx, product, salts)
 	if err != nil {
@@ -58,10 +58,10 @@ func Follow(ctx context.Context, client *stream.Client, connection, product stri
 	return &Follower{tail: tail, connection: connection, filter: filter, reader: newReader(), startedAt: time.Now()}, nil
 }
 
-// Close ends the watch.
+// Close stops the Follower.
 func (f *Follower) Close() { f.tail.Close() }
 
-// Next is what has come since the last call, after Every at the earliest.
+// Next returns the messages since the last call, after Interval at the earliest.
 func (f *Follower) Next(ctx context.Context) (s Sample, err error) {
 	began := time.Now()
 	var own []Message
@@ -75,11 +75,11 @@ func (f *Follower) Next(ctx context.Context) (s Sample, err error) {
 		if f.initialDone || s.Read == 0 {
 			continue
 		}
-		s.Initial = true // what was there before is shown at once
+		s.Initial = true // the initial messages are returned without waiting
 		f.initialDone = time.Since(f.startedAt) > initialPeriod
 		break
 	}
-	if wait := Interval - s.Duration; s.Read >= maxRead && wait > 0 { // to read all the time is what looking must not cost
+	if wait := Interval - s.Duration; s.Read >= maxRead && wait > 0 { // limits the cost of reading
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -95,7 +95,7 @@ func (f *Follower) Next(ctx context.Context) (s Sample, err error) {
 	return s, nil
 }
 
-// read adds what passes the filter. All of a look is in memory, but of the messages that will not be shown nothing is kept.
+// read appends the messages of look that match the filter.
 func (f *Follower) read(look *stream.TailBatch, s *Sample, own []Message) []Message {
 	s.Skipped += look.Skipped
 	s.Read += len(look.Entries)
@@ -105,7 +105,7 @@ func (f *Follower) read(look *stream.TailBatch, s *Sample, own []Message) []Mess
 			continue
 		}
 		if f.initialDone && f.filter.empty() && len(own) >= maxMapped {
-			s.Matched++ // nobody will see it: it is counted only
+			s.Matched++ // it is counted, but will not be shown
 			continue
 		}
 		if m := f.reader.read(t); f.filter.matches(&m) {
@@ -116,10 +116,10 @@ func (f *Follower) read(look *stream.TailBatch, s *Sample, own []Message) []Mess
 	return own
 }
 
-// maxMapped is how many messages are mapped of which some are shown.
+// maxMapped limits the messages mapped for one Sample.
 const maxMapped = 4 * MaxShown
 
-// pickEvenly picks n of all, as evenly as it goes, and the last among them.
+// pickEvenly picks n messages at even distances, including the last.
 func pickEvenly(all []Message, n int) []Message {
 	if len(all) <= n {
 		return all

@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
-// Message is a record of the log as a person reads it. It holds no memory of the reader's.
+// Message is a record of the log in readable form. It shares no memory with the reader.
 type Message struct {
 	At         string // topic/partition/offset
 	ReceivedAt time.Time
@@ -17,7 +17,7 @@ type Message struct {
 	Source     string
 	Product    string
 
-	// Of an event.
+	// Fields of an event.
 	InsertID, MessageType, EventType, SourceEvent string
 	EventAt                                       time.Time
 	KeyAt                                         int64 // of the sorting key, in Unix milliseconds
@@ -26,17 +26,17 @@ type Message struct {
 	ExternalUser, Email, Name                     string
 	ExternalOrganization, ExternalConversation    string
 
-	// Of what became none.
+	// Fields of a dead letter.
 	Reason, Detail string
 
-	Body string // the message's own text, perhaps not all of it; empty if it was not read
-	Cut  bool   // it is not all of it
+	Body string // the message's text, possibly truncated; empty if it was not read
+	Cut  bool   // Body is truncated
 }
 
-// IsEvent tells whether a row of events comes of it.
+// IsEvent reports whether the message becomes an event.
 func (m Message) IsEvent() bool { return m.InsertID != "" }
 
-// reader maps records. It serves one goroutine.
+// reader maps records. It is not safe for concurrent use.
 type reader struct {
 	mapper *mapping.Mapper
 	result mapping.Result
@@ -44,7 +44,7 @@ type reader struct {
 
 func newReader() reader { return reader{mapper: mapping.NewExplainer()} }
 
-// read makes a Message of a record, as a loader would make a row of it.
+// read converts a record, as a loader would map it.
 func (r *reader) read(t *stream.TailRecord) Message {
 	e := &t.Record
 	m := Message{At: fmt.Sprintf("%s/%d/%d", t.Topic, t.ID, e.Offset), ReceivedAt: e.ReceivedTime(), Kind: string(e.Kind),
@@ -83,7 +83,7 @@ func (m *Message) fill(e *mapping.Event) {
 	m.ExternalOrganization, m.ExternalConversation = string(e.ExternalOrganizationID), string(e.ExternalConversationID)
 }
 
-// Explain makes a Message of one record, and says of an event which rule decided each field.
+// Explain converts one record. For an event it also returns the rule of each field.
 func Explain(p stream.Partition, e *stream.Record) (Message, []mapping.Explained) {
 	r := newReader()
 	m := r.read(&stream.TailRecord{Partition: p, Record: *e})
