@@ -14,14 +14,19 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/pkg/embedded/process"
 )
 
-// How long a start may take (loading many parts takes its time), and how often it is looked at.
+// How long a start may take (an engine with many parts loads slowly), and how long the engine has to end after the
+// command exit and after SIGTERM.
 const (
-	startPatience = 60 * time.Second
-	readyPoll     = 20 * time.Millisecond
-	readyTimeout  = 2 * time.Second
+	startTimeout = 60 * time.Second
+	dialTimeout  = 2 * time.Second
+	exitTimeout  = 10 * time.Second
+	termTimeout  = 3 * time.Second
 )
 
 // listen is what the engine does first: it has no server mode, yet it can be told to listen.
@@ -53,7 +58,7 @@ type ClickHouse struct {
 	closed   sync.Once
 
 	mu      sync.Mutex
-	process *process // the latest run
+	process *process.Process // the latest run
 }
 
 // StartClickHouse starts the engine and returns once it answers on both ports. One process may use a
@@ -161,9 +166,9 @@ func (c *ClickHouse) LogFile() string { return filepath.Join(c.dir, "clickhouse.
 func (c *ClickHouse) Restarts() int64 { return c.restarts.Load() }
 
 // Pid is the process id of the engine's latest run.
-func (c *ClickHouse) Pid() int { return c.current().pid() }
+func (c *ClickHouse) Pid() int { return c.current().Pid() }
 
-func (c *ClickHouse) current() *process {
+func (c *ClickHouse) current() *process.Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.process
@@ -176,55 +181,44 @@ func (c *ClickHouse) Close(ctx context.Context) error {
 	c.closed.Do(func() {
 		close(c.closing)
 		<-c.watched
-		c.current().stop(ctx)
+		c.stop(ctx)
 		err = c.lock.Close()
 	})
 	return err
 }
 
+func (c *ClickHouse) stop(ctx context.Context) {
+	p := c.current()
+	p.Type("exit\n")
+	if !p.EndsWithin(ctx, exitTimeout) {
+		_ = p.Stop(ctx, syscall.SIGTERM, termTimeout) // what was acknowledged is on disk
+	}
+}
+
 // launch starts one run and waits until it answers. On an error nothing of it is left.
-func (c *ClickHouse) launch(ctx context.Context) (*process, error) {
-	cmd, err := c.engine.command(c.args)
+func (c *ClickHouse) launch(ctx context.Context) (*process.Process, error) {
+	config, err := c.engine.command(c.args)
 	if err != nil {
 		return nil, err
 	}
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
-	}
-	// It keeps a history file, and paints less on a dumb terminal. The lock goes with it: see lockDir.
-	cmd.Env = append(cmd.Env, "HOME="+filepath.Join(c.dir, "home"), "TERM=dumb")
-	cmd.ExtraFiles = []*os.File{c.lock}
-	cmd.Dir = c.dir
-	p, err := startProcess(cmd)
+	// The engine keeps a history file, and paints less on a dumb terminal.
+	config.Env = append(config.Env, "HOME="+filepath.Join(c.dir, "home"), "TERM=dumb")
+	config.Files = []*os.File{c.lock} // see lockDir
+	config.Dir = c.dir
+	// Without a terminal, an engine before 26.8 aborts when a client connection is reset.
+	config.Terminal = true
+	p, err := process.Start(config)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.waitReady(ctx, p); err != nil {
-		p.kill()
-		return nil, fmt.Errorf("%w; its last words:\n%s", err, &p.tail)
+	if err := p.Await(ctx, startTimeout, c.ping); err != nil {
+		p.Kill()
+		return nil, err
 	}
 	return p, nil
 }
 
-func (c *ClickHouse) waitReady(ctx context.Context, p *process) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	for {
-		err := c.ping(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-p.ended:
-			return fmt.Errorf("it ended at once (%v)", p.cmd.ProcessState)
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer (%w): %w", err, ctx.Err())
-		case <-time.After(readyPoll):
-		}
-	}
-}
-
-var pingClient = &http.Client{Timeout: readyTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
+var pingClient = &http.Client{Timeout: dialTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // ping asks over HTTP and then dials the native port, which the engine opens first.
 func (c *ClickHouse) ping(ctx context.Context) error {
@@ -244,7 +238,7 @@ func (c *ClickHouse) ping(ctx context.Context) error {
 	if strings.TrimSpace(string(body)) != "1" {
 		return fmt.Errorf("SELECT 1 is answered with %s: %s", response.Status, body)
 	}
-	conn, err := (&net.Dialer{Timeout: readyTimeout}).DialContext(ctx, "tcp", c.addr)
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", c.addr)
 	if err != nil {
 		return err
 	}

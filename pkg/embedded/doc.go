@@ -15,7 +15,6 @@
 //	lock.go        one process to a data folder
 //	address.go     picking ports
 //	config.go      the engine's settings on a small machine
-//	terminal.go    one run of the engine, on a pseudo-terminal of its own
 //	clickhouse.go  starting it, waiting until it answers, stopping it
 //	watch.go       starting it again when it ends
 //	broker.go      the Kafka broker

@@ -1,10 +1,13 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/millrace/millrace/pkg/embedded/process"
 )
 
 // CacheEnv names the environment variable that overrides where the fetched engine is kept.
@@ -61,20 +64,19 @@ func libraryPath(dir string) string {
 	return filepath.Join(dir, "libchdb-"+engineVersion+".so")
 }
 
-// command starts the engine with the arguments of `clickhouse local`. A library runs in this very binary,
-// executed again.
-func (e Engine) command(args []string) (*exec.Cmd, error) {
+// command runs the engine with the arguments of `clickhouse local`. A library runs in this very binary, executed again.
+func (e Engine) command(args []string) (process.Config, error) {
+	c := process.Config{Name: "the ClickHouse engine", Path: e.Binary, Args: append([]string{"local"}, args...)}
 	if e.Binary != "" {
-		return exec.Command(e.Binary, append([]string{"local"}, args...)...), nil
+		return c, nil
 	}
 	if e.Library == "" {
-		return nil, fmt.Errorf("no ClickHouse engine given: find or fetch one first")
+		return c, errors.New("no ClickHouse engine given: find or fetch one first")
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find our own binary: %w", err)
+		return c, fmt.Errorf("find our own binary: %w", err)
 	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), childEnv+"="+e.Library)
-	return cmd, nil
+	c.Path, c.Args, c.Env = self, args, []string{childEnv + "=" + e.Library}
+	return c, nil
 }

@@ -10,15 +10,16 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/pkg/embedded/process"
 )
 
 // How long a Redis may take to start, and to stop before it is killed.
 const (
-	redisStartPatience = 10 * time.Second
-	redisStopPatience  = 5 * time.Second
+	redisStartTimeout = 10 * time.Second
+	redisStopTimeout  = 5 * time.Second
 )
 
 // ErrNoRedis says that there is no redis-server on PATH. Millrace works without one.
@@ -26,110 +27,53 @@ var ErrNoRedis = errors.New("redis-server is not on PATH")
 
 // RedisConfig says where Redis works.
 type RedisConfig struct {
-	Dir    string       // working folder, made if need be; required
+	Dir    string       // working folder, created if missing; required
 	Logger *slog.Logger // default discards
 }
 
 // Redis is a redis-server on a free loopback port, without persistence.
 type Redis struct {
-	addr   string
-	cmd    *exec.Cmd
-	guard  *exec.Cmd
-	output tail
-	ended  chan struct{} // closed when redis-server has ended
-	closed sync.Once
+	addr    string
+	process *process.Process
 }
 
-// StartRedis starts a Redis and returns once it answers. It ends with Close, or when this process is
-// killed. The error is ErrNoRedis where it is not installed. ctx bounds the start only.
+// StartRedis starts a Redis and returns once it answers. It ends with Close, or when this process ends. The error is
+// ErrNoRedis if it is not installed. ctx bounds the start only.
 func StartRedis(ctx context.Context, config RedisConfig) (*Redis, error) {
 	server, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, ErrNoRedis
 	}
-	r := &Redis{ended: make(chan struct{})}
-	if err := r.start(server, config.Dir); err != nil {
+	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start Redis: %w", err)
 	}
-	if err := r.waitReady(ctx); err != nil {
+	host, port, err := resolve("127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start Redis: %w", err)
+	}
+	r := &Redis{addr: joinPort(host, port)}
+	r.process, err = process.Start(process.Config{Name: "Redis", Path: server, Dir: config.Dir,
+		Args: []string{"--bind", host, "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no"}})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.process.Await(ctx, redisStartTimeout, r.ping); err != nil {
 		r.Close()
-		return nil, fmt.Errorf("start Redis: %w; its last words:\n%s", err, &r.output)
+		return nil, err
 	}
 	if config.Logger != nil {
-		config.Logger.Debug("Redis is ready", "addr", r.addr, "pid", r.cmd.Process.Pid)
+		config.Logger.Debug("Redis is ready", "addr", r.addr, "pid", r.process.Pid())
 	}
 	return r, nil
 }
 
-func (r *Redis) start(server, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	host, port, err := resolve("127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	r.addr = joinPort(host, port)
-	r.cmd = exec.Command(server, "--bind", host, "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no")
-	r.cmd.Dir = dir
-	r.cmd.Stdout, r.cmd.Stderr = &r.output, &r.output
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := r.cmd.Start(); err != nil {
-		return err
-	}
-	if err := r.startGuard(); err != nil {
-		_ = r.cmd.Process.Kill()
-		_ = r.cmd.Wait()
-		return err
-	}
-	go r.wait()
-	return nil
-}
-
-// startGuard starts a shell that waits on a pipe from us and ends the Redis when the pipe closes, which
-// the kernel does if we are killed. Redis itself ignores a terminal's hang-up.
-func (r *Redis) startGuard() error {
-	r.guard = exec.Command("sh", "-c", `read -r _; kill "$0"`, strconv.Itoa(r.cmd.Process.Pid))
-	r.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if _, err := r.guard.StdinPipe(); err != nil {
-		return err
-	}
-	return r.guard.Start()
-}
-
-// wait ends the guard before the process id can become somebody else's.
-func (r *Redis) wait() {
-	_ = r.cmd.Wait()
-	_ = r.guard.Process.Kill()
-	_ = r.guard.Wait()
-	close(r.ended)
-}
-
-func (r *Redis) waitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, redisStartPatience)
-	defer cancel()
-	for {
-		err := r.ping(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-r.ended:
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer (%w): %w", err, ctx.Err())
-		case <-time.After(readyPoll):
-		}
-	}
-}
-
 func (r *Redis) ping(ctx context.Context) error {
-	conn, err := (&net.Dialer{Timeout: readyTimeout}).DialContext(ctx, "tcp", r.addr)
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", r.addr)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(readyTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
@@ -148,15 +92,7 @@ func (r *Redis) ping(ctx context.Context) error {
 // Addr is host:port.
 func (r *Redis) Addr() string { return r.addr }
 
-// Close stops the Redis; all it held is gone. Further calls do nothing.
+// Close stops the Redis; all it held is lost. Further calls do nothing.
 func (r *Redis) Close() {
-	r.closed.Do(func() {
-		_ = r.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-r.ended:
-		case <-time.After(redisStopPatience):
-			_ = r.cmd.Process.Kill()
-			<-r.ended
-		}
-	})
+	_ = r.process.Stop(context.Background(), syscall.SIGTERM, redisStopTimeout)
 }

@@ -11,7 +11,7 @@ import (
 
 func playRedis(dir string) {
 	r := must(StartRedis(context.Background(), RedisConfig{Dir: dir}))
-	fmt.Println(r.cmd.Process.Pid)
+	fmt.Println(r.process.Pid())
 	select {}
 }
 
@@ -24,11 +24,10 @@ func TestRedisAnswersUntilItIsClosed(t *testing.T) {
 	require.NoError(t, client.Set(testContext(t), "key", "value", 0).Err())
 	require.Equal(t, "value", client.Get(testContext(t), "key").Val())
 
-	pid, guard := r.cmd.Process.Pid, r.guard.Process.Pid
+	pid := r.process.Pid()
 	r.Close()
 	r.Close()
 	requireDead(t, pid)
-	requireDead(t, guard)
 }
 
 func TestNoRedisOutlivesItsParent(t *testing.T) {

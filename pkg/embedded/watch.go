@@ -31,12 +31,12 @@ func (c *ClickHouse) watch() {
 		select {
 		case <-c.closing:
 			return
-		case <-p.ended:
+		case <-p.Ended():
 		}
 		if time.Since(since) > stableAfter {
 			backoff = firstBackoff
 		}
-		c.logger.Warn("ClickHouse ended, starting it again", "state", p.cmd.ProcessState.String(), "after", backoff, "output", p.tail.String())
+		c.logger.Warn("ClickHouse ended, starting it again", "state", p.State(), "after", backoff, "output", p.Output())
 		backoff = c.relaunch(ctx, backoff)
 		since = time.Now()
 	}
@@ -60,7 +60,7 @@ func (c *ClickHouse) relaunch(ctx context.Context, backoff time.Duration) time.D
 		c.process = p
 		c.mu.Unlock()
 		c.restarts.Add(1)
-		c.logger.Info("ClickHouse is back", "pid", p.pid())
+		c.logger.Info("ClickHouse is back", "pid", p.Pid())
 		return backoff
 	}
 }

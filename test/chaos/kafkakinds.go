@@ -62,7 +62,8 @@ func killNode(choose chooser) faultFunc {
 		if err != nil {
 			return nil, err
 		}
-		return node.Start, node.Kill()
+		node.Kill()
+		return node.Start, nil
 	}
 }
 
@@ -74,7 +75,9 @@ func pauseNode(sys *system, f *fault) (func() error, error) {
 func killTwo(sys *system, f *fault) (func() error, error) {
 	first, second := sys.brokers.cluster.Nodes[f.target], sys.brokers.cluster.Nodes[(f.target+1)%kafka.Size]
 	heal := func() error { return errors.Join(first.Start(), second.Start()) }
-	return heal, errors.Join(first.Kill(), second.Kill())
+	first.Kill()
+	second.Kill()
+	return heal, nil
 }
 
 // killLeaderAlone pauses the followers, so that new records are on the leader alone, and then kills the leader. Records
@@ -92,7 +95,7 @@ func killLeaderAlone(sys *system, f *fault) (func() error, error) {
 		}
 	}
 	time.Sleep(1500 * time.Millisecond)
-	err = errors.Join(err, leader.Kill())
+	leader.Kill()
 	for _, n := range followers {
 		err = errors.Join(err, n.Continue())
 	}
@@ -107,7 +110,8 @@ func fillDisk(sys *system, _ *fault) (func() error, error) {
 			return err
 		}
 		// A node that still runs may have closed its folder.
-		return errors.Join(node.Kill(), node.Start())
+		node.Kill()
+		return node.Start()
 	}
 	return heal, disk.fill(node.Pid())
 }

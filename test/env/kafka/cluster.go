@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,9 +44,9 @@ func Start(t testing.TB) *Cluster {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(c.lastWords())
+			t.Log(c.output())
 		}
-		require.NoError(t, c.Stop())
+		c.Stop()
 	})
 	return c
 }
@@ -61,8 +60,8 @@ func Launch(dir string) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if err = c.start(ctx); err != nil {
-		err = fmt.Errorf("start Apache Kafka: %w\n%s", err, c.lastWords())
-		return nil, errors.Join(err, c.Stop())
+		defer c.Stop()
+		return nil, fmt.Errorf("start Apache Kafka: %w\n%s", err, c.output())
 	}
 	return c, nil
 }
@@ -134,20 +133,21 @@ func (c *Cluster) Addrs() []string {
 	return addrs
 }
 
-// Stop ends all nodes at once.
-func (c *Cluster) Stop() error {
+// Stop kills all nodes.
+func (c *Cluster) Stop() {
 	c.kafka.Close()
-	var failed error
 	for _, n := range c.Nodes {
-		failed = errors.Join(failed, n.Kill())
+		n.Kill()
 	}
-	return failed
 }
 
-func (c *Cluster) lastWords() string {
+// output is the end of each node's log.
+func (c *Cluster) output() string {
 	var all strings.Builder
 	for _, n := range c.Nodes {
-		fmt.Fprintf(&all, "node %d's last words:\n%s\n", n.ID, n.lastWords())
+		if n.Process != nil {
+			fmt.Fprintf(&all, "node %d:\n%s\n", n.ID, n.Output())
+		}
 	}
 	return all.String()
 }

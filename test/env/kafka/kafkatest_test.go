@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		for _, n := range c.Nodes {
-			fmt.Println(n.process.Pid)
+			fmt.Println(n.Pid())
 		}
 		select {}
 	}
@@ -106,8 +106,8 @@ func leadersGoAndComeBack(t *testing.T, c *Cluster) {
 	write("before")
 	old, err := c.Leader(ctx, "t", 0)
 	require.NoError(t, err)
-	require.NoError(t, old.Kill())
-	require.NoError(t, old.Kill(), "again does nothing")
+	old.Kill()
+	old.Kill() // a second kill does nothing
 	write("without it")
 	now, err := c.Leader(ctx, "t", 0)
 	require.NoError(t, err)

@@ -1,15 +1,13 @@
 package kafka
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"syscall"
 
+	"github.com/millrace/millrace/pkg/embedded/process"
 	"github.com/millrace/millrace/test/env/certs"
 )
 
@@ -57,8 +55,8 @@ type Node struct {
 	controller string // host:port for the other nodes
 	dir        string
 	jars       string
-	process    *os.Process
-	ended      chan struct{} // closed when the process has ended
+
+	*process.Process // the latest run
 }
 
 // User and Password log in at Secured, with PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
@@ -129,64 +127,23 @@ func (n *Node) java(args ...string) *exec.Cmd {
 }
 
 // Start starts the node, which must not run. It does not wait until it is ready: see Cluster.AwaitInSync.
-func (n *Node) Start() error {
-	log, err := os.OpenFile(n.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd := n.java("kafka.Kafka", n.configFile())
-	cmd.Stdout, cmd.Stderr = log, log
-	endWithUs(cmd)
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		// "The parent" whose end ends the child is the thread that started it, not the process: it has to stay.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("start node %d: %w", n.ID, err)
-	}
-	n.process, n.ended = cmd.Process, ended
-	return nil
+func (n *Node) Start() (err error) {
+	java := n.java("kafka.Kafka", n.configFile())
+	n.Process, err = process.Start(process.Config{
+		Name: fmt.Sprintf("node %d", n.ID), Path: java.Path, Args: java.Args[1:], LogFile: n.logFile(),
+	})
+	return err
 }
 
-// Kill is kill -9, and returns when the process has ended. One that has ended already is left alone.
-func (n *Node) Kill() error {
-	if n.process == nil {
-		return nil
+// Kill sends SIGKILL and returns when the process has ended. A node that has ended or never ran is left alone.
+func (n *Node) Kill() {
+	if n.Process != nil {
+		n.Process.Kill()
 	}
-	if err := n.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill node %d: %w", n.ID, err)
-	}
-	<-n.ended
-	return nil
 }
 
-// Pause stops the process in its tracks: its connections stay and nothing answers.
-func (n *Node) Pause() error { return n.process.Signal(syscall.SIGSTOP) }
-
-// Pid is the process id of the latest run.
-func (n *Node) Pid() int { return n.process.Pid }
-
-// Ended is closed when the latest run has ended.
-func (n *Node) Ended() <-chan struct{} { return n.ended }
+// Pause stops the process: its connections stay open and nothing answers.
+func (n *Node) Pause() error { return n.Signal(syscall.SIGSTOP) }
 
 // Continue ends a Pause.
-func (n *Node) Continue() error { return n.process.Signal(syscall.SIGCONT) }
-
-// lastWords is the end of the node's log.
-func (n *Node) lastWords() string {
-	const most = 4 << 10
-	text, err := os.ReadFile(n.logFile())
-	if err != nil {
-		return err.Error()
-	}
-	return strings.ToValidUTF8(string(text[max(0, len(text)-most):]), "")
-}
+func (n *Node) Continue() error { return n.Signal(syscall.SIGCONT) }
