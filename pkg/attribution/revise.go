@@ -170,12 +170,17 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.acquireLease(ctx, origins(changed, (*warehouse.StoredActivity).ProductPartition))
-	if err != nil {
-		return err
+	for _, some := range warehouse.ActivitiesByMonth(changed) {
+		lease, err := a.acquireLease(ctx, origins(some, (*warehouse.StoredActivity).ProductPartition))
+		if err != nil {
+			return err
+		}
+		a.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(some)))
+		if err := a.lookup.ReviseActivities(ctx, some, lease, a.writer); err != nil {
+			return err
+		}
 	}
-	a.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(changed)))
-	return a.lookup.ReviseActivities(ctx, changed, lease, a.writer)
+	return nil
 }
 
 // reviseEvents writes the events whose users or conversations changed. It overwrites the list.
@@ -202,12 +207,17 @@ func (a *Service) reviseEvents(ctx context.Context, list []warehouse.StoredEvent
 	if len(changed) == 0 {
 		return nil
 	}
-	lease, err := a.acquireLease(ctx, origins(changed, (*warehouse.StoredEvent).ProductPartition))
-	if err != nil {
-		return err
+	for _, some := range warehouse.EventsByMonth(changed) {
+		lease, err := a.acquireLease(ctx, origins(some, (*warehouse.StoredEvent).ProductPartition))
+		if err != nil {
+			return err
+		}
+		a.metrics.revised.WithLabelValues("events").Add(float64(len(some)))
+		if err := a.lookup.ReviseEvents(ctx, some, lease); err != nil {
+			return err
+		}
 	}
-	a.metrics.revised.WithLabelValues("events").Add(float64(len(changed)))
-	return a.lookup.ReviseEvents(ctx, changed, lease)
+	return nil
 }
 
 // resolveStoredConversations finds the conversations of stored events with the given users.

@@ -31,16 +31,16 @@ func (s blockInserter) insert(b preparedBatch) (refused []deadLetter, err error)
 		token = uuid.NewString()
 	}
 	start := time.Now()
-	if refused, err = s.insertShards(b.rows, token); err == nil {
+	if refused, err = s.insertParts(b.rows, token); err == nil {
 		s.metrics.inserted(b.rows.Rows(), b.rows.Bytes(), time.Since(start))
 	}
 	return refused, err
 }
 
-// insertShards inserts a block, in a cluster each shard's rows of it. Shards are independent: each insert can fail or
-// be refused by itself.
-func (s blockInserter) insertShards(rows warehouse.Block, token string) (refused []deadLetter, err error) {
-	parts, err := s.inserter.SplitByShard(s.ctx, rows) // never an error: the shards are known before the first assignment
+// insertParts inserts a block in parts: each shard's rows, and no more than a dozen months in each. Parts are
+// independent: each insert can fail or be refused by itself.
+func (s blockInserter) insertParts(rows warehouse.Block, token string) (refused []deadLetter, err error) {
+	parts, err := s.inserter.Split(s.ctx, rows) // never an error: the shards are known before the first assignment
 	if err != nil {
 		return nil, err
 	}

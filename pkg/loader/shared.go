@@ -46,7 +46,7 @@ type (
 		ConfirmOwnership(ctx context.Context, partitions []stream.Partition) error
 	}
 	inserter interface {
-		SplitByShard(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)
+		Split(ctx context.Context, b warehouse.Block) ([]warehouse.Block, error)
 		Insert(ctx context.Context, b warehouse.Block, token string) error
 		InsertRows(ctx context.Context, b warehouse.Block, from, to int, token string) error
 		Close()

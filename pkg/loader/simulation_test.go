@@ -285,7 +285,7 @@ func (m *member) Commit(ctx context.Context, _ stream.Partition, next int64) err
 	return m.commit(ctx, next, 0)
 }
 
-func (m *member) SplitByShard(_ context.Context, b warehouse.Block) ([]warehouse.Block, error) {
+func (m *member) Split(_ context.Context, b warehouse.Block) ([]warehouse.Block, error) {
 	return []warehouse.Block{b}, nil
 }
 

@@ -113,21 +113,19 @@ func (c *cluster) shardsOf(pools []*pool, keys *proto.ColStr) []*pool {
 	return selected
 }
 
-// insert sends a block, each shard its rows, and tells how long the slowest took. What is not sent under a token is not
+// insert sends a block in parts, and tells how long the slowest took. What is not sent under a token is not
 // recognised when it comes again.
 func (c *cluster) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
 	pools, err := c.open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if len(pools) == 1 {
-		return pools[0].insert(ctx, b, insertSettings(token))
-	}
+	parts := b.split(c.slots, len(pools))
 	var sending errgroup.Group
-	times := make([]time.Duration, len(pools))
-	for _, p := range b.split(c.slots, len(pools)) {
+	times := make([]time.Duration, len(parts))
+	for i, p := range parts {
 		sending.Go(func() (err error) {
-			times[p.shard], err = pools[p.shard].insert(ctx, p.block, insertSettings(p.token(token)))
+			times[i], err = pools[p.shard].insert(ctx, p.block, insertSettings(p.token(token)))
 			return err
 		})
 	}
@@ -135,27 +133,47 @@ func (c *cluster) insert(ctx context.Context, b *block, token string) (took time
 	return slices.Max(times), err
 }
 
-// shardBlock is the rows of a block that are one shard's: the same whoever makes the block.
-type shardBlock struct {
+// partBlock holds the rows of a block that are inserted together: of one shard and of a bounded number of months. The
+// same block is always split into the same parts.
+type partBlock struct {
 	*block
-	shard int
+	shard  int
+	suffix string // of the token
 }
 
-// token is the part's, from the block's.
-func (p *shardBlock) token(of string) string {
+// token returns the part's token, from the block's.
+func (p *partBlock) token(of string) string {
 	if of == "" {
 		return ""
 	}
-	return of + "/shard-" + strconv.Itoa(p.shard+1)
+	return of + p.suffix
 }
 
 // Offset is where the message of a row stands in its partition.
-func (p *shardBlock) Offset(row int) int64 {
+func (p *partBlock) Offset(row int) int64 {
 	return columnNamed[*column.Fixed](p.block, "kafka_offset").Int64(row)
 }
 
-// split spreads the rows over the shards they belong to.
-func (b *block) split(slots []int, shards int) (parts []*shardBlock) {
+// split returns the parts of a block: by shard, and by month if it has rows of many months.
+func (b *block) split(slots []int, shards int) (parts []*partBlock) {
+	for _, s := range b.splitByShard(slots, shards) {
+		months := s.splitByMonth()
+		for i, rows := range months {
+			p := &partBlock{rows, s.shard, s.suffix}
+			if len(months) > 1 {
+				p.suffix += "/months-" + strconv.Itoa(i+1)
+			}
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+func (b *block) splitByShard(slots []int, shards int) (parts []*partBlock) {
+	if shards == 1 {
+		return []*partBlock{{block: b}}
+	}
+	suffix := func(shard int) string { return "/shard-" + strconv.Itoa(shard+1) }
 	to := make([]int, 0, b.Rows())
 	rows := make([]int, shards)
 	b.columns[slices.Index(b.names, shardKeys[b.table])].(column.Keyed).EachKey(func(key []byte) {
@@ -164,11 +182,11 @@ func (b *block) split(slots []int, shards int) (parts []*shardBlock) {
 		rows[shard]++
 	})
 	if shard := slices.Index(rows, len(to)); shard >= 0 {
-		return []*shardBlock{{b, shard}}
+		return []*partBlock{{b, shard, suffix(shard)}}
 	}
 	for shard, rowsOfShard := range b.partition(0, to, shards) {
 		if rows[shard] > 0 {
-			parts = append(parts, &shardBlock{rowsOfShard, shard})
+			parts = append(parts, &partBlock{rowsOfShard, shard, suffix(shard)})
 		}
 	}
 	return parts

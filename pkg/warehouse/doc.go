@@ -15,6 +15,7 @@
 //	pool.go           connections
 //	replicas.go       which of a shard's replicas they are to
 //	cluster.go        a pool for each shard, and a block's rows spread over them
+//	months.go         which rows are inserted together: a bounded number of partitions
 //	insert.go         sending a block
 //	errors.go         which errors blame the rows, and not the server
 //	supersede.go      rows that those of a replay win over

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ func NewInserter(config Config) (*Inserter, error) {
 // insertSettings are sent with each block.
 //
 //   - async_insert would answer before the rows are written, and is on by default in new servers.
-//   - One block may span any number of months: each becomes a part, and each part is recognised on its
-//     own when the block is sent again.
+//   - One block may span several months: each becomes a part, and each part is recognised on its own when the block
+//     is sent twice. Inserter.Split bounds the months; ClickHouse checks it.
 //   - Rows of one key may lie side by side until they are merged, as those of two inserts do; looking for them in each
 //     block took a quarter to a half of an insert's processor time (BenchmarkCodecs).
 //   - The dictionary of a LowCardinality column comes as it is.
@@ -40,21 +41,26 @@ func insertSettings(token string) []ch.Setting {
 		{Key: "insert_deduplicate", Value: deduplicate},
 		{Key: "insert_deduplication_token", Value: token},
 		{Key: "optimize_on_insert", Value: "0"},
-		{Key: "max_partitions_per_insert_block", Value: "0"},
+		{Key: "max_partitions_per_insert_block", Value: strconv.Itoa(maxMonthsPerInsert)},
 	}
 }
 
-// SplitByShard are what Insert is to send: a block, or each shard's rows of it. Each may fail by itself, and be sent again.
-func (i *Inserter) SplitByShard(ctx context.Context, b Block) ([]Block, error) {
+// Split returns the blocks to insert for a block: each shard's rows of it, and no more than a dozen months' in each.
+// Each insert may fail by itself, and be retried.
+func (i *Inserter) Split(ctx context.Context, b Block) ([]Block, error) {
 	pools, err := i.open(ctx)
-	if err != nil || len(pools) == 1 {
-		return []Block{b}, err
+	if err != nil {
+		return nil, err
 	}
-	var parts []Block
-	for _, p := range b.self().split(i.slots, len(pools)) {
-		parts = append(parts, p)
+	parts := b.self().split(i.slots, len(pools))
+	if len(parts) == 1 && len(pools) == 1 {
+		return []Block{b}, nil
 	}
-	return parts, nil
+	blocks := make([]Block, len(parts))
+	for i, p := range parts {
+		blocks[i] = p
+	}
+	return blocks, nil
 }
 
 // Insert sends a block under its token and returns when ClickHouse has written it. After an error it
@@ -69,7 +75,7 @@ func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token 
 	if from > 0 || to < b.Rows() {
 		rows = rows.slice(from, to)
 	}
-	p, is := b.(*shardBlock)
+	p, is := b.(*partBlock)
 	if !is {
 		_, err := i.insert(ctx, rows, token)
 		return err

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // ReviseEvents writes the next revision of stored rows, with the UserID and ConversationID of the list. A row that has
-// been replaced since it was read stays as it is. It fails if the lease has expired.
+// been replaced since it was read stays as it is. It fails if the lease has expired. The list must be one of
+// EventsByMonth.
 func (l *Lookup) ReviseEvents(ctx context.Context, list []StoredEvent, lease Lease) error {
 	var product, insertID proto.ColStr
 	var keyAt proto.ColInt64
@@ -42,6 +44,7 @@ func (l *Lookup) ReviseEvents(ctx context.Context, list []StoredEvent, lease Lea
 }
 
 // ReviseActivities writes the next revision of stored activities, with the UserID of the list, as ReviseEvents does.
+// The list must be one of ActivitiesByMonth.
 // ActivitiesSince finds them as rows of the writer.
 func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, lease Lease, writer uint64) error {
 	var product, conversation, externalID, email proto.ColStr
@@ -124,7 +127,7 @@ func (l *Lookup) revise(ctx context.Context, r *revision, lease Lease) error {
 			QueryID: r.queryPrefix + uuid.NewString(), Body: r.sql(lease),
 			ExternalTables: []ch.ExternalTable{externalTable("revised", r.revised...)},
 			Settings: []ch.Setting{
-				{Key: "max_partitions_per_insert_block", Value: "0"},
+				{Key: "max_partitions_per_insert_block", Value: strconv.Itoa(maxMonthsPerInsert)},
 				{Key: "insert_deduplicate", Value: "0"},
 				{Key: "do_not_merge_across_partitions_select_final", Value: "1"},
 			},

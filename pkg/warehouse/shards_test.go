@@ -138,7 +138,7 @@ func TestRowsGoWhereDistributedPutsThem(t *testing.T) {
 	}
 }
 
-func offsets(p *shardBlock) (list []int64) {
+func offsets(p *partBlock) (list []int64) {
 	for row := range p.Rows() {
 		list = append(list, p.Offset(row))
 	}
