@@ -78,9 +78,10 @@ bench: build $(if $(findstring kfake,$(ARGS)),,$(KAFKA)/fetched) ## compare Mill
 	$(GO) build -o bin/ ./bench/compare ./bench/baselines/bareedge ./bench/baselines/bareloader
 	bin/compare --jars $(KAFKA)/jars $(ARGS) all
 
-# A separate module, because its dependencies are heavy.
+# A separate module, because its dependencies are heavy. It reads files outside its module, which the test cache does not
+# see, so no result is cached.
 test-deploy: build ## check docker-compose.yml, the Helm chart, alerts and dashboards; no container is started
-	cd test/deploy && $(GO) test -vet=off -timeout 5m ./...
+	cd test/deploy && $(GO) test -count=1 -vet=off -timeout 5m ./...
 
 # A separate module. It tests bin/millrace, which the test cache does not see, so no result is cached.
 CONSOLE := cd test/console && $(GO) test -count=1 -vet=off -parallel 8 -timeout 5m

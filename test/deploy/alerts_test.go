@@ -28,7 +28,7 @@ func alerts(t *testing.T) map[string]rulefmt.Rule {
 	return rules
 }
 
-// firing tells what fires at a time: what the expression has had, without a break, for as long as the alert waits.
+// firing returns the values with which an alert fires at a time: those whose expression held for the whole "for" time.
 func firing(t *testing.T, rule rulefmt.Rule, s series, at time.Duration) (values []float64) {
 	t.Helper()
 	waits := time.Duration(rule.For)
@@ -48,10 +48,10 @@ func firing(t *testing.T, rule rulefmt.Rule, s series, at time.Duration) (values
 	return values
 }
 
-const at = 90 * time.Minute // all cases are looked at then: 91 samples
+const at = 90 * time.Minute // time of the evaluation, after 91 samples
 
-// The cases. What is named first is broken, and so the alert fires; what comes second is a bad day, but not that bad. Beyond these,
-// everything of "well" is there wherever a case does not say otherwise.
+// cases are the series of each alert: with fires it fires, and with quiet, which is bad but not bad enough, it does not. The
+// series of well are added where a case does not replace them.
 var cases = map[string]struct{ fires, quiet []string }{
 	"MillraceNoEdge": {
 		fires: []string{`up{job="millrace-edge",instance="a"} 1x80 0x20`},
@@ -157,7 +157,7 @@ var cases = map[string]struct{ fires, quiet []string }{
 	},
 }
 
-// hot are two minutes of lag, and how many records three partitions are behind: one, and the two others.
+// hot is two minutes of lag, and the lag of three partitions in records: one, and the two others.
 func hot(one, others string) []string {
 	return []string{
 		`millrace_loader_lag_seconds{topic="millrace.ingest",partition="0"} 120x100`,
@@ -169,7 +169,7 @@ func hot(one, others string) []string {
 	}
 }
 
-// well is a day on which nothing happens: no alert may fire on it.
+// well is a healthy system: no alert may fire.
 var well = []string{
 	`up{job="millrace-edge",instance="a"} 1x100`, `up{job="millrace-loader",instance="a"} 1x100`,
 	`millrace_edge_requests_total{status="200",code=""} 0+1000x100`, `millrace_edge_requests_total{status="503",code="not_acknowledged"} 0x100`,
@@ -181,7 +181,7 @@ var well = []string{
 	`millrace_loader_reattribution_lag_seconds 0x100`,
 }
 
-func TestEachAlertFiresAndDoesNot(t *testing.T) {
+func TestAlerts_FireOnlyWhenTheyShould(t *testing.T) {
 	rules := alerts(t)
 	for name, rule := range rules {
 		require.Contains(t, cases, name, "an alert without a test")
@@ -192,7 +192,7 @@ func TestEachAlertFiresAndDoesNot(t *testing.T) {
 	require.Len(t, cases, len(rules))
 }
 
-func TestAlertsAskForWhatThereIs(t *testing.T) {
+func TestAlerts_UseExistingMetrics(t *testing.T) {
 	for name, rule := range alerts(t) {
 		require.NotZero(t, asks(t, rule.Expr), name)
 		require.Contains(t, []string{"critical", "warning", "info"}, rule.Labels["severity"], name)
@@ -207,8 +207,8 @@ func TestAlertsAskForWhatThereIs(t *testing.T) {
 	}
 }
 
-// Each alert has its chapter in the runbook, and each chapter its alert.
-func TestRunbook(t *testing.T) {
+// Each alert has its section in the runbook, and each section its alert.
+func TestRunbook_HasASectionForEachAlert(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs", "runbook.md"))
 	require.NoError(t, err)
 	chapters := map[string]bool{}

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the chart renders to testdata")
 
-// values are what an operator has to say, and beside it everything that may be said.
+// values are the required values, and all values.
 var values = map[string]string{
 	"least": `
 kafka: {brokers: ["kafka-0.kafka:9092"]}
@@ -89,7 +89,7 @@ func tryRender(t *testing.T, text string) (map[string]string, error) {
 	return engine.Engine{Strict: true}.Render(loaded, all)
 }
 
-// render is what helm template shows, in the order of the files' names.
+// render returns the output of helm template, in the order of file names.
 func render(t *testing.T, text string) string {
 	t.Helper()
 	files, err := tryRender(t, text)
@@ -110,7 +110,7 @@ func render(t *testing.T, text string) string {
 	return out.String()
 }
 
-func TestChartRendersWhatItRenderedLast(t *testing.T) {
+func TestChart_Rendering_EqualsTestdata(t *testing.T) {
 	for name, text := range values {
 		path := filepath.Join("testdata", name+".yaml")
 		got := render(t, text)
@@ -119,12 +119,12 @@ func TestChartRendersWhatItRenderedLast(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.Equal(t, string(want), got, "%s: run the test with -update and look at what has changed", name)
+		require.Equal(t, string(want), got, "%s: run the test with -update and review the changes", name)
 	}
 }
 
-// What is missing or unknown is an error before anything is installed.
-func TestChartRefuses(t *testing.T) {
+// Missing and unknown values are errors before the installation.
+func TestChart_InvalidValues_AreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "brokers",
 		"kafka: {brokers: [\"k:9092\"]}\ntokenKeySecret: {name: t}":                           "address",
@@ -141,7 +141,7 @@ func TestChartRefuses(t *testing.T) {
 	}
 }
 
-func TestNotes(t *testing.T) {
+func TestChart_Notes(t *testing.T) {
 	files, err := tryRender(t, values["least"])
 	require.NoError(t, err)
 	require.Contains(t, files["millrace/templates/NOTES.txt"], "--brokers kafka-0.kafka:9092")

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// secrets are what .env has to say.
+// secrets are the contents of .env.
 var secrets = map[string]string{
 	"MILLRACE_TOKEN_KEY":  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 	"CLICKHOUSE_PASSWORD": "7d4b1c",
@@ -38,8 +38,8 @@ func compose(t *testing.T) *types.Project {
 	return project
 }
 
-// Nothing starts with a secret that is missing or empty, and the example has each of them, empty.
-func TestComposeHasNoSecretOfItsOwn(t *testing.T) {
+// Nothing starts with a missing or empty secret, and .env.example lists all of them without values.
+func TestCompose_MissingSecrets_AreRefused(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join(root, ".env.example"))
 	require.NoError(t, err)
 	names := regexp.MustCompile(`(?m)^([A-Z_]+)=(.*)$`).FindAllStringSubmatch(string(example), -1)
@@ -57,7 +57,7 @@ func TestComposeHasNoSecretOfItsOwn(t *testing.T) {
 	}
 }
 
-// ours are the services that run a program of ours, and which.
+// ours are the services that run our programs.
 func ours(s *types.ServiceConfig) (program string, ok bool) {
 	if s.Build == nil {
 		return "", false
@@ -65,7 +65,7 @@ func ours(s *types.ServiceConfig) (program string, ok bool) {
 	return s.Build.Target, true
 }
 
-func TestComposeServicesOfOurs(t *testing.T) {
+func TestCompose_OurServices_AcceptTheirVariables(t *testing.T) {
 	dockerfile, err := os.ReadFile(filepath.Join(root, "deploy", "Dockerfile"))
 	require.NoError(t, err)
 	programs := map[string]int{}
@@ -94,7 +94,7 @@ func TestComposeServicesOfOurs(t *testing.T) {
 	require.Equal(t, map[string]int{"edge": 1, "loader": 1, "millrace": 3}, programs)
 }
 
-// takesSome is takes where the command is chosen by who runs it.
+// takesSome is takes for a service whose command the user chooses.
 func takesSome(t *testing.T, program string, env map[string]string, commands ...[]string) {
 	t.Helper()
 	var names []string
@@ -106,8 +106,8 @@ func takesSome(t *testing.T, program string, env map[string]string, commands ...
 	}
 }
 
-// Whatever a service of ours is told to reach is a service, at a port that it has.
-func TestComposeAddresses(t *testing.T) {
+// Each address in a variable of our services is a service with that port.
+func TestCompose_Addresses_Exist(t *testing.T) {
 	project := compose(t)
 	listens := map[string][]string{"kafka": {"9092"}, "clickhouse": {"9000", "8123"}, "redis": {"6379"}}
 	address := regexp.MustCompile(`\b(kafka|clickhouse|redis):(\d+)`)
@@ -142,8 +142,8 @@ func TestComposeAddresses(t *testing.T) {
 	}
 }
 
-// Topics and tables are there before who needs them, and whoever is waited for says when it is ready.
-func TestComposeOrder(t *testing.T) {
+// Services start after the topics and tables that they need, and each service that others wait for has a health check.
+func TestCompose_StartOrder(t *testing.T) {
 	project := compose(t)
 	for _, want := range []struct{ service, after, condition string }{
 		{"topics", "kafka", types.ServiceConditionHealthy},

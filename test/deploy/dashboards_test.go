@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// dashboard is what these tests look at of one.
+// dashboard is the tested part of a dashboard.
 type dashboard struct {
 	UID    string `json:"uid"`
 	Title  string `json:"title"`
@@ -48,7 +48,7 @@ func dashboards(t *testing.T) map[string]dashboard {
 	return all
 }
 
-// sources are the data sources that are provisioned, by their uid.
+// sources are the provisioned data sources, by uid.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "deploy", "grafana", "provisioning", "datasources", "millrace.yml"))
@@ -64,9 +64,8 @@ func sources(t *testing.T) map[string]string {
 	return types
 }
 
-// Every panel asks for metrics that there are, of a source that there is. What the SQL of outcomes.json asks is tried on the
-// tables, in pkg/warehouse.
-func TestDashboardsAskForWhatThereIs(t *testing.T) {
+// Every panel queries existing metrics of an existing source. pkg/warehouse tests the SQL of outcomes.json.
+func TestDashboards_UseExistingMetrics(t *testing.T) {
 	provisioned := sources(t)
 	for name, d := range dashboards(t) {
 		require.Equal(t, "millrace-"+name, d.UID)
@@ -90,13 +89,13 @@ func TestDashboardsAskForWhatThereIs(t *testing.T) {
 	}
 }
 
-// interpolated puts in what Grafana would.
+// interpolated replaces variables as Grafana does.
 func interpolated(expression string) string {
 	return strings.NewReplacer("$__rate_interval", "5m").Replace(expression)
 }
 
 // Panels that overlap hide each other.
-func TestDashboardsDoNotOverlap(t *testing.T) {
+func TestDashboards_Panels_DoNotOverlap(t *testing.T) {
 	for name, d := range dashboards(t) {
 		taken := map[[2]int]string{}
 		for _, p := range d.Panels {

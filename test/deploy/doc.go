@@ -1,12 +1,12 @@
-// Package deploy checks what is deployed: docker-compose.yml, the Helm chart, alerts and dashboards. No container is started;
-// what can be known without one is asked of the libraries of Compose, Helm, Kubernetes and Prometheus, and of our own binaries.
+// Package deploy tests docker-compose.yml, the Helm chart, alerts and dashboards, without starting a container. It uses the
+// libraries of Compose, Helm, Kubernetes and Prometheus, and our own binaries.
 //
-//	programs_test.go    the binaries: which variables they know, and what they say to a configuration
+//	programs_test.go    the binaries: their variables, and their answer to a configuration
 //	compose_test.go     docker-compose.yml
-//	chart_test.go       the chart, rendered, beside what it rendered last
-//	manifests_test.go   what was rendered: every field is Kubernetes', every variable and port a program's
-//	metrics_test.go     the metrics there are, by docs/metrics.md
-//	promql_test.go      series by hand, and Prometheus's engine to ask them
-//	alerts_test.go      the alerts, each of which fires and does not
+//	chart_test.go       the rendered chart, compared with testdata
+//	manifests_test.go   the rendered manifests: fields of Kubernetes, variables and ports of the programs
+//	metrics_test.go     the metrics of docs/metrics.md
+//	promql_test.go      series written by hand, and Prometheus's query engine
+//	alerts_test.go      the alerts, each with series that fire it and series that do not
 //	dashboards_test.go  the dashboards
 package deploy

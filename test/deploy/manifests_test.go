@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// manifests are one rendering, as Kubernetes' own types have it.
+// manifests is one rendering, decoded into Kubernetes' types.
 type manifests struct {
 	Deployments  []apps.Deployment
 	StatefulSets []apps.StatefulSet
@@ -28,7 +28,7 @@ type manifests struct {
 	Monitors     []podMonitor
 }
 
-// podMonitor is what the chart uses of the Prometheus operator's.
+// podMonitor is the part of the Prometheus operator's type that the chart uses.
 type podMonitor struct {
 	APIVersion string         `json:"apiVersion"`
 	Kind       string         `json:"kind"`
@@ -43,7 +43,7 @@ type podMonitor struct {
 	} `json:"spec"`
 }
 
-// add decodes a document into a new one of list. A field that the type has not, or has twice, is an error.
+// add decodes a document and appends it to list. Unknown and repeated fields are errors.
 func add[T any](t *testing.T, list *[]T, document string) {
 	t.Helper()
 	var one T
@@ -80,7 +80,7 @@ func decode(t *testing.T, text string) (m manifests) {
 	return m
 }
 
-// pods are the templates of all pods, by their component.
+// pods are all pod templates, by component.
 func (m *manifests) pods() map[string]core.PodTemplateSpec {
 	all := map[string]core.PodTemplateSpec{}
 	for _, d := range m.Deployments {
@@ -101,8 +101,8 @@ func eachRendering(t *testing.T, check func(t *testing.T, m manifests)) {
 	}
 }
 
-// Whatever a container is told is known to its program, and its program would start with it.
-func TestChartVariables(t *testing.T) {
+// The program of a container knows all its variables, and accepts their values.
+func TestChart_Containers_AcceptTheirVariables(t *testing.T) {
 	eachRendering(t, func(t *testing.T, m manifests) {
 		for component, pod := range m.pods() {
 			for _, c := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
@@ -121,7 +121,7 @@ func TestChartVariables(t *testing.T) {
 	})
 }
 
-// given is what a container's variables hold; a Secret holds something fit.
+// given returns a container's variables, with valid values for those from Secrets.
 func given(t *testing.T, list []core.EnvVar) map[string]string {
 	t.Helper()
 	env := map[string]string{}
@@ -145,8 +145,8 @@ func given(t *testing.T, list []core.EnvVar) map[string]string {
 
 var secretish = regexp.MustCompile(`(?i)key$|password|secret|redis`)
 
-// Secrets come from Secrets.
-func TestChartHasNoSecretInIt(t *testing.T) {
+// Secret values come from Secrets only.
+func TestChart_Secrets_ComeFromSecrets(t *testing.T) {
 	eachRendering(t, func(t *testing.T, m manifests) {
 		for _, pod := range m.pods() {
 			for _, c := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
@@ -161,8 +161,8 @@ func TestChartHasNoSecretInIt(t *testing.T) {
 	})
 }
 
-// Ports are those that the programs are told to listen on, and whoever names one names one that there is.
-func TestChartPorts(t *testing.T) {
+// Container ports are those that the programs listen on, and all references to ports exist.
+func TestChart_Ports_Match(t *testing.T) {
 	eachRendering(t, func(t *testing.T, m manifests) {
 		named := map[string]map[string]int32{}
 		for component, pod := range m.pods() {
@@ -197,8 +197,8 @@ func TestChartPorts(t *testing.T) {
 	})
 }
 
-// Every selector is met by the pods it is for, and by no other's.
-func TestChartSelectors(t *testing.T) {
+// Every selector matches its own pods only.
+func TestChart_Selectors_MatchTheirPods(t *testing.T) {
 	eachRendering(t, func(t *testing.T, m manifests) {
 		pods := m.pods()
 		expect := func(selector map[string]string, component string) {
@@ -230,8 +230,8 @@ func TestChartSelectors(t *testing.T) {
 	})
 }
 
-// Nobody is root, may write to the image, or keeps a token of the cluster's.
-func TestChartPodsAreConfined(t *testing.T) {
+// No container runs as root, writes to its image, or mounts a service account token.
+func TestChart_Pods_AreConfined(t *testing.T) {
 	eachRendering(t, func(t *testing.T, m manifests) {
 		for component, pod := range m.pods() {
 			require.True(t, *pod.Spec.SecurityContext.RunAsNonRoot, component)
@@ -245,8 +245,8 @@ func TestChartPodsAreConfined(t *testing.T) {
 	})
 }
 
-// A pod is given longer to end than its program takes by its defaults: 5 s until load balancers know, and 15 s.
-func TestChartGivesTimeToEnd(t *testing.T) {
+// The grace period of a pod exceeds the default shutdown time of its program: 5 s for load balancers, and 15 s.
+func TestChart_GracePeriod_ExceedsShutdown(t *testing.T) {
 	eachRendering(t, func(t *testing.T, m manifests) {
 		edge := m.Deployments[0].Spec.Template.Spec
 		require.Greater(t, *edge.TerminationGracePeriodSeconds, edge.Containers[0].Lifecycle.PreStop.Sleep.Seconds+15)
@@ -254,8 +254,8 @@ func TestChartGivesTimeToEnd(t *testing.T) {
 	})
 }
 
-// With a scaler nobody else says how many there are, and it asks for a metric that there is.
-func TestChartScalers(t *testing.T) {
+// With autoscaling the replicas are not set otherwise, and the scaler uses an existing metric.
+func TestChart_Scalers(t *testing.T) {
 	all := metrics(t)
 	m := decode(t, render(t, values["most"]))
 	require.Nil(t, m.Deployments[0].Spec.Replicas)

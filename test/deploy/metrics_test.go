@@ -15,14 +15,13 @@ import (
 
 var metricRow = regexp.MustCompile("(?m)^\\| `(millrace_[a-z_]+)` \\| ([a-z]+) \\| (.*?) \\|")
 
-// metric is one that the programs export.
+// metric is a metric that the programs export.
 type metric struct {
 	kind   string
 	labels []string
 }
 
-// metrics are those of docs/metrics.md, which a test beside the programs holds to the code; a histogram under the names of its
-// series.
+// metrics are those of docs/metrics.md, which test/e2e generates from the code. Histograms have the names of their series.
 func metrics(t *testing.T) map[string]metric {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "metrics.md"))
@@ -44,13 +43,13 @@ func metrics(t *testing.T) map[string]metric {
 	return all
 }
 
-// ofTheScrape are labels that every series has.
+// ofTheScrape are the labels that Prometheus adds to every series.
 var ofTheScrape = []string{model.MetricNameLabel, "job", "instance"}
 
 var promqlParser = parser.NewParser(parser.Options{})
 
-// asks checks that an expression names metrics and labels that there are, and takes the rate of counters only. It returns how
-// many selectors there are in it.
+// asks checks that an expression uses existing metrics and labels, and rates of counters only. It returns the number of
+// selectors.
 func asks(t *testing.T, expression string) (selectors int) {
 	t.Helper()
 	all := metrics(t)
@@ -79,7 +78,7 @@ func asks(t *testing.T, expression string) (selectors int) {
 	return selectors
 }
 
-// grouped tells whether a metric within the aggregation has the label.
+// grouped reports whether a metric within the aggregation has the label.
 func grouped(all map[string]metric, in parser.Node, label string) (found bool) {
 	parser.Inspect(in, func(node parser.Node, _ []parser.Node) error {
 		if n, ok := node.(*parser.VectorSelector); ok {

@@ -17,7 +17,7 @@ import (
 
 const root = "../.." // the project
 
-// built are the programs, of the tree as it is: where and as "make build" leaves them, so that there is nothing to do after it.
+// built builds the programs as "make build" does, with the same cache.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := filepath.Abs(filepath.Join(root, "bin"))
 	if err != nil {
@@ -32,7 +32,7 @@ var built = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// run starts a program with nothing but these variables, and returns what it says.
+// run starts a program with only these variables, and returns its output.
 func run(t *testing.T, program string, env map[string]string, args ...string) (said string, err error) {
 	t.Helper()
 	dir, err := built()
@@ -52,7 +52,7 @@ var variable = regexp.MustCompile(`\$(MILLRACE_[A-Z0-9_]+)`)
 
 var known sync.Map // of a program and its command: the variables
 
-// variables are those that a program's command looks at.
+// variables are the variables that a program's command reads.
 func variables(t *testing.T, program string, args ...string) []string {
 	t.Helper()
 	key := fmt.Sprint(program, args)
@@ -70,8 +70,8 @@ func variables(t *testing.T, program string, args ...string) []string {
 	return names
 }
 
-// takes checks that a program looks at every one of our variables in env, and accepts what is in them where it can say so
-// without starting. A variable of a program's that is for another of its commands is no mistake.
+// takes checks that a program reads all MILLRACE_ variables in env, and accepts their values where it can check them without
+// starting. Variables of the program's other commands are allowed.
 func takes(t *testing.T, program string, env map[string]string, args ...string) {
 	t.Helper()
 	names := variables(t, program, args...)
@@ -86,8 +86,8 @@ func takes(t *testing.T, program string, env map[string]string, args ...string) 
 	}
 }
 
-// A control: what takes asks for can fail.
-func TestProgramsRefuse(t *testing.T) {
+// Control: takes can fail.
+func TestPrograms_InvalidVariables_AreRefused(t *testing.T) {
 	require.NotContains(t, variables(t, "edge"), "MILLRACE_CLICKHOUSE")
 	require.Contains(t, variables(t, "loader"), "MILLRACE_CLICKHOUSE")
 	said, err := run(t, "edge", map[string]string{"MILLRACE_BROKERS": "kafka:9092"}, "--dry-run")

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scraped is a minute between samples. Series are written as promtool's tests write them: "0+60x30" is 31 samples, each 60
-// more.
+// scraped is the interval between samples. Series have the format of promtool's tests: "0+60x30" is 31 samples, each 60
+// more than the one before.
 const scraped = time.Minute
 
-// series are what a Prometheus would have stored: enough of one for its query engine.
+// series are stored series, with the interface that Prometheus's query engine needs.
 type series []storage.Series
 
 func parse(t *testing.T, lines ...string) (all series) {
@@ -40,7 +40,7 @@ func parse(t *testing.T, lines ...string) (all series) {
 	return all
 }
 
-// sample is a number at a time.
+// sample is a value at a time.
 type sample struct {
 	t int64
 	f float64
@@ -90,7 +90,7 @@ func (series) LabelNames(context.Context, *storage.LabelHints, ...*labels.Matche
 // Close implements storage.Querier.
 func (series) Close() error { return nil }
 
-// selected goes through what was selected.
+// selected iterates over the selected series.
 type selected struct {
 	left series
 	at   storage.Series

@@ -16,7 +16,7 @@ const (
 func lines(rows ...string) string { return strings.Join(rows, "\n") }
 
 // The README's tour: the events come before anybody has said whose they are and which conversations there were.
-func TestWhoseAnEventIsAndWhichConversationItFollowedFrom(t *testing.T) {
+func TestAttribution_UserOrganizationAndConversation(t *testing.T) {
 	t.Parallel()
 	u := startUp(t, t.TempDir())
 	authorization := []string{"Authorization", "Bearer " + tokenOf(u.SegmentURL)}

@@ -37,7 +37,7 @@ func (u *up) connections(args ...string) shown {
 	return s
 }
 
-func TestTheLifeOfAConnection(t *testing.T) {
+func TestConnections_CreatePauseRotateDelete(t *testing.T) {
 	t.Parallel()
 	u := startUp(t, t.TempDir())
 	answers := func(url string, want int, headers ...string) {
@@ -83,7 +83,7 @@ func TestTheLifeOfAConnection(t *testing.T) {
 	require.NoError(t, u.stop())
 }
 
-func TestConnectionsErrorsSayWhatToDo(t *testing.T) {
+func TestConnections_Errors_NameTheRemedy(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	key := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(key, []byte(strings.Repeat("ab", 32)+"\n"), 0o600))

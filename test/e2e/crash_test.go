@@ -58,7 +58,7 @@ func (l *ledger) note(set map[string]bool, ids []string) {
 
 // Everything is killed in mid-stream, again and again: the edge, the broker, the loader, and ClickHouse
 // with them. What was answered with 200 is there once, and nothing is there that was not sent.
-func TestNothingAnsweredIsLostToKill9(t *testing.T) {
+func TestUp_Killed_LosesNoAcknowledgedMessage(t *testing.T) {
 	data := t.TempDir()
 	l := &ledger{sent: map[string]bool{}, answered: map[string]bool{}}
 	for round := range 4 {
@@ -99,7 +99,7 @@ func TestNothingAnsweredIsLostToKill9(t *testing.T) {
 
 // A stop in mid-stream drains: every request gets its answer, and the answered events are there after
 // the next start.
-func TestAStopInMidStreamDrains(t *testing.T) {
+func TestUp_StoppedUnderLoad_Drains(t *testing.T) {
 	data := t.TempDir()
 	l := &ledger{sent: map[string]bool{}, answered: map[string]bool{}}
 	u := startUp(t, data)

@@ -40,7 +40,7 @@ func (d diagnosis) requireLine(t *testing.T, check, status, found, change string
 	require.Fail(t, "no such line", "%s %s: %s: %s in %v", status, check, found, change, d)
 }
 
-func TestTheDoctorFindsWhatRunsWell(t *testing.T) {
+func TestDoctor_HealthySystem_Passes(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	d, errs, err := diagnose(t, nil, "--data", u.data)
 	require.NoError(t, err, "%v %s", d, errs)
@@ -71,7 +71,7 @@ func TestTheDoctorFindsWhatRunsWell(t *testing.T) {
 	require.Contains(t, errs, "millrace up", "the error says what to do")
 }
 
-func TestTheDoctorFindsWhatIsWrong(t *testing.T) {
+func TestDoctor_Faults_AreReported(t *testing.T) {
 	env.KfakeOnly(t)
 	broker, db := env.Broker(t), env.ClickHouse(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
@@ -101,7 +101,7 @@ func TestTheDoctorFindsWhatIsWrong(t *testing.T) {
 }
 
 // The whole way with TLS and a login, told by variables and a file, and with debug logs, which must not have the password.
-func TestEdgeAndLoaderOnBrokersThatWantALogin(t *testing.T) {
+func TestEdgeAndLoader_BrokersWithSASLAndTLS(t *testing.T) {
 	env.KfakeOnly(t)
 	broker, db := env.SecuredBroker(t), env.ClickHouse(t)
 	file := filepath.Join(t.TempDir(), "password")
@@ -133,7 +133,7 @@ func TestEdgeAndLoaderOnBrokersThatWantALogin(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatWillNotDoIsRefusedInOneSentence(t *testing.T) {
+func TestConfig_Invalid_IsRefusedInOneSentence(t *testing.T) {
 	env.KfakeOnly(t)
 	for _, c := range []struct{ program, flag, want string }{
 		{"edge", "--kafka-tls-cert=c", "--kafka-tls-cert is of no use without TLS: set --kafka-tls too"},
@@ -159,7 +159,7 @@ func TestAConfigurationThatWillNotDoIsRefusedInOneSentence(t *testing.T) {
 	}
 }
 
-func TestAskingClickHouseBehindTLS(t *testing.T) {
+func TestSQL_ClickHouseWithTLS(t *testing.T) {
 	env.KfakeOnly(t)
 	db, authority := env.ClickHouse(t), env.Authority(t)
 	t.Setenv("MILLRACE_CLICKHOUSE_URL", "https://"+env.Front(t, authority, strings.TrimPrefix(db.HTTPURL(), "http://")))

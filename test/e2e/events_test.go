@@ -14,7 +14,7 @@ func eventsURL(segmentURL string) string {
 }
 
 // The README's own request, and what becomes of it.
-func TestAnEventOfOurOwnAPI(t *testing.T) {
+func TestEventsAPI_Event_IsStored(t *testing.T) {
 	const event = `{"insertId":"order-4711-paid","eventType":"Order Completed","eventAt":"2026-05-18T12:00:00Z","externalUserId":"user_4711","userHints":{"email":"ada@example.com","name":"Ada"},"externalOrganizationId":"org_42","organizationHints":{"name":"Engines"},"value":"49.90","currency":"usd","qualityImpactScore":0.5,"externalConversationId":"conv_7","properties":{"plan": "pro"}}`
 	u := startUp(t, t.TempDir())
 	url, authorization := eventsURL(u.SegmentURL), []string{"Authorization", "Bearer " + tokenOf(u.SegmentURL)}

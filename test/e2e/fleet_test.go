@@ -66,7 +66,7 @@ func admin(t testing.TB, broker string, args ...string) shown {
 }
 
 // The production set-up: every part a process of its own, found by its flags.
-func TestEdgeAndLoaderApart(t *testing.T) {
+func TestEdgeAndLoader_SeparateProcesses(t *testing.T) {
 	broker, db := env.Broker(t), env.ClickHouse(t)
 	clickhouse := []string{"--clickhouse", db.Addr(), "--database", db.Name}
 	out, errs, err := run(t, nil, "millrace", append([]string{"migrate"}, clickhouse...)...)
@@ -99,7 +99,7 @@ type change struct {
 
 // When a change returns it is in force: no edge answers by the old state any more, not even one that was
 // cut off from the broker and cannot know.
-func TestAChangeIsInForceOnEveryEdgeWhenItReturns(t *testing.T) {
+func TestConnections_Change_IsInForceOnEveryEdge(t *testing.T) {
 	env.KfakeOnly(t)
 	t.Parallel()
 	broker := env.Broker(t)

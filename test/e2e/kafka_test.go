@@ -214,7 +214,7 @@ func (w *kafkaWorld) balanced() {
 
 // Nodes are killed in mid-stream: what was answered with 200 is there once, and nothing is there that was
 // not sent.
-func TestKafkaNodesAreKilled(t *testing.T) {
+func TestKafka_KilledNodes_LoseNoAcknowledgedMessage(t *testing.T) {
 	w := newKafkaWorld(t)
 	stop := w.stream()
 	w.flows()

@@ -19,7 +19,7 @@ import (
 
 // A token and a secret go through every path, and are then looked for wherever anything is kept or told:
 // logs at debug, metrics, traces, answers, Kafka, Redis, ClickHouse.
-func TestTokensAndSecretsAreNowhere(t *testing.T) {
+func TestTokensAndSecrets_AppearNowhere(t *testing.T) {
 	env.KfakeOnly(t)
 	broker, db, redisServer := env.Broker(t), env.ClickHouse(t), env.Redis(t)
 	clickhouse := []string{"--clickhouse", db.Addr(), "--database", db.Name}

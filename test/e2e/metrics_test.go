@@ -60,7 +60,7 @@ func TestMetricsPage(t *testing.T) {
 
 // The names are as Prometheus has them: what is counted ends in _total, seconds and bytes are units. The Kafka client's are
 // its own.
-func TestMetricsAreNamedAsPrometheusNamesThem(t *testing.T) {
+func TestMetrics_Names_FollowPrometheus(t *testing.T) {
 	env.KfakeOnly(t)
 	for _, m := range slices.Concat(edgeMetrics(t), loaderMetrics(t)) {
 		if !strings.HasPrefix(m.name, "millrace_kafka_") {
@@ -124,7 +124,7 @@ func loaderMetrics(t *testing.T) []exported {
 	client := streamClient(t, registry)
 	_, err := loader.New(config, loader.Deps{Stream: client, Log: slog.New(slog.DiscardHandler), Metrics: registry, Health: &telemetry.Health{}})
 	require.NoError(t, err)
-	consumer, err := client.NewConsumer(config.Consumer, nobody{}, client.Topics().Ingest)
+	consumer, err := client.NewConsumer(config.Consumer, ignoredAssignments{}, client.Topics().Ingest)
 	require.NoError(t, err)
 	consumer.Close(t.Context())
 	return show(t, registry)
@@ -138,11 +138,11 @@ func consoleMetrics(t *testing.T) []exported {
 	return show(t, registry)
 }
 
-// nobody owns partitions, of which no broker that is never reached gives any.
-type nobody struct{}
+// ignoredAssignments owns partitions, of which no broker that is never reached gives any.
+type ignoredAssignments struct{}
 
-func (nobody) Assigned([]stream.Partition)      {}
-func (nobody) Revoked([]stream.Partition, bool) {}
+func (ignoredAssignments) Assigned([]stream.Partition)      {}
+func (ignoredAssignments) Revoked([]stream.Partition, bool) {}
 
 var description = regexp.MustCompile(`^Desc\{fqName: "(.*)", help: "(.*)", unit: ".*", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 

@@ -35,7 +35,7 @@ const withoutMarks = "SELECT * FROM outcomes WHERE event_type != 'Mark' ORDER BY
 
 // Everything that was ever taken is replayed, dead letters included, and again; then the table is lost, and a replay
 // brings it back.
-func TestReplayingEverythingTwiceChangesNothing(t *testing.T) {
+func TestReplay_Twice_ChangesNothing(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	authorization := []string{"Authorization", "Bearer " + tokenOf(u.SegmentURL)}
 	api := strings.TrimSuffix(eventsURL(u.SegmentURL), "/events")
@@ -78,7 +78,7 @@ func TestReplayingEverythingTwiceChangesNothing(t *testing.T) {
 }
 
 // A stop on the way says how to go on, and who does what it says has replayed all.
-func TestAReplayIsStoppedAndGoesOn(t *testing.T) {
+func TestReplay_Interrupted_Resumes(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	var messages []string
 	for i := range 500 {
@@ -103,7 +103,7 @@ func TestAReplayIsStoppedAndGoesOn(t *testing.T) {
 	require.NoError(t, u.stop())
 }
 
-func TestAReplayThatCannotBeMeant(t *testing.T) {
+func TestReplay_InvalidRange_IsRefused(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	status, _ := post(t, u.SegmentURL, sample)
 	require.Equal(t, 200, status)

@@ -9,7 +9,7 @@ import (
 )
 
 // Segment's own library, unmodified, pointed at the URL.
-func TestSegmentsOwnLibrary(t *testing.T) {
+func TestSegmentClientLibrary_EventIsStored(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/segment-client")))
 	in := func(name string, args ...string) {

@@ -93,7 +93,7 @@ func (c *collected) tree(traceID string) (paths []string) {
 
 // One request is one trace, from its sender's own through Kafka into ClickHouse. A second request of the same block has that
 // it was loaded in its own trace. Nothing is told where traces are off.
-func TestARequestIsOneTrace(t *testing.T) {
+func TestTraces_Request_IsOneTrace(t *testing.T) {
 	env.KfakeOnly(t)
 	broker, db := env.Broker(t), env.ClickHouse(t)
 	clickhouse := []string{"--clickhouse", db.Addr(), "--database", db.Name}

@@ -21,7 +21,7 @@ const sample = `{
     }
   }`
 
-func TestANewcomersFirstMinutes(t *testing.T) {
+func TestUp_FirstSteps(t *testing.T) {
 	u := startUp(t, t.TempDir())
 
 	for range 2 { // the second delivery changes nothing
@@ -67,7 +67,7 @@ func TestANewcomersFirstMinutes(t *testing.T) {
 
 func tokenOf(url string) string { return url[strings.LastIndexByte(url, '/')+1:] }
 
-func TestSixTypesInThreeShapes(t *testing.T) {
+func TestWebhook_SixTypesInThreeShapes(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	six := func(shape string) []string {
 		var messages []string
@@ -94,7 +94,7 @@ func TestSixTypesInThreeShapes(t *testing.T) {
 	require.NoError(t, u.stop())
 }
 
-func TestABadMessageCostsOnlyItself(t *testing.T) {
+func TestWebhook_BrokenMessage_NeighboursAreStored(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	status, answer := post(t, u.SegmentURL, `[5,{"type":"track","event":"E","messageId":"good"},{"type":"track","properties":[]}]`)
 	require.Equal(t, 200, status)
@@ -108,7 +108,7 @@ func TestABadMessageCostsOnlyItself(t *testing.T) {
 }
 
 // Who waits for the ready file must not find one of a run before.
-func TestTheReadyFileIsOfThisRun(t *testing.T) {
+func TestUp_ReadyFile_IsOfThisRun(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	require.FileExists(t, u.readyFile)
 	u.kill()

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { env.Main(m) }
 
-func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+func TestClickHouse_EachTest_HasItsOwnDatabase(t *testing.T) {
 	first, second := env.ClickHouse(t), env.ClickHouse(t)
 	require.Equal(t, first.Pid(), second.Pid())
 	require.NotEqual(t, first.Name, second.Name)
@@ -34,7 +34,7 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 	require.Equal(t, "0", second.Exec(t, "SELECT count() FROM system.tables WHERE database = currentDatabase()"))
 }
 
-func TestADatabaseIsDroppedWithItsTest(t *testing.T) {
+func TestClickHouse_DatabaseIsDropped_AtTheEndOfItsTest(t *testing.T) {
 	var name string
 	t.Run("inner", func(t *testing.T) { name = env.ClickHouse(t).Name })
 	outer := env.ClickHouse(t)
@@ -42,7 +42,7 @@ func TestADatabaseIsDroppedWithItsTest(t *testing.T) {
 	require.Equal(t, "Atomic", outer.Exec(t, "SELECT engine FROM system.databases WHERE name = currentDatabase()"))
 }
 
-func TestBrokerStartsEmpty(t *testing.T) {
+func TestBroker_StartsEmpty(t *testing.T) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(env.Broker(t).Addr()))
 	require.NoError(t, err)
 	defer client.Close()
@@ -51,7 +51,7 @@ func TestBrokerStartsEmpty(t *testing.T) {
 	require.Empty(t, topics)
 }
 
-func TestRedisRemembersAndStartsEmpty(t *testing.T) {
+func TestRedis_StartsEmpty(t *testing.T) {
 	ctx := context.Background()
 	client := redis.NewClient(&redis.Options{Addr: env.Redis(t).Addr()})
 	defer client.Close()
@@ -63,7 +63,7 @@ func TestRedisRemembersAndStartsEmpty(t *testing.T) {
 	require.ErrorIs(t, other.Get(ctx, "key").Err(), redis.Nil)
 }
 
-func TestAProxyCanBeCutAndHealed(t *testing.T) {
+func TestProxy_CutAndHealed(t *testing.T) {
 	broker := env.Broker(t)
 	proxy := env.NewProxy(t, broker.Addr())
 	client, err := kgo.NewClient(kgo.SeedBrokers(proxy.Addr()), kgo.RequestRetries(0), kgo.RetryTimeout(time.Second))

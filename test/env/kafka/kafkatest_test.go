@@ -129,7 +129,7 @@ func leadersGoAndComeBack(t *testing.T, c *Cluster) {
 	require.Equal(t, int64(3), end.Offset)
 }
 
-func TestNodesEndWithATestThatIsKilled(t *testing.T) {
+func TestCluster_KilledTest_EndsItsNodes(t *testing.T) {
 	player := exec.Command(os.Args[0])
 	player.Env = append(os.Environ(), playEnv+"="+t.TempDir())
 	player.Stderr = os.Stderr

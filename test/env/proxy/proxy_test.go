@@ -61,7 +61,7 @@ const (
 	impatience = 200 * time.Millisecond
 )
 
-func TestALinkCanBeCutHealedAndDelayed(t *testing.T) {
+func TestLink_CutHealedAndDelayed(t *testing.T) {
 	server := startEcho(t)
 	link, err := New(server.addr)
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestALinkCanBeCutHealedAndDelayed(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestANodeThatIsDownResets(t *testing.T) {
+func TestLink_StoppedNode_Resets(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	link, err := New(listener.Addr().String())

@@ -16,7 +16,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 
-{{- /* Settings become variables: max-body-bytes is MILLRACE_MAX_BODY_BYTES. Numbers come as floats. */ -}}
+{{- /* Settings become variables: max-body-bytes is MILLRACE_MAX_BODY_BYTES. Helm passes numbers as floats. */ -}}
 {{- define "millrace.settings" -}}
 {{- range $name, $value := . }}
 - name: MILLRACE_{{ $name | upper | replace "-" "_" }}
@@ -63,7 +63,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{- /* What an operator adds comes last, and so wins. */ -}}
+{{- /* The operator's entries come last and take precedence. */ -}}
 {{- define "millrace.more" -}}
 {{- include "millrace.settings" .root.Values.settings }}
 {{- include "millrace.settings" .values.settings }}
@@ -93,8 +93,8 @@ capabilities: {drop: [ALL]}
 {{ printf "%s:%s" .repository (default .root.Chart.AppVersion .root.Values.image.tag) | quote }}
 {{- end -}}
 
-{{- /* The kubelet looks at the admin address. A program that is alive may wait for its brokers as long as they are away: only
-readiness tells that, and only of the edge does it decide anything. */ -}}
+{{- /* Probes use the admin address. A live program may wait for its brokers for any time: only
+     its readiness depends on them. */ -}}
 {{- define "millrace.probes" -}}
 startupProbe:
   httpGet: {path: /healthz, port: admin}
