@@ -61,12 +61,12 @@ func (c *flags) run(ctx context.Context) error {
 	defer tracer.Close()
 	deps := edge.Deps{Stream: client, Key: key, Log: log, Metrics: registry, Health: health, Tracer: tracer}
 	if c.Redis.Redis != "" {
-		memos, err := connection.NewRedisMemos(c.Redis)
+		memos, err := connection.NewRedisProofs(c.Redis)
 		if err != nil {
 			return err
 		}
 		defer memos.Close()
-		deps.Memos = memos
+		deps.Proofs = memos
 	}
 	service, err := edge.New(c.Edge, deps)
 	if err != nil {

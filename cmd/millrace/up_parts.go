@@ -42,7 +42,7 @@ type parts struct {
 	broker     *embedded.Broker
 	clickhouse *embedded.ClickHouse
 	redis      *embedded.Redis
-	memos      *connection.RedisMemos
+	memos      *connection.RedisProofs
 	stream     *stream.Client
 	tracers    []*tracing.Tracer
 	edge       *edge.Service
@@ -146,7 +146,7 @@ func (p *parts) startRedis(ctx context.Context) (err error) {
 		}
 		config.Redis = "redis://" + p.redis.Addr()
 	}
-	p.memos, err = connection.NewRedisMemos(config)
+	p.memos, err = connection.NewRedisProofs(config)
 	return err
 }
 
@@ -156,7 +156,7 @@ func (p *parts) startEdge(context.Context) (err error) {
 		return err
 	}
 	if p.memos != nil {
-		deps.Memos = p.memos
+		deps.Proofs = p.memos
 	}
 	p.edge, err = edge.New(p.command.Edge, deps)
 	return err

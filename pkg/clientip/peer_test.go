@@ -28,7 +28,7 @@ func TestClientAddress(t *testing.T) {
 	require.ErrorContains(t, err, "10.0.0.0/33")
 }
 
-func TestShareOfIPv6IsASite(t *testing.T) {
+func TestShareOf_IPv6_IsTheSite(t *testing.T) {
 	require.Equal(t, ShareOf(netip.MustParseAddr("2001:db8::1")), ShareOf(netip.MustParseAddr("2001:db8::2")))
 	require.NotEqual(t, ShareOf(netip.MustParseAddr("2001:db8::1")), ShareOf(netip.MustParseAddr("2001:db8:0:1::1")))
 	require.Equal(t, "192.0.2.1", ShareOf(netip.MustParseAddr("192.0.2.1")).String())

@@ -8,25 +8,24 @@ import (
 	"time"
 )
 
-// Activity is when the first and the last event of a connection were accepted, in UTC milliseconds, both
-// zero if there was none; and what edges have counted.
+// Activity holds the times of a connection's first and last accepted event, in UTC milliseconds, both zero without one,
+// and the edges' counts.
 type Activity struct {
 	FirstEventAt time.Time `json:"first_event_at,omitzero"`
 	LastEventAt  time.Time `json:"last_event_at,omitzero"`
 
-	edges tallies // only the record in the log has them; who asks gets their sums
+	edges tallies // exported as sums only
 }
 
-// IsZero tells whether there was no event. There may be counts still: of messages that were all dropped.
+// IsZero reports whether no event was accepted. There may still be counts of dropped messages.
 func (a Activity) IsZero() bool { return a.FirstEventAt.IsZero() }
 
-// Totals are the sums of what edges have counted, each since it was started, without those that have counted
-// nothing for a day. So they are of no certain time: of an edge that runs for a month they have the month, what
-// an edge counted that has ended leaves them a day later, and with more than 64 edges a day some are left out. They are 10 s
-// behind, and what an edge that is killed counted in its last 10 s is not in them.
-func (a Activity) Totals(now time.Time) Counts { return a.edges.kept(now).sum() }
+// Totals returns the sums of the edges' counts since each edge started, without edges that counted nothing for a day.
+// The counts of an ended edge are removed a day later. With more than 64 edges a day some are missing. The sums are up to
+// 10 s old, and the last 10 s of a killed edge are missing.
+func (a Activity) Totals(now time.Time) Counts { return a.edges.current(now).sum() }
 
-// merge is the activity of both: the same in whichever order the edges' records come.
+// merge combines two activities; the order does not matter.
 func (a Activity) merge(b Activity) Activity {
 	edges := a.edges.merge(b.edges)
 	switch {
@@ -44,9 +43,9 @@ func (a Activity) merge(b Activity) Activity {
 	return a
 }
 
-// kept is without the tallies that do not count any more.
-func (a Activity) kept(now time.Time) Activity {
-	a.edges = a.edges.kept(now)
+// current returns the activity without expired tallies.
+func (a Activity) current(now time.Time) Activity {
+	a.edges = a.edges.current(now)
 	return a
 }
 
@@ -54,7 +53,7 @@ func (a Activity) equal(b Activity) bool {
 	return a.FirstEventAt.Equal(b.FirstEventAt) && a.LastEventAt.Equal(b.LastEventAt) && slices.Equal(a.edges, b.edges)
 }
 
-// covers tells whether b says nothing that a does not say.
+// covers reports whether a contains everything that b contains.
 func (a Activity) covers(b Activity) bool { return a.equal(b) || a.merge(b).equal(a) }
 
 // activityBetween takes Unix milliseconds.
@@ -62,7 +61,7 @@ func activityBetween(first, last int64) Activity {
 	return Activity{FirstEventAt: time.UnixMilli(first).UTC(), LastEventAt: time.UnixMilli(last).UTC()}
 }
 
-// activityRecord is an activity as the log holds it.
+// activityRecord is the JSON of an activity in the topic.
 type activityRecord struct {
 	Activity
 	Edges []tally `json:"edges,omitempty"`
@@ -71,7 +70,7 @@ type activityRecord struct {
 func encodeActivity(a Activity) ([]byte, error) {
 	b, err := json.Marshal(activityRecord{a, a.edges})
 	if err != nil {
-		return nil, fmt.Errorf("encoding an activity: %w", err)
+		return nil, fmt.Errorf("encode an activity: %w", err)
 	}
 	return b, nil
 }
@@ -84,9 +83,9 @@ func decodeActivity(b []byte) (a Activity, err error) {
 	if !r.FirstEventAt.IsZero() {
 		a = activityBetween(r.FirstEventAt.UnixMilli(), r.LastEventAt.UnixMilli())
 	}
-	a.edges = joined(slices.DeleteFunc(r.Edges, func(t tally) bool { return t.Edge == "" || t.Counts == (Counts{}) }))
+	a.edges = merged(slices.DeleteFunc(r.Edges, func(t tally) bool { return t.Edge == "" || t.Counts == (Counts{}) }))
 	if a.equal(Activity{}) {
-		return a, errors.New("the record of an activity says nothing")
+		return a, errors.New("the record of an activity is empty")
 	}
 	return a, nil
 }

@@ -15,13 +15,13 @@ import (
 // Errors of a change.
 var (
 	ErrNotFound = errors.New("there is no such connection")
-	ErrConflict = errors.New("the connection is being changed by others all the time")
+	ErrConflict = errors.New("the connection is changed by others too often: retry")
 )
 
-// The calls below return when the change is in force on every edge. After an error other than
-// ErrNotFound and *InputError the change may be in force or not: look, or repeat it.
+// The methods below return when the change is in force on every edge. After an error other than ErrNotFound and
+// *InputError the change may or may not be in force: check, or repeat it.
 
-// Pause has every request answered with 204 and dropped, until Resume.
+// Pause makes edges answer every request with 204 and drop it, until Resume.
 func (s *Store) Pause(ctx context.Context, id string) (*Connection, error) {
 	return s.setState(ctx, id, Paused)
 }
@@ -31,7 +31,7 @@ func (s *Store) Resume(ctx context.Context, id string) (*Connection, error) {
 	return s.setState(ctx, id, Enabled)
 }
 
-// Disconnect does to requests what Pause does; it says that the source is not expected back.
+// Disconnect has the effect of Pause and states that the source is not expected back.
 func (s *Store) Disconnect(ctx context.Context, id string) (*Connection, error) {
 	return s.setState(ctx, id, Disconnected)
 }
@@ -40,8 +40,7 @@ func (s *Store) setState(ctx context.Context, id string, state State) (*Connecti
 	return s.change(ctx, id, func(c *Connection) { c.State = state })
 }
 
-// SetSalts has the product's messages spread over n partitions from now on: those that are in the log stay where they
-// are.
+// SetSalts distributes the product's new messages over n partitions.
 func (s *Store) SetSalts(ctx context.Context, id string, n int) (*Connection, error) {
 	if err := checkSalts(n); err != nil {
 		return nil, err
@@ -69,7 +68,7 @@ func (s *Store) Rotate(ctx context.Context, id string) (Created, error) {
 	return Created{*c, fresh}, nil
 }
 
-// SetSecret has every request carry secret from now on.
+// SetSecret requires the secret in every request.
 func (s *Store) SetSecret(ctx context.Context, id string, secret token.Secret) (*Connection, error) {
 	if err := checkSecret(secret.Reveal()); err != nil {
 		return nil, err
@@ -81,7 +80,7 @@ func (s *Store) SetSecret(ctx context.Context, id string, secret token.Secret) (
 	return s.setSecretHash(ctx, id, hash)
 }
 
-// ClearSecret has no request carry a secret any more.
+// ClearSecret removes the requirement of a secret.
 func (s *Store) ClearSecret(ctx context.Context, id string) (*Connection, error) {
 	return s.setSecretHash(ctx, id, token.Secret{})
 }
@@ -94,14 +93,13 @@ func (s *Store) setSecretHash(ctx context.Context, id string, hash token.Secret)
 }
 
 const (
-	changeAttempts = 20 // bounds how often a change is made again because others were faster
-	changesKept    = 32 // bounds how many others may be faster between a change and the look at what came of it
+	changeAttempts = 20 // attempts of a change that loses against concurrent ones
+	changesKept    = 32 // concurrent changes that may win between a change and its check
 )
 
-// change edits the connection as it is now. The log cannot compare and set, so of two changes of one
-// revision all readers take the first and skip the second; whose was skipped sees that here, and makes
-// the change again, from what the other made. That also puts a record behind the skipped one, for
-// compaction keeps the last.
+// change edits the current version of a connection. The topic has no compare-and-set: of two changes of one revision all
+// readers take the first and skip the second. The writer of a skipped change detects that here and repeats it on top of
+// the other. That also writes a record after the skipped one, because compaction keeps the last record.
 func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (*Connection, error) {
 	name := uuid.NewString()
 	for range changeAttempts {
@@ -130,7 +128,7 @@ func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (
 	return nil, ErrConflict
 }
 
-// find is Get with an error for none.
+// find is Get with ErrNotFound for none.
 func (s *Store) find(ctx context.Context, id string) (*Connection, error) {
 	c, err := s.Get(ctx, id)
 	if err == nil && c == nil {
@@ -139,7 +137,7 @@ func (s *Store) find(ctx context.Context, id string) (*Connection, error) {
 	return c, err
 }
 
-// Delete ends the connection for good. Its token is refused when this returns.
+// Delete removes the connection. Its token is refused when Delete returns.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	if _, err := s.find(ctx, id); err != nil {
 		return err
@@ -147,13 +145,13 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	for range changeAttempts {
 		for _, key := range []string{connectionKey(id), activityKey(id)} {
 			if err := s.config.Log.Append(ctx, key, nil); err != nil {
-				return fmt.Errorf("deleting connection %s: %w", id, err)
+				return fmt.Errorf("delete connection %s: %w", id, err)
 			}
 		}
 		if err := s.settle(ctx, time.Now()); err != nil {
 			return err
 		}
-		// A change that was under way may have brought it back.
+		// A concurrent change may have written it again.
 		if c, err := s.Get(ctx, id); err != nil || c == nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-func TestStatesOfALife(t *testing.T) {
+func TestConnection_StatesAndStatuses(t *testing.T) {
 	ctx := context.Background()
 	p := start(t, newTopic(), token.NewKey(), nil)
 	created := p.create(t, CreateParams{})
@@ -105,7 +105,7 @@ func TestDelete(t *testing.T) {
 	require.ErrorIs(t, p.store.Delete(ctx, id), ErrNotFound)
 }
 
-func TestChangesOfNoConnection(t *testing.T) {
+func TestChange_UnknownConnection_IsNotFound(t *testing.T) {
 	ctx := context.Background()
 	p := start(t, newTopic(), token.NewKey(), nil)
 	for _, id := range []string{"", "no id", token.NewConnectionID()} {
@@ -122,7 +122,7 @@ func TestChangesOfNoConnection(t *testing.T) {
 
 // A pause that was decided on before a rotation must not bring the old token back: of two changes of one
 // revision the first counts, for every reader.
-func TestAChangeOfAnOldRevisionIsSkipped(t *testing.T) {
+func TestChange_OfAnOldRevision_IsSkipped(t *testing.T) {
 	p := start(t, newTopic(), token.NewKey(), nil)
 	created := p.create(t, CreateParams{})
 	late := created.Connection
@@ -140,7 +140,7 @@ func TestAChangeOfAnOldRevisionIsSkipped(t *testing.T) {
 
 // An admin who crashes between a change that came second and making it again leaves the last record to what is not in
 // force, and compaction would keep that one. Edges see to it that it is not the last.
-func TestAChangeInForceOutlivesCompaction(t *testing.T) {
+func TestChange_InForce_SurvivesCompaction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topic, key := newTopic(), token.NewKey()
 		edges := []*process{start(t, topic, key, nil), start(t, topic, key, nil)}
@@ -178,7 +178,7 @@ func TestAChangeInForceOutlivesCompaction(t *testing.T) {
 }
 
 // Admins who work on one connection at the same time all get what they asked for.
-func TestConcurrentChangesAreAllMade(t *testing.T) {
+func TestChange_Concurrent_AllAreApplied(t *testing.T) {
 	ctx := context.Background()
 	topic, key := newTopic(), token.NewKey()
 	p := start(t, topic, key, nil)
@@ -208,7 +208,7 @@ func TestConcurrentChangesAreAllMade(t *testing.T) {
 	require.Equal(t, Paused, c.State)
 }
 
-func TestAChangeReturnsWhenItIsInForce(t *testing.T) {
+func TestChange_ReturnsWhenInForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, newTopic(), token.NewKey(), nil)
 		created := p.create(t, CreateParams{})

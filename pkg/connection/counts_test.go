@@ -15,7 +15,7 @@ import (
 )
 
 // listed is the connection as an admin tool of its own, started now, lists it.
-func listed(t *testing.T, on *topic, id string) Listed {
+func listed(t *testing.T, on *memoryTopic, id string) Listed {
 	t.Helper()
 	synctest.Wait()
 	all, err := start(t, on, token.NewKey(), nil).store.List(context.Background())
@@ -30,7 +30,7 @@ func listed(t *testing.T, on *topic, id string) Listed {
 }
 
 // last is the record of a connection's activity that compaction keeps.
-func last(t *testing.T, on *topic, id string) Activity {
+func last(t *testing.T, on *memoryTopic, id string) Activity {
 	t.Helper()
 	synctest.Wait()
 	values := on.values(activityKey(id))
@@ -56,7 +56,7 @@ func TestTalliesMergeInAnyOrder(t *testing.T) {
 					all = append(all, edgeNamed(n, s))
 				}
 			}
-			return Activity{edges: joined(all)}
+			return Activity{edges: merged(all)}
 		})
 		a, b, c := one.Draw(t, "a"), one.Draw(t, "b"), one.Draw(t, "c")
 		require.Equal(t, a.merge(b), b.merge(a))
@@ -67,7 +67,7 @@ func TestTalliesMergeInAnyOrder(t *testing.T) {
 		require.LessOrEqual(t, len(a.merge(b).edges), maxTallies)
 		now := time.UnixMilli(0)
 		if sum := a.merge(b).Totals(now); edges <= maxTallies {
-			require.Equal(t, sum, sum.most(a.Totals(now)), "it only grows")
+			require.Equal(t, sum, sum.max(a.Totals(now)), "it only grows")
 			require.LessOrEqual(t, sum.Accepted, a.Totals(now).Accepted+b.Totals(now).Accepted)
 		}
 		encoded, err := encodeActivity(a)
@@ -79,12 +79,12 @@ func TestTalliesMergeInAnyOrder(t *testing.T) {
 	})
 }
 
-func TestTheBoundKeepsWhoCountedLast(t *testing.T) {
+func TestTallies_OverTheLimit_KeepTheNewest(t *testing.T) {
 	var all []tally
 	for n := range 3 * maxTallies {
 		all = append(all, edgeNamed(n, 1+n))
 	}
-	kept := joined(all)
+	kept := merged(all)
 	require.Len(t, kept, maxTallies)
 	for _, at := range kept {
 		require.GreaterOrEqual(t, at.Accepted, uint64(2*maxTallies))
@@ -177,7 +177,7 @@ func TestCountsOfTwoEdgesAndARestart(t *testing.T) {
 	})
 }
 
-func TestEdgesThatCountNothingForADayAreLeftOut(t *testing.T) {
+func TestTallies_OlderThanADay_AreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topic, key := newTopic(), token.NewKey()
 		ended := start(t, topic, key, nil)
@@ -187,7 +187,7 @@ func TestEdgesThatCountNothingForADayAreLeftOut(t *testing.T) {
 		stop()
 		p := start(t, topic, key, nil)
 		stop = p.record(t)
-		time.Sleep(tallyKept - time.Minute)
+		time.Sleep(tallyTTL - time.Minute)
 		require.Equal(t, uint64(7), listed(t, topic, id).Totals.Accepted)
 		time.Sleep(2 * time.Minute)
 		p.recorder.Seen(id, time.Now(), Counts{Ignored: 1})
@@ -200,7 +200,7 @@ func TestEdgesThatCountNothingForADayAreLeftOut(t *testing.T) {
 
 		// An edge whose clock is behind has the old tally in its record. That is no reason to write another.
 		records := len(p.written(t, id))
-		value, err := encodeActivity(Activity{edges: tallies{{"behind", time.Now().Add(-tallyKept - time.Second).UnixMilli(), one}}}.merge(last(t, topic, id)))
+		value, err := encodeActivity(Activity{edges: tallies{{"behind", time.Now().Add(-tallyTTL - time.Second).UnixMilli(), one}}}.merge(last(t, topic, id)))
 		require.NoError(t, err)
 		topic.append(activityKey(id), value)
 		defer p.record(t)()
@@ -210,7 +210,7 @@ func TestEdgesThatCountNothingForADayAreLeftOut(t *testing.T) {
 }
 
 // Edges of before there were counts run beside new ones while all are upgraded.
-func TestCountsBesideOldEdges(t *testing.T) {
+func TestCounts_RecordsWithoutTallies_KeepCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topic, key := newTopic(), token.NewKey()
 		ended := start(t, topic, key, nil)

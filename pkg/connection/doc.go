@@ -1,34 +1,32 @@
-// Package connection knows the connections: secret URLs that each feed one product. Their records live
-// in a log that keeps the last record of each key; an edge follows it into memory and looks nothing up
-// for a request, and an admin tool appends to it.
+// Package connection holds the connections: secret URLs that each feed one product. Their records live in a compacted
+// Kafka topic. An edge follows the topic into memory, so a request needs no look-up; admin tools append to it.
 //
-// What makes a revocation certain: an edge trusts its memory only while it has confirmed, within the
-// last [Lease], that it had read to the end of the log. An admin call that changes a connection
-// returns after the change is in the log and a lease has passed. By then every edge has either seen it
-// or stopped answering.
+// Revocation is guaranteed by a lease: an edge trusts its memory only if it has confirmed within the last [Lease] that
+// it had read to the end of the topic. A command that changes a connection returns when its record is written and a
+// lease has passed. By then every edge has applied the record or has stopped accepting.
 //
-// A token is proved with scrypt once. What was proved is remembered as a keyed hash that names the
-// generation and the very hashes it was proved against, in the process and in Redis. So a memo that is
-// out of date, or that a lying Redis made up, matches nothing, and nothing has to be invalidated.
+// A token is proved with scrypt once. The proof is cached, in the process and in Redis, as a keyed hash over the
+// connection's generation and the stored hashes. An outdated or forged cache entry therefore matches nothing, and the
+// cache needs no invalidation.
 //
 // Files, in the order data meets them:
 //
 //	store.go          the admin's side: create and list
-//	change.go         the rest of a connection's life: pause, rotate, delete and so on
-//	params.go         what a new connection may look like
+//	change.go         pause, rotate, delete and other changes
+//	params.go         limits of a new connection
 //	record.go         the record of a connection and its key
-//	activity.go       the record of when a connection was used, and of what came of it
-//	counts.go         what edges count in it, each for itself
-//	log.go            what this package needs of the log
-//	registry.go       the edge's side: the log in memory
-//	index.go          the map in it, read without a lock
+//	activity.go       the record of a connection's use
+//	counts.go         counters in it, one tally per edge
+//	log.go            the topic, as this package needs it
+//	registry.go       the edge's side: the topic in memory
+//	index.go          its map, read without a lock
 //	verifier.go       from a token to its connection
-//	proof.go          the slow way: Redis, then scrypt
-//	memo.go           what is remembered of proofs, good and bad
-//	redis_config.go   where Redis is, and how to log in
-//	redis.go          proofs shared with other edges
-//	redis_checkup.go  whether that works
-//	recorder.go       the activity of this edge, written to the log
-//	overtaken.go      a change that is not in force, and is the last in the log
-//	metrics.go        counters
+//	proof.go          proving a token: Redis, then scrypt
+//	proof_cache.go    proofs and rejections in memory
+//	redis_config.go   address and login of Redis
+//	redis.go          proofs shared through Redis
+//	redis_doctor.go   the doctor's check of Redis
+//	recorder.go       writes the activity of this edge
+//	superseded.go     repairs a superseded record at the end of the topic
+//	metrics.go        metrics
 package connection

@@ -7,39 +7,39 @@ import (
 	"sync/atomic"
 )
 
-// indexShards is how many maps the index consists of. Each is copied when an id is added to it, so
-// many small ones keep the reading of a long log fast.
+// indexShards is the number of maps in the index. A map is copied when an id is added, so many small maps keep reading
+// a long topic fast.
 const indexShards = 4096
 
-// index finds entries by connection id. Reading takes no lock and allocates nothing; adding and
-// removing copies one shard. The zero value is empty.
+// index maps connection ids to entries. Reading takes no lock and allocates nothing; adding and removing copy one shard.
+// The zero value is empty.
 type index struct {
 	mu     sync.Mutex // held by writers
 	shards [indexShards]atomic.Pointer[map[string]*entry]
 }
 
-// entry is what this process holds for one connection id. Its connection and its activity are records
-// of their own and come in either order.
+// entry holds the state of one connection id. Its connection and its activity are separate records and arrive in either
+// order.
 type entry struct {
 	id    string
-	state atomic.Pointer[state] // nil if there is no connection, or not any more
+	state atomic.Pointer[state] // nil if there is no connection
 
-	overtaken atomic.Bool // the last record of the connection is one that was skipped: see overtaken.go
+	superseded atomic.Bool // the last record of the connection is one that was skipped: see superseded.go
 
-	// activity is all the log told, written the last record alone. They differ when edges wrote without
-	// knowing of each other; the recorders then write what is merged. nil if there is none.
+	// activity merges all records, written is the last record. They differ after concurrent writes of edges; the recorders
+	// then write the merged activity. nil without a record.
 	activity atomic.Pointer[Activity]
 	written  atomic.Pointer[Activity]
 
-	memo atomic.Pointer[memo]
-	gate chan struct{} // full while someone proves a token of this connection
+	proof atomic.Pointer[proof]
+	gate  chan struct{} // full while a token of this connection is being proved
 
-	// What is written for each request comes behind the 64 bytes that are only read for it: on a cache line of its own.
-	firstSeen, lastSeen atomic.Int64 // by this edge; Unix milliseconds, 0 if nothing
+	// Fields written per request are on another cache line than the 64 bytes above, which are only read.
+	firstSeen, lastSeen atomic.Int64 // events at this edge; Unix milliseconds, 0 for none
 	counter             counter      // of this edge
 }
 
-// waiting tells whether the log knows of no event.
+// waiting reports whether no event is recorded.
 func (e *entry) waiting() bool {
 	a := e.activity.Load()
 	return a == nil || a.IsZero()
@@ -48,8 +48,8 @@ func (e *entry) waiting() bool {
 // state is one version of a connection.
 type state struct {
 	connection *Connection
-	// hashes stands for the two hashes in a memo: one that was made for others never matches, even if
-	// the id was deleted and created anew and its generations started over.
+	// hashes identifies the two hashes in a proof. A proof for other hashes never matches, even if the id was deleted and
+	// created again with the same generation.
 	hashes [sha256.Size]byte
 }
 
@@ -67,7 +67,7 @@ func get[T string | []byte](x *index, id T) *entry {
 	return (*entries)[string(id)]
 }
 
-// shardOf is FNV-1a. Ids are random and minted with our key, so nobody can make them collide.
+// shardOf is FNV-1a. Ids are random and created with the token key, so senders cannot make them collide.
 func shardOf[T string | []byte](id T) uint32 {
 	h := uint32(2166136261)
 	for i := range len(id) {
@@ -76,7 +76,7 @@ func shardOf[T string | []byte](id T) uint32 {
 	return (h ^ h>>16) % indexShards
 }
 
-// ensure returns the entry of id and adds it if need be.
+// ensure returns the entry of id and adds it if it is missing.
 func (x *index) ensure(id string) *entry {
 	if e := get(x, id); e != nil {
 		return e

@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// Log is the compacted topic of connection records, as one process sees it.
+// Log is one process's view of the compacted topic of connection records.
 type Log interface {
-	// Append writes a record, or with a nil value the tombstone of key, and returns once every in-sync
-	// replica has it. After an error it may be there or not.
+	// Append writes a record, or a tombstone if value is nil. It returns when every in-sync replica has it. After an error
+	// the record may or may not be written.
 	Append(ctx context.Context, key string, value []byte) error
 
-	// Follow calls apply for the records of the log from its beginning, one at a time, each key's in the
-	// order they were written, and goes on as they come. It retries what can be retried and returns
-	// when ctx ends, or with an error that it cannot recover from. Once started, it must not go back to
-	// older records while CurrentAt is within a lease. apply does not keep value. It is called once.
+	// Follow calls apply for each record from the beginning of the topic and then for new ones, in order per key. It
+	// retries retryable errors and returns when ctx ends or on a permanent error. It must not return to older records while
+	// CurrentAt is within a lease. apply does not keep value. Follow is called once.
 	Follow(ctx context.Context, apply func(key string, value []byte)) error
 
-	// CurrentAt is an instant, with a monotonic clock reading, before which nothing was written that
-	// Follow has not applied: when the end of the log was asked for that has since been reached. It is
-	// zero until the first time. It is called for each request: no lock, no allocation.
+	// CurrentAt returns the latest time, with a monotonic reading, up to which Follow has applied every record: the time at
+	// which the end offset was requested that Follow has since reached. It is zero before that. It is called per request:
+	// no lock, no allocation.
 	CurrentAt() time.Time
 }

@@ -17,8 +17,8 @@ import (
 
 var cheap = token.Cost{LogN: 4, R: 8, P: 1}
 
-// topic is a log in memory that several processes share.
-type topic struct {
+// memoryTopic is a log in memory that several processes share.
+type memoryTopic struct {
 	mu      sync.Mutex
 	records []pair
 	length  atomic.Int64
@@ -30,15 +30,15 @@ type pair struct {
 	value []byte
 }
 
-func newTopic() *topic { return &topic{written: make(chan struct{})} }
+func newTopic() *memoryTopic { return &memoryTopic{written: make(chan struct{})} }
 
-func (t *topic) read(from int) ([]pair, chan struct{}) {
+func (t *memoryTopic) read(from int) ([]pair, chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.records[from:], t.written
 }
 
-func (t *topic) append(key string, value []byte) {
+func (t *memoryTopic) append(key string, value []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.records = append(t.records, pair{key, value})
@@ -48,7 +48,7 @@ func (t *topic) append(key string, value []byte) {
 }
 
 // values of a key, the oldest first.
-func (t *topic) values(key string) (values [][]byte) {
+func (t *memoryTopic) values(key string) (values [][]byte) {
 	records, _ := t.read(0)
 	for _, p := range records {
 		if p.key == key {
@@ -60,7 +60,7 @@ func (t *topic) values(key string) (values [][]byte) {
 
 // memoryLog is the Log of one process. While it is cut off it reads nothing and confirms nothing.
 type memoryLog struct {
-	topic   *topic
+	topic   *memoryTopic
 	born    time.Time
 	applied atomic.Int64
 	current atomic.Int64 // nanoseconds after born, 0 for never
@@ -68,7 +68,7 @@ type memoryLog struct {
 	broken  atomic.Bool // Append fails
 }
 
-func newLog(topic *topic) *memoryLog { return &memoryLog{topic: topic, born: time.Now().Add(-1)} }
+func newLog(topic *memoryTopic) *memoryLog { return &memoryLog{topic: topic, born: time.Now().Add(-1)} }
 
 func (l *memoryLog) Append(ctx context.Context, key string, value []byte) error {
 	if err := ctx.Err(); err != nil {
@@ -126,10 +126,10 @@ type process struct {
 }
 
 // start runs a process until the test ends.
-func start(t testing.TB, topic *topic, key token.Key, memos MemoStore) *process {
+func start(t testing.TB, topic *memoryTopic, key token.Key, memos ProofCache) *process {
 	p := &process{key: key, log: newLog(topic), metrics: NewMetrics(prometheus.NewRegistry())}
 	p.registry = NewRegistry(p.log, p.metrics)
-	p.verifier = NewVerifier(VerifierConfig{Key: key, Registry: p.registry, Metrics: p.metrics, Memos: memos})
+	p.verifier = NewVerifier(VerifierConfig{Key: key, Registry: p.registry, Metrics: p.metrics, Proofs: memos})
 	p.store = NewStore(StoreConfig{Key: key, Log: p.log, Registry: p.registry, Cost: cheap, Settle: time.Nanosecond})
 	p.recorder = NewRecorder(p.registry, p.log, p.metrics)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -12,7 +12,7 @@ import (
 // DefaultWorkspace is the workspace of a connection that names none.
 const DefaultWorkspace = "default"
 
-// Bounds of what an operator enters.
+// Limits of an operator's input.
 const (
 	MaxNameBytes    = 200 // ids of workspaces and products too
 	MaxNoteBytes    = 2000
@@ -20,7 +20,7 @@ const (
 	MaxSalts        = 256
 )
 
-// CreateParams are the wishes for a new connection.
+// CreateParams describes a new connection.
 type CreateParams struct {
 	WorkspaceID string // DefaultWorkspace if empty
 	ProductID   string
@@ -31,7 +31,7 @@ type CreateParams struct {
 	Token       token.Secret // one that the installation's key made; zero for a new one
 }
 
-// InputError is something an operator entered that will not do. Its one sentence does not quote it.
+// InputError is invalid input of an operator. Its text does not quote the input.
 type InputError struct{ Field, Problem string }
 
 func (e *InputError) Error() string { return "the " + e.Field + " " + e.Problem }
@@ -45,14 +45,14 @@ func (p *CreateParams) check() error {
 	}
 	for _, text := range []struct {
 		field, value string
-		most         int
+		maxBytes     int
 	}{
 		{"workspace id", p.WorkspaceID, MaxNameBytes},
 		{"product id", p.ProductID, MaxNameBytes},
 		{"name", p.Name, MaxNameBytes},
 		{"note", p.Note, MaxNoteBytes},
 	} {
-		if err := checkText(text.field, text.value, text.most); err != nil {
+		if err := checkText(text.field, text.value, text.maxBytes); err != nil {
 			return err
 		}
 	}
@@ -75,9 +75,9 @@ func checkSalts(n int) error {
 	return nil
 }
 
-func checkText(field, value string, most int) error {
-	if len(value) > most {
-		return &InputError{field, fmt.Sprintf("must not be longer than %d bytes", most)}
+func checkText(field, value string, maxBytes int) error {
+	if len(value) > maxBytes {
+		return &InputError{field, fmt.Sprintf("must not be longer than %d bytes", maxBytes)}
 	}
 	if !printable(value) {
 		return &InputError{field, "must consist of printable characters"}
@@ -85,7 +85,7 @@ func checkText(field, value string, most int) error {
 	return nil
 }
 
-// checkSecret also sees to it that the secret survives as the value of a header.
+// checkSecret also ensures that the secret is a valid header value.
 func checkSecret(secret string) error {
 	const field = "shared secret"
 	if utf8.RuneCountInString(secret) < MinSecretLength {

@@ -8,18 +8,16 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// MemoBudget is the longest that one call of the shared memo may take. Beyond it scrypt is the faster
-// answer.
-const MemoBudget = 20 * time.Millisecond
+// ProofCacheTimeout bounds one call of the shared proof cache. Beyond it scrypt is faster.
+const ProofCacheTimeout = 20 * time.Millisecond
 
-// prove decides a claim that this process does not know. One at a time does so for a connection: those
-// who wait find the answer in memory when their turn comes, and a sender that tries one secret after
-// the other holds a single hasher.
+// prove verifies credentials that are not in this process's cache. It runs once at a time per connection: waiting
+// requests then find the result in the cache, and a sender that guesses secrets occupies one hasher.
 //
-// Proving takes a while, in which the connection may be rotated, paused or deleted, and the call that
-// did so may have returned. So the answer counts only if the version that was proved is still in force
-// afterwards. A refusal too: the token may be the new one.
-func (v *Verifier) prove(ctx context.Context, e *entry, c claim) (valid bool, err error) {
+// The connection may be rotated, paused or deleted while scrypt runs, and the command may have returned. So the result
+// counts only if the proved version is still in force afterwards. This includes rejections: the token may be the new
+// one.
+func (v *Verifier) prove(ctx context.Context, e *entry, c presented) (valid bool, err error) {
 	select {
 	case e.gate <- struct{}{}:
 	case <-ctx.Done():
@@ -27,19 +25,19 @@ func (v *Verifier) prove(ctx context.Context, e *entry, c claim) (valid bool, er
 	}
 	defer func() { <-e.gate }()
 
-	valid, known := v.recall(e, c)
+	valid, known := v.cached(e, c)
 	if !known {
-		if valid, err = v.examine(ctx, e, c); err != nil {
+		if valid, err = v.verifyOnce(ctx, e, c); err != nil {
 			return false, err
 		}
 	}
 	if !v.inForce(c) {
-		return false, fmt.Errorf("%w: the connection changed meanwhile, or may have", ErrUnavailable)
+		return false, fmt.Errorf("%w: the connection may have changed during the check", ErrUnavailable)
 	}
 	return valid, nil
 }
 
-func (v *Verifier) inForce(c claim) bool {
+func (v *Verifier) inForce(c presented) bool {
 	if !v.registry.Fresh(time.Now()) {
 		return false
 	}
@@ -47,11 +45,11 @@ func (v *Verifier) inForce(c claim) bool {
 	return e != nil && e.state.Load() == c.state
 }
 
-// examine asks the shared memo, then scrypt, and remembers what it found.
-func (v *Verifier) examine(ctx context.Context, e *entry, c claim) (valid bool, err error) {
-	if m := v.recallShared(ctx, c); m.matches(c) {
+// verifyOnce asks the shared cache, then scrypt, and caches the result.
+func (v *Verifier) verifyOnce(ctx context.Context, e *entry, c presented) (valid bool, err error) {
+	if p := v.cachedInRedis(ctx, c); p.matches(c) {
 		v.metrics.hitRedis.Inc()
-		e.memo.Store(&m)
+		e.proof.Store(&p)
 		return true, nil
 	}
 	valid, err = v.hash(ctx, c)
@@ -59,18 +57,18 @@ func (v *Verifier) examine(ctx context.Context, e *entry, c claim) (valid bool, 
 		return false, err
 	}
 	if !valid {
-		v.refused.add(c)
+		v.rejected.add(c)
 		return false, nil
 	}
-	m := memo{c.state.connection.Generation, c.mac}
-	e.memo.Store(&m)
-	v.share(ctx, c, m)
+	p := proof{c.state.connection.Generation, c.mac}
+	e.proof.Store(&p)
+	v.share(ctx, c, p)
 	return true, nil
 }
 
-// hash runs scrypt for the secret, and for the token if that was right. In this order, because who has
-// a stolen URL but not the secret then costs one run a try, not two.
-func (v *Verifier) hash(ctx context.Context, c claim) (valid bool, err error) {
+// hash runs scrypt for the secret and then, if that matches, for the token. In this order a sender with a stolen URL and
+// no secret costs one run per attempt instead of two.
+func (v *Verifier) hash(ctx context.Context, c presented) (valid bool, err error) {
 	if err := v.hashers.Acquire(ctx, 1); err != nil {
 		return false, fmt.Errorf("%w: waiting to run scrypt: %w", ErrUnavailable, err)
 	}
@@ -92,27 +90,27 @@ func (v *Verifier) matches(hash token.Secret, text []byte) (bool, error) {
 	return ok, nil
 }
 
-func (v *Verifier) recallShared(ctx context.Context, c claim) memo {
+func (v *Verifier) cachedInRedis(ctx context.Context, c presented) proof {
 	if v.shared == nil {
-		return memo{}
+		return proof{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, MemoBudget)
+	ctx, cancel := context.WithTimeout(ctx, ProofCacheTimeout)
 	defer cancel()
 	b, err := v.shared.Get(ctx, c.state.connection.ID)
 	if err != nil {
 		v.metrics.redisErrors.Inc()
-		return memo{}
+		return proof{}
 	}
-	return decodeMemo(b)
+	return decodeProof(b)
 }
 
-func (v *Verifier) share(ctx context.Context, c claim, m memo) {
+func (v *Verifier) share(ctx context.Context, c presented, p proof) {
 	if v.shared == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, MemoBudget)
+	ctx, cancel := context.WithTimeout(ctx, ProofCacheTimeout)
 	defer cancel()
-	if v.shared.Set(ctx, c.state.connection.ID, m.encode()) != nil {
+	if v.shared.Set(ctx, c.state.connection.ID, p.encode()) != nil {
 		v.metrics.redisErrors.Inc()
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// Connection is one secret URL feeding one product. One that came from a Registry is shared: it must
-// not be changed.
+// Connection is one secret URL that feeds one product. A Connection from a Registry is shared and must not be changed.
 type Connection struct {
 	ID          string `json:"id"`
 	WorkspaceID string `json:"workspace_id"`
@@ -21,24 +20,23 @@ type Connection struct {
 	State       State  `json:"state"`
 	Salts       int    `json:"salts"` // partitions for the messages of the product; 1 is its own
 
-	// Only the record in the log holds the hashes; any other JSON of a connection leaves them out.
+	// The hashes are in the topic's record only, not in other JSON of a connection.
 	TokenHash  token.Secret `json:"-"`
 	SecretHash token.Secret `json:"-"` // zero if there is no shared secret
 
-	// Generation goes up by one with each change of token or secret, Revision with every change. Of two
-	// changes of one revision the first in the log counts.
+	// Generation increases with each change of token or secret, Revision with every change. Of two changes of one revision
+	// the first in the topic counts.
 	Generation uint64 `json:"generation"`
 	Revision   uint64 `json:"revision"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 
-	// changes names the last changes that led here, the newest last: how a writer knows its own among
-	// those that others have made since.
+	// changes names the latest changes, the newest last. A writer finds its own change among them.
 	changes []string
 }
 
-// State is what the operator wants of a connection.
+// State is the state that the operator set.
 type State string
 
 // States of a connection. A deleted one has no record.
@@ -48,7 +46,7 @@ const (
 	Disconnected State = "disconnected"
 )
 
-// Status is a State, told apart by whether an event was ever accepted.
+// Status is the State, refined by whether an event was accepted.
 type Status string
 
 // Statuses of a connection.
@@ -78,7 +76,7 @@ const (
 func connectionKey(id string) string { return connectionPrefix + id }
 func activityKey(id string) string   { return activityPrefix + id }
 
-// record is a connection as the log holds it.
+// record is the JSON of a connection in the topic.
 type record struct {
 	Connection
 	TokenHash  string   `json:"token_hash"`
@@ -89,20 +87,19 @@ type record struct {
 func encodeConnection(c *Connection) ([]byte, error) {
 	b, err := json.Marshal(record{*c, c.TokenHash.Reveal(), c.SecretHash.Reveal(), c.changes})
 	if err != nil {
-		return nil, fmt.Errorf("encoding connection %s: %w", c.ID, err)
+		return nil, fmt.Errorf("encode connection %s: %w", c.ID, err)
 	}
 	return b, nil
 }
 
-// decodeConnection reads the record of the connection id. Fields it does not know are left to newer
-// versions. Its errors quote nothing of the record.
+// decodeConnection decodes the record of connection id. It ignores unknown fields. Its errors do not quote the record.
 func decodeConnection(id string, b []byte) (*Connection, error) {
 	var r record
 	if json.Unmarshal(b, &r) != nil {
 		return nil, errors.New("the record is not the JSON of a connection")
 	}
 	c := r.Connection
-	c.Salts = min(max(c.Salts, 1), MaxSalts) // records from before there was one have none
+	c.Salts = min(max(c.Salts, 1), MaxSalts)
 	c.TokenHash, c.SecretHash, c.changes = token.NewSecret(r.TokenHash), token.NewSecret(r.SecretHash), r.Changes
 	if err := c.check(id); err != nil {
 		return nil, err
@@ -133,7 +130,7 @@ func (c *Connection) check(id string) error {
 	return nil
 }
 
-// cutID takes the id out of a key of the log.
+// cutID returns the connection id in a key of the topic.
 func cutID(key, prefix string) (id string, ok bool) {
 	id, ok = strings.CutPrefix(key, prefix)
 	return id, ok && token.ValidConnectionID(id)

@@ -47,7 +47,7 @@ func TestRecordFormat(t *testing.T) {
 	require.NotContains(t, string(b), "hash", "only the log gets hashes")
 }
 
-func TestDecodeConnectionLeavesUnknownFieldsToNewerVersions(t *testing.T) {
+func TestDecodeConnection_IgnoresUnknownFields(t *testing.T) {
 	c := sampleConnection(t)
 	b, err := encodeConnection(&c)
 	require.NoError(t, err)

@@ -10,42 +10,41 @@ import (
 )
 
 const (
-	// ActivityInterval is the shortest time between two records of one connection's activity, the first
-	// apart.
+	// ActivityInterval is the shortest time between two activity records of one connection, except the first.
 	ActivityInterval = 10 * time.Second
 
 	activityTimeout  = 5 * time.Second // for one record, and for all of them at the end
-	activityParallel = 32              // records on their way at a time
-	activityFirsts   = 1024            // first events waiting for their record; more wait for the interval
+	activityParallel = 32              // records in flight
+	activityFirsts   = 1024            // first events queued for an immediate record; others wait for the interval
 )
 
-// Recorder notes when connections are used, counts what came of it, and writes that to the log.
+// Recorder counts the results of connections' requests and writes them to the topic.
 type Recorder struct {
-	edge     string // what its tallies are under: another for each process
+	edge     string // name of its tallies; different for each process
 	registry *Registry
 	log      Log
 	metrics  *Metrics
 	firsts   chan *entry
 }
 
-// NewRecorder returns a Recorder; without Run it writes nothing.
+// NewRecorder returns a Recorder. It writes nothing before Run.
 func NewRecorder(registry *Registry, log Log, metrics *Metrics) *Recorder {
 	return &Recorder{rand.Text()[:edgeIDLength], registry, log, metrics, make(chan *entry, activityFirsts)}
 }
 
-// Seen notes what came of a request that was answered. It never blocks and allocates nothing.
+// Seen counts an answered request. It never blocks and allocates nothing.
 func (r *Recorder) Seen(connectionID string, at time.Time, counts Counts) {
 	e := get(&r.registry.index, connectionID)
 	if e == nil || counts == (Counts{}) {
 		return
 	}
-	e.counter.add(counts) // before the times, so that the record of the first event has it
+	e.counter.add(counts) // before the times, so that the record of the first event includes it
 	ms := at.UnixMilli()
 	if counts.Accepted == 0 {
 		raise(&e.counter.droppedAt, ms)
 		return
 	}
-	raise(&e.lastSeen, ms) // before firstSeen, so that who sees that one sees this one
+	raise(&e.lastSeen, ms) // before firstSeen, so that a reader of firstSeen finds lastSeen set
 	if lower(&e.firstSeen, ms) && e.waiting() {
 		select {
 		case r.firsts <- e:
@@ -62,7 +61,7 @@ func raise(value *atomic.Int64, to int64) {
 	}
 }
 
-// lower takes 0 for no value, and tells whether there was none.
+// lower treats 0 as unset and reports whether it was.
 func lower(value *atomic.Int64, to int64) (first bool) {
 	for old := value.Load(); old == 0 || old > to; old = value.Load() {
 		if value.CompareAndSwap(old, to) {
@@ -72,8 +71,8 @@ func lower(value *atomic.Int64, to int64) (first bool) {
 	return false
 }
 
-// Run writes the first event ever of a connection at once, and what came after at each interval, until
-// ctx ends; then it writes the rest and returns. What fails is tried again at the next interval.
+// Run writes a connection's first event immediately and later activity at each interval. When ctx ends it writes the rest
+// and returns. Failed writes are retried at the next interval.
 func (r *Recorder) Run(ctx context.Context) {
 	ticker := time.NewTicker(ActivityInterval)
 	defer ticker.Stop()
@@ -90,7 +89,7 @@ func (r *Recorder) Run(ctx context.Context) {
 	}
 }
 
-// flush writes all that the log does not have, or does not have last.
+// flush writes all activity that the topic's last records do not contain.
 func (r *Recorder) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, activityTimeout)
 	defer cancel()
@@ -100,7 +99,7 @@ func (r *Recorder) flush(ctx context.Context) {
 		if _, ok := r.unwritten(e); ok {
 			group.Go(func() error { r.write(ctx, e); return nil })
 		}
-		if e.overtaken.Load() {
+		if e.superseded.Load() {
 			group.Go(func() error { r.restore(ctx, e); return nil })
 		}
 	})
@@ -123,9 +122,8 @@ func (r *Recorder) write(ctx context.Context, e *entry) {
 	}
 }
 
-// unwritten is the activity that the log's last record should have been. It is the log's already if that record says
-// all of it: a tally that has become old is no reason to write, or two edges whose clocks differ would write in turns. Of a
-// deleted connection nothing is written: it would bring the record back.
+// unwritten returns the merged activity, and whether the topic's last record lacks some of it. An expired tally is no
+// reason to write: two edges with different clocks would alternate. Nothing is written for a deleted connection.
 func (r *Recorder) unwritten(e *entry) (a Activity, ok bool) {
 	if e.state.Load() == nil {
 		return a, false
@@ -136,7 +134,7 @@ func (r *Recorder) unwritten(e *entry) (a Activity, ok bool) {
 	if first := e.firstSeen.Load(); first != 0 {
 		a = a.merge(activityBetween(first, e.lastSeen.Load()))
 	}
-	a = a.merge(Activity{edges: e.counter.tallies(r.edge, e.lastSeen.Load())}).kept(time.Now())
+	a = a.merge(Activity{edges: e.counter.tallies(r.edge, e.lastSeen.Load())}).current(time.Now())
 	var written Activity
 	if last := e.written.Load(); last != nil {
 		written = *last

@@ -90,7 +90,7 @@ func TestRecorderFlushesAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestRecorderTriesAgain(t *testing.T) {
+func TestRecorder_FailedWrite_IsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, newTopic(), token.NewKey(), nil)
 		id := p.create(t, CreateParams{}).Connection.ID
@@ -109,7 +109,7 @@ func TestRecorderTriesAgain(t *testing.T) {
 }
 
 // Two edges that write over each other end up agreeing, with the record that compaction keeps.
-func TestRecordersAgree(t *testing.T) {
+func TestRecorders_Converge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topic, key := newTopic(), token.NewKey()
 		a, b := start(t, topic, key, nil), start(t, topic, key, nil)
@@ -129,7 +129,7 @@ func TestRecordersAgree(t *testing.T) {
 }
 
 // A record after the tombstone would bring the activity back for good.
-func TestRecorderWritesNothingForTheDeleted(t *testing.T) {
+func TestRecorder_DeletedConnection_WritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, newTopic(), token.NewKey(), nil)
 		id := p.create(t, CreateParams{}).Connection.ID

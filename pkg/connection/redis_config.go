@@ -11,22 +11,21 @@ import (
 	"github.com/millrace/millrace/pkg/credential"
 )
 
-// RedisConfig says where Redis is, if there is one. Its fields are flags.
+// RedisConfig holds address and login of an optional Redis. Its fields are flags.
 type RedisConfig struct {
-	Redis    string              `help:"Redis that remembers proved tokens for all edges; without one each edge proves them itself. rediss:// is with TLS." placeholder:"redis://HOST:PORT"`
-	User     string              `name:"redis-user" help:"User to log in to Redis as, where it is not in the URL." placeholder:"NAME"`
+	Redis    string              `help:"Redis that shares proved tokens between edges; without one each edge proves them itself. rediss:// uses TLS." placeholder:"redis://HOST:PORT"`
+	User     string              `name:"redis-user" help:"Redis user, if it is not in the URL." placeholder:"NAME"`
 	Password credential.Password `embed:"" prefix:"redis-"`
 	TLS      credential.TLS      `embed:"" prefix:"redis-" set:"server=Redis"`
 }
 
 const redisFlags = "redis-"
 
-// Validate checks everything that can be checked before Redis is asked. The errors do not quote the address, which may
-// hold a password.
+// Validate checks the settings without connecting. Errors do not quote the address, which may contain a password.
 func (c *RedisConfig) Validate() error {
 	if c.Redis == "" {
 		if c.User != "" || !c.Password.IsZero() || c.TLS != (credential.TLS{}) {
-			return errors.New("flags of --redis-… are set, but not --redis: name the Redis there")
+			return errors.New("--redis-… flags are set without --redis: set --redis")
 		}
 		return nil
 	}
@@ -34,7 +33,7 @@ func (c *RedisConfig) Validate() error {
 	return err
 }
 
-// options are for clients. What is in files is read for each connection.
+// options returns the client's options. Files are read for each connection.
 func (c *RedisConfig) options() (*redis.Options, error) {
 	options, err := redis.ParseURL(c.Redis)
 	if err != nil {
@@ -46,9 +45,9 @@ func (c *RedisConfig) options() (*redis.Options, error) {
 		return nil, err
 	}
 	if options.Password != "" && !c.Password.IsZero() {
-		return nil, errors.New("--redis has a password in it, and --redis-password or --redis-password-file is set: leave one of them out")
+		return nil, errors.New("--redis contains a password, and --redis-password or --redis-password-file is set: use one of them")
 	}
-	options.TLSConfig = nil // the dialer sees to it
+	options.TLSConfig = nil // the dialer does TLS
 	options.Dialer = secured.Dialer(redisDial)
 	options.Username = cmp.Or(c.User, options.Username)
 	if password := c.Password; !password.IsZero() {
@@ -58,7 +57,7 @@ func (c *RedisConfig) options() (*redis.Options, error) {
 			return user, text, err
 		}
 	}
-	options.ContextTimeoutEnabled = true // without it a call's deadline is not looked at
+	options.ContextTimeoutEnabled = true // otherwise a call ignores its deadline
 	options.MaxRetries = -1
 	options.DialTimeout = redisDial
 	options.DialerRetries = 1

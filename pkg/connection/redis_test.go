@@ -41,9 +41,9 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func connect(t *testing.T, addr string) *RedisMemos {
+func connect(t *testing.T, addr string) *RedisProofs {
 	t.Helper()
-	memos, err := NewRedisMemos(RedisConfig{Redis: "redis://" + addr + "/0"})
+	memos, err := NewRedisProofs(RedisConfig{Redis: "redis://" + addr + "/0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { memos.Close() })
 	return memos
@@ -79,14 +79,14 @@ func TestRedisSharesProofsBetweenProcesses(t *testing.T) {
 }
 
 // slow gives a MemoStore the time that a busy machine may need, where the budget is not the point.
-type slow struct{ MemoStore }
+type slow struct{ ProofCache }
 
 func (s slow) Get(_ context.Context, id string) ([]byte, error) {
-	return retry(func(ctx context.Context) ([]byte, error) { return s.MemoStore.Get(ctx, id) })
+	return retry(func(ctx context.Context) ([]byte, error) { return s.ProofCache.Get(ctx, id) })
 }
 
 func (s slow) Set(_ context.Context, id string, memo []byte) error {
-	_, err := retry(func(ctx context.Context) ([]byte, error) { return nil, s.MemoStore.Set(ctx, id, memo) })
+	_, err := retry(func(ctx context.Context) ([]byte, error) { return nil, s.ProofCache.Set(ctx, id, memo) })
 	return err
 }
 
@@ -99,7 +99,7 @@ func retry(call func(context.Context) ([]byte, error)) (b []byte, err error) {
 	return nil, err
 }
 
-func TestRedisHoldsNothingToSteal(t *testing.T) {
+func TestRedis_HoldsNoSecrets(t *testing.T) {
 	addr, _ := startRedis(t)
 	p := start(t, newTopic(), token.NewKey(), slow{connect(t, addr)})
 	created := p.create(t, CreateParams{Secret: token.NewSecret("canary secret")})
@@ -110,11 +110,11 @@ func TestRedisHoldsNothingToSteal(t *testing.T) {
 	ctx := context.Background()
 	keys, err := client.Keys(ctx, "*").Result()
 	require.NoError(t, err)
-	require.Equal(t, []string{"millrace:memo:" + created.Connection.ID}, keys)
+	require.Equal(t, []string{"millrace:proof:" + created.Connection.ID}, keys)
 	value, err := client.Get(ctx, keys[0]).Bytes()
 	require.NoError(t, err)
 	e := get(&p.registry.index, created.Connection.ID)
-	require.Equal(t, e.memo.Load().encode(), value)
+	require.Equal(t, e.proof.Load().encode(), value)
 	require.Len(t, value, 40)
 	ttl, err := client.TTL(ctx, keys[0]).Result()
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestRedisHoldsNothingToSteal(t *testing.T) {
 }
 
 // Whatever ails Redis, the answers stay right; the control is the count of errors.
-func TestRedisTroubleChangesNoAnswer(t *testing.T) {
+func TestRedis_Failing_ChangesNoAnswer(t *testing.T) {
 	for name, trouble := range map[string]func(*testing.T) string{
 		"nobody listens": freeAddr,
 		"it never answers": func(t *testing.T) string {
@@ -147,7 +147,7 @@ func TestRedisTroubleChangesNoAnswer(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			memos, err := NewRedisMemos(RedisConfig{Redis: "redis://" + trouble(t)})
+			memos, err := NewRedisProofs(RedisConfig{Redis: "redis://" + trouble(t)})
 			require.NoError(t, err)
 			t.Cleanup(func() { memos.Close() })
 			p := start(t, newTopic(), token.NewKey(), memos)
@@ -186,11 +186,11 @@ func TestRedisCallsEndWithTheirContext(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	memos, err := NewRedisMemos(RedisConfig{Redis: "redis://" + l.Addr().String()})
+	memos, err := NewRedisProofs(RedisConfig{Redis: "redis://" + l.Addr().String()})
 	require.NoError(t, err)
 	defer memos.Close()
 	memos.client.Options().ReadTimeout = time.Hour // so that the context is what ends it
-	ctx, cancel := context.WithTimeout(context.Background(), MemoBudget)
+	ctx, cancel := context.WithTimeout(context.Background(), ProofCacheTimeout)
 	defer cancel()
 	_, err = memos.Get(ctx, anID)
 	require.Error(t, err)
@@ -199,7 +199,7 @@ func TestRedisCallsEndWithTheirContext(t *testing.T) {
 
 func TestRedisAddressIsNotQuoted(t *testing.T) {
 	for _, url := range []string{"", "canary", "http://canary", "redis://user:canary@host:port:port", "redis://:canary@h/x", "redis://h?canary=1"} {
-		_, err := NewRedisMemos(RedisConfig{Redis: url})
+		_, err := NewRedisProofs(RedisConfig{Redis: url})
 		require.Error(t, err, url)
 		require.NotContains(t, err.Error(), "canary")
 	}

@@ -34,7 +34,7 @@ func startSecuredRedis(t *testing.T) (config RedisConfig) {
 	require.NoError(t, err)
 	args := []string{"--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
 		"--tls-cert-file", server.Cert, "--tls-key-file", server.Key, "--tls-ca-cert-file", a.File}
-	for _, user := range []string{"default off", "edge on >correct-horse ~millrace:memo:* +get +set +time +hello", "stranger on >correct-horse ~* +hello +time"} {
+	for _, user := range []string{"default off", "edge on >correct-horse ~millrace:proof:* +get +set +time +hello", "stranger on >correct-horse ~* +hello +time"} {
 		args = append(append(args, "--user"), strings.Fields(user)...)
 	}
 	cmd := exec.Command("redis-server", args...)
@@ -70,7 +70,7 @@ func requireRedis(t *testing.T, config RedisConfig, status doctor.Status, found,
 
 func TestRedisWithTLSAndALogin(t *testing.T) {
 	good := startSecuredRedis(t)
-	memos, err := NewRedisMemos(good)
+	memos, err := NewRedisProofs(good)
 	require.NoError(t, err)
 	defer memos.Close()
 	patient := slow{memos}
@@ -97,7 +97,7 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 	requireRedis(t, inURL, doctor.OK, "keeps proofs", "")
 }
 
-func TestACheckUpOfRedis(t *testing.T) {
+func TestCheckRedis(t *testing.T) {
 	addr, server := startRedis(t)
 	config := RedisConfig{Redis: "redis://" + addr}
 	r := examineRedis(t, config)
@@ -131,7 +131,7 @@ func TestRedisConfigIsChecked(t *testing.T) {
 }
 
 // What a server says of a missing certificate may be lost with the connection.
-func TestAServerThatHangsUpMayWantACertificate(t *testing.T) {
+func TestCheckRedis_ClosedConnection_SuggestsACertificate(t *testing.T) {
 	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
 	require.Contains(t, redisRemedy(reset, &tls.Config{}), "--redis-tls-cert")
 	require.Contains(t, redisRemedy(reset, nil), "start it")

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// Lease is how long an edge trusts what it knew when it last confirmed that it had read to the end of
-// the log, and so how long a change takes until it is in force everywhere.
+// Lease is the time for which an edge trusts its memory after it confirmed that it had read to the end of the topic. A
+// change is in force everywhere after a Lease.
 const Lease = time.Second
 
-// awaitPoll is how often Await looks again.
+// awaitPoll is Await's polling interval.
 const awaitPoll = 5 * time.Millisecond
 
-// Registry is the log in memory. Reading it takes no lock.
+// Registry is the topic in memory. Reading takes no lock.
 type Registry struct {
 	log     Log
 	metrics *Metrics
 	index   index
 }
 
-// NewRegistry returns an empty registry; Run fills it.
+// NewRegistry returns an empty registry. Run fills it.
 func NewRegistry(log Log, metrics *Metrics) *Registry {
 	return &Registry{log: log, metrics: metrics}
 }
 
-// Run follows the log until ctx ends, then returns nil; any other end is an error. Call it once.
+// Run follows the topic until ctx ends, then returns nil. Any other end is an error. Call it once.
 func (r *Registry) Run(ctx context.Context) error {
 	err := r.log.Follow(ctx, r.apply)
 	if ctx.Err() != nil {
@@ -37,20 +37,19 @@ func (r *Registry) Run(ctx context.Context) error {
 	if err == nil {
 		err = errors.New("it ended")
 	}
-	return fmt.Errorf("following the log of connections: %w", err)
+	return fmt.Errorf("follow the registry of connections: %w", err)
 }
 
-// Ready tells whether the end of the log was ever reached. Before that, every answer would be a 500.
+// Ready reports whether the end of the topic was ever reached. Before that, every answer is 500.
 func (r *Registry) Ready() bool { return !r.log.CurrentAt().IsZero() }
 
-// Fresh tells whether the registry can be trusted at the instant now, which needs a monotonic reading.
+// Fresh reports whether the registry can be trusted at now, which needs a monotonic reading.
 func (r *Registry) Fresh(now time.Time) bool {
 	at := r.log.CurrentAt()
 	return !at.IsZero() && now.Sub(at) <= Lease
 }
 
-// Age is how long ago, at the instant now, the registry was known to be read to its end, in seconds: infinite before
-// it ever was.
+// Age returns the seconds since the registry was last confirmed to be current; infinite before the first time.
 func (r *Registry) Age(now time.Time) float64 {
 	at := r.log.CurrentAt()
 	if at.IsZero() {
@@ -59,8 +58,7 @@ func (r *Registry) Age(now time.Time) float64 {
 	return now.Sub(at).Seconds()
 }
 
-// Await returns once everything that was in the log at the instant since has been applied. The error is
-// ctx's, wrapped.
+// Await returns when every record written before since has been applied. The error wraps ctx's.
 func (r *Registry) Await(ctx context.Context, since time.Time) error {
 	ticker := time.NewTicker(awaitPoll)
 	defer ticker.Stop()
@@ -70,14 +68,13 @@ func (r *Registry) Await(ctx context.Context, since time.Time) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("reading the log of connections to its end: %w", ctx.Err())
+			return fmt.Errorf("read the registry of connections to its end: %w", ctx.Err())
 		case <-ticker.C:
 		}
 	}
 }
 
-// Get returns the connection, or nil if it is unknown or deleted. It does not ask whether the registry
-// is fresh.
+// Get returns the connection, or nil if it is unknown or deleted. It does not check Fresh.
 func (r *Registry) Get(id []byte) *Connection {
 	if e := get(&r.index, id); e != nil {
 		if s := e.state.Load(); s != nil {
@@ -87,8 +84,7 @@ func (r *Registry) Get(id []byte) *Connection {
 	return nil
 }
 
-// apply takes one record of the log. One that cannot be read is counted and skipped: it may be a newer
-// version's, and must not keep the others from being applied.
+// apply applies one record. It counts and skips a record that it cannot decode, which may be of a newer version.
 func (r *Registry) apply(key string, value []byte) {
 	var err error
 	if id, ok := cutID(key, connectionPrefix); ok {
@@ -105,7 +101,7 @@ func (r *Registry) apply(key string, value []byte) {
 
 func (r *Registry) applyConnection(id string, value []byte) error {
 	if value == nil {
-		r.clear(id, func(e *entry) { e.state.Store(nil); e.overtaken.Store(false) })
+		r.clear(id, func(e *entry) { e.state.Store(nil); e.superseded.Store(false) })
 		return nil
 	}
 	c, err := decodeConnection(strings.Clone(id), value)
@@ -114,11 +110,11 @@ func (r *Registry) applyConnection(id string, value []byte) error {
 	}
 	e := r.index.ensure(c.ID)
 	if s := e.state.Load(); s != nil && c.Revision <= s.connection.Revision {
-		e.overtaken.Store(s.overtakenBy(c)) // made from a state that is not the latest any more: its writer sees that and tries again
+		e.superseded.Store(s.supersededBy(c)) // based on an old revision: its writer detects that and repeats it
 		return nil
 	}
 	e.state.Store(newState(c))
-	e.overtaken.Store(false)
+	e.superseded.Store(false)
 	return nil
 }
 
@@ -136,13 +132,13 @@ func (r *Registry) applyActivity(id string, value []byte) error {
 	if known := e.activity.Load(); known != nil {
 		merged = a.merge(*known)
 	}
-	merged = merged.kept(time.Now())
+	merged = merged.current(time.Now())
 	e.written.Store(&a)
 	e.activity.Store(&merged)
 	return nil
 }
 
-// clear applies a tombstone, and forgets the id when nothing is left of it.
+// clear applies a tombstone and removes an empty entry.
 func (r *Registry) clear(id string, empty func(*entry)) {
 	e := get(&r.index, id)
 	if e == nil {

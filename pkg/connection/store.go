@@ -11,24 +11,24 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// ErrExists is a connection created anew under a token that is in use already.
+// ErrExists is returned by Create for a token that is in use.
 var ErrExists = errors.New("the connection exists already")
 
-// Store is the admin's side of the log. It reads through a Registry, which must be running.
+// Store changes connections. It reads through a Registry, which must be running.
 type Store struct{ config StoreConfig }
 
-// StoreConfig is what a Store is made of.
+// StoreConfig configures a Store.
 type StoreConfig struct {
 	Key      token.Key
 	Log      Log
 	Registry *Registry
 	Cost     token.Cost // of new hashes; token.DefaultCost if zero
-	// Settle is how long a call waits after its record is written, so that it is in force on every edge
-	// when it returns. DefaultSettle if 0; less is right only where no edge is running, or for a test.
+	// Settle is the wait after a record is written until the change is in force on every edge. DefaultSettle if 0; less
+	// only without running edges, or in a test.
 	Settle time.Duration
 }
 
-// DefaultSettle is the lease, and time for answers that were given within it to reach their senders.
+// DefaultSettle is the lease plus time for answers given within it to reach their senders.
 const DefaultSettle = Lease + 100*time.Millisecond
 
 // NewStore returns a Store.
@@ -42,14 +42,14 @@ func NewStore(config StoreConfig) *Store {
 	return &Store{config}
 }
 
-// Created is a new connection and its token, which nobody can get to know again.
+// Created is a new connection and its token, which is not stored.
 type Created struct {
 	Connection Connection
 	Token      token.Secret
 }
 
-// Create writes a new connection. An *InputError says what is wrong with params; after any other error
-// the connection may exist, but nobody has its token.
+// Create writes a new connection. It returns an *InputError for invalid params. After any other error the connection may
+// exist, but its token is lost.
 func (s *Store) Create(ctx context.Context, params CreateParams) (Created, error) {
 	if err := params.check(); err != nil {
 		return Created{}, err
@@ -73,13 +73,12 @@ func (s *Store) Create(ctx context.Context, params CreateParams) (Created, error
 		return Created{}, err
 	}
 	written := time.Now()
-	// Nothing is revoked here: who does not wait for the edges may get a 401 from one, no more. The token
-	// must not be lost for it.
+	// Nothing is revoked here: without the wait a sender may get a 401 at first. The token must not be lost for that.
 	_ = s.settle(ctx, written)
 	return Created{c, params.Token}, nil
 }
 
-// identify mints a token if none was given, and returns the id in it.
+// identify creates a token if none is given, and returns its connection id.
 func (s *Store) identify(ctx context.Context, params *CreateParams) (string, error) {
 	if params.Token.IsZero() {
 		id := token.NewConnectionID()
@@ -100,7 +99,7 @@ func (s *Store) identify(ctx context.Context, params *CreateParams) (string, err
 	return string(id), nil
 }
 
-// Get returns the connection as of now, or nil if there is none.
+// Get returns the current connection, or nil if there is none.
 func (s *Store) Get(ctx context.Context, id string) (*Connection, error) {
 	if err := s.config.Registry.Await(ctx, time.Now()); err != nil {
 		return nil, err
@@ -108,15 +107,15 @@ func (s *Store) Get(ctx context.Context, id string) (*Connection, error) {
 	return s.config.Registry.Get([]byte(id)), nil
 }
 
-// Listed is a connection and how it fares.
+// Listed is a connection with its status and activity.
 type Listed struct {
 	Connection
 	Status Status `json:"status"`
 	Activity
-	Totals Counts `json:"totals"` // the activity's, as of when it was listed
+	Totals Counts `json:"totals"` // of the activity, when it was listed
 }
 
-// Find returns one connection as of now, and how it fares, or ErrNotFound.
+// Find returns one current connection with its activity, or ErrNotFound.
 func (s *Store) Find(ctx context.Context, id string) (Listed, error) {
 	if err := s.config.Registry.Await(ctx, time.Now()); err != nil {
 		return Listed{}, err
@@ -129,7 +128,7 @@ func (s *Store) Find(ctx context.Context, id string) (Listed, error) {
 	return Listed{}, ErrNotFound
 }
 
-// listed is not there for a connection that was deleted.
+// listed returns false for a deleted connection.
 func (e *entry) listed(now time.Time) (l Listed, ok bool) {
 	state := e.state.Load()
 	if state == nil {
@@ -144,7 +143,7 @@ func (e *entry) listed(now time.Time) (l Listed, ok bool) {
 	return l, true
 }
 
-// List returns all connections as of now, the oldest first.
+// List returns all current connections, the oldest first.
 func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	if err := s.config.Registry.Await(ctx, time.Now()); err != nil {
 		return nil, err
@@ -162,7 +161,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	return all, nil
 }
 
-// hash keeps a zero text zero.
+// hash returns the scrypt hash of text, zero for zero.
 func (s *Store) hash(text token.Secret) (token.Secret, error) {
 	if text.IsZero() {
 		return text, nil
@@ -176,16 +175,16 @@ func (s *Store) put(ctx context.Context, c *Connection) error {
 		return err
 	}
 	if err := s.config.Log.Append(ctx, connectionKey(c.ID), value); err != nil {
-		return fmt.Errorf("writing connection %s: %w", c.ID, err)
+		return fmt.Errorf("write connection %s: %w", c.ID, err)
 	}
 	return nil
 }
 
-// settle waits until no edge acts on anything older than what was acknowledged at the instant written.
+// settle waits until no edge acts on records older than the one acknowledged at written.
 func (s *Store) settle(ctx context.Context, written time.Time) error {
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for the change to be in force: %w", ctx.Err())
+		return fmt.Errorf("wait for the change to be in force: %w", ctx.Err())
 	case <-time.After(s.config.Settle - time.Since(written)):
 		return nil
 	}

@@ -187,7 +187,7 @@ func TestListSeesWhatOthersWrote(t *testing.T) {
 }
 
 // Whatever holds a token, a secret or a hash is printed in every way a careless line could.
-func TestNothingPrintsASecret(t *testing.T) {
+func TestSecrets_AreNeverPrinted(t *testing.T) {
 	ctx := context.Background()
 	reg := prometheus.NewRegistry()
 	p := start(t, newTopic(), token.NewKey(), &sharedMemos{err: fmt.Errorf("down")})

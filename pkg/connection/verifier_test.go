@@ -87,7 +87,7 @@ func TestVerifyRefusesWithoutAProof(t *testing.T) {
 
 // What was found wrong once is refused from memory: a sender that goes on with an old URL costs one
 // scrypt, not one per request.
-func TestVerifyRemembersRefusals(t *testing.T) {
+func TestVerify_CachesRejections(t *testing.T) {
 	p := start(t, newTopic(), token.NewKey(), nil)
 	created := p.create(t, CreateParams{Secret: token.NewSecret("a secret")})
 	require.Equal(t, 1, p.runs(t, func() {
@@ -106,7 +106,7 @@ func TestVerifyRemembersRefusals(t *testing.T) {
 			require.Equal(t, ErrInvalid, err)
 		}
 	}))
-	require.Equal(t, 4, count(t, p.metrics.hitRefused))
+	require.Equal(t, 4, count(t, p.metrics.hitRejected))
 	got, err := p.verify(fresh, "a secret")
 	require.NoError(t, err)
 	require.Equal(t, uint64(2), got.Generation)
@@ -160,7 +160,7 @@ func TestVerifyWithoutAFreshRegistry(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestVerifyProvesOnceForAllWhoWait(t *testing.T) {
+func TestVerify_ConcurrentRequests_ProveOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, newTopic(), token.NewKey(), nil)
 		created := p.create(t, CreateParams{Secret: token.NewSecret("a secret")})
@@ -221,7 +221,7 @@ func (interrupted) Set(context.Context, string, []byte) error     { return nil }
 
 // A call that revokes has returned when a lease is over, even if a proof that began before takes
 // longer: the proof must not count.
-func TestVerifyDiscardsAProofThatWasOvertaken(t *testing.T) {
+func TestVerify_ChangeDuringProof_DiscardsIt(t *testing.T) {
 	for name, meanwhile := range map[string]func(*testing.T, *process, Connection){
 		"rotated": func(t *testing.T, p *process, c Connection) { p.rotate(t, c) },
 		"paused":  func(t *testing.T, p *process, c Connection) { p.change(t, c, func(c *Connection) { c.State = Paused }) },
@@ -241,7 +241,7 @@ func TestVerifyDiscardsAProofThatWasOvertaken(t *testing.T) {
 }
 
 // An id can come back with another token, at generation 1 again.
-func TestVerifyAfterDeleteAndCreateAnew(t *testing.T) {
+func TestVerify_DeletedAndCreatedAgain_NeedsANewProof(t *testing.T) {
 	memos := &sharedMemos{}
 	p := start(t, newTopic(), token.NewKey(), memos)
 	first := p.create(t, CreateParams{Token: p.key.Derive(anID, "first")})
@@ -284,7 +284,7 @@ func (s *sharedMemos) Set(_ context.Context, id string, memo []byte) error {
 	return s.err
 }
 
-func TestSharedMemosCannotLie(t *testing.T) {
+func TestProofCache_ForgedEntry_MatchesNothing(t *testing.T) {
 	memos := &sharedMemos{}
 	topic, key := newTopic(), token.NewKey()
 	p := start(t, topic, key, memos)
@@ -295,7 +295,7 @@ func TestSharedMemosCannotLie(t *testing.T) {
 	}
 	id, honest := created.Connection.ID, memos.memos[created.Connection.ID]
 	wrong := key.Mint(id)
-	stranger := token.NewKey().Memo(id, 1, []byte(wrong.Reveal()))
+	stranger := token.NewKey().ProofMAC(id, 1, []byte(wrong.Reveal()))
 	for name, lie := range map[string][]byte{
 		"nothing": nil, "empty": {}, "short": honest[:39], "long": append(honest[:40:40], 0), "zeros": make([]byte, 40),
 		"for the right token": honest, "of another connection": memos.memos[other.Connection.ID],
@@ -310,7 +310,7 @@ func TestSharedMemosCannotLie(t *testing.T) {
 	}
 }
 
-func TestFailingSharedMemosChangeNoAnswer(t *testing.T) {
+func TestProofCache_Failing_ChangesNoAnswer(t *testing.T) {
 	memos := &sharedMemos{err: errors.New("down")}
 	p := start(t, newTopic(), token.NewKey(), memos)
 	created := p.create(t, CreateParams{})
@@ -322,19 +322,19 @@ func TestFailingSharedMemosChangeNoAnswer(t *testing.T) {
 }
 
 // Slots are numbered by the first four bytes of the hash.
-func TestRefusalsAreBounded(t *testing.T) {
-	var r refused
-	nth := func(i int) claim { return claim{mac: [32]byte{2: byte(i >> 8), 3: byte(i)}} }
-	for i := range refusedSlots {
+func TestRejections_AreBounded(t *testing.T) {
+	var r rejections
+	nth := func(i int) presented { return presented{mac: [32]byte{2: byte(i >> 8), 3: byte(i)}} }
+	for i := range rejectionSlots {
 		require.False(t, r.has(nth(i)))
 		r.add(nth(i))
 	}
-	for i := range refusedSlots {
+	for i := range rejectionSlots {
 		require.True(t, r.has(nth(i)))
 	}
-	require.False(t, r.has(nth(refusedSlots)))
-	r.add(nth(refusedSlots))
-	require.True(t, r.has(nth(refusedSlots)))
+	require.False(t, r.has(nth(rejectionSlots)))
+	r.add(nth(rejectionSlots))
+	require.True(t, r.has(nth(rejectionSlots)))
 	require.False(t, r.has(nth(0)), "the one whose slot it took")
 	require.True(t, r.has(nth(1)), "all others stay")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAPasswordIsReadAnewFromItsFile(t *testing.T) {
+func TestPassword_FileIsReadForEachConnection(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	p := Password{PasswordFile: file}
 	for text, want := range map[string]string{"first\n": "first", " second \r\n": " second ", "third": "third"} {
@@ -22,7 +22,7 @@ func TestAPasswordIsReadAnewFromItsFile(t *testing.T) {
 	require.True(t, (&Password{}).IsZero())
 }
 
-func TestATokenKeyIsGivenOrInAFile(t *testing.T) {
+func TestTokenKey_FromFlagOrFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(file, []byte("canary\n"), 0o600))
 	for _, k := range []TokenKey{{TokenKey: "canary"}, {TokenKeyFile: file}} {
@@ -40,7 +40,7 @@ func TestATokenKeyIsGivenOrInAFile(t *testing.T) {
 	}
 }
 
-func TestPasswordsThatWillNotDo(t *testing.T) {
+func TestPassword_Invalid_IsRefused(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
 	for want, p := range map[string]Password{

@@ -59,7 +59,7 @@ func greeting(t *testing.T, config TLS, addr string) error {
 	return err
 }
 
-func TestWhomToTrust(t *testing.T) {
+func TestTLS_TrustedAuthorities(t *testing.T) {
 	ours, theirs := authorityOf(t), authorityOf(t)
 	addr := serve(t, ours, tls.NoClientCert)
 	require.NoError(t, greeting(t, TLS{On: true, CA: ours.File}, addr))
@@ -73,7 +73,7 @@ func TestWhomToTrust(t *testing.T) {
 	require.Contains(t, Explain(greeting(t, TLS{On: true}, addr), "x-"), "in --x-tls-ca", "the system does not trust a test")
 }
 
-func TestWithoutTLSAtAPortThatHasNone(t *testing.T) {
+func TestTLS_PlainPort_IsExplained(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -93,7 +93,7 @@ func TestWithoutTLSAtAPortThatHasNone(t *testing.T) {
 	require.Empty(t, Explain(errors.New("another"), "x-"))
 }
 
-func TestAClientsCertificate(t *testing.T) {
+func TestTLS_ClientCertificate(t *testing.T) {
 	a := authorityOf(t)
 	addr := serve(t, a, tls.RequireAndVerifyClientCert)
 	pair, err := a.Sign("client")
@@ -105,7 +105,7 @@ func TestAClientsCertificate(t *testing.T) {
 	require.Contains(t, Explain(greeting(t, TLS{On: true, CA: a.File, Cert: stranger.Cert, Key: stranger.Key}, addr), "x-"), "--x-tls-cert")
 }
 
-func TestAReplacedFileIsUsedByTheNextConnection(t *testing.T) {
+func TestTLS_ReplacedFile_IsUsedByTheNextConnection(t *testing.T) {
 	ours, theirs := authorityOf(t), authorityOf(t)
 	addr := serve(t, ours, tls.NoClientCert)
 	file := filepath.Join(t.TempDir(), "ca.pem")
@@ -137,7 +137,7 @@ func TestTLSIsChecked(t *testing.T) {
 	require.NoError(t, (&TLS{On: true}).Check("x-"))
 }
 
-func TestWhatCanBeReadOnTheWay(t *testing.T) {
+func TestTLS_OffWithPassword_Warns(t *testing.T) {
 	for addr, want := range map[string]bool{"127.0.0.1:9": false, "[::1]:9": false, "localhost:9": false, "kafka-1:9092": true, "10.0.0.1:9": true, "kafka-1": true} {
 		require.Equal(t, want, (&TLS{}).Exposed(addr), addr)
 		require.False(t, (&TLS{On: true}).Exposed(addr))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAReportForPeopleAndForPrograms(t *testing.T) {
+func TestReport_TextAndJSON(t *testing.T) {
 	var r Report
 	var text, programs bytes.Buffer
 	require.NoError(t, r.JSON(&programs))

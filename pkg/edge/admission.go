@@ -2,8 +2,7 @@ package edge
 
 import "sync/atomic"
 
-// admission bounds what is held at once, so that a crowd of large or slow requests costs answers, not
-// memory.
+// admission bounds the requests and the bytes of bodies in flight: overload gives refusals, not memory exhaustion.
 type admission struct {
 	maxBytes, maxRequests int64
 	bytes, requests       atomic.Int64
@@ -19,7 +18,7 @@ func (a *admission) enter() bool {
 
 func (a *admission) leave() { a.requests.Add(-1) }
 
-func (a *admission) take(n int64) bool {
+func (a *admission) reserveBytes(n int64) bool {
 	if a.bytes.Add(n) > a.maxBytes {
 		a.bytes.Add(-n)
 		return false
@@ -27,4 +26,4 @@ func (a *admission) take(n int64) bool {
 	return true
 }
 
-func (a *admission) give(n int64) { a.bytes.Add(-n) }
+func (a *admission) releaseBytes(n int64) { a.bytes.Add(-n) }

@@ -247,7 +247,7 @@ func testDeadLetters(t *testing.T, a *apiEndpoint) {
 }
 
 // An insertId makes two events one; to say something twice about a user or a conversation is no repeat.
-func TestAPIRepeats(t *testing.T) {
+func TestAPI_DuplicateInARequest_IsStoredOnce(t *testing.T) {
 	t.Parallel()
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})

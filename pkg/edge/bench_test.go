@@ -25,8 +25,8 @@ import (
 func TestHotPathAllocatesNothing(t *testing.T) {
 	admit := &admission{maxBytes: 1 << 20, maxRequests: 1}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if admit.enter() && admit.take(100) {
-			admit.give(100)
+		if admit.enter() && admit.reserveBytes(100) {
+			admit.releaseBytes(100)
 			admit.leave()
 		}
 	}), "admission")
@@ -41,7 +41,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	require.NoError(t, payload.Parse([]byte("["+track+"]"), h.limits))
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		ctx.Response.Reset()
-		accept(&ctx, payload)
+		stored{payload.Received(), payload.Accepted, payload.Ignored + payload.Invalid}.write(&ctx)
 		h.metrics.stored(payload, time.Millisecond)
 	}), "the answer 200")
 	require.Zero(t, testing.AllocsPerRun(100, func() {

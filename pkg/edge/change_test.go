@@ -17,7 +17,7 @@ import (
 
 // A request that was let in by the old state and waits for the brokers while the connection is changed does
 // not get a 200: the change has returned by then.
-func TestAChangeWhileARequestWaitsForTheBrokers(t *testing.T) {
+func TestChange_DuringAcknowledgement_IsRespected(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(context.Context, *rig, string) error
 		status int
@@ -108,7 +108,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 }
 
 // Who sent a refused request is in the log, at debug, and by a trusted proxy's word only.
-func TestTheLogNamesTheClient(t *testing.T) {
+func TestRefusal_LogsTheClient(t *testing.T) {
 	r, _ := start(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.1"} })
 	requireAnswer(t, r.post("/v1/segment/canary", track, "X-Forwarded-For", "1.2.3.4, 203.0.113.9"), 401, saysUnauthorized)
 	require.Contains(t, r.logs.String(), "client=203.0.113.9")

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// clock tells when messages were received, in Unix microseconds, and never the same instant twice: of
-// two deliveries of one message the earlier counts, even within one request.
+// clock gives out times of receipt in Unix microseconds, each at most once: of two deliveries of one message the
+// earlier counts, even within one request.
 type clock struct{ last atomic.Int64 }
 
-// reserve returns the first of n consecutive instants.
+// reserve returns the first of n consecutive microseconds.
 func (c *clock) reserve(n int) int64 {
 	for {
 		last := c.last.Load()

@@ -10,38 +10,38 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// Config is what an operator may set. Every limit of the edge is here.
+// Config holds the edge's settings and all of its limits.
 type Config struct {
-	HTTP           string   `help:"Address that takes events." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	TLSCert        string   `help:"Certificate to serve HTTPS with, and the chain behind it; a renewed file is used at once." placeholder:"FILE"`
-	TLSKey         string   `help:"Its key." placeholder:"FILE"`
-	TrustedProxies []string `help:"Addresses and prefixes of load balancers: their X-Forwarded-For is believed, and they may open any number of connections." placeholder:"ADDR" sep:","`
+	HTTP           string   `help:"Address that accepts events." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	TLSCert        string   `help:"Certificate chain for HTTPS, in PEM; a replaced file is used within a second." placeholder:"FILE"`
+	TLSKey         string   `help:"Private key of --tls-cert." placeholder:"FILE"`
+	TrustedProxies []string `help:"Addresses and prefixes of load balancers. Their X-Forwarded-For is trusted, and their connections are not limited." placeholder:"ADDR" sep:","`
 
 	MaxBodyBytes    int `help:"Largest body, before and after decompression." default:"8388608"`
-	MaxMessages     int `help:"Most messages in one request." default:"1000"`
+	MaxMessages     int `help:"Largest number of messages in one request." default:"1000"`
 	MaxMessageBytes int `help:"Largest message; a larger one becomes a dead letter." default:"524288"`
-	MaxContextBytes int `help:"Largest context beside a batch: every message of the batch carries it along." default:"16384"`
-	MaxDepth        int `help:"Deepest nesting of a body." default:"64"`
+	MaxContextBytes int `help:"Largest context beside a batch, in bytes; every record of the batch carries it." default:"16384"`
+	MaxDepth        int `help:"Deepest nesting of JSON in a body." default:"64"`
 
-	MaxInFlightBytes    int64         `help:"Bytes of bodies held at once, of all requests." default:"134217728"`
-	MaxInFlightRequests int64         `help:"Requests served at once." default:"4096"`
-	MaxDecompressions   int           `help:"Bodies decompressed at once; 0 is one for each processor." default:"0"`
-	MaxConnections      int           `help:"Connections open at once." default:"16384"`
-	MaxConnectionsEach  int           `name:"max-connections-per-address" help:"Connections open at once from one address; fewer than all, so that nobody can take every place." default:"12288"`
+	MaxInFlightBytes    int64         `help:"Bytes of bodies in flight, over all requests." default:"134217728"`
+	MaxInFlightRequests int64         `help:"Requests in flight." default:"4096"`
+	MaxDecompressions   int           `help:"Bodies decompressed concurrently; 0 means one per processor." default:"0"`
+	MaxConnections      int           `help:"Open connections." default:"16384"`
+	MaxConnectionsEach  int           `name:"max-connections-per-address" help:"Open connections of one address." default:"12288"`
 	MaxHeaderBytes      int           `help:"Largest request line and headers." default:"16384"`
-	ReadTimeout         time.Duration `help:"How long a request may take to arrive." default:"30s"`
-	WriteTimeout        time.Duration `help:"How long an answer may take to be sent." default:"10s"`
-	IdleTimeout         time.Duration `help:"How long a connection may wait for its next request." default:"75s"`
-	RetryAfter          time.Duration `help:"What Retry-After says, in whole seconds." default:"1s"`
-	DrainTimeout        time.Duration `help:"How long a shutdown waits for requests under way." default:"15s"`
+	ReadTimeout         time.Duration `help:"Longest time for a request to arrive." default:"30s"`
+	WriteTimeout        time.Duration `help:"Longest time for an answer to be sent." default:"10s"`
+	IdleTimeout         time.Duration `help:"Longest time that a connection waits for its next request." default:"75s"`
+	RetryAfter          time.Duration `help:"Value of Retry-After, in whole seconds." default:"1s"`
+	DrainTimeout        time.Duration `help:"Longest time that a shutdown waits for requests in flight." default:"15s"`
 
 	Producer stream.ProducerConfig `embed:""`
 }
 
-// recordOverheadBytes is room for the key, the headers and the record's framing.
+// recordOverheadBytes covers a record's key, headers and framing.
 const recordOverheadBytes = 16 << 10
 
-// Validate checks the limits, then that they fit together.
+// Validate checks each limit, then their combinations.
 func (c *Config) Validate() error {
 	for _, limit := range []struct {
 		flag       string
@@ -64,12 +64,12 @@ func (c *Config) Validate() error {
 		{"--drain-timeout", int64(c.DrainTimeout), int64(time.Second)},
 	} {
 		if limit.value < limit.min {
-			return fmt.Errorf("%s is too small: the least is %d", limit.flag, limit.min)
+			return fmt.Errorf("%s is too small: the minimum is %d", limit.flag, limit.min)
 		}
 	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return errors.New("--tls-cert and --tls-key belong together: set both or neither")
+		return errors.New("--tls-cert and --tls-key must be set together")
 	case c.HTTP == "":
 		return errors.New("--http must name an address to listen on")
 	case c.MaxBodyBytes > stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes:
@@ -77,7 +77,7 @@ func (c *Config) Validate() error {
 	case c.MaxMessageBytes+c.MaxContextBytes+recordOverheadBytes > stream.IngestRecordBytes:
 		return fmt.Errorf("--max-message-bytes and --max-context-bytes together must be at most %d, what one Kafka record holds by default", stream.IngestRecordBytes-recordOverheadBytes)
 	case c.MaxInFlightBytes < 2*int64(c.MaxBodyBytes):
-		return errors.New("--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body is held together with what it decompresses to")
+		return errors.New("--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body and its content are in memory together")
 	}
 	if _, err := c.trusted(); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (c *Config) payloadLimits() payload.Limits {
 	return payload.Limits{Messages: c.MaxMessages, MessageBytes: c.MaxMessageBytes, ContextBytes: c.MaxContextBytes, Depth: c.MaxDepth}
 }
 
-// trusted are the load balancers whose word is believed.
+// trusted returns the load balancers whose X-Forwarded-For is trusted.
 func (c *Config) trusted() (clientip.Proxies, error) {
 	list, err := clientip.ParseProxies(c.TrustedProxies)
 	if err != nil {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// deadlineSlack is how much later than asked for a time-out may come.
+// deadlineSlack is the largest delay of a time-out beyond the requested time.
 const deadlineSlack = 250 * time.Millisecond
 
-// lazyConn arms a time-out when it is about to wait, and only where the one that is armed is not as good. The
-// server sets three for each request, of which a small request that comes in one piece needs none: that took 4% of the
-// edge's processor time at single messages.
+// lazyConn sets a deadline of the inner connection when it is about to wait, and only if the deadline that is set
+// differs by more than deadlineSlack. The server sets three deadlines per request, and a small request that arrives in
+// one piece needs none: they took 4 % of the edge's processor time for single messages.
 //
-// Its deadlines are for the goroutine that reads and writes: to interrupt a Read that waits, close the connection.
+// Deadlines belong to the goroutine that reads and writes. To interrupt a waiting Read, close the connection.
 type lazyConn struct {
 	net.Conn
 	read, write deadline
@@ -20,8 +20,8 @@ type lazyConn struct {
 
 type deadline struct{ wanted, armed time.Time }
 
-// late tells whether what is armed must be changed, and makes a note that it is.
-func (d *deadline) late() bool {
+// mustArm reports whether the armed deadline must change, and records the new one.
+func (d *deadline) mustArm() bool {
 	switch {
 	case d.wanted.IsZero() && d.armed.IsZero():
 		return false
@@ -35,13 +35,13 @@ func (d *deadline) late() bool {
 	return true
 }
 
-// SetReadDeadline is for Reads that begin later.
+// SetReadDeadline applies to Reads that start later.
 func (c *lazyConn) SetReadDeadline(t time.Time) error {
 	c.read.wanted = t
 	return nil
 }
 
-// SetWriteDeadline is for Writes that begin later.
+// SetWriteDeadline applies to Writes that start later.
 func (c *lazyConn) SetWriteDeadline(t time.Time) error {
 	c.write.wanted = t
 	return nil
@@ -54,7 +54,7 @@ func (c *lazyConn) SetDeadline(t time.Time) error {
 }
 
 func (c *lazyConn) Read(b []byte) (int, error) {
-	if c.read.late() {
+	if c.read.mustArm() {
 		if err := c.Conn.SetReadDeadline(c.read.armed); err != nil {
 			return 0, err
 		}
@@ -63,7 +63,7 @@ func (c *lazyConn) Read(b []byte) (int, error) {
 }
 
 func (c *lazyConn) Write(b []byte) (int, error) {
-	if c.write.late() {
+	if c.write.mustArm() {
 		if err := c.Conn.SetWriteDeadline(c.write.armed); err != nil {
 			return 0, err
 		}

@@ -28,7 +28,7 @@ func requireArmed(t require.TestingT, wanted, armed time.Time) {
 	require.LessOrEqual(t, armed.Sub(wanted), deadlineSlack)
 }
 
-func TestDeadlinesHoldWhereverTheyAreWaitedFor(t *testing.T) {
+func TestDeadlines_HoldForReadsAndWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inner := &clockedConn{}
 		c := lazyConn{Conn: inner}
@@ -57,7 +57,7 @@ func TestDeadlinesHoldWhereverTheyAreWaitedFor(t *testing.T) {
 }
 
 // A busy connection arms a time-out about as often as the slack lets it, not for each request.
-func TestDeadlinesOfABusyConnectionAreSeldomArmed(t *testing.T) {
+func TestDeadlines_BusyConnection_AreSetRarely(t *testing.T) {
 	inner := &clockedConn{}
 	c := lazyConn{Conn: inner}
 	now := time.Now()

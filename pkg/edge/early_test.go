@@ -47,7 +47,7 @@ func TestAnswersThatNeedNoBody(t *testing.T) {
 	}
 }
 
-func TestASenderThatAsksFirstIsToldToGoOn(t *testing.T) {
+func TestExpectContinue_IsAnswered(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	c := r.dial()
@@ -64,7 +64,7 @@ func TestASenderThatAsksFirstIsToldToGoOn(t *testing.T) {
 }
 
 // Of messages that have one id all are accepted, and one is stored: the first, whatever else they differ in.
-func TestOneMessageTwiceInARequest(t *testing.T) {
+func TestDuplicateInARequest_IsStoredOnce(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	message := func(id, more string) string { return `{"type":"track","event":"E","messageId":` + id + more + `}` }

@@ -18,16 +18,16 @@ import (
 
 var (
 	errUnknownEncoding = errors.New("unknown content encoding")
-	errNotDecodable    = errors.New("body does not decompress")
+	errInvalidEncoding = errors.New("body does not decompress")
 )
 
-// decompressor is what the libraries' readers have in common once they are wrapped.
+// decompressor is the common interface of the libraries' readers.
 type decompressor interface {
 	io.Reader
 	Reset(r io.Reader) error
 }
 
-// decompressors holds idle readers by the name of their encoding: each has tens of kilobytes of tables.
+// decompressors pools readers by encoding: each has tens of kilobytes of tables.
 var decompressors = map[string]*sync.Pool{
 	"gzip":    {New: func() any { return new(gzip.Reader) }},
 	"deflate": {New: func() any { return new(inflater) }},
@@ -35,8 +35,8 @@ var decompressors = map[string]*sync.Pool{
 	"zstd":    {New: func() any { return newZstd() }},
 }
 
-// zstdWindowBytes is what the format asks every decoder to support (RFC 8878, section 3.1.1.1.2), and
-// all that a stranger may make us allocate.
+// zstdWindowBytes is the window that every decoder should support (RFC 8878, section 3.1.1.1.2). It bounds what a
+// sender can make the edge allocate.
 const zstdWindowBytes = 8 << 20
 
 func newZstd() *zstd.Decoder {
@@ -47,8 +47,8 @@ func newZstd() *zstd.Decoder {
 	return d
 }
 
-// encodingOf reads the Content-Encoding headers: the name of an encoding we can undo, "" for none. Two
-// encodings on top of each other are none of them.
+// encodingOf returns the encoding that the Content-Encoding headers name, "" for identity. Several encodings are an
+// error.
 func encodingOf(headers [][]byte) (string, error) {
 	if len(headers) > 1 {
 		return "", errUnknownEncoding
@@ -66,7 +66,7 @@ func encodingOf(headers [][]byte) (string, error) {
 	return name, nil
 }
 
-// decompress reads packed into plain, at most limit bytes.
+// decompress decompresses packed into plain, at most limit bytes.
 func decompress(encoding string, packed []byte, plain *body, limit int) error {
 	pool := decompressors[encoding]
 	d := pool.Get().(decompressor)
@@ -74,14 +74,14 @@ func decompress(encoding string, packed []byte, plain *body, limit int) error {
 	if err == nil {
 		err = plain.read(d, -1, limit)
 	}
-	pool.Put(d) // not deferred: one that panicked is not used again
+	pool.Put(d) // not deferred: a reader that panicked is not reused
 	if err == nil || errors.Is(err, errBodyTooLarge) || errors.Is(err, errOverloaded) {
 		return err
 	}
-	return errNotDecodable
+	return errInvalidEncoding
 }
 
-// inflater reads "deflate" both as the standard has it (zlib's framing) and as some send it (without).
+// inflater reads "deflate" in zlib's framing, as the standard requires, and without framing, as some senders do.
 type inflater struct {
 	zlib io.ReadCloser
 	raw  io.ReadCloser

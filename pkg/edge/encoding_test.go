@@ -114,7 +114,7 @@ func allocated(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func TestBombsCostLittle(t *testing.T) {
+func TestDecompressionBomb_IsBounded(t *testing.T) {
 	const (
 		bombBytes = 32 << 20
 		bound     = 24 << 20 // below that, and above what a body of 1 MiB and any decoder take
@@ -164,7 +164,7 @@ func TestZstdWindowsAreBounded(t *testing.T) {
 	}
 }
 
-func TestDeclaredLengthCostsNothing(t *testing.T) {
+func TestDeclaredLength_AllocatesNothing(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	const senders = 16

@@ -13,7 +13,7 @@ import (
 
 // Tokens that are malformed, forged or of no connection cost no scrypt, however many come, and good senders
 // get their answers beside them.
-func TestAFloodOfBadTokens(t *testing.T) {
+func TestBadTokens_Flood_DoesNotDelayOthers(t *testing.T) {
 	r, _ := start(t)
 	good := r.create(connection.CreateParams{})
 	requireAnswer(t, r.post(good.path(), track), 200, accepted(1, 1, 0))

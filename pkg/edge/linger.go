@@ -4,37 +4,52 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
-// How long a connection is read from after an answer that came before all of its request, as far as the sender goes on.
-// Nobody can know how much it still wants to send, so there are bounds: what a body over the limit or an eager sender's has
-// at most in practice, and a time that a shutdown can wait for.
+// An answer can precede the end of its request: the body is too large, or the sender did not wait for "100 Continue".
+// Closing a connection that is still sending resets it, and the sender loses the answer. So the edge reads on, within
+// these limits, while the sender makes progress.
 const (
-	lingerBytes   = 64 << 20
-	lingerStep    = 16 << 10        // how much has to come
-	lingerSilence = 2 * time.Second // in this time
-	lingerTime    = 10 * time.Second
+	drainBytes  = 64 << 20        // bytes read and discarded at most
+	drainStep   = 16 << 10        // bytes that must arrive
+	bodyPause   = time.Second     // within this time, before the answer is sent
+	lingerPause = 2 * time.Second // within this time, after the answer is sent
+	lingerTime  = 10 * time.Second
 )
 
-// linger ends a connection so that what was said last is read. To close it on a sender that is still sending answers the
-// rest with a reset: the sender's next write fails, and it does not look for the answer. So it is told that no more comes, and
-// what it sends is thrown away until it has read that.
+// discardBody reads the rest of an unwanted body, for timeout at most: most senders look for an answer only after they
+// have sent everything. A sender that pauses gets the answer right away.
+func discardBody(ctx *fasthttp.RequestCtx, timeout time.Duration) {
+	markAnsweredEarly(ctx.Conn()) // if the connection ends here, its end waits for the rest
+	if r := ctx.RequestBodyStream(); r != nil {
+		discard(r, ctx.SetReadDeadline, bodyPause, timeout)
+	}
+}
+
+// linger ends a connection so that the sender reads the last answer: it closes the write side and discards what still
+// arrives until the sender closes its side.
 func linger(c net.Conn) {
 	half, ok := c.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
+	if ok && half.CloseWrite() == nil {
+		discard(c, c.SetReadDeadline, lingerPause, lingerTime)
 	}
-	end := time.Now().Add(lingerTime)
-	for range lingerBytes / lingerStep {
-		deadline := time.Now().Add(lingerSilence)
+}
+
+// discard reads r until its end, an error, drainBytes, timeout, or a pause in which less than drainStep arrives.
+func discard(r io.Reader, setDeadline func(time.Time) error, pause, timeout time.Duration) {
+	end := time.Now().Add(timeout)
+	for range drainBytes / drainStep {
+		deadline := time.Now().Add(pause)
 		if deadline.After(end) {
 			deadline = end
 		}
-		if c.SetReadDeadline(deadline) != nil {
+		if setDeadline(deadline) != nil {
 			return
 		}
-		if _, err := io.CopyN(io.Discard, c, lingerStep); err != nil {
-			return // it has closed its side, or is too slow
+		if _, err := io.CopyN(io.Discard, r, drainStep); err != nil {
+			return
 		}
 	}
 }

@@ -37,7 +37,7 @@ func senderOf(c net.Conn, pieces ...any) (string, error) {
 }
 
 // A sender that has not sent everything yet has its answer, and no reset before it.
-func TestTheAnswerReachesWhoIsStillSending(t *testing.T) {
+func TestEarlyAnswer_ReachesAnActiveSender(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	huge := strings.Repeat(" ", 10<<20)
@@ -53,7 +53,7 @@ func TestTheAnswerReachesWhoIsStillSending(t *testing.T) {
 		"chunked":            {tooLarge, []any{head(s.path(), "Transfer-Encoding: chunked"), fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(huge), huge)}},
 		"expect":             {tooLarge, []any{head(s.path(), length, "Expect: 100-continue"), huge}},
 		"expect, no token":   {"401 " + saysUnauthorized, []any{head("/v1/segment/canary", length, "Expect: 100-continue"), huge}},
-		"a pause":            {tooLarge, []any{head(s.path(), length), huge[:9<<20], discardSilence + 2*deadlineSlack, huge[9<<20 : 19<<19], discardSilence / 20, huge[19<<19:]}},
+		"a pause":            {tooLarge, []any{head(s.path(), length), huge[:9<<20], bodyPause + 2*deadlineSlack, huge[9<<20 : 19<<19], bodyPause / 20, huge[19<<19:]}},
 		"a header too large": {"431 " + saysHeaders, []any{head(s.path(), "X-Long: "+huge)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestTheAnswerReachesWhoIsStillSending(t *testing.T) {
 }
 
 // An endless sender is cut off, and one that says nothing more, and neither holds its place any longer.
-func TestWhoDoesNotStopIsCutOff(t *testing.T) {
+func TestEarlyAnswer_EndlessSender_IsClosed(t *testing.T) {
 	r, _ := start(t)
 	head := "POST /v1/segment/canary HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\nExpect: 100-continue\r\n\r\n"
 	endless, silent := r.dial(), r.dial()
@@ -80,13 +80,13 @@ func TestWhoDoesNotStopIsCutOff(t *testing.T) {
 		n, err = endless.Write(piece)
 		sent += n
 	}
-	require.Greater(t, sent, lingerBytes, "the control: it was let send for a while")
-	require.Less(t, sent, lingerBytes+32<<20, "and what the network holds beside")
+	require.Greater(t, sent, drainBytes, "the control: it was let send for a while")
+	require.Less(t, sent, drainBytes+32<<20, "and what the network holds beside")
 	requireAnswer(t, r.answersOf(silent, 1)[0], 401, saysUnauthorized)
 	requireClosed(t, silent) // of our own accord: it has not closed its side
 	require.Eventually(t, func() bool {
-		r.service.peers.mu.Lock()
-		defer r.service.peers.mu.Unlock()
-		return len(r.service.peers.open) == 0
+		r.service.limit.mu.Lock()
+		defer r.service.limit.mu.Unlock()
+		return len(r.service.limit.open) == 0
 	}, patience, poll)
 }

@@ -116,7 +116,7 @@ func startWith(t testing.TB, broker *embedded.Broker, edits ...func(*Config)) (*
 }
 
 // startOn runs an edge on brokers that may not be there.
-func startOn(t testing.TB, brokers string, memos connection.MemoStore, edits ...func(*Config)) *rig {
+func startOn(t testing.TB, brokers string, memos connection.ProofCache, edits ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{
 		TB: t, brokers: brokers, key: token.NewKey(), metrics: prometheus.NewRegistry(), health: &telemetry.Health{},
@@ -131,7 +131,7 @@ func startOn(t testing.TB, brokers string, memos connection.MemoStore, edits ...
 	require.NoError(t, err)
 	t.Cleanup(r.client.Close)
 	r.service, err = New(testConfig(t, edits...), Deps{
-		Stream: r.client, Key: r.key, Memos: memos, Log: log, Metrics: r.metrics, Health: r.health,
+		Stream: r.client, Key: r.key, Proofs: memos, Log: log, Metrics: r.metrics, Health: r.health,
 	})
 	require.NoError(t, err)
 	r.store = connection.NewStore(connection.StoreConfig{
@@ -394,18 +394,18 @@ func accepted(received, accepted, dropped int) string {
 
 // The bodies of all refusals, as the public contract has them.
 const (
-	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, /v1/events, /v1/identify or /v1/conversations, without a slash at its end."}}`
-	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Send it with POST."}}`
+	saysNotFound     = `{"error":{"code":"not_found","message":"There is nothing at this path: post to /v1/segment/{token}, /v1/events, /v1/identify or /v1/conversations, without a trailing slash."}}`
+	saysNotPost      = `{"error":{"code":"method_not_allowed","message":"Use POST."}}`
 	saysUnauthorized = `{"error":{"code":"unauthorized","message":"The token or the x-greenflash-secret header is not valid: copy it again, or rotate it."}}`
-	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up right now: send it again."}}`
-	saysOverloaded   = `{"error":{"code":"overloaded","message":"Too much is under way: send it again later."}}`
-	saysTooLarge     = `{"error":{"code":"body_too_large","message":"The body is over the limit: send fewer messages at once."}}`
+	saysUnavailable  = `{"error":{"code":"registry_unavailable","message":"The connection cannot be looked up: retry."}}`
+	saysOverloaded   = `{"error":{"code":"overloaded","message":"The server is overloaded: retry later."}}`
+	saysTooLarge     = `{"error":{"code":"body_too_large","message":"The body is over the limit: send fewer messages per request."}}`
 	saysBadEncoding  = `{"error":{"code":"unsupported_encoding","message":"The Content-Encoding must be gzip, deflate, br, zstd or identity."}}`
-	saysUndecodable  = `{"error":{"code":"invalid_encoding","message":"The body is not what its Content-Encoding says."}}`
+	saysUndecodable  = `{"error":{"code":"invalid_encoding","message":"The body does not match its Content-Encoding."}}`
 	saysTruncated    = `{"error":{"code":"body_truncated","message":"The body ended before it was complete."}}`
-	saysNotDurable   = `{"error":{"code":"not_acknowledged","message":"The messages could not be stored safely: send them again."}}`
-	saysInternal     = `{"error":{"code":"internal_error","message":"Something is broken here: send it again."}}`
-	saysBadRequest   = `{"error":{"code":"bad_request","message":"This is not an HTTP request as it should be."}}`
+	saysNotDurable   = `{"error":{"code":"not_acknowledged","message":"The messages could not be stored durably: retry."}}`
+	saysInternal     = `{"error":{"code":"internal_error","message":"An internal error occurred: retry."}}`
+	saysBadRequest   = `{"error":{"code":"bad_request","message":"The request is not valid HTTP."}}`
 	saysHeaders      = `{"error":{"code":"headers_too_large","message":"The request line and headers are over the limit."}}`
 	saysTooSlow      = `{"error":{"code":"request_timeout","message":"The request took too long to arrive."}}`
 )

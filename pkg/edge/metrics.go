@@ -12,11 +12,11 @@ import (
 	"github.com/millrace/millrace/pkg/payload"
 )
 
-// metrics counts by request, never by label look-up per message. Labels are fixed words: none holds
-// anything of a request.
+// metrics are counted per request, without a label look-up per message. Label values are constants: none comes from a
+// request.
 type metrics struct {
 	requests    *prometheus.CounterVec
-	ok, paused  prometheus.Counter // two of them, looked up once
+	ok, paused  prometheus.Counter // children of requests, looked up once
 	accepted    prometheus.Counter
 	ignored     prometheus.Counter
 	dead        map[*payload.Reason]prometheus.Counter
@@ -29,7 +29,7 @@ type metrics struct {
 
 var secondsBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// named gives what all metrics of the edge have in common.
+// named returns the options that all metrics of the edge share.
 func named(name, help string) prometheus.Opts {
 	return prometheus.Opts{Namespace: "millrace", Subsystem: "edge", Name: name, Help: help}
 }
@@ -49,19 +49,19 @@ func newMetrics(registry prometheus.Registerer, admit *admission, formats []*pay
 	gauge := func(name, help string, read func() int64) {
 		factory.NewGaugeFunc(prometheus.GaugeOpts(named(name, help)), func() float64 { return float64(read()) })
 	}
-	requests := vector("requests_total", "Requests answered, by status and error code. 204 is for connections that are paused or disconnected.", "status", "code")
+	requests := vector("requests_total", "Requests answered, by status and error code. 204 is a paused or disconnected connection.", "status", "code")
 	m := &metrics{
 		requests:    requests,
 		ok:          requests.WithLabelValues("200", ""),
 		paused:      requests.WithLabelValues("204", ""),
 		accepted:    counter("messages_accepted_total", "Messages acknowledged by the brokers and answered with 200."),
-		ignored:     counter("messages_ignored_total", "Messages dropped silently for their type."),
+		ignored:     counter("messages_ignored_total", "Messages dropped by type: identify, group, alias."),
 		dead:        map[*payload.Reason]prometheus.Counter{},
 		bytes:       counter("body_bytes_total", "Bytes of bodies read, before decompression."),
 		panics:      counter("panics_total", "Panics caught in the handler. Each is a bug."),
-		httpErrors:  counter("http_errors_total", "Requests that could not be read as HTTP, were too large or too slow."),
-		duration:    histogram("request_duration_seconds", "From the request's headers to its answer, of requests answered with 200."),
-		acknowledge: histogram("acknowledge_duration_seconds", "From handing a request's records to the producer to the last acknowledgement."),
+		httpErrors:  counter("http_errors_total", "Requests that were not valid HTTP, too large or too slow."),
+		duration:    histogram("request_duration_seconds", "Time from the request's headers to its answer, for answers with 200."),
+		acknowledge: histogram("acknowledge_duration_seconds", "Time from producing a request's records to the last acknowledgement."),
 	}
 	dead := vector("dead_letters_total", "Messages kept as dead letters, by reason.", "reason")
 	for _, format := range formats {
@@ -69,31 +69,35 @@ func newMetrics(registry prometheus.Registerer, admit *admission, formats []*pay
 			m.dead[reason] = dead.WithLabelValues(reason.Code())
 		}
 	}
-	gauge("in_flight_bytes", "Bytes of bodies held.", admit.bytes.Load)
-	gauge("in_flight_bytes_limit", "Bytes of bodies beyond which requests are answered with 429.", func() int64 { return admit.maxBytes })
-	gauge("in_flight_requests", "Requests being served.", admit.requests.Load)
-	gauge("in_flight_requests_limit", "Requests beyond which more are answered with 429.", func() int64 { return admit.maxRequests })
+	gauge("in_flight_bytes", "Bytes of bodies in flight.", admit.bytes.Load)
+	gauge("in_flight_bytes_limit", "Bytes of bodies in flight above which requests get 429.", func() int64 { return admit.maxBytes })
+	gauge("in_flight_requests", "Requests in flight.", admit.requests.Load)
+	gauge("in_flight_requests_limit", "Requests in flight above which requests get 429.", func() int64 { return admit.maxRequests })
 	return m
 }
 
-// watch shows what the HTTP server and the registry of connections know by themselves.
-func (m *metrics) watch(registry prometheus.Registerer, server *fasthttp.Server, peers *peerLimit, connections *connection.Registry) {
+// watch exports values that the HTTP server and the registry of connections keep.
+func (m *metrics) watch(registry prometheus.Registerer, server *fasthttp.Server, peers *addressLimit, connections *connection.Registry) {
 	factory := promauto.With(registry)
-	factory.NewGaugeFunc(prometheus.GaugeOpts(named("registry_age_seconds", "Time since the registry of connections was last known to be read to its end, infinite before that. Above 1 everything is answered with 500.")),
+	factory.NewGaugeFunc(prometheus.GaugeOpts(named("registry_age_seconds", "Time since the registry of connections was last confirmed to be current; infinite before the first time. Above 1 every request gets 500.")),
 		func() float64 { return connections.Age(time.Now()) })
 	factory.NewGaugeFunc(prometheus.GaugeOpts(named("open_connections", "Connections open.")),
 		func() float64 { return float64(server.GetOpenConnectionsCount()) })
-	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_rejected_total", "Connections over the limit, answered with 503 and closed.")),
+	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_rejected_total", "Connections over --max-connections, answered with 503 and closed.")),
 		func() float64 { return float64(server.GetRejectedConnectionsCount()) })
-	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_over_address_limit_total", "Connections closed because their address has its share of them open.")),
+	factory.NewCounterFunc(prometheus.CounterOpts(named("connections_over_address_limit_total", "Connections closed because their address has --max-connections-per-address open.")),
 		func() float64 { return float64(peers.rejected.Load()) })
 }
 
 func (m *metrics) refused(r *refusal) {
+	if r == paused {
+		m.paused.Inc()
+		return
+	}
 	m.requests.WithLabelValues(strconv.Itoa(r.status), r.code).Inc()
 }
 
-// stored counts a payload that was answered with 200.
+// stored counts a payload answered with 200.
 func (m *metrics) stored(p *payload.Payload, took time.Duration) {
 	m.ok.Inc()
 	m.accepted.Add(float64(p.Accepted))

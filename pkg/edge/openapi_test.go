@@ -108,12 +108,12 @@ func (d *documented) operation(t testing.TB, path string) *v3.Operation {
 	return item.Post
 }
 
-func TestTheDocumentIsOpenAPI(t *testing.T) {
+func TestOpenAPI_IsValid(t *testing.T) {
 	valid, errs := documentOf(t).validator.ValidateDocument()
 	require.True(t, valid, "%v", errs)
 }
 
-func TestDocumentedRoutesAreTheEdges(t *testing.T) {
+func TestOpenAPI_RoutesMatch(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	var paths []string
@@ -187,7 +187,7 @@ func literals(t *testing.T, dir string) (refusals, codes []string) {
 }
 
 // All that the code can answer is in the document, and all that is in the document the code can answer.
-func TestDocumentedAnswersAreTheEdges(t *testing.T) {
+func TestOpenAPI_AnswersMatch(t *testing.T) {
 	common, _ := literals(t, ".")
 	_, codes := literals(t, "../payload")
 	require.Greater(t, len(common), 10, "the control: they were found")
@@ -199,14 +199,14 @@ func TestDocumentedAnswersAreTheEdges(t *testing.T) {
 		want := slices.Clone(common)
 		for _, code := range append(slices.Clone(codes), format.RefusalCode) {
 			if code != payload.CodeContextTooLarge || format.Context {
-				want = append(want, fmt.Sprint(ofPayload(&payload.Refusal{Code: code}).status, " ", code))
+				want = append(want, fmt.Sprint(payloadRefusal(&payload.Refusal{Code: code}).status, " ", code))
 			}
 		}
 		require.ElementsMatch(t, want, documentOf(t).answersOf(t, path), path)
 	}
 }
 
-func TestDocumentedExamplesAreTaken(t *testing.T) {
+func TestOpenAPI_ExamplesAreAccepted(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	for path, item := range documentOf(t).paths.PathItems.FromOldest() {
@@ -219,7 +219,7 @@ func TestDocumentedExamplesAreTaken(t *testing.T) {
 }
 
 // The document's idea of a valid body is the edge's. What a value has to be by its type is beyond a schema.
-func TestDocumentedBodiesAreTheEdges(t *testing.T) {
+func TestOpenAPI_BodiesMatch(t *testing.T) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{})
 	post := func(path, body string) answer {

@@ -102,7 +102,7 @@ func TestOrderOfChecks(t *testing.T) {
 }
 
 // All that is wrong with a token or a secret gets the same bytes.
-func TestUnauthorizedIsTheSameForAll(t *testing.T) {
+func TestUnauthorized_SameBodyForAllCauses(t *testing.T) {
 	t.Parallel()
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{Secret: token.NewSecret("canary of a secret")})

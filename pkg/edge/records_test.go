@@ -114,7 +114,7 @@ func TestClock(t *testing.T) {
 }
 
 // A product's partition is the one that any producer with default settings chooses.
-func TestPartitionIsEverybodys(t *testing.T) {
+func TestPartition_IsKafkasDefault(t *testing.T) {
 	t.Parallel()
 	r := startAlsoOnKafka(t)
 	other, err := kgo.NewClient(kgo.SeedBrokers(r.brokers), kgo.DefaultProduceTopic(ingest))
@@ -225,7 +225,7 @@ func TestLargestDeadLetter(t *testing.T) {
 	r.requireNothingHeld()
 }
 
-func TestAllBadIsRefused(t *testing.T) {
+func TestOnlyBrokenMessages_AreRefused(t *testing.T) {
 	r := startAlsoOnKafka(t)
 	s := r.create(connection.CreateParams{})
 	says := func(sentence string) string {

@@ -12,23 +12,23 @@ import (
 	"github.com/millrace/millrace/pkg/stream"
 )
 
-// endpoint is what there is at a path.
+// endpoint is one path of the API.
 type endpoint struct {
-	pattern      string // what its path is like, for traces
+	pattern      string // path template, for traces
 	format       *payload.Format
 	kind         stream.Kind // of the records
 	provider     string      // of the records
-	bearer       bool        // the token stands in the Authorization header, and else in the path
+	bearer       bool        // the token is in the Authorization header, else in the path
 	unauthorized *refusal
 	payloads     sync.Pool
 }
 
-// endpoints are all there are.
+// endpoints are all endpoints of the edge.
 type endpoints struct{ webhook, events, identify, conversations endpoint }
 
 func newEndpoints() *endpoints {
 	endpointOf := func(path string, kind stream.Kind, format *payload.Format) endpoint {
-		return endpoint{pattern: path, format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: challenged}
+		return endpoint{pattern: path, format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: unauthorizedBearer}
 	}
 	return &endpoints{
 		webhook:       endpoint{pattern: string(segmentPrefix) + "{token}", format: &segment.Format, kind: stream.KindEvent, provider: stream.ProviderSegment, unauthorized: unauthorized},
@@ -53,10 +53,9 @@ var (
 	bearerScheme  = []byte("Bearer")
 )
 
-// route finds the endpoint of a request's target as it was sent, nil if it is none's: nothing but
-// the paths of our own API and /v1/segment/{token}, without a slash behind them. It returns the token if that
-// stands in the path. The target is not decoded or cleaned up first: a token needs neither, and two spellings
-// of one secret are one too many.
+// route returns the endpoint of a request target, nil if there is none, and the token if it is in the path. The target
+// is compared as sent, without decoding or normalization: a token needs neither, and a secret should have one
+// spelling.
 func (e *endpoints) route(target []byte) (at *endpoint, token []byte) {
 	if i := bytes.IndexAny(target, "?#"); i >= 0 {
 		target = target[:i]
@@ -76,8 +75,8 @@ func (e *endpoints) route(target []byte) (at *endpoint, token []byte) {
 	return &e.webhook, token
 }
 
-// bearerToken is the token of the Authorization header: nil, which is the token of nobody, if there is
-// none, if it is of another scheme, and if there are several.
+// bearerToken returns the token of the Authorization header. It returns nil, which matches no connection, if the header
+// is missing, repeated, or of another scheme.
 func bearerToken(h *fasthttp.RequestHeader) []byte {
 	values := h.PeekAll(fasthttp.HeaderAuthorization)
 	if len(values) != 1 {
@@ -90,7 +89,7 @@ func bearerToken(h *fasthttp.RequestHeader) []byte {
 	return bytes.Trim(token, " ")
 }
 
-// payload takes one from the pool, for the caller to put back.
+// payload takes a payload from the pool. The caller puts it back.
 func (e *endpoint) payload() *payload.Payload {
 	if p, ok := e.payloads.Get().(*payload.Payload); ok {
 		return p

@@ -9,12 +9,12 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// newServer sets fasthttp up for strangers. What is not obvious:
+// newServer configures fasthttp for untrusted clients. Not obvious:
 //
-//   - Bodies are streamed: the handler decides from the headers alone whether a body is wanted, and
-//     reads it under its own limits (body.go). Otherwise the declared length is allocated before a byte
-//     comes. The server waits for one byte all the same.
-//   - Error texts of fasthttp hold bytes of the request, and so may hold a token: none is passed on.
+//   - Bodies are streamed: the handler decides from the headers whether it wants the body, and reads it within its own
+//     limits (body.go). Otherwise fasthttp allocates the declared length before a byte arrives. It still waits for one
+//     byte.
+//   - fasthttp's error texts quote the request and may contain a token, so none is logged or sent.
 func newServer(config *Config, h *handler) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      h.serve,
@@ -23,7 +23,7 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		NoDefaultContentType:         true,
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
-		MaxRequestBodySize:           1, // what the server itself reads of a body
+		MaxRequestBodySize:           1, // bytes that the server itself reads of a body
 		ExpectHandler:                h.expect,
 		ReadBufferSize:               config.MaxHeaderBytes,
 		Concurrency:                  config.MaxConnections,
@@ -34,30 +34,30 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		SecureErrorLogMessage:        true,
 		ConnState:                    func(c net.Conn, state fasthttp.ConnState) { beginRequest(c, state, config.ReadTimeout) },
 		LazyRequestTime:              true,
-		Logger:                       quiet{h.log},
+		Logger:                       quietLogger{h.log},
 	}
 }
 
-// beginRequest counts a request's time from its first byte. The server would count that of a connection's first one
-// from when it was opened, and clients open some ahead of use.
+// beginRequest starts the read time-out at a request's first byte. fasthttp would start that of a connection's first
+// request when the connection opens, and clients open connections ahead of use.
 func beginRequest(c net.Conn, state fasthttp.ConnState, timeout time.Duration) {
-	who := callerOf(c)
-	if state == fasthttp.StateIdle && who != nil && who.early.Load() {
-		who.early.Store(false) // all of it was read after all
+	client := clientConnOf(c)
+	if state == fasthttp.StateIdle && client != nil && client.answeredEarly.Load() {
+		client.answeredEarly.Store(false) // the whole request was read
 	}
 	if state != fasthttp.StateActive {
 		return
 	}
-	_ = c.SetReadDeadline(time.Now().Add(timeout)) // fails if the connection is closed, as reading then does
-	if who != nil {
-		who.spoke = true
+	_ = c.SetReadDeadline(time.Now().Add(timeout)) // on a closed connection the next Read fails too
+	if client != nil {
+		client.requestBegun = true
 	}
 }
 
-// httpError answers what never became a request.
+// httpError answers input that is not an HTTP request.
 func (h *handler) httpError(ctx *fasthttp.RequestCtx, err error) {
-	if who := callerOf(ctx.Conn()); who != nil && !who.spoke {
-		_ = ctx.Conn().Close() // a client takes what it is told there for the answer to its next request
+	if client := clientConnOf(ctx.Conn()); client != nil && !client.requestBegun {
+		_ = ctx.Conn().Close() // a client would take an answer for that of its next request
 		return
 	}
 	h.metrics.httpErrors.Inc()
@@ -70,10 +70,10 @@ func (h *handler) httpError(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		refusal = bodyTooLarge
 	case errors.As(err, &timeout) && timeout.Timeout():
-		refusal = tooSlow
+		refusal = requestTimeout
 	}
-	if refusal != tooSlow {
-		answeredEarly(ctx.Conn())
+	if refusal != requestTimeout {
+		markAnsweredEarly(ctx.Conn())
 	}
 	h.metrics.refused(refusal)
 	ctx.Response.Reset()
@@ -81,7 +81,7 @@ func (h *handler) httpError(ctx *fasthttp.RequestCtx, err error) {
 	refusal.write(ctx, h.retryAfter)
 }
 
-// quiet drops the server's own messages but for the fact: they quote requests.
-type quiet struct{ log *slog.Logger }
+// quietLogger drops the texts of fasthttp's messages, because they quote requests.
+type quietLogger struct{ log *slog.Logger }
 
-func (q quiet) Printf(string, ...any) { q.log.Debug("a connection was ended by an error") }
+func (q quietLogger) Printf(string, ...any) { q.log.Debug("connection ended by an error") }

@@ -113,7 +113,7 @@ func TestExpectContinue(t *testing.T) {
 	requireAnswer(t, r.read("/v1/segment/", response), 200, accepted(1, 1, 0))
 }
 
-func TestWhatIsNoRequest(t *testing.T) {
+func TestInvalidHTTP_IsAnswered(t *testing.T) {
 	r, _ := start(t, func(c *Config) { c.MaxHeaderBytes = 4096 })
 	s := r.create(connection.CreateParams{})
 	for name, row := range map[string]struct{ text, status, body string }{
@@ -168,7 +168,7 @@ func TestTruncatedBody(t *testing.T) {
 }
 
 // The time to send a request in begins with the request.
-func TestAConnectionMayBeOpenedAheadOfUse(t *testing.T) {
+func TestConnection_OpenedAheadOfUse_IsKept(t *testing.T) {
 	t.Parallel()
 	r, _ := start(t, func(c *Config) { c.ReadTimeout = 4 * time.Second })
 	s := r.create(connection.CreateParams{})

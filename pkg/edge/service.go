@@ -25,30 +25,30 @@ import (
 	"github.com/millrace/millrace/pkg/tracing"
 )
 
-// Deps is what the edge shares with the rest of its process.
+// Deps are the edge's dependencies.
 type Deps struct {
 	Stream  *stream.Client
 	Key     token.Key
-	Memos   connection.MemoStore // nil without Redis
+	Proofs  connection.ProofCache // nil without Redis
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Health  *telemetry.Health
-	Tracer  *tracing.Tracer // nil if nothing is traced
+	Tracer  *tracing.Tracer // nil if traces are off
 }
 
 // Service is an edge.
 type Service struct {
 	config   Config
 	deps     Deps
-	listener net.Listener // what the server accepts from: TCP, each peer's share, TLS
-	peers    *peerLimit
+	listener net.Listener // TCP, limited by address, with TLS if configured
+	limit    *addressLimit
 	server   *fasthttp.Server
 	handler  *handler
 	registry *connection.Registry
 	draining func()
 }
 
-// New builds an edge and listens; Run serves.
+// New builds an edge and listens. Run serves.
 func New(config Config, deps Deps) (*Service, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func New(config Config, deps Deps) (*Service, error) {
 	at := newEndpoints()
 	s.handler = &handler{
 		endpoints: at, config: &s.config, limits: config.payloadLimits(), producer: producer, admit: admit,
-		verifier:      connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Memos: deps.Memos}),
+		verifier:      connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Proofs: deps.Proofs}),
 		activity:      connection.NewRecorder(s.registry, log, counts),
 		metrics:       newMetrics(deps.Metrics, admit, at.formats()),
 		log:           deps.Log,
@@ -82,7 +82,7 @@ func New(config Config, deps Deps) (*Service, error) {
 		retryAfter:    strconv.Itoa(max(1, int(config.RetryAfter/time.Second))),
 	}
 	s.server = newServer(&s.config, s.handler)
-	s.handler.metrics.watch(deps.Metrics, s.server, s.peers, s.registry)
+	s.handler.metrics.watch(deps.Metrics, s.server, s.limit, s.registry)
 	s.requireReadiness()
 	return s, nil
 }
@@ -92,8 +92,8 @@ func (s *Service) listen(trusted clientip.Proxies) error {
 	if err != nil {
 		return fmt.Errorf("listen for events: %w (choose another address with --http)", err)
 	}
-	s.peers = newPeerLimit(tcp, s.config.MaxConnectionsEach, trusted)
-	s.listener = s.peers
+	s.limit = newAddressLimit(tcp, s.config.MaxConnectionsEach, trusted)
+	s.listener = s.limit
 	if s.config.TLSCert == "" {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (s *Service) listen(trusted clientip.Proxies) error {
 	if err != nil {
 		return errors.Join(err, tcp.Close())
 	}
-	s.listener = tls.NewListener(s.peers, config)
+	s.listener = tls.NewListener(s.limit, config)
 	return nil
 }
 
@@ -116,13 +116,13 @@ func (s *Service) requireReadiness() {
 		default:
 		}
 		if !s.registry.Fresh(time.Now()) {
-			return errors.New("the registry of connections has not been read to its end within the last second")
+			return errors.New("the registry of connections has not been confirmed current within the last second")
 		}
 		return nil
 	})
 }
 
-// URL is where events are taken, without a path.
+// URL returns the URL of the edge, without a path.
 func (s *Service) URL() string {
 	scheme := "http://"
 	if s.config.TLSCert != "" {
@@ -131,11 +131,11 @@ func (s *Service) URL() string {
 	return scheme + s.listener.Addr().String()
 }
 
-// Run serves until ctx ends, and then drains: readiness goes first, then no new connection is taken,
-// requests under way are answered, and what was written is flushed. A registry that cannot be followed
-// ends it in the same way, with an error.
+// Run serves until ctx ends, and then drains: the edge becomes unready, accepts no connection, answers the requests in
+// flight, and flushes the producer. If the registry of connections cannot be followed, Run drains and returns the
+// error.
 func (s *Service) Run(ctx context.Context) error {
-	// What requests under way need goes on until they are answered.
+	// Requests in flight need the registry and the recorder until they are answered.
 	outlast, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, ending := errgroup.WithContext(ctx)
@@ -168,11 +168,11 @@ func (s *Service) drain() {
 	s.draining()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
-	_ = s.listener.Close() // the server may not know it yet, and would then not close it
+	_ = s.listener.Close() // Serve may not have registered it yet
 	if err := s.server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-		s.deps.Log.Warn("some requests were still under way at the end of the drain", "error", err)
+		s.deps.Log.Warn("some requests were still in flight at the end of the drain", "error", err)
 	}
 	if err := s.handler.producer.Close(ctx); err != nil {
-		s.deps.Log.Warn("some records were still under way at the end of the drain; none of them was answered with 200", "error", err)
+		s.deps.Log.Warn("some records were not acknowledged at the end of the drain; none of them was answered with 200", "error", err)
 	}
 }

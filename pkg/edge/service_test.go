@@ -26,7 +26,7 @@ import (
 	"github.com/millrace/millrace/test/env"
 )
 
-func TestConfigDefaultsAreTheContracts(t *testing.T) {
+func TestConfig_DefaultsMatchTheContract(t *testing.T) {
 	c := testConfig(t)
 	require.NoError(t, c.Validate())
 	require.Equal(t, 8<<20, c.MaxBodyBytes)
@@ -75,7 +75,7 @@ func TestStartsBeforeItsBroker(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
 	r := startOn(t, addr, nil)
-	require.ErrorContains(t, unmet(r.health), "has not been read to its end")
+	require.ErrorContains(t, unmet(r.health), "has not been confirmed current")
 	valid := "/v1/segment/" + r.key.Mint(token.NewConnectionID()).Reveal()
 	requireAnswer(t, r.post(valid, track), 500, saysUnavailable)
 	requireAnswer(t, r.post(valid+"x", track), 401, saysUnauthorized)
@@ -130,7 +130,7 @@ func TestStaleRegistry(t *testing.T) {
 	require.Len(t, r.records(ingest), 2)
 }
 
-func TestUnfitTopicEndsTheEdge(t *testing.T) {
+func TestUnsuitableTopic_EndsTheEdge(t *testing.T) {
 	broker := env.Broker(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func TestUnfitTopicEndsTheEdge(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestRunEndsThatNeverBegan(t *testing.T) {
+func TestRun_ContextAlreadyDone_Ends(t *testing.T) {
 	r := startOn(t, freeAddr(t), nil)
 	require.NoError(t, r.end())
 
@@ -211,14 +211,14 @@ func TestDrainIsBounded(t *testing.T) {
 	r.cancel()
 	requireAnswer(t, <-answers, 503, saysNotDurable)
 	require.NoError(t, r.end())
-	require.Contains(t, r.logs.String(), "some requests were still under way")
+	require.Contains(t, r.logs.String(), "some requests were still in flight")
 	release()
 }
 
 // Another edge proves a token, this one finds that in Redis.
 func TestProofsAreShared(t *testing.T) {
 	broker := env.Broker(t)
-	memos, err := connection.NewRedisMemos(connection.RedisConfig{Redis: "redis://" + env.Redis(t).Addr()})
+	memos, err := connection.NewRedisProofs(connection.RedisConfig{Redis: "redis://" + env.Redis(t).Addr()})
 	require.NoError(t, err)
 	t.Cleanup(func() { memos.Close() })
 	r := startOn(t, broker.Addr(), memos)

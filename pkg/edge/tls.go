@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// certificate is a certificate in files that may be renewed while the edge runs. A handshake looks at
-// the files again when it has not been done for a while; what cannot be read leaves the old one in use.
+// certificate is a certificate in files that may be replaced while the edge runs. A handshake checks the files at most
+// once per certificateCheckInterval. If they cannot be read, the old certificate stays in use.
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
-	mu      sync.Mutex
-	current *tls.Certificate
-	stamp   [2]time.Time // when the files were last modified
-	looked  time.Time
+	mu        sync.Mutex
+	current   *tls.Certificate
+	modified  [2]time.Time // modification times of the files
+	checkedAt time.Time
 }
 
-// certificateCheckEvery is how soon a renewed certificate is in use.
-const certificateCheckEvery = time.Second
+// certificateCheckInterval is the longest time until a replaced certificate is used.
+const certificateCheckInterval = time.Second
 
-// newTLS reads the certificate and returns a configuration that keeps it up to date.
+// newTLS reads the certificate and returns a configuration that follows its files.
 func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.load(); err != nil {
@@ -40,11 +40,11 @@ func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 func (c *certificate) get(now time.Time) *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now.Sub(c.looked) >= certificateCheckEvery {
-		c.looked = now
-		if stamp, err := c.stamps(); err != nil || stamp != c.stamp {
+	if now.Sub(c.checkedAt) >= certificateCheckInterval {
+		c.checkedAt = now
+		if stamp, err := c.modTimes(); err != nil || stamp != c.modified {
 			if err := c.load(); err != nil {
-				c.log.Warn("the renewed TLS certificate cannot be used; the old one stays in use", "error", err)
+				c.log.Warn("the replaced TLS certificate cannot be used; the old one stays in use", "error", err)
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func (c *certificate) get(now time.Time) *tls.Certificate {
 }
 
 func (c *certificate) load() error {
-	stamp, err := c.stamps()
+	stamp, err := c.modTimes()
 	if err != nil {
 		return fmt.Errorf("read the TLS certificate: %w", err)
 	}
@@ -60,11 +60,11 @@ func (c *certificate) load() error {
 	if err != nil {
 		return fmt.Errorf("read the TLS certificate: %w", err)
 	}
-	c.current, c.stamp = &pair, stamp
+	c.current, c.modified = &pair, stamp
 	return nil
 }
 
-func (c *certificate) stamps() (stamps [2]time.Time, err error) {
+func (c *certificate) modTimes() (stamps [2]time.Time, err error) {
 	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {

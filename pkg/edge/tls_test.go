@@ -44,7 +44,7 @@ func subject(t testing.TB, c *tls.Certificate) string {
 	return parsed.Subject.CommonName
 }
 
-func TestARenewedCertificateIsUsed(t *testing.T) {
+func TestTLS_ReplacedCertificate_IsUsed(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
 	certFile, keyFile := writeCertificate(t, dir, "first", now.Add(-time.Hour))
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: slog.New(slog.DiscardHandler)}
@@ -52,15 +52,15 @@ func TestARenewedCertificateIsUsed(t *testing.T) {
 	require.Equal(t, "first", subject(t, c.get(now)))
 
 	writeCertificate(t, dir, "second", now)
-	require.Equal(t, "first", subject(t, c.get(now.Add(certificateCheckEvery-1))), "files are not looked at for each handshake")
-	require.Equal(t, "second", subject(t, c.get(now.Add(certificateCheckEvery))))
+	require.Equal(t, "first", subject(t, c.get(now.Add(certificateCheckInterval-1))), "files are not looked at for each handshake")
+	require.Equal(t, "second", subject(t, c.get(now.Add(certificateCheckInterval))))
 
 	require.NoError(t, os.WriteFile(certFile, []byte("half a certifi"), 0o600))
-	require.Equal(t, "second", subject(t, c.get(now.Add(2*certificateCheckEvery))), "what cannot be read leaves the old one in use")
+	require.Equal(t, "second", subject(t, c.get(now.Add(2*certificateCheckInterval))), "what cannot be read leaves the old one in use")
 	require.NoError(t, os.Remove(keyFile))
-	require.Equal(t, "second", subject(t, c.get(now.Add(3*certificateCheckEvery))))
+	require.Equal(t, "second", subject(t, c.get(now.Add(3*certificateCheckInterval))))
 	writeCertificate(t, dir, "third", now.Add(time.Minute))
-	require.Equal(t, "third", subject(t, c.get(now.Add(4*certificateCheckEvery))))
+	require.Equal(t, "third", subject(t, c.get(now.Add(4*certificateCheckInterval))))
 }
 
 func TestTLSNeedsAReadableCertificate(t *testing.T) {

@@ -31,7 +31,7 @@ func repeating(t *testing.T, act func(*slog.Logger)) (lines []string) {
 	return lines
 }
 
-func TestRepeatsWithinASecondAreCounted(t *testing.T) {
+func TestSampler_RepeatedMessages_AreCounted(t *testing.T) {
 	require.Equal(t, []string{
 		`level=WARN msg="cannot insert" partition=0`,
 		`level=INFO msg="cannot insert" partition=9`, // another level is another message
@@ -48,7 +48,7 @@ func TestRepeatsWithinASecondAreCounted(t *testing.T) {
 }
 
 // A message that goes on for long is a line each second, and each of it is told once.
-func TestAMessageThatGoesOnIsALineASecond(t *testing.T) {
+func TestSampler_OngoingMessage_IsOneLinePerSecond(t *testing.T) {
 	lines := repeating(t, func(log *slog.Logger) {
 		for range 25 {
 			log.Warn("still")
@@ -66,7 +66,7 @@ func TestAMessageThatGoesOnIsALineASecond(t *testing.T) {
 	require.Equal(t, 25, told)
 }
 
-func TestAMessageASecondLaterIsLoggedAtOnce(t *testing.T) {
+func TestSampler_MessageASecondLater_IsLoggedImmediately(t *testing.T) {
 	require.Equal(t, []string{"level=WARN msg=again", "level=WARN msg=again"}, repeating(t, func(log *slog.Logger) {
 		log.Warn("again")
 		time.Sleep(2 * repeatWindow)
@@ -75,7 +75,7 @@ func TestAMessageASecondLaterIsLoggedAtOnce(t *testing.T) {
 }
 
 // At the end of a program the second is not waited for, and nothing is held back or told twice.
-func TestWhatWasCountedIsLoggedAtTheEnd(t *testing.T) {
+func TestSampler_Close_LogsCounts(t *testing.T) {
 	require.Equal(t, []string{
 		`level=WARN msg="cannot insert" partition=0`,
 		`level=WARN msg="cannot insert" partition=2 repeated=2`,
@@ -95,7 +95,7 @@ func TestWhatWasCountedIsLoggedAtTheEnd(t *testing.T) {
 }
 
 // Beyond the bound nothing is held back, and nothing is forgotten.
-func TestMoreMessagesThanAreWatched(t *testing.T) {
+func TestSampler_ManyMessages_AreNotLost(t *testing.T) {
 	lines := repeating(t, func(log *slog.Logger) {
 		for i := range repeatKinds {
 			log.Warn(fmt.Sprint("kind ", i))

@@ -29,7 +29,7 @@ func TestHashVerifies(t *testing.T) {
 	}
 }
 
-func TestDefaultCostIsTheContracts(t *testing.T) {
+func TestDefaultCost_MatchesTheContract(t *testing.T) {
 	hash, err := DefaultCost.Hash([]byte("text"))
 	require.NoError(t, err)
 	parts := strings.Split(hash.Reveal(), "$")

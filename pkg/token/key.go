@@ -94,12 +94,10 @@ func (k Key) Text() string { return base64.RawURLEncoding.EncodeToString((*k.key
 // IsZero tells whether this is the zero Key.
 func (k Key) IsZero() bool { return k.keys == nil }
 
-// Memo is a keyed hash that stands for "these parts were found right for this generation of this
-// connection". It is worthless to whoever lacks the key, so it may be kept where others can read and
-// write. The parts keep their borders: moving a byte from one to the next gives another hash.
-//
-// It allocates nothing.
-func (k Key) Memo(connectionID string, generation uint64, parts ...[]byte) [32]byte {
+// ProofMAC returns a keyed hash that proves that the parts were valid for a generation of a connection. It is useless
+// without the key, so it may be stored where others can read and write. Moving a byte from one part to the next changes
+// the hash. It allocates nothing.
+func (k Key) ProofMAC(connectionID string, generation uint64, parts ...[]byte) [32]byte {
 	return (*k.keys).memo.sum(generation, connectionID, parts...)
 }
 

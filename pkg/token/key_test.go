@@ -70,25 +70,25 @@ func TestMacAgreesWithTheStandardLibrary(t *testing.T) {
 		h.Write([]byte("\x01\x02\x03\x04\x05\x06\x07\x08\x00\x00\x00\x00\x00\x00\x00\x02id"))
 		h.Write([]byte{0, 0, 0, 0, 0, 0, byte(len(text) >> 8), byte(len(text))})
 		h.Write([]byte(text))
-		sum := k.Memo("id", 0x0102030405060708, []byte(text))
+		sum := k.ProofMAC("id", 0x0102030405060708, []byte(text))
 		require.Equal(t, h.Sum(nil), sum[:])
 	}
 }
 
-func TestMemoTellsItsInputsApart(t *testing.T) {
+func TestProofMAC_DistinguishesItsInputs(t *testing.T) {
 	k, b := NewKey(), func(s string) []byte { return []byte(s) }
 	seen := map[[32]byte]bool{}
 	for _, memo := range [][32]byte{
-		k.Memo("a", 1, b("bc")), k.Memo("ab", 1, b("c")), k.Memo("a", 2, b("bc")), k.Memo("a", 1, b("b"), b("c")),
-		k.Memo("a", 1, b("bc"), nil), k.Memo("a", 1, nil, b("bc")), k.Memo("a", 1), NewKey().Memo("a", 1, b("bc")),
+		k.ProofMAC("a", 1, b("bc")), k.ProofMAC("ab", 1, b("c")), k.ProofMAC("a", 2, b("bc")), k.ProofMAC("a", 1, b("b"), b("c")),
+		k.ProofMAC("a", 1, b("bc"), nil), k.ProofMAC("a", 1, nil, b("bc")), k.ProofMAC("a", 1), NewKey().ProofMAC("a", 1, b("bc")),
 	} {
 		require.False(t, seen[memo])
 		seen[memo] = true
 	}
-	require.Equal(t, k.Memo("a", 1, b("bc")), k.Memo("a", 1, b("bc")))
+	require.Equal(t, k.ProofMAC("a", 1, b("bc")), k.ProofMAC("a", 1, b("bc")))
 }
 
-func TestAKeyThatWasNotMadeAtRandomIsNoticed(t *testing.T) {
+func TestParseKey_NotRandom_IsRejected(t *testing.T) {
 	for range 100 {
 		require.True(t, NewKey().LooksRandom())
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Each type is printed in every way and from every place a careless line could print it.
-func TestNothingPrintsItself(t *testing.T) {
+func TestSecretsAndKeys_AreNeverPrinted(t *testing.T) {
 	key := NewKey()
 	material := (*key.keys).material
 	type inside struct {

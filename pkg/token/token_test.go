@@ -133,7 +133,7 @@ func subKey(k macKey) []byte {
 	return key
 }
 
-func TestParseAndMemoAllocateNothing(t *testing.T) {
+func TestParseAndProofMAC_AllocateNothing(t *testing.T) {
 	key := NewKey()
 	text, secret := []byte(key.Mint(anID).Reveal()), []byte("a shared secret")
 	require.Zero(t, testing.AllocsPerRun(100, func() {
@@ -142,7 +142,7 @@ func TestParseAndMemoAllocateNothing(t *testing.T) {
 		}
 	}))
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if key.Memo(anID, 1, text, secret) == [32]byte{} {
+		if key.ProofMAC(anID, 1, text, secret) == [32]byte{} {
 			t.Fatal("no sum")
 		}
 	}))

@@ -17,15 +17,15 @@ import (
 
 const (
 	redisCheck = "redis"
-	// redisTrial is the key that a check writes; it is gone soon.
-	redisTrial    = redisPrefix + "doctor"
-	redisTrialTTL = time.Second
+	// redisProbe is the key that the check writes.
+	redisProbe    = redisPrefix + "doctor"
+	redisProbeTTL = time.Second
 )
 
-// CheckRedis looks whether memos can be kept, and at Redis's clock.
+// CheckRedis checks that proofs can be written and read, and Redis's clock.
 func CheckRedis(ctx context.Context, config RedisConfig, r *doctor.Report) {
 	if config.Redis == "" {
-		r.OK(redisCheck, "none is named: each edge proves tokens itself, once after each start")
+		r.OK(redisCheck, "not configured: each edge proves tokens itself, once after each start")
 		return
 	}
 	options, err := config.options()
@@ -39,16 +39,16 @@ func CheckRedis(ctx context.Context, config RedisConfig, r *doctor.Report) {
 	told, err := client.Time(ctx).Result()
 	answered := time.Now()
 	if err == nil {
-		err = client.Set(ctx, redisTrial, "", redisTrialTTL).Err()
+		err = client.Set(ctx, redisProbe, "", redisProbeTTL).Err()
 	}
 	if err == nil {
-		err = client.Get(ctx, redisTrial).Err()
+		err = client.Get(ctx, redisProbe).Err()
 	}
 	if err != nil {
 		r.Fail(redisCheck, redisRemedy(err, options.TLSConfig), "%s: %v", options.Addr, err)
 		return
 	}
-	r.OK(redisCheck, "%s keeps proofs", options.Addr)
+	r.OK(redisCheck, "%s stores proofs", options.Addr)
 	r.Clock("redis clock", "Redis", told, asked, answered)
 }
 
@@ -57,16 +57,16 @@ func redisRemedy(err error, secured *tls.Config) string {
 		return change
 	}
 	switch text := err.Error(); {
-	case secured != nil && len(secured.Certificates) == 0 && hungUp(err): // why may be lost on the way
-		return "if the server asks for a certificate, name ours with --" + redisFlags + "tls-cert and --" + redisFlags + "tls-key"
+	case secured != nil && len(secured.Certificates) == 0 && connectionClosed(err): // the reason may be lost
+		return "if the server requires a client certificate, set --" + redisFlags + "tls-cert and --" + redisFlags + "tls-key"
 	case strings.HasPrefix(text, "NOAUTH"), strings.HasPrefix(text, "WRONGPASS"):
 		return "check --redis-user and --redis-password"
 	case strings.HasPrefix(text, "NOPERM"):
-		return "give the user of --redis-user the commands GET, SET, TIME and HELLO, and the keys " + redisPrefix + "*"
+		return "grant --redis-user the commands GET, SET, TIME and HELLO, and the keys " + redisPrefix + "*"
 	}
-	return "start it, or name another with --redis; edges do without it, at a price after each start"
+	return "start it or correct --redis; edges work without it and prove each token after each start"
 }
 
-func hungUp(err error) bool {
+func connectionClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/millrace/millrace/pkg/clientip"
 )
 
-func TestAPeerHasItsShareOfTheConnections(t *testing.T) {
+func TestAddressLimit_CountsOpenConnections(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		trusted []string
@@ -21,7 +21,7 @@ func TestAPeerHasItsShareOfTheConnections(t *testing.T) {
 			require.NoError(t, err)
 			trusted, err := clientip.ParseProxies(c.trusted)
 			require.NoError(t, err)
-			limit := newPeerLimit(inner, 2, trusted)
+			limit := newAddressLimit(inner, 2, trusted)
 			defer limit.Close()
 			accepted := make(chan net.Conn, 10)
 			go func() {
