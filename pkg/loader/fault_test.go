@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/pkg/embedded"
@@ -426,4 +427,29 @@ func TestLoader_Stopped_LeavesNoGoroutines(t *testing.T) {
 		loader.deps.Stream.Close()
 	}
 	eventually(t, func() bool { return runtime.NumGoroutine() <= before+4 }, "no more goroutines than before")
+}
+
+// Messages of one character compress a thousandfold: a fetch within its limit holds all of them.
+func TestLoader_CompressibleMessages_StayWithinTheMemoryLimit(t *testing.T) {
+	kfakeOnly(t)
+	const n, size = 200, 400 << 10
+	w := newWorld(t, 2)
+	w.config.MaxBufferedBytes = 16 << 20
+	value := `{"type":"track","event":"E","properties":{"text":"` + strings.Repeat("x", size) + `"},"messageId":"`
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(w.broker.Addr()), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	require.NoError(t, err)
+	defer kafka.Close()
+	for i := range n {
+		r := event(value + strconv.Itoa(i) + `"}`)
+		r.Topic, r.Key = w.client.Topics().Ingest, []byte(strconv.Itoa(i))
+		require.NoError(t, kafka.ProduceSync(t.Context(), r).FirstErr())
+	}
+	loader := w.load(t)
+	largest := int64(0)
+	eventually(t, func() bool {
+		largest = max(largest, loader.memory.bufferedBytes.Load())
+		return loader.value(t, "millrace_loader_rows_inserted_total", "") == n
+	}, "all messages are stored")
+	require.Less(t, largest, w.config.MaxBufferedBytes*3/2)
+	require.Zero(t, loader.value(t, "millrace_loader_fetch_errors_total", ""))
 }

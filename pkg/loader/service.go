@@ -111,6 +111,10 @@ func (s *Service) awaitShards(ctx context.Context) error {
 	return err
 }
 
+// unpackedShare is the part of the memory limit that fetches may add to it: fetching pauses at the limit, but a fetch
+// may be under way, and its size before it is unpacked says little.
+const unpackedShare = 4
+
 // load is one membership of the consumer group: until ctx ends, a worker fails, or the group moves on.
 func (s *Service) load(ctx context.Context) error {
 	member, fail := context.WithCancelCause(ctx)
@@ -120,7 +124,9 @@ func (s *Service) load(ctx context.Context) error {
 	topics := s.deps.Stream.Topics()
 	// The consumer's goroutine may start workers before NewConsumer returns. They do not use the consumer before read
 	// has fetched records for them.
-	consumer, err := s.deps.Stream.NewConsumer(s.config.Consumer, s, topics.Ingest, topics.DeadLetters)
+	config := s.config.Consumer
+	config.MaxUnpackedBytes = s.config.MaxBufferedBytes / unpackedShare
+	consumer, err := s.deps.Stream.NewConsumer(config, s, topics.Ingest, topics.DeadLetters)
 	if err != nil {
 		return err
 	}

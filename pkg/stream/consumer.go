@@ -20,6 +20,8 @@ type ConsumerConfig struct {
 	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"4194304"`
 	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"1048576"`
 	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`
+
+	MaxUnpackedBytes int64 `kong:"-"` // of records that are fetched, unpacked and not yet polled; 0 is no limit
 }
 
 // minSessionTimeout is the brokers' default for group.min.session.timeout.ms.
@@ -116,10 +118,11 @@ type Owner interface {
 
 // Consumer is one member of the group.
 type Consumer struct {
-	kafka  *kgo.Client
-	owner  Owner
-	config ConsumerConfig
-	cancel context.CancelFunc // ends whatever the Kafka client waits for
+	kafka     *kgo.Client
+	owner     Owner
+	config    ConsumerConfig
+	unpacking *unpackLimit
+	cancel    context.CancelFunc // ends whatever the Kafka client waits for
 
 	committing chan struct{} // holds a token while a commit is under way
 
@@ -142,10 +145,13 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	consumer := &Consumer{owner: owner, config: config, cancel: cut, committing: make(chan struct{}, 1),
-		members: map[Partition]string{}, prepared: map[Partition]int64{}, topicIDs: map[string][16]byte{}}
+		members: map[Partition]string{}, prepared: map[Partition]int64{}, topicIDs: map[string][16]byte{},
+		unpacking: newUnpackLimit(config.MaxUnpackedBytes)}
 	options := []kgo.Opt{
 		kgo.WithContext(ctx),
 		c.metricsHook("consumer"),
+		kgo.WithHooks(consumer.unpacking),
+		kgo.WithDecompressor(consumer.unpacking),
 		c.config.Access.nearestReplica(),
 		kgo.ConsumerGroup(config.Group),
 		kgo.ConsumeTopics(topics...),
@@ -228,6 +234,7 @@ const maxPollRecords = 50_000
 func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 	defer c.kafka.AllowRebalance()
 	fetches := c.kafka.PollRecords(ctx, maxPollRecords)
+	c.unpacking.polled(fetches, c.kafka.BufferedFetchBytes())
 	fetches.EachTopic(c.noteTopicID)
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) == 0 {
@@ -241,6 +248,9 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 	fetches.EachError(func(topic string, partition int32, cause error) {
 		if ctx.Err() != nil && errors.Is(cause, ctx.Err()) {
 			return // it is nobody's; what else there is must not be lost with it, for it is told once
+		}
+		if errors.Is(cause, errUnpackLimit) {
+			return // the next fetch continues at the same offset
 		}
 		if topic == "" { // it is the membership that failed
 			err = fenced(cause)

@@ -14,6 +14,7 @@
 //	wait.go         waiting for the acknowledgements
 //	compress.go     compression
 //	consumer.go     a member of a consumer group
+//	unpack.go       the bytes that it unpacks before they are polled are bounded
 //	partition.go    a partition's name, and a key's partition
 //	commit.go       commits, also during a rebalance
 //	ownership.go    asks the group whether partitions are still this member's
