@@ -23,7 +23,9 @@ func TestInfluenceRule_NamesTheWords(t *testing.T) {
 		"Upgrade Failed":       `the word "Failed" of the name, and negative outweighs positive ("Upgrade")`,
 		"Cancel Subscribe":     `the word "Cancel" of the name, and negative outweighs positive ("Subscribe")`,
 		"un-subscribed":        `the words "un-subscribed" of the name, a form of "unsubscribe", and negative outweighs positive ("subscribed")`,
-		"Upgraded, Purchased!": "no word of the name is a keyword",
+		"Upgraded, Purchased!": `the word "Upgraded" of the name, a form of "upgrade"`,
+		"(Sign) up!":           `the words "Sign)up" of the name`,
+		"✅\ufe0fsign-up":       `the words "sign-up" of the name`,
 		"Deactivated":          "no word of the name is a keyword",
 		"":                     "no word of the name is a keyword",
 	} {
@@ -36,7 +38,7 @@ func TestInfluenceRule_NamesTheWords(t *testing.T) {
 // TestInfluenceRule_QuotedWordsDecide: what is quoted has the name's influence by itself too, and what has none has no phrase.
 func TestInfluenceRule_QuotedWordsDecide(t *testing.T) {
 	vocabulary := strings.Fields("sign Up signed order completed Upgrade failed FAILS un subscribed page viewed refunded cancel error éa 注文 cart")
-	between := []string{" ", "_", "-", ".", "/", ":", "", "  ", "\u00a0", " - ", "2"}
+	between := []string{" ", "_", "-", ".", "/", ":", "", "  ", "\u00a0", " - ", "2", "!", " (", "…", "\u0301"}
 	rapid.Check(t, func(t *rapid.T) {
 		var name string
 		for _, word := range rapid.SliceOfN(rapid.SampledFrom(vocabulary), 1, 6).Draw(t, "words") {

@@ -55,7 +55,7 @@ func (w *words) influence(name []byte) Influence {
 type class uint8
 
 const (
-	other class = iota // letters without case, marks, punctuation: part of a word, but of no keyword
+	other class = iota // letters without case and marks: part of a word, but of no keyword
 	lower
 	upper
 	digit
@@ -64,6 +64,7 @@ const (
 
 var asciiClasses = func() (classes [utf8.RuneSelf]class) {
 	for c := range classes {
+		classes[c] = separator
 		switch {
 		case 'a' <= c && c <= 'z':
 			classes[c] = lower
@@ -73,24 +74,25 @@ var asciiClasses = func() (classes [utf8.RuneSelf]class) {
 			classes[c] = digit
 		}
 	}
-	for _, c := range "\t\n\v\f\r _-./:" {
-		classes[c] = separator
-	}
 	return classes
 }()
 
-func classOf(r rune) class {
+// classOf is the class of a character after one of class before. Every character that is neither a letter nor a digit
+// separates words; a mark belongs to the letter or digit before it.
+func classOf(r rune, before class) class {
 	switch {
 	case r < utf8.RuneSelf:
 		return asciiClasses[r]
-	case unicode.IsSpace(r):
-		return separator
 	case unicode.IsUpper(r):
 		return upper
 	case unicode.IsLower(r):
 		return lower
+	case unicode.IsDigit(r):
+		return digit
+	case unicode.IsLetter(r), unicode.IsMark(r) && before != separator:
+		return other
 	}
-	return other
+	return separator
 }
 
 // split splits a name at separators and where the case changes: before a capital that follows a small letter or a digit,
@@ -101,7 +103,7 @@ func (w *words) split(name []byte) {
 	before, capital := separator, 0 // capital is where the last capital is
 	for i := 0; i < len(name); {
 		r, size := utf8.DecodeRune(name[i:])
-		c := classOf(r)
+		c := classOf(r, before)
 		switch {
 		case c == separator, c == upper && (before == lower || before == digit):
 			w.end(len(w.text))

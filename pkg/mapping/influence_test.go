@@ -19,6 +19,7 @@ var names = map[Influence][]string{
 		"activate", "activates", "Workspace Activated", "activating", "Activation", "activations",
 		"complete", "completes", "completed", "completing", "completion", "completions", "Onboarding Complete", "Checkout Step Completed", "ÉtapeCompleted", "注文 completed", "注文Completed",
 		"order completed", "OrderCompleted", "order_completed", "ordercompleted", "ORDERCOMPLETED", "Order.Completed", "order/completed", "order:completed", "v2.order.completed", "order_2Completed",
+		"Order Completed!", "(Order Completed)", "#signup", "completed?", "sign+up", "[sign] [up]", "✅Order Completed", "✅\ufe0fOrder Completed", "€Purchase", "purchase€", "“completed”", "upgraded, viewed", "sign–up", "completed\u200d", "complete…", "(completed)", "cart→completed",
 	},
 	Negative: {
 		"churn", "churns", "Churned", "churning", "User Churned",
@@ -29,12 +30,12 @@ var names = map[Influence][]string{
 		"delete", "deletes", "Account Deleted", "deleting", "Deletion", "deletions",
 		"failed", "fail", "fails", "failing", "failure", "Failures", "Payment Failed", "payment_failed", "PAYMENT_FAILED", "paymentFailed",
 		"error", "errors", "errored", "APIError", "HTTP.500.Error", "error.page",
-		"Upgrade Failed", "Unsubscribe Completed", "Failed Signup", "Order Completed Refunded", "purchase-error", "Cancel Completed",
+		"payment failed!", "(refunded)", "*error*", "Order Completed (Refunded)", "cancel\u0000", "Upgrade Failed", "Unsubscribe Completed", "Failed Signup", "Order Completed Refunded", "purchase-error", "Cancel Completed",
 	},
 	Neutral: {
 		"", "x", "Page Viewed", "Product Viewed", "Subscription", "Subscription Started", "subscriptions", "subscriber", "Deactivated", "deactivate", "incomplete", "Incompleted", "reactivated", "uncompleted",
 		"Trial Started", "sign", "up", "Up Sign", "signet up", "design upload", "Signature Uploaded", "upgradeable", "repurchase", "purchaser", "converter", "terror", "mirror", "errand", "failover", "undeleted", "deleter", "completely",
-		"orders", "order", "refundable", "prefunded", "cancelable", "churner", "Interactivate", "注文完了", "注文completed", "completedé", "(completed)", "Error404", "s3failed", "upgrade2", "2upgrade", "un2subscribe", "signedUp2", "über", "İptal", "signıng up",
+		"orders", "order", "refundable", "prefunded", "cancelable", "churner", "Interactivate", "注文完了", "注文completed", "completedé", "completed\u0301", "注文\u3099completed", "٣completed", "Error404", "s3failed", "upgrade2", "2upgrade", "un2subscribe", "signedUp2", "über", "İptal", "signıng up",
 	},
 }
 
@@ -54,7 +55,7 @@ func TestInfluenceOfNames(t *testing.T) {
 func TestSplit(t *testing.T) {
 	for name, want := range map[string]string{
 		"Order Completed": "order completed", "orderCompleted": "order completed", "HTMLExport": "html export", "exportHTML": "export html", "signedUp2": "signed up2", "step2Done": "step2 done", "a__b--c": "a b c", " x ": "x", "": "",
-		"Café Ouvert": "café ouvert", "ÉcoleÉlue": "École Élue", "v2.0": "v2 0", "A": "a", "AB": "ab", "ABc": "a bc", "aBC": "a bc", "user:sign/up": "user sign up", "x\u2003y": "x y", "IDs": "i ds",
+		"Café Ouvert": "café ouvert", "ÉcoleÉlue": "École Élue", "v2.0": "v2 0", "A": "a", "AB": "ab", "ABc": "a bc", "aBC": "a bc", "user:sign/up": "user sign up", "x\u2003y": "x y", "IDs": "i ds", "a,b;(c)": "a b c", "e\u0301te\u0301": "e\u0301te\u0301", "\u0301a": "a", "a٣B": "a٣ b", "注文+x": "注文 x",
 	} {
 		var w words
 		w.split([]byte(name))
@@ -99,7 +100,7 @@ func TestVariantsOfANameAgree(t *testing.T) {
 		want := influenceOf(strings.Join(parts, " "))
 		pascal := strings.Join(titles, "")
 		for _, name := range []string{
-			strings.Join(parts, "_"), strings.Join(parts, "-"), strings.Join(parts, "."), strings.Join(parts, "/"), strings.Join(parts, ":"), strings.Join(parts, "\u00a0"), strings.Join(parts, " - "),
+			strings.Join(parts, "_"), strings.Join(parts, "-"), strings.Join(parts, "."), strings.Join(parts, "/"), strings.Join(parts, ":"), strings.Join(parts, "\u00a0"), strings.Join(parts, " - "), strings.Join(parts, "!"), "(" + strings.Join(parts, ") (") + ")", strings.Join(parts, "→"),
 			strings.Join(titles, " "), strings.Join(titles, "-"), strings.ToUpper(strings.Join(parts, "_")), pascal, strings.ToLower(pascal[:1]) + pascal[1:],
 		} {
 			require.Equal(t, want, influenceOf(name), name)

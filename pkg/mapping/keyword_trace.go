@@ -38,10 +38,11 @@ func (w *words) phrase(m *match, name []byte) string {
 func excerpt(name []byte, m *match) string {
 	var text strings.Builder
 	read, separated := 0, true // read counts the bytes of name that are in words.text
+	before := separator
 	for i := 0; read < m.end; {
 		r, size := utf8.DecodeRune(name[i:])
 		i += size
-		if classOf(r) != separator {
+		if before = classOf(r, before); before != separator {
 			if read >= m.start {
 				text.WriteRune(r)
 			}
