@@ -3,7 +3,8 @@
 //
 // Files:
 //
-//	number.go   numbers: "49.9", "-$1,234.50", "1e3"
+//	number.go   the digits of numbers: "49.9", "1,234.50", "1e3"
+//	money.go    what is beside the digits: signs, parentheses, currencies
 //	decimal.go  exact 128-bit decimals
 //	time.go     times: which of them are readable, epochs
 //	civil.go    dates and times in ISO 8601

@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"math/bits"
 	"strconv"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
@@ -47,11 +46,14 @@ func ReadFloat(text []byte) (float64, bool) {
 	return f, err == nil
 }
 
-// ReadNumber reads a number as JSON or people write it: "49.9", "-$1,234.50", "€ 12", "1e3". One sign and
-// one currency symbol may come first, in any order. A comma, an apostrophe or a space may part groups of
-// three digits; a decimal comma could be mistaken for that and is unreadable.
+// ReadNumber reads a number as JSON or people write it: "49.9", "-$1,234.50", "€ 12", "12 EUR", "(5.00)", "1e3".
+//
+// Before and after the digits there may be one currency symbol and one ISO code. A sign may come before; parentheses mean
+// minus. A comma, an apostrophe or a space may separate groups of three digits, or groups as in India (1,00,000). A decimal
+// comma could be mistaken for a separator and is unreadable.
 func ReadNumber(text []byte) (n Number, ok bool) {
-	text, ok = n.prefix(bytes.TrimSpace(text))
+	var s signs
+	text, ok = n.prefix(bytes.TrimSpace(text), &s)
 	if !ok || len(text) > maxNumberBytes {
 		return n, false
 	}
@@ -71,25 +73,7 @@ func ReadNumber(text []byte) (n Number, ok bool) {
 	if n.count > fastDigits {
 		n.digits = text[:len(text)-len(rest)]
 	}
-	return n, n.power(rest)
-}
-
-// prefix reads the sign and the symbol before the digits.
-func (n *Number) prefix(text []byte) (rest []byte, ok bool) {
-	signed, marked := false, false
-	for len(text) > 0 && text[0]-'0' > 9 && text[0] != '.' {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case (r == '-' || r == '+') && !signed:
-			signed, n.negative = true, r == '-'
-		case unicode.Is(unicode.Sc, r) && !marked:
-			marked = true
-		case !unicode.IsSpace(r):
-			return nil, false
-		}
-		text = text[size:]
-	}
-	return text, true
+	return n, s.suffix(n.power(rest))
 }
 
 // whole reads the digits before the point.
@@ -103,28 +87,40 @@ func (n *Number) whole(text []byte) (rest []byte, ok bool) {
 	if first == 0 || first > 3 || text[0] == '0' {
 		return nil, false
 	}
-	for separator != 0 {
+	pairs := first < 3 && separator == ',' // groups of two may follow, as in India; the last group has three digits
+	for groups := 0; separator != 0; groups++ {
 		group := rest[size:]
-		if rest = n.run(group); len(group)-len(rest) != 3 {
-			return nil, false
-		}
+		rest = n.run(group)
+		digits := len(group) - len(rest)
 		next, nextSize := separatorOf(rest)
 		if next != 0 && next != separator {
 			return nil, false
+		}
+		switch {
+		case digits == 2 && pairs && next != 0:
+		case digits != 3 || pairs && groups > 0 && next != 0:
+			return nil, false
+		default:
+			pairs = pairs && groups > 0
 		}
 		separator, size = next, nextSize
 	}
 	return rest, true
 }
 
-// separatorOf is the thousands separator at the start of text, 0 if there is none.
+// separatorOf is the thousands separator at the start of text, 0 if there is none. A space is one only before a digit.
 func separatorOf(text []byte) (rune, int) {
 	if len(text) == 0 {
 		return 0, 0
 	}
-	switch r, size := utf8.DecodeRune(text); r {
-	case ',', '\'', ' ', '\u00a0', '\u2009', '\u202f', '\u2019':
+	r, size := utf8.DecodeRune(text)
+	switch r {
+	case ',', '\'', '\u2019':
 		return r, size
+	case ' ', '\u00a0', '\u2009', '\u202f':
+		if len(text) > size && text[size]-'0' <= 9 {
+			return r, size
+		}
 	}
 	return 0, 0
 }
@@ -145,31 +141,30 @@ func (n *Number) run(text []byte) (rest []byte) {
 	return nil
 }
 
-// power reads the exponent, which is the last part of a number.
-func (n *Number) power(text []byte) (ok bool) {
-	if len(text) == 0 {
-		return true
+// power reads the exponent, if there is one, and returns what follows it.
+func (n *Number) power(text []byte) (rest []byte) {
+	if len(text) < 2 || text[0]|0x20 != 'e' {
+		return text
 	}
-	if text[0]|0x20 != 'e' {
-		return false
-	}
-	text = text[1:]
-	negative := len(text) > 0 && text[0] == '-'
-	if negative || len(text) > 0 && text[0] == '+' {
-		text = text[1:]
+	digits := text[1:]
+	negative := digits[0] == '-'
+	if negative || digits[0] == '+' {
+		digits = digits[1:]
 	}
 	exponent := 0
-	for _, c := range text {
-		if c -= '0'; c > 9 {
-			return false
-		}
-		exponent = min(exponent*10+int(c), maxExponent)
+	rest = digits
+	for len(rest) > 0 && rest[0]-'0' <= 9 {
+		exponent = min(exponent*10+int(rest[0]-'0'), maxExponent)
+		rest = rest[1:]
+	}
+	if len(rest) == len(digits) { // the e of EUR
+		return text
 	}
 	if negative {
 		exponent = -exponent
 	}
 	n.exponent += exponent
-	return len(text) > 0
+	return rest
 }
 
 // Sign is -1, 0 or 1.
