@@ -44,6 +44,9 @@ func (m *Mapper) apiHints(n *api.Event, e *Event) {
 	m.trace.tried(colUserEmail, "userHints.email", n.Email, e.UserEmail != nil, addressFault)
 	e.UserName = m.trimmed(n.Name)
 	m.trace.tried(colUserName, "userHints.name", n.Name, e.UserName != nil, textFault)
+	if e.UserName != nil {
+		e.UserNameSource = NameFromTraits
+	}
 	e.ExternalOrganizationID = m.id(n.ExternalOrganizationID)
 	m.trace.tried(colExternalOrganizationID, "externalOrganizationId", n.ExternalOrganizationID,
 		e.ExternalOrganizationID != nil, idFault)

@@ -26,7 +26,7 @@ func TestMapAPIReadsEveryField(t *testing.T) {
 		InsertID: []byte("api:order-4711-paid"), MessageID: []byte("order-4711-paid"), MessageType: API,
 		EventType: []byte("Order Completed"), SourceEvent: []byte(" Order Completed"),
 		EventAt: 1779105600123, EventAtSource: FromEventAt,
-		ExternalUserID: []byte("Jürgen"), UserEmail: []byte("Ada@example.com"), UserName: []byte("Ada Lovelace"),
+		ExternalUserID: []byte("Jürgen"), UserEmail: []byte("Ada@example.com"), UserName: []byte("Ada Lovelace"), UserNameSource: NameFromTraits,
 		ExternalOrganizationID: []byte("org_42"), OrganizationName: []byte("Analytical Engines"), ExternalConversationID: []byte("conv_7"),
 		Influence: Neutral, Score: -0.7, HasScore: true,
 		ValueType: Currency, HasValue: true, Value: decimalOf(t, "1249.9"), ValueText: []byte("$1,249.90"), Currency: []byte("USD"),

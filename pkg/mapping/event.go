@@ -24,6 +24,7 @@ type Event struct {
 	ExternalUserID         []byte
 	UserEmail              []byte // as it was sent; compare without regard to case
 	UserName               []byte
+	UserNameSource         NameSource // where UserName comes from; NoName without one
 	ExternalOrganizationID []byte
 	OrganizationName       []byte
 	ExternalConversationID []byte
@@ -65,6 +66,17 @@ const (
 	FromReceivedAt // the message's own receivedAt
 	FromEdge       // when the edge received it: the message has no readable time of its own
 	FromEventAt    // the only one of our own API
+)
+
+// NameSource is where a user's name comes from. A higher source supersedes a lower one, in any order of arrival; an
+// identify call supersedes all of them.
+type NameSource uint8
+
+// The sources of a user's name.
+const (
+	NoName NameSource = iota
+	NameFromProperties
+	NameFromTraits // of Segment's context or message, or the hints of an event of the API
 )
 
 // Influence is whether an event speaks for or against the conversation before it.

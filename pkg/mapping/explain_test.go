@@ -134,7 +134,8 @@ func TestExplain_Members_NameTheRule(t *testing.T) {
 		{`"type":"page"~{"traits":{"email":"batch"}}`, "user_email", "null: there is no usable context.traits.email, the batch's context.traits.email, traits.email or properties.email; the batch's context.traits.email does not look like an address: ignored"},
 		{`"type":"page"`, "user_email", noAddress},
 		{`"type":"page","context":"?"`, "user_email", noAddress},
-		{`"type":"page","context":{"traits":{"name":5}},"properties":{"name":"Ada"}`, "user_name", "Ada: properties.name; context.traits.name is not text: ignored"},
+		{`"type":"screen","name":"Pricing","properties":{"name":"Pricing"}`, "user_name", "null: there is no context.traits.name or traits.name"},
+		{`"type":"track","event":"E","context":{"traits":{"name":5}},"properties":{"name":"Ada"}`, "user_name", "Ada: properties.name; context.traits.name is not text: ignored"},
 
 		{`"type":"page","context":{"groupId":5},"traits":{"organization_id":"t"}`, "external_organization_id", "5: context.groupId"},
 		{`"type":"page","traits":{"organization_id":"t"}~{"groupId":"g"}`, "external_organization_id", "g: the batch's context.groupId"},

@@ -99,6 +99,10 @@ func describe(t *testing.T, m *Mapper, message *Message) string {
 	text("user", e.ExternalUserID)
 	text("email", e.UserEmail)
 	text("name", e.UserName)
+	require.Equal(t, e.UserName == nil, e.UserNameSource == NoName)
+	if e.UserNameSource == NameFromProperties {
+		out[len(out)-1] += " of the properties"
+	}
 	text("organization", e.ExternalOrganizationID)
 	text("organization name", e.OrganizationName)
 	text("conversation", e.ExternalConversationID)

@@ -29,6 +29,11 @@ var (
 	inTraits = hintPaths{
 		"traits.email", "traits.name", "traits.organization_id", "traits.organization_name", "traits.company",
 	}
+	// The name in the properties of a page or screen is the page's.
+	inPageProperties = hintPaths{
+		email: "properties.email", organizationID: "properties.organization_id",
+		organizationName: "properties.organization_name", company: "properties.company",
+	}
 	inProperties = hintPaths{
 		"properties.email", "properties.name", "properties.organization_id", "properties.organization_name",
 		"properties.company",
@@ -45,19 +50,29 @@ func (m *Mapper) hints(batchContext []byte, e *Event) {
 		m.fill(&inBatchContext, &m.batch, e)
 	}
 	m.fill(&inTraits, &f.traits, e)
-	m.fill(&inProperties, &f.properties.hints, e)
+	if e.UserName != nil {
+		e.UserNameSource = NameFromTraits
+	}
+	properties := &inProperties
+	if e.MessageType != Track {
+		properties = &inPageProperties
+	}
+	m.fill(properties, &f.properties.hints, e)
+	if e.UserName != nil && e.UserNameSource == NoName {
+		e.UserNameSource = NameFromProperties
+	}
 	if e.OrganizationName = m.organizationName(&inTraits, &f.traits); e.OrganizationName == nil {
 		e.OrganizationName = m.organizationName(&inProperties, &f.properties.hints)
 	}
 }
 
-// fill takes from h what e still lacks.
+// fill takes from h what e still lacks. A hint without a path does not count.
 func (m *Mapper) fill(paths *hintPaths, h *hints, e *Event) {
 	if e.UserEmail == nil {
 		e.UserEmail = m.email(h.email)
 		m.trace.tried(colUserEmail, paths.email, h.email, e.UserEmail != nil, addressFault)
 	}
-	if e.UserName == nil {
+	if e.UserName == nil && paths.name != "" {
 		e.UserName = m.trimmed(h.name)
 		m.trace.tried(colUserName, paths.name, h.name, e.UserName != nil, textFault)
 	}
