@@ -64,4 +64,4 @@ var (
 	InvalidProperties             = payload.Invalid("invalid_properties", "its properties are neither an object nor null")
 )
 
-const notATime = "is not a time as in RFC 3339, nor seconds or milliseconds since 1970, of the years 1900 to 2299"
+const notATime = "is not a time: as in RFC 3339 or RFC 1123, or seconds, milli-, micro- or nanoseconds since 1970"

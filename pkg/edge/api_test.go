@@ -31,7 +31,7 @@ type apiEndpoint struct {
 	refused    string // what is said of a body that begins with the last of the bad
 }
 
-const notATime = "is not a time as in RFC 3339, nor seconds or milliseconds since 1970, of the years 1900 to 2299"
+const notATime = "is not a time: as in RFC 3339 or RFC 1123, or seconds, milli-, micro- or nanoseconds since 1970"
 
 var apis = []apiEndpoint{
 	{

@@ -23,7 +23,7 @@ func entriesOf(n int) []stream.Record {
 var partition = stream.Partition{Topic: "t", ID: 3}
 
 func newEventBatch() *insertBatch {
-	return &insertBatch{rowBuilder: newEventBuilder(partition, func(mapping.Overrides) {})}
+	return &insertBatch{rowBuilder: newEventBuilder(partition, func(*mapping.Result) {})}
 }
 
 func TestBatch_HoldsARangeOfOffsets(t *testing.T) {

@@ -17,12 +17,12 @@ type eventBuilder struct {
 	message      mapping.Message
 	result       mapping.Result
 	origin       warehouse.Origin
-	malformed    func(mapping.Overrides) // counts ignored overrides
+	ignored      func(*mapping.Result) // counts what the mapping ignored
 	observations []attribution.Observation
 }
 
-func newEventBuilder(p stream.Partition, malformed func(mapping.Overrides)) *eventBuilder {
-	return &eventBuilder{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, malformed: malformed}
+func newEventBuilder(p stream.Partition, ignored func(*mapping.Result)) *eventBuilder {
+	return &eventBuilder{origin: warehouse.Origin{Topic: p.Topic, Partition: p.ID}, ignored: ignored}
 }
 
 // eventBlocks is a pool, because most partitions have no rows most of the time.
@@ -33,11 +33,9 @@ func (f *eventBuilder) append(e *stream.Record) (reason string, err error) {
 	if err := f.mapper.MapRecord(e.Kind, e.Provider, &f.message, &f.result); err != nil {
 		return mapping.Code(err), err
 	}
+	f.ignored(&f.result)
 	switch f.result.Type {
 	case mapping.IsEvent:
-		if f.result.Event.Malformed != 0 {
-			f.malformed(f.result.Event.Malformed)
-		}
 		fillOrigin(&f.origin, e)
 		f.borrow().Append(&f.result.Event, &f.origin)
 	case mapping.IsIdentify:

@@ -25,7 +25,7 @@ func TestEventBuilder_Append_MapsByKindAndProvider(t *testing.T) {
 		{stream.KindIdentify, stream.ProviderSegment, "unknown_kind", 0, 0},
 		{"other", stream.ProviderAPI, "unknown_kind", 0, 0},
 	} {
-		f := newEventBuilder(partition, func(mapping.Overrides) {})
+		f := newEventBuilder(partition, func(*mapping.Result) {})
 		reason, err := f.append(&stream.Record{Kind: []byte(row.kind), Provider: []byte(row.provider), Value: []byte(raw)})
 		require.Equal(t, row.reason, reason, row)
 		require.Equal(t, row.reason != "", err != nil, row)

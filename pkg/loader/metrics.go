@@ -13,23 +13,24 @@ import (
 )
 
 type metrics struct {
-	rows         prometheus.Counter
-	bytes        prometheus.Counter
-	blocks       prometheus.Counter
-	records      *prometheus.CounterVec
-	deadLetters  *prometheus.CounterVec
-	malformed    [len(mapping.OverrideNames)]prometheus.Counter
-	retries      *prometheus.CounterVec
-	fetchErrors  prometheus.Counter
-	stages       [len(stages)]prometheus.Observer
-	insert       prometheus.Histogram
-	freshness    prometheus.Histogram
-	offset       *prometheus.GaugeVec
-	duplicates   prometheus.Counter
-	dedupIDs     *prometheus.GaugeVec
-	dedupBytes   *prometheus.GaugeVec
-	dedupReach   *prometheus.GaugeVec
-	dedupLookups *prometheus.GaugeVec
+	rows            prometheus.Counter
+	bytes           prometheus.Counter
+	blocks          prometheus.Counter
+	records         *prometheus.CounterVec
+	deadLetters     *prometheus.CounterVec
+	malformed       [len(mapping.OverrideNames)]prometheus.Counter
+	incredibleTimes prometheus.Counter
+	retries         *prometheus.CounterVec
+	fetchErrors     prometheus.Counter
+	stages          [len(stages)]prometheus.Observer
+	insert          prometheus.Histogram
+	freshness       prometheus.Histogram
+	offset          *prometheus.GaugeVec
+	duplicates      prometheus.Counter
+	dedupIDs        *prometheus.GaugeVec
+	dedupBytes      *prometheus.GaugeVec
+	dedupReach      *prometheus.GaugeVec
+	dedupLookups    *prometheus.GaugeVec
 }
 
 // metricsFactory makes metrics in the loader's namespace.
@@ -87,6 +88,8 @@ func newMetrics(registry prometheus.Registerer, memory *memoryLimit) *metrics {
 		dedupLookups: f.gauges("dedup_lookups",
 			"Results of look-ups in the deduplication index since the partition was assigned.", "partition", "result"),
 	}
+	m.incredibleTimes = f.counter("incredible_times_total",
+		"Messages with a time before 2000 or more than 24 hours after receipt: that time does not count.")
 	malformed := f.counters("malformed_overrides_total", "gf_ properties that were ignored, by name.", "property")
 	for i, name := range mapping.OverrideNames {
 		m.malformed[i] = malformed.WithLabelValues(name)
@@ -145,6 +148,12 @@ func (m *metrics) forget(p stream.Partition) {
 	m.offset.DeleteLabelValues(p.Topic, id)
 }
 
-func (m *metrics) countMalformed(set mapping.Overrides) {
-	set.Each(func(index int) { m.malformed[index].Inc() })
+// countIgnored counts the overrides and times of a message that the mapping ignored.
+func (m *metrics) countIgnored(r *mapping.Result) {
+	if r.Type == mapping.IsEvent {
+		r.Event.Malformed.Each(func(index int) { m.malformed[index].Inc() })
+	}
+	if r.IncredibleTime {
+		m.incredibleTimes.Inc()
+	}
 }

@@ -66,7 +66,7 @@ func (s *shared) rowBuilderFor(p stream.Partition) rowBuilder {
 	if p.Topic == s.deps.Stream.Topics().DeadLetters {
 		return newDeadLetterBuilder(p)
 	}
-	return newEventBuilder(p, s.metrics.countMalformed)
+	return newEventBuilder(p, s.metrics.countIgnored)
 }
 
 // Run loads until ctx ends. Then it inserts and commits the present batches and gives its partitions up; other records

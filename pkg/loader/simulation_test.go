@@ -192,7 +192,7 @@ var simulatedShared = sync.OnceValue(func() *shared {
 	s.config.DedupWindow, s.config.Attribution = 0, false
 	s.attribution = attribution.New(attribution.Config{}, attribution.Deps{Metrics: prometheus.NewRegistry()})
 	s.metrics = newMetrics(prometheus.NewRegistry(), s.memory)
-	s.newRowBuilder = func(p stream.Partition) rowBuilder { return newEventBuilder(p, func(mapping.Overrides) {}) }
+	s.newRowBuilder = func(p stream.Partition) rowBuilder { return newEventBuilder(p, func(*mapping.Result) {}) }
 	return s
 })
 

@@ -22,6 +22,6 @@ func (m *Mapper) mapActivity(msg *Message, a *Activity) error {
 		Email:                  m.email(n.Email),
 		Properties:             propertiesOf(&n.Fields),
 	}
-	a.At, _ = timeOf(&n.Fields, msg)
+	a.At, _ = m.timeOf(&n.Fields, msg)
 	return nil
 }

@@ -26,10 +26,15 @@ func (m *Mapper) mapAPI(msg *Message, e *Event) error {
 	m.trace.decide(colEventType, "eventType", "eventType")
 	m.trace.decide(colSourceEvent, "eventType", "eventType")
 	m.insertID("api:", "insertId", n.InsertID, msg.Raw, e)
-	e.EventAt, e.EventAtSource = timeOf(&n.Fields, msg)
-	m.trace.decide(colEventAt, whenReceived, "")
-	if n.HasAt {
+	e.EventAt, e.EventAtSource = m.timeOf(&n.Fields, msg)
+	switch {
+	case e.EventAtSource == FromEventAt:
 		m.trace.decide(colEventAt, "eventAt", "eventAt")
+	case n.HasAt:
+		m.trace.note(colEventAt, "eventAt "+incredible+": ignored")
+		fallthrough
+	default:
+		m.trace.decide(colEventAt, whenReceived, "")
 	}
 	m.apiHints(n, e)
 	e.Score, e.HasScore = n.Score, n.HasScore
@@ -122,9 +127,9 @@ func propertiesOf(s *api.Fields) []byte {
 	return s.Properties
 }
 
-// timeOf is the time that the message names, else the time of receipt.
-func timeOf(s *api.Fields, msg *Message) (ms int64, source TimeSource) {
-	if s.HasAt {
+// timeOf is the time that the message names if that is credible, else the time of receipt.
+func (m *Mapper) timeOf(s *api.Fields, msg *Message) (ms int64, source TimeSource) {
+	if s.HasAt && m.credible(s.At, msg.ReceivedAt) {
 		return s.At, FromEventAt
 	}
 	return msg.ReceivedAt / 1000, FromEdge

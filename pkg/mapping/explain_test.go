@@ -115,6 +115,7 @@ func TestExplain_Members_NameTheRule(t *testing.T) {
 		{`"type":"page","timestamp":"2026-05-18T14:00:00+02:00"`, "event_at", "2026-05-18 12:00:00.000: timestamp"},
 		{`"type":"page","timestamp":"yesterday","originalTimestamp":null,"sentAt":1779105600`, "event_at", "2026-05-18 12:00:00.000: sentAt; timestamp cannot be read as a time: ignored"},
 		{`"type":"page","timestamp":"yesterday"`, "event_at", "2026-05-18 12:00:09.876: the time of receipt, because the message has no usable time; timestamp cannot be read as a time: ignored"},
+		{`"type":"page","timestamp":"1970-01-01","sentAt":1779105600`, "event_at", "2026-05-18 12:00:00.000: sentAt; timestamp is before 2000 or more than 24 hours after receipt: ignored"},
 		{`"type":"page","receivedAt":"2026-05-18T12:00:00Z"`, "event_at_source", "receivedAt: receivedAt"},
 
 		{`"type":"page","userId":"u","anonymousId":"a"`, "external_user_id", "u: userId"},
@@ -189,6 +190,7 @@ func TestExplain_APIEvent_NamesTheRule(t *testing.T) {
 		{`"eventType":" Plan Upgraded"`, "event_type", "Plan Upgraded: eventType"},
 		{`"eventType":" Plan Upgraded"`, "source_event", " Plan Upgraded: eventType, as it was sent"},
 		{`"eventAt":1779105600`, "event_at", "2026-05-18 12:00:00.000: eventAt"},
+		{`"eventAt":"2299-01-01"`, "event_at", "2026-05-18 12:00:09.876: the time of receipt, because the message has no usable time; eventAt is before 2000 or more than 24 hours after receipt: ignored"},
 		{``, "event_at", "2026-05-18 12:00:09.876: the time of receipt, because the message has no usable time"},
 		{`"externalUserId":"u"`, "external_user_id", "u: externalUserId"},
 		{`"userHints":{"email":"a@b.c"}`, "user_email", "a@b.c: userHints.email"},

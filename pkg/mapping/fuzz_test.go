@@ -196,7 +196,7 @@ func checkInvariants(t *testing.T, e *Event) {
 	if e.EventAtSource == FromEdge {
 		require.EqualValues(t, receivedAt/1000, e.EventAt)
 	} else {
-		require.True(t, scalar.MinTimeMs <= e.EventAt && e.EventAt <= scalar.MaxTimeMs)
+		require.True(t, minCredibleMs <= e.EventAt && e.EventAt <= receivedAt/1000+maxAheadMs)
 	}
 	if e.UserEmail != nil {
 		require.True(t, scalar.LooksLikeAddress(e.UserEmail))

@@ -3,7 +3,6 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -64,12 +63,11 @@ func TestMapGolden(t *testing.T) {
 
 // describe says in one line what a message means.
 func describe(t *testing.T, m *Mapper, message *Message) string {
-	var e Event
-	if err := m.mapSegment(message, &e); err != nil {
-		var unmappable *Unmappable
-		require.True(t, errors.As(err, &unmappable))
-		return "no event: " + unmappable.Code
+	var r Result
+	if err := m.MapRecord([]byte(KindEvent), []byte(ProviderSegment), message, &r); err != nil {
+		return "no event: " + Code(err)
 	}
+	e := &r.Event
 	out := []string{fmt.Sprintf("%s %q", e.MessageType, e.EventType)}
 	say := func(name, format string, args ...any) { out = append(out, name+" "+fmt.Sprintf(format, args...)) }
 	text := func(name string, value []byte) {
@@ -119,6 +117,9 @@ func describe(t *testing.T, m *Mapper, message *Message) string {
 	text("in", e.Currency)
 	if own := ownProperties(message.Raw); own != string(e.Properties) {
 		say("properties", "%s", e.Properties)
+	}
+	if r.IncredibleTime {
+		out = append(out, "incredible time")
 	}
 	e.Malformed.Each(func(i int) { out = append(out, "malformed "+OverrideNames[i]) })
 	return strings.Join(out, "; ")

@@ -26,6 +26,6 @@ func (m *Mapper) mapIdentify(msg *Message, i *Identify) error {
 		OrganizationName:       m.trimmed(n.OrganizationName),
 		Properties:             propertiesOf(&n.Fields),
 	}
-	i.At, _ = timeOf(&n.Fields, msg)
+	i.At, _ = m.timeOf(&n.Fields, msg)
 	return nil
 }

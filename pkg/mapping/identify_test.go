@@ -42,6 +42,33 @@ func TestMapIdentify(t *testing.T) {
 		mapIdentify(t, `{"externalUserId":"","email":"a@b.c","name":" ","externalOrganizationId":"","organizationName":null,"properties":null,"timestamp":null}`))
 }
 
+// A call dated far ahead counts from its receipt, so that later calls supersede it.
+func TestMapAPI_IncredibleTime_IsTimeOfReceipt(t *testing.T) {
+	for kind, raw := range map[string]string{
+		KindIdentify: `{"externalUserId":"u","timestamp":"%s"}`, KindConversation: `{"externalConversationId":"c","timestamp":"%s"}`,
+		KindEvent: `{"eventType":"E","eventAt":"%s"}`,
+	} {
+		for at, credible := range map[string]bool{
+			"2299-01-01": false, "1999-12-31T23:59:59.999Z": false, "2026-05-19T12:00:09.877Z": false,
+			"2026-05-19T12:00:09.876Z": true, "2000-01-01": true,
+		} {
+			var r Result
+			message := Message{Raw: fmt.Appendf(nil, raw, at), ReceivedAt: receivedAt}
+			require.NoError(t, new(Mapper).MapRecord([]byte(kind), []byte(ProviderAPI), &message, &r))
+			require.Equal(t, !credible, r.IncredibleTime, at)
+			mapped := map[ResultType]int64{IsIdentify: r.Identify.At, IsActivity: r.Activity.At, IsEvent: r.Event.EventAt}[r.Type]
+			require.Equal(t, credible, mapped != receivedAt/1000, at)
+			require.Equal(t, kind == KindEvent && !credible, r.Event.EventAtSource == FromEdge)
+		}
+	}
+	var m Mapper
+	var r Result
+	for i, raw := range []string{`{"externalUserId":"u","timestamp":"2299-01-01"}`, `{"externalUserId":"u"}`} {
+		require.NoError(t, m.MapRecord([]byte(KindIdentify), []byte(ProviderAPI), &Message{Raw: []byte(raw), ReceivedAt: receivedAt}, &r))
+		require.Equal(t, i == 0, r.IncredibleTime, "the message before does not count")
+	}
+}
+
 func TestMapConversation(t *testing.T) {
 	require.Equal(t, &Activity{
 		ExternalConversationID: []byte("conv 7 "), ExternalUserID: []byte("user_4711"), Email: []byte("ada@example.com"), Properties: []byte(`{"channel": "chat"}`), At: 1779105600000,
@@ -148,7 +175,7 @@ func requireSubject(t *testing.T, id, email, properties []byte, at int64) {
 	require.True(t, utf8.Valid(id) && json.Valid(properties))
 	require.True(t, id == nil || len(id) > 0)
 	require.True(t, email == nil || scalar.LooksLikeAddress(email))
-	require.True(t, at == receivedAt/1000 || scalar.MinTimeMs <= at && at <= scalar.MaxTimeMs)
+	require.True(t, at == receivedAt/1000 || minCredibleMs <= at && at <= receivedAt/1000+maxAheadMs)
 }
 
 func BenchmarkMapIdentify(b *testing.B) {

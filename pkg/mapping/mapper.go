@@ -24,7 +24,9 @@ type Mapper struct {
 	batch    hints  // of the context beside the batch
 	memory   []byte // texts of the current message that are no views
 	words    words
-	trace    *trace // nil unless somebody asks
+
+	incredibleTime bool   // the current message has a time that is not credible
+	trace          *trace // nil unless somebody asks
 }
 
 // Unmappable is a message that cannot be mapped. The edge accepts none, but other producers can write to the topic. It

@@ -23,7 +23,12 @@ const (
 
 // Result is what a record means. Type tells which one of the other fields is filled.
 type Result struct {
-	Type     ResultType
+	Type ResultType
+
+	// IncredibleTime reports that the message has a time before 2000 or more than 24 hours after its receipt. Another time
+	// of the message counts instead, or the time of receipt.
+	IncredibleTime bool
+
 	Event    Event
 	Identify Identify
 	Activity Activity
@@ -49,7 +54,9 @@ func (m *Mapper) MapRecord(kind, provider []byte, msg *Message, r *Result) (err 
 		if panicked := recover(); panicked != nil {
 			err = &Unmappable{CodeMapperBug, fmt.Sprintf("BUG: the mapping panicked: %T", panicked)}
 		}
+		r.IncredibleTime = m.incredibleTime
 	}()
+	m.incredibleTime = false
 	if m.trace != nil {
 		*m.trace = trace{}
 	}

@@ -229,8 +229,16 @@ func textFault(raw []byte) string {
 
 func addressFault([]byte) string  { return "does not look like an address" }
 func currencyFault([]byte) string { return "is not a code of three letters" }
-func timeFault([]byte) string     { return "cannot be read as a time" }
 func scoreFault([]byte) string    { return "is not a number from -1 to 1" }
+
+func timeFault(raw []byte) string {
+	if _, ok := new(Mapper).readTime(raw); ok {
+		return incredible
+	}
+	return "cannot be read as a time"
+}
+
+const incredible = "is before 2000 or more than 24 hours after receipt"
 
 const tooLarge = "has more than 20 digits before the point"
 

@@ -1,13 +1,16 @@
 package scalar
 
-import "strings"
+import (
+	"bytes"
+	"math"
+	"strings"
+)
 
 const dayMs = 24 * 60 * 60 * 1000
 
-// readCivil reads a date with or without a time: RFC 3339, and what senders make of it. One digit will
-// do for a month, a day and an hour; the letters may be small, a space may stand for the T and a comma
-// for the point; the seconds, their fraction and the colon of the offset may be missing. No offset is
-// UTC. The fraction is cut behind the milliseconds.
+// readCivil reads a date with or without a time: RFC 3339, ISO 8601, and the default texts of Go and Ruby. A month, a day and
+// an hour may have one digit. T and Z may be lower case, a space may replace the T and a comma the point. The seconds, their
+// fraction and the offset may be missing: no offset is UTC. The fraction is cut to milliseconds.
 func readCivil(text []byte) (ms int64, ok bool) {
 	c := cursor{rest: text}
 	ms = c.date()
@@ -19,7 +22,7 @@ func readCivil(text []byte) (ms int64, ok bool) {
 	return ms, !c.bad && len(c.rest) == 0
 }
 
-// cursor reads a text from front to back. Once something is amiss it is bad for good.
+// cursor reads a text from front to back. After the first error it stays bad.
 type cursor struct {
 	rest []byte
 	bad  bool
@@ -37,7 +40,7 @@ func (c *cursor) number(least, most, max int) int {
 	return n
 }
 
-// accept moves over one byte if it is among those.
+// accept moves over the next byte if it is one of those.
 func (c *cursor) accept(those string) bool {
 	if len(c.rest) == 0 || strings.IndexByte(those, c.rest[0]) < 0 {
 		return false
@@ -54,6 +57,11 @@ func (c *cursor) date() int64 {
 	month := c.number(1, 2, 12)
 	c.expect("-")
 	day := c.number(1, 2, 31)
+	return c.days(year, month, day)
+}
+
+// days is a date in milliseconds since 1970.
+func (c *cursor) days(year, month, day int) int64 {
 	if c.bad || month == 0 || day == 0 || day > daysIn(year, month) {
 		c.bad = true
 		return 0
@@ -89,9 +97,18 @@ func (c *cursor) fraction() int {
 	return ms
 }
 
-// offset reads Z, +02:00, +0200 or +02; nothing is UTC.
+// offset reads what follows the time of day, to the end: nothing, Z, UTC, GMT, +02:00, +0200, +02, GMT+0200, and what
+// programs write after that. No offset is UTC.
 func (c *cursor) offset() int64 {
-	if len(c.rest) == 0 || c.accept("Zz") {
+	if len(c.rest) == 0 {
+		return 0
+	}
+	if c.accept(" "); c.accept("Zz") {
+		return 0
+	}
+	named := c.word("UTC") || c.word("GMT")
+	if named && (len(c.rest) == 0 || c.rest[0] == ' ') {
+		c.zoneName()
 		return 0
 	}
 	sign := int64(1)
@@ -101,10 +118,45 @@ func (c *cursor) offset() int64 {
 		c.expect("+")
 	}
 	minutes := c.number(2, 2, 23) * 60
-	if c.accept(":") || len(c.rest) > 0 {
+	if c.accept(":") || len(c.rest) > 0 && c.rest[0] != ' ' {
 		minutes += c.number(2, 2, 59)
 	}
+	c.zoneName()
 	return sign * int64(minutes) * 60_000
+}
+
+// zoneName reads what JavaScript and Go write after an offset: "(Central European Summer Time)"; or "CEST", or the offset
+// again, with a monotonic clock ("m=+0.5"). The offset before it decides.
+func (c *cursor) zoneName() {
+	if len(c.rest) > 2 && c.rest[0] == ' ' && c.rest[1] == '(' {
+		c.bad = c.bad || c.rest[len(c.rest)-1] != ')'
+		c.rest = nil
+		return
+	}
+	if len(c.rest) > 1 && c.rest[0] == ' ' && c.rest[1] != 'm' {
+		c.rest = c.rest[1:]
+		size := 0
+		for size < len(c.rest) && size < 6 && isZoneByte(c.rest[size]) {
+			size++
+		}
+		c.bad = c.bad || size < 3
+		c.rest = c.rest[size:]
+	}
+	if c.word(" m=") {
+		c.expect("+-")
+		c.number(1, 18, math.MaxInt)
+		c.expect(".")
+		c.number(1, 9, math.MaxInt)
+	}
+}
+
+func isZoneByte(b byte) bool { return 'A' <= b && b <= 'Z' || b-'0' <= 9 || b == '+' || b == '-' }
+
+// word moves over a word if that comes next.
+func (c *cursor) word(word string) bool {
+	rest, ok := bytes.CutPrefix(c.rest, []byte(word))
+	c.rest = rest
+	return ok
 }
 
 func daysIn(year, month int) int {

@@ -7,6 +7,7 @@
 //	money.go    what is beside the digits: signs, parentheses, currencies
 //	decimal.go  exact 128-bit decimals
 //	time.go     times: which of them are readable, epochs
-//	civil.go    dates and times in ISO 8601
+//	civil.go    dates and times in ISO 8601, and offsets
+//	named.go    dates with names of weekdays and months
 //	address.go  what looks like an e-mail address
 package scalar
