@@ -23,7 +23,7 @@ func (e *Event) Check() *payload.Reason {
 		return MissingEventType
 	case kind != rawjson.String:
 		return InvalidEventType
-	case !optionalText(&e.InsertID):
+	case !optionalID(&e.InsertID):
 		return InvalidInsertID
 	case !e.readUserHints():
 		return InvalidUserHints

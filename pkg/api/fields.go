@@ -71,11 +71,11 @@ func (f *Fields) check(invalidTime *payload.Reason) *payload.Reason {
 	switch {
 	case !f.readTime():
 		return invalidTime
-	case !optionalText(&f.ExternalUserID):
+	case !optionalID(&f.ExternalUserID):
 		return InvalidExternalUserID
-	case !optionalText(&f.ExternalOrganizationID):
+	case !optionalID(&f.ExternalOrganizationID):
 		return InvalidExternalOrganizationID
-	case !optionalText(&f.ExternalConversationID):
+	case !optionalID(&f.ExternalConversationID):
 		return InvalidExternalConversationID
 	case f.Properties != nil && rawjson.KindOf(f.Properties) != rawjson.Object:
 		return InvalidProperties
@@ -95,6 +95,14 @@ func optionalText(value *[]byte) bool {
 		*value = nil
 	}
 	return *value == nil || rawjson.KindOf(*value) == rawjson.String
+}
+
+// optionalID is optionalText for ids: a blank string counts as absent, too.
+func optionalID(value *[]byte) bool {
+	if rawjson.KindOf(*value) == rawjson.String && !rawjson.HasText(*value) {
+		*value = nil
+	}
+	return optionalText(value)
 }
 
 // textOf is the text of a string, valid until the next call; of other values it is their JSON.

@@ -57,14 +57,14 @@ func TestIdentifyVerdicts(t *testing.T) {
 		"eventAt": unknown, "externalConversationId": unknown, "userHints": unknown, "Email": unknown, "x": unknown,
 	})
 	requireVerdicts(t, &IdentifyFormat, `{"externalUserId":"u"}`, map[string]verdicts{
-		"email": emails, "externalUserId": {MissingUser: {`""`, `null`}, InvalidExternalUserID: {`5`}},
+		"email": emails, "externalUserId": {MissingUser: {`""`, `" \t"`, `"\u2003"`, `null`}, InvalidExternalUserID: {`5`}},
 	})
 }
 
 func TestActivityVerdicts(t *testing.T) {
 	requireVerdicts(t, &ActivityFormat, `{"externalConversationId":"c"}`, map[string]verdicts{
 		"externalConversationId": {
-			payload.Accepted: {`"x"`, `" "`, `"\u00e9"`}, MissingExternalConversationID: {`null`, `""`}, InvalidExternalConversationID: {`5`, `true`, `[]`, `{}`},
+			payload.Accepted: {`"x"`, `"\u00e9"`}, MissingExternalConversationID: {`" "`, `null`, `""`}, InvalidExternalConversationID: {`5`, `true`, `[]`, `{}`},
 		},
 		"externalUserId": texts(InvalidExternalUserID), "email": emails, "timestamp": times, "properties": properties,
 		"name": unknown, "organizationName": unknown, "externalOrganizationId": unknown, "eventAt": unknown, "x": unknown,

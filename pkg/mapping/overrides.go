@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"bytes"
-
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
@@ -80,7 +78,7 @@ func (m *Mapper) score(e *Event) {
 func (m *Mapper) conversation(e *Event) {
 	raw := m.fields.properties.gfConversationID
 	if given(raw) {
-		if id := m.id(raw); len(bytes.TrimSpace(id)) > 0 {
+		if id := m.id(raw); id != nil {
 			e.ExternalConversationID = id
 		} else {
 			e.Malformed |= OverrideConversationID

@@ -7,12 +7,14 @@ import (
 )
 
 // text is the text of a string literal: a view of it, unless it has escapes.
-func (m *Mapper) text(literal []byte) []byte {
+func (m *Mapper) text(literal []byte) []byte { return m.unescape(literal, rawjson.AppendUnquoted) }
+
+func (m *Mapper) unescape(literal []byte, appendText func(dst, literal []byte) []byte) []byte {
 	if inside := literal[1 : len(literal)-1]; bytes.IndexByte(inside, '\\') < 0 {
 		return inside
 	}
 	start := len(m.memory)
-	m.memory = rawjson.AppendUnquoted(m.memory, literal)
+	m.memory = appendText(m.memory, literal)
 	return m.memoryFrom(start)
 }
 
@@ -35,8 +37,8 @@ func (m *Mapper) trimmedText(literal []byte) []byte {
 	return nil
 }
 
-// id is an external id: a string as it is, or the JSON text of a number. Empty strings and all other values count as
-// absent: nil.
+// id is an external id: a string as it is, or the JSON text of a number. Blank strings and all other values count as
+// absent: nil. Ids that differ stay different: see rawjson.AppendID.
 func (m *Mapper) id(value []byte) []byte {
 	if len(value) == 0 {
 		return nil
@@ -49,7 +51,7 @@ func (m *Mapper) idText(value []byte) []byte {
 	case rawjson.Number:
 		return value
 	case rawjson.String:
-		if text := m.text(value); len(text) > 0 {
+		if text := m.unescape(value, rawjson.AppendID); len(bytes.TrimSpace(text)) > 0 {
 			return text
 		}
 	}

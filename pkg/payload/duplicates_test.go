@@ -14,7 +14,7 @@ import (
 
 func TestParse_SameID_IsDuplicate(t *testing.T) {
 	var messages []string
-	for _, id := range []string{`"a"`, `"b"`, `"a"`, `7`, `"7"`, `7`, `""`, `""`, `null`, `null`, `{}`, `{}`, `true`, `true`} {
+	for _, id := range []string{`"a"`, `"b"`, `"a"`, `7`, `"7"`, `7`, `""`, `""`, `" "`, `" "`, `null`, `null`, `{}`, `{}`, `true`, `true`} {
 		messages = append(messages, `{"type":"track","event":"E","messageId":`+id+`}`)
 	}
 	bad := `{"type":"track","messageId":"c"}`
@@ -28,8 +28,8 @@ func TestParse_SameID_IsDuplicate(t *testing.T) {
 				duplicates = append(duplicates, i)
 			}
 		}
-		require.Equal(t, []int{2, 5, 17}, duplicates, "only strings and numbers are ids; a broken message has none")
-		require.Equal(t, 16, p.Accepted)
+		require.Equal(t, []int{2, 5, 19}, duplicates, "only strings and numbers are ids; a broken message has none")
+		require.Equal(t, 18, p.Accepted)
 	}
 }
 

@@ -178,10 +178,9 @@ func (p *Payload) setKeyHash(o Object, raw []byte) {
 	p.Messages[len(p.Messages)-1].KeyHash = crc32.ChecksumIEEE(key)
 }
 
-// setID sets the id of the message that was added last, if that is a string or a number.
+// setID sets the id of the message that was added last, if that is a number or a string that is not blank.
 func (p *Payload) setID(id []byte) {
-	kind := rawjson.KindOf(id)
-	if p.received <= p.limits.Messages && (kind == rawjson.String && len(id) > len(`""`) || kind == rawjson.Number) {
+		if p.received <= p.limits.Messages && (rawjson.HasText(id) || rawjson.KindOf(id) == rawjson.Number) {
 		p.Messages[len(p.Messages)-1].id = id
 	}
 }

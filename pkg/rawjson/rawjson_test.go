@@ -145,6 +145,24 @@ func TestAppendUnquoted(t *testing.T) {
 	}
 }
 
+func TestAppendID_LoneSurrogates_StayDifferent(t *testing.T) {
+	for literal, want := range map[string]string{
+		`"m\ud800"`: `m\ud800`, `"m\uDBFF"`: `m\udbff`, `"m\udc00"`: `m\udc00`, `"m\ufffd"`: "m\ufffd", "\"m\ufffd\"": "m\ufffd",
+		`"\ud800\ud800x"`: `\ud800\ud800x`, `"\udc00\ud83d\ude00"`: `\udc00😀`, `"\ud83d\ude00"`: "😀", `"\ud800\u0041"`: `\ud800A`, `"a\"\n"`: "a\"\n",
+	} {
+		require.Equal(t, want, string(AppendID(nil, []byte(literal))), literal)
+	}
+}
+
+func TestHasText(t *testing.T) {
+	for value, want := range map[string]bool{
+		`"a"`: true, `" a "`: true, `"é"`: true, `"\u0041"`: true, `"\ud800"`: true, `"\""`: true,
+		`""`: false, `" \t\u00a0"`: false, `"\u2003"`: false, "\"\u2003\"": false, `5`: false, `null`: false, ``: false, `[]`: false,
+	} {
+		require.Equal(t, want, HasText([]byte(value)), value)
+	}
+}
+
 // FuzzCheck holds Check to encoding/json, and go-json to it where it is known to be right.
 func FuzzCheck(f *testing.F) {
 	for _, c := range corpus {

@@ -1,8 +1,10 @@
 package rawjson
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -90,8 +92,14 @@ func hex4(b []byte) (r rune, ok bool) {
 var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // AppendUnquoted appends the text of a valid string literal (with its quotes) to dst. A surrogate
-// without its other half becomes U+FFFD, as encoding/json has it.
-func AppendUnquoted(dst, literal []byte) []byte {
+// without its other half becomes U+FFFD, as in encoding/json.
+func AppendUnquoted(dst, literal []byte) []byte { return appendUnquoted(dst, literal, false) }
+
+// AppendID is AppendUnquoted for ids: a surrogate without its other half stays as its escape text in lower case, so that
+// ids that differ stay different.
+func AppendID(dst, literal []byte) []byte { return appendUnquoted(dst, literal, true) }
+
+func appendUnquoted(dst, literal []byte, keepSurrogates bool) []byte {
 	b := literal[1 : len(literal)-1]
 	for i := 0; i < len(b); {
 		if b[i] != '\\' {
@@ -106,13 +114,25 @@ func AppendUnquoted(dst, literal []byte) []byte {
 			continue
 		}
 		r, n := unquoteRune(b[i:])
-		dst = utf8.AppendRune(dst, r)
+		if r == utf8.RuneError && keepSurrogates {
+			dst = appendEscape(dst, b[i:i+6])
+		} else {
+			dst = utf8.AppendRune(dst, r)
+		}
 		i += n
 	}
 	return dst
 }
 
-// unquoteRune reads \uXXXX, or the two of a surrogate pair, and says how many bytes that took.
+// appendEscape appends an escape that was read as U+FFFD: U+FFFD itself, or the escape of half a surrogate pair.
+func appendEscape(dst, escape []byte) []byte {
+	if r, _ := hex4(escape[2:]); !utf16.IsSurrogate(r) {
+		return utf8.AppendRune(dst, r)
+	}
+	return append(dst, bytes.ToLower(escape)...)
+}
+
+// unquoteRune reads \uXXXX, or the two of a surrogate pair. It returns the number of bytes too.
 func unquoteRune(b []byte) (rune, int) {
 	r, _ := hex4(b[2:])
 	if !utf16.IsSurrogate(r) {
@@ -125,4 +145,26 @@ func unquoteRune(b []byte) (rune, int) {
 		}
 	}
 	return utf8.RuneError, 6
+}
+
+// HasText reports whether a value is a string that is not blank.
+func HasText(value []byte) bool {
+	if KindOf(value) != String {
+		return false
+	}
+	for b := value[1 : len(value)-1]; len(b) > 0; {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r != '\\':
+		case b[1] == 'u':
+			r, n = unquoteRune(b)
+		default:
+			r, n = rune(unescaped[b[1]]), 2
+		}
+		if !unicode.IsSpace(r) {
+			return true
+		}
+		b = b[n:]
+	}
+	return false
 }

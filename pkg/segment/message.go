@@ -2,7 +2,6 @@ package segment
 
 import (
 	"bytes"
-	"unicode"
 
 	"github.com/millrace/millrace/pkg/payload"
 	"github.com/millrace/millrace/pkg/rawjson"
@@ -80,16 +79,19 @@ func (f *fields) PartitionKey() []byte {
 	return nil
 }
 
-// keyText is the text of a string or a number; nil for other values.
+// keyText is the text of a string that is not blank, or of a number; nil for other values.
 func (f *fields) keyText(value []byte) []byte {
 	switch rawjson.KindOf(value) {
 	case rawjson.Number:
 		return value
 	case rawjson.String:
+		if !rawjson.HasText(value) {
+			return nil
+		}
 		if inside := value[1 : len(value)-1]; bytes.IndexByte(inside, '\\') < 0 {
 			return inside
 		}
-		f.text = rawjson.AppendUnquoted(f.text[:0], value)
+		f.text = rawjson.AppendID(f.text[:0], value)
 		return f.text
 	}
 	return nil
@@ -112,7 +114,7 @@ func (f *fields) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	default:
 		return InvalidProperties
 	}
-	if track && !hasText(f.event) && !f.renamed(limits.Depth) {
+	if track && !rawjson.HasText(f.event) && !f.renamed(limits.Depth) {
 		return MissingEvent
 	}
 	return payload.Accepted
@@ -130,7 +132,7 @@ func (f *fields) renamed(depth int) bool {
 			override = value
 		}
 	}
-	return hasText(override)
+	return rawjson.HasText(override)
 }
 
 // isText reports whether a string is an ASCII word, with or without escapes.
@@ -139,16 +141,4 @@ func isText(value []byte, word string) bool {
 		return string(value[1:len(value)-1]) == word
 	}
 	return bytes.IndexByte(value, '\\') >= 0 && string(rawjson.AppendUnquoted(nil, value)) == word
-}
-
-// hasText reports whether a value is a string that is not blank.
-func hasText(value []byte) bool {
-	if rawjson.KindOf(value) != rawjson.String {
-		return false
-	}
-	if c := value[1]; c > ' ' && c < 0x7f && c != '"' && c != '\\' {
-		return true
-	}
-	text := rawjson.AppendUnquoted(nil, value)
-	return bytes.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) }) >= 0
 }

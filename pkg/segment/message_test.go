@@ -70,7 +70,7 @@ func TestVerdicts(t *testing.T) {
 func TestKeyHash_FollowsTheUser(t *testing.T) {
 	seen := map[uint32]bool{}
 	for _, same := range [][]string{
-		{`"userId":"ada"`, `"userId":"\u0061da"`, `"anonymousId":"b","userId":"ada"`, `"userId":"b","userId":"ada"`, `"userId":null,"anonymousId":"ada"`, `"userId":"","anonymousId":"ada"`, `"userId":"ada","messageId":"m"`},
+		{`"userId":"ada"`, `"userId":"\u0061da"`, `"anonymousId":"b","userId":"ada"`, `"userId":"b","userId":"ada"`, `"userId":null,"anonymousId":"ada"`, `"userId":"","anonymousId":"ada"`, `"userId":" \u0009","anonymousId":"ada"`, `"userId":"ada","messageId":"m"`},
 		{`"userId":12`, `"userId":"12"`, `"userId":{},"anonymousId":12`, `"anonymousId":"12","timestamp":"2026-05-18T12:00:00Z"`},
 		{`"messageId":"m"`, `"messageId":"m","userId":null`, `"userId":[],"messageId":"m","timestamp":"2026-05-18T12:00:00Z"`},
 		{`"x":1`, `"x":1`},
