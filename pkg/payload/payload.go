@@ -180,7 +180,7 @@ func (p *Payload) setKeyHash(o Object, raw []byte) {
 
 // setID sets the id of the message that was added last, if that is a number or a string that is not blank.
 func (p *Payload) setID(id []byte) {
-		if p.received <= p.limits.Messages && (rawjson.HasText(id) || rawjson.KindOf(id) == rawjson.Number) {
+	if p.received <= p.limits.Messages && (rawjson.HasText(id) || rawjson.KindOf(id) == rawjson.Number) {
 		p.Messages[len(p.Messages)-1].id = id
 	}
 }
