@@ -176,7 +176,7 @@ w	Renamed	1	1901-02-03 04:05:06.000	1901-02-03 04:05:06.000	['app']	e10`,
 	},
 }
 
-func TestAnswersToTheQuestionsPeopleAsk(t *testing.T) {
+func TestViews_KnownData_GiveKnownAnswers(t *testing.T) {
 	db := known(t)
 	ask := func(when, settings string) {
 		for _, q := range questions {
@@ -190,7 +190,7 @@ func TestAnswersToTheQuestionsPeopleAsk(t *testing.T) {
 }
 
 // 20 days of two products, 10,000 events a day each. What is read is in whole granules of 8192 rows.
-func TestAFilterOnProductAndDayReachesTheEvents(t *testing.T) {
+func TestViews_ProductAndDayFilter_ReadsFewGranules(t *testing.T) {
 	db, _ := migrated(t)
 	const days, rows = 20, 400_000
 	db.Exec(t, fmt.Sprintf(`INSERT INTO events (workspace_id, product_id, insert_id, message_type, event_type, influence, event_at, event_key_at)

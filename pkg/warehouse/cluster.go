@@ -15,12 +15,12 @@ import (
 	"github.com/millrace/millrace/pkg/column"
 )
 
-// servers are ClickHouse's, as all who write and read know them together: one, or a cluster's shards.
+// servers holds the shards, which all inserters and look-ups of a process share.
 type servers struct {
 	config Config
 
 	mu     sync.Mutex
-	shards []*replicas // nil until they are known
+	shards []*replicas // nil until find has returned
 	slots  []int
 }
 
@@ -35,7 +35,7 @@ func newServers(config Config) (*servers, error) {
 	return s, nil
 }
 
-// find asks for a cluster's shards, once. One replica of each must say that it is what it was.
+// find asks for the shards of a cluster, once. A replica of each shard must confirm its layout.
 func (s *servers) find(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,14 +62,14 @@ func (s *servers) find(ctx context.Context) error {
 	return nil
 }
 
-// cluster is a bounded number of connections to each shard.
+// cluster is a connection pool for each shard.
 type cluster struct {
 	*servers
 	size  int
 	pools atomic.Pointer[[]*pool]
 }
 
-// open are the shards' connections.
+// open returns the pools of the shards, in order.
 func (c *cluster) open(ctx context.Context) ([]*pool, error) {
 	if pools := c.pools.Load(); pools != nil {
 		return *pools, nil
@@ -81,11 +81,11 @@ func (c *cluster) open(ctx context.Context) ([]*pool, error) {
 	for i, r := range c.shards {
 		pools[i] = newPool(&c.config, r, c.size)
 	}
-	c.pools.CompareAndSwap(nil, &pools) // nothing has been opened yet, whoever was first
+	c.pools.CompareAndSwap(nil, &pools) // pools of a concurrent call have no connections yet
 	return *c.pools.Load(), nil
 }
 
-// Close ends the connections. No query may be under way.
+// Close closes the connections. No query may be in progress.
 func (c *cluster) Close() {
 	if pools := c.pools.Load(); pools != nil {
 		for _, p := range *pools {
@@ -113,8 +113,8 @@ func (c *cluster) shardsOf(pools []*pool, keys *proto.ColStr) []*pool {
 	return selected
 }
 
-// insert sends a block in parts, and tells how long the slowest took. What is not sent under a token is not
-// recognised when it comes again.
+// insert inserts a block in parts and returns how long the slowest insert took. Without a token, ClickHouse does not
+// deduplicate the block.
 func (c *cluster) insert(ctx context.Context, b *block, token string) (took time.Duration, err error) {
 	pools, err := c.open(ctx)
 	if err != nil {
@@ -149,7 +149,7 @@ func (p *partBlock) token(of string) string {
 	return of + p.suffix
 }
 
-// Offset is where the message of a row stands in its partition.
+// Offset returns the Kafka offset of a row's record.
 func (p *partBlock) Offset(row int) int64 {
 	return columnNamed[*column.Fixed](p.block, "kafka_offset").Int64(row)
 }

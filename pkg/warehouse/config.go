@@ -15,18 +15,18 @@ import (
 	"github.com/millrace/millrace/pkg/credential"
 )
 
-// Config says where ClickHouse is. Its fields are flags.
+// Config holds the flags of the connection to ClickHouse.
 type Config struct {
 	ClickHouse  string        `name:"clickhouse" help:"ClickHouse's native address." default:"127.0.0.1:9000" placeholder:"ADDR"`
 	Database    string        `help:"Database of the tables." default:"millrace"`
-	Cluster     string        `name:"clickhouse-cluster" help:"Cluster that holds the rows, by its name in ClickHouse's remote_servers: each product is in one shard. Everything that names it must name the same." placeholder:"NAME"`
-	Replicated  bool          `name:"clickhouse-replicated" help:"The shards of --clickhouse-cluster have replicas, with a Keeper: tables are made ON CLUSTER, and an insert waits for most of the replicas."`
+	Cluster     string        `name:"clickhouse-cluster" help:"Cluster that holds the rows, as named in ClickHouse's remote_servers. Each product is in one shard. All programs must name the same cluster." placeholder:"NAME"`
+	Replicated  bool          `name:"clickhouse-replicated" help:"The shards of --clickhouse-cluster have replicas, coordinated by Keeper. Tables are created ON CLUSTER, and an insert waits for a quorum."`
 	User        string        `name:"clickhouse-user" help:"User of ClickHouse." default:"default"`
-	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on their way: none, lz4 or zstd. None is fastest and takes the least memory, where the network carries it." enum:"none,lz4,zstd" default:"none"`
-	Timeout     time.Duration `name:"insert-timeout" help:"How long an insert may take before its connection is given up and the same block is sent again." default:"60s"`
-	Inserts     int           `name:"concurrent-inserts" help:"Blocks sent at once." default:"3"`
+	Compression string        `name:"clickhouse-compression" help:"Compression of blocks on the network: none, lz4 or zstd. None is fastest and uses the least memory." enum:"none,lz4,zstd" default:"none"`
+	Timeout     time.Duration `name:"insert-timeout" help:"Time-out of an insert. After it the connection is closed and the same block is retried." default:"60s"`
+	Inserts     int           `name:"concurrent-inserts" help:"Inserts in progress at the same time." default:"3"`
 
-	VisibilityDelay time.Duration `kong:"-"` // instead of the constant, for tests: all loaders of a database must have the same
+	VisibilityDelay time.Duration `kong:"-"` // overrides the constant in tests; equal for all loaders of a database
 
 	Password credential.Password `embed:"" prefix:"clickhouse-"`
 	TLS      credential.TLS      `embed:"" prefix:"clickhouse-" set:"server=ClickHouse"`
@@ -39,7 +39,8 @@ var (
 	clusterName = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
 )
 
-// Validate checks everything that can be checked before ClickHouse is asked.
+// Validate returns an error that names the flag, its value and its bound, for the first flag that is wrong. It does not
+// connect.
 func (c *Config) Validate() error {
 	switch {
 	case c.ClickHouse == "":
@@ -49,7 +50,7 @@ func (c *Config) Validate() error {
 	case !clusterName.MatchString(c.Cluster):
 		return fmt.Errorf("--clickhouse-cluster is %q, but must be letters, digits, underscores, dots and hyphens", c.Cluster)
 	case c.Replicated && c.Cluster == "":
-		return errors.New("--clickhouse-replicated says how a cluster is: name it with --clickhouse-cluster")
+		return errors.New("--clickhouse-replicated needs --clickhouse-cluster")
 	case c.Timeout < time.Second:
 		return fmt.Errorf("--insert-timeout is %s, but must be at least 1s", c.Timeout)
 	case c.Inserts < 1:
@@ -58,7 +59,7 @@ func (c *Config) Validate() error {
 	return cmp.Or(c.Password.Check(flagPrefix), c.TLS.Check(flagPrefix))
 }
 
-// local is the database of the tables that hold rows. In a cluster, Database has what asks all shards for them.
+// local returns the database of the tables that hold rows. In a cluster, Database has the Distributed tables over them.
 func (c *Config) local() string {
 	if c.Cluster == "" {
 		return c.Database
@@ -66,13 +67,13 @@ func (c *Config) local() string {
 	return c.Database + "_local"
 }
 
-// at is the configuration for one server.
+// at returns the configuration for one server.
 func (c Config) at(addr string) *Config {
 	c.ClickHouse = addr
 	return &c
 }
 
-// open returns clickhouse-go's view of a database.
+// open returns a database handle of clickhouse-go, which connects on first use.
 func (c *Config) open(database string) (*sql.DB, error) {
 	password, secured, err := c.credentials()
 	if err != nil {
@@ -85,7 +86,7 @@ func (c *Config) open(database string) (*sql.DB, error) {
 	}), nil
 }
 
-// credentials are for one connection, with the files as they are now.
+// credentials reads the password and certificates from their files, for one connection.
 func (c *Config) credentials() (password string, secured *tls.Config, err error) {
 	if password, err = c.Password.Read(); err != nil {
 		return "", nil, err
@@ -96,11 +97,11 @@ func (c *Config) credentials() (password string, secured *tls.Config, err error)
 
 var compressions = map[string]ch.Compression{"none": ch.CompressionDisabled, "lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD}
 
-// options are for one connection.
+// options returns ch-go's options for one connection.
 func (c *Config) options(addr string) (ch.Options, error) {
 	password, secured, err := c.credentials()
 	var settings []ch.Setting
-	if c.Replicated { // what is acknowledged must outlive any one of the replicas, and one that is down holds nobody up
+	if c.Replicated { // acknowledged rows survive the loss of a replica; a replica that is down delays nothing
 		settings = []ch.Setting{{Key: "insert_quorum", Value: "auto"}, {Key: "skip_unavailable_shards", Value: "1"}}
 	}
 	return ch.Options{

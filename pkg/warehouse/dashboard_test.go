@@ -22,7 +22,7 @@ var macros = []struct {
 }
 
 // What the dashboard of outcomes asks is understood by the tables that there are, and finds what is known.
-func TestDashboardOfOutcomes(t *testing.T) {
+func TestDashboard_Queries_RunOnTables(t *testing.T) {
 	content, err := os.ReadFile("../../deploy/grafana/dashboards/outcomes.json")
 	require.NoError(t, err)
 	var dashboard struct {

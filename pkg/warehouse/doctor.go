@@ -13,29 +13,26 @@ import (
 	"github.com/millrace/millrace/pkg/doctor"
 )
 
-// testedVersion is what Millrace's own tests run on.
+// testedVersion is the version of ClickHouse that the tests run on.
 var testedVersion = [2]int{26, 7}
 
-// Diagnose looks at ClickHouse and at our tables in it, and changes nothing.
+// Diagnose checks ClickHouse and the tables, and adds the results to the report. It changes nothing.
 func Diagnose(ctx context.Context, config Config, r *doctor.Report) {
 	if err := config.Validate(); err != nil {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
 		return
 	}
 	if config.Cluster != "" {
-		checkUpCluster(ctx, config, r)
+		diagnoseCluster(ctx, config, r)
 		return
 	}
-	checkUpServer(ctx, config, r, true)
+	diagnoseServer(ctx, config, r, true)
 }
 
-// checkUpServer looks at one server. Of a cluster's replicas, one alone knows which migrations they have had.
-func checkUpServer(ctx context.Context, config Config, r *doctor.Report, knows bool) {
-	// Of a deadline clickhouse-go makes a setting, max_execution_time, which is among those that are looked at.
-	outer := ctx
-	ctx, cancel := context.WithCancel(context.WithoutCancel(outer))
-	defer cancel()
-	defer context.AfterFunc(outer, cancel)()
+// diagnoseServer checks one server. Of a cluster's replicas, only one has the table of migrations.
+func diagnoseServer(ctx context.Context, config Config, r *doctor.Report, hasMigrations bool) {
+	ctx, end := withoutDeadline(ctx) // max_execution_time is among the checked settings
+	defer end()
 	db, err := config.open("")
 	if err != nil {
 		r.Fail(serverCheck, "correct that flag", "%v", err)
@@ -43,7 +40,7 @@ func checkUpServer(ctx context.Context, config Config, r *doctor.Report, knows b
 	}
 	defer db.Close()
 	d := &inspection{config: config, db: db, report: r}
-	if !d.checkServer(ctx) || knows && !d.checkMigrations(ctx) {
+	if !d.checkServer(ctx) || hasMigrations && !d.checkMigrations(ctx) {
 		return
 	}
 	d.checkRights(ctx)
@@ -56,7 +53,7 @@ func checkUpServer(ctx context.Context, config Config, r *doctor.Report, knows b
 
 const serverCheck = "clickhouse"
 
-// doctor is one look at ClickHouse.
+// inspection is one run of the checks on one server.
 type inspection struct {
 	config Config
 	db     *sql.DB
@@ -66,30 +63,30 @@ type inspection struct {
 func (d *inspection) checkServer(ctx context.Context) (reached bool) {
 	var version string
 	var micros int64
-	// The first question also connects: the clock is asked for over a connection that is there.
+	// The first query also connects, so that the time of the second one does not include connecting.
 	if err := d.db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
 		change := remedy(err)
 		if change == "" {
-			change = "check --clickhouse, and that it runs"
+			change = "check --clickhouse and that the server runs"
 		}
 		d.report.Fail(serverCheck, change, "%s does not answer: %v", d.config.ClickHouse, err)
 		return false
 	}
-	asked := time.Now()
+	sent := time.Now()
 	if err := d.db.QueryRowContext(ctx, "SELECT toUnixTimestamp64Micro(now64(6))").Scan(&micros); err != nil {
 		d.report.Fail(serverCheck, remedy(err), "%v", err)
 		return false
 	}
-	answered := time.Now()
-	d.judgeVersion(version)
+	received := time.Now()
+	d.checkVersion(version)
 	if !d.config.Password.IsZero() && d.config.TLS.Exposed(d.config.ClickHouse) {
-		d.report.Warn(serverCheck, "set --clickhouse-tls", "the password goes to %s without TLS", d.config.ClickHouse)
+		d.report.Warn(serverCheck, "set --clickhouse-tls", "the password is sent to %s without TLS", d.config.ClickHouse)
 	}
-	d.report.Clock("clickhouse clock", "ClickHouse", time.UnixMicro(micros), asked, answered)
+	d.report.Clock("clickhouse clock", "ClickHouse", time.UnixMicro(micros), sent, received)
 	return true
 }
 
-func (d *inspection) judgeVersion(version string) {
+func (d *inspection) checkVersion(version string) {
 	var is [2]int
 	_, err := fmt.Sscanf(version, "%d.%d", &is[0], &is[1])
 	how := "without TLS"
@@ -100,18 +97,17 @@ func (d *inspection) judgeVersion(version string) {
 		d.report.Warn(serverCheck, "upgrade it", "%s is ClickHouse %s, and Millrace is tested with %d.%d", d.config.ClickHouse, version, testedVersion[0], testedVersion[1])
 		return
 	}
-	d.report.OK(serverCheck, "%s is ClickHouse %s, spoken to %s as %s", d.config.ClickHouse, version, how, d.config.User)
+	d.report.OK(serverCheck, "%s is ClickHouse %s, connected %s as %s", d.config.ClickHouse, version, how, d.config.User)
 }
 
-// checkMigrations compares what the database has had with what there is. It reads goose's table itself, for goose would make
-// it where it is missing.
-func (d *inspection) checkMigrations(ctx context.Context) (there bool) {
+// checkMigrations compares the applied migrations with those of this program. It returns false if there are no tables.
+func (d *inspection) checkMigrations(ctx context.Context) (found bool) {
 	check := "database " + d.config.local()
 	applied, err := d.applied(ctx)
 	if err != nil {
 		switch codeOf(err) {
 		case proto.ErrUnknownDatabase, proto.ErrUnknownTable:
-			d.report.Fail(check, "run millrace migrate, or name another with --database", "has none of our tables")
+			d.report.Fail(check, "run millrace migrate, or name another database with --database", "has none of Millrace's tables")
 		case proto.ErrAccessDenied:
 			d.report.Fail(check, "GRANT SELECT, INSERT ON "+d.config.local()+".* TO "+d.config.User, "cannot be read: %v", err)
 		default:
@@ -135,9 +131,9 @@ func (d *inspection) checkMigrations(ctx context.Context) (there bool) {
 	delete(applied, 0) // goose's own first row
 	switch {
 	case len(missing) > 0:
-		d.report.Fail(check, "run millrace migrate", "lacks migrations: %s", strings.Join(missing, ", "))
+		d.report.Fail(check, "run millrace migrate", "migrations are missing: %s", strings.Join(missing, ", "))
 	case len(applied) > 0:
-		d.report.Warn(check, "use that newer Millrace everywhere", "has had %s that this Millrace does not know", doctor.Some(len(applied), "migration"))
+		d.report.Warn(check, "use the newer version of Millrace everywhere", "has %s that this version of Millrace does not know", doctor.Some(len(applied), "migration"))
 	default:
 		d.report.OK(check, "is up to date")
 	}
@@ -161,7 +157,7 @@ func (d *inspection) applied(ctx context.Context) (map[int64]bool, error) {
 	return applied, rows.Err()
 }
 
-// checkInserting sends what an insert and a look-up send, the settings and a table of what is wanted, without inserting.
+// checkInserting runs a query with the settings of an insert and the external table of a look-up. It inserts nothing.
 func (d *inspection) checkInserting(ctx context.Context) {
 	const check = "clickhouse settings"
 	p := newPool(&d.config, &replicas{addrs: []string{d.config.ClickHouse}}, 1)
@@ -175,8 +171,8 @@ func (d *inspection) checkInserting(ctx context.Context) {
 		Result:         proto.Results{{Name: "n", Data: &count}},
 	})
 	if err != nil {
-		d.report.Fail(check, "let the profile of "+d.config.User+" change the settings that inserts are sent with", "%v", err)
+		d.report.Fail(check, "let the profile of "+d.config.User+" change the settings of inserts", "%v", err)
 		return
 	}
-	d.report.OK(check, "inserts and look-ups may be sent as they are")
+	d.report.OK(check, "inserts and look-ups may use their settings")
 }

@@ -26,7 +26,7 @@ func examine(t *testing.T, config Config) doctor.Report {
 	return r
 }
 
-func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
+func TestDiagnose_HealthyServer_ReportsOK(t *testing.T) {
 	_, config := migrated(t)
 	r := examine(t, config)
 	require.Zero(t, r.Count(doctor.Fail), r)
@@ -35,10 +35,10 @@ func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
 		"clickhouse clock":            "ClickHouse's clock is ",
 		"database " + config.Database: "is up to date",
 		"clickhouse rights":           "default may read, write and migrate",
-		"clickhouse settings":         "may be sent as they are",
+		"clickhouse settings":         "may use their settings",
 		"table events":                "non_replicated_deduplication_window = 10000",
 		"table dead_letters":          "non_replicated_deduplication_window = 10000",
-		"clickhouse limits":           "none that hurts",
+		"clickhouse limits":           "no limit that is too low",
 		"clickhouse parts":            "merges keep up",
 	} {
 		doctortest.Require(t, r, check, doctor.OK, found, "")
@@ -46,36 +46,36 @@ func TestACheckUpOfAClickHouseThatIsWell(t *testing.T) {
 	require.True(t, r.Has("clickhouse disks"))
 }
 
-func TestACheckUpOfTablesThatAreNotAsTheyShouldBe(t *testing.T) {
+func TestDiagnose_DamagedTables_ReportsRemedies(t *testing.T) {
 	db, config := migrated(t)
 	database := "database " + config.Database
 	db.Exec(t, "ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
 	db.Exec(t, "ALTER TABLE dead_letters MODIFY SETTING non_replicated_deduplication_window = 100")
 	r := examine(t, config)
-	doctortest.Require(t, r, "table events", doctor.Fail, "so a block that is sent again after a crash is counted twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
-	doctortest.Require(t, r, "table dead_letters", doctor.Warn, "non_replicated_deduplication_window = 100,", "MODIFY SETTING non_replicated_deduplication_window = 10000")
+	doctortest.Require(t, r, "table events", doctor.Fail, "rows of a block that is retried after a crash count twice", "ALTER TABLE "+db.Name+".events MODIFY SETTING non_replicated_deduplication_window = 10000")
+	doctortest.Require(t, r, "table dead_letters", doctor.Warn, "non_replicated_deduplication_window = 100:", "MODIFY SETTING non_replicated_deduplication_window = 10000")
 
 	db.Exec(t, "DROP TABLE dead_letters")
-	doctortest.Require(t, examine(t, config), "table dead_letters", doctor.Fail, "cannot be looked at", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), "table dead_letters", doctor.Fail, "cannot be read", "run millrace migrate")
 	db.Exec(t, "CREATE TABLE dead_letters (a Int8) ENGINE = Memory")
-	doctortest.Require(t, examine(t, config), "table dead_letters", doctor.Fail, "is a Memory", "")
+	doctortest.Require(t, examine(t, config), "table dead_letters", doctor.Fail, "has the engine Memory", "")
 
 	db.Exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
-	doctortest.Require(t, examine(t, config), database, doctor.Warn, "has had 1 migration that this Millrace does not know", "newer Millrace")
+	doctortest.Require(t, examine(t, config), database, doctor.Warn, "has 1 migration that this version of Millrace does not know", "newer version")
 	db.Exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id = 3 SETTINGS mutations_sync = 1")
-	doctortest.Require(t, examine(t, config), database, doctor.Fail, "lacks migrations: 00003_outcomes.sql", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), database, doctor.Fail, "migrations are missing: 00003_outcomes.sql", "run millrace migrate")
 	db.Exec(t, "DROP TABLE goose_db_version")
-	doctortest.Require(t, examine(t, config), database, doctor.Fail, "has none of our tables", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), database, doctor.Fail, "has none of Millrace's tables", "run millrace migrate")
 	config.Database = "nowhere"
-	doctortest.Require(t, examine(t, config), "database nowhere", doctor.Fail, "has none of our tables", "run millrace migrate")
+	doctortest.Require(t, examine(t, config), "database nowhere", doctor.Fail, "has none of Millrace's tables", "run millrace migrate")
 }
 
-func TestACheckUpOfAClickHouseThatIsAway(t *testing.T) {
+func TestDiagnose_UnreachableServer_Fails(t *testing.T) {
 	config := configFor(env.ClickHouse(t))
 	config.User = "stranger"
 	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "does not answer", "check --clickhouse-user and --clickhouse-password")
 	config.ClickHouse = "127.0.0.1:1"
-	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "127.0.0.1:1 does not answer", "check --clickhouse, and that it runs")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "127.0.0.1:1 does not answer", "check --clickhouse and that the server runs")
 	config.TLS.CA = "/nowhere"
 	doctortest.Require(t, examine(t, config), "clickhouse", doctor.Fail, "--clickhouse-tls-ca is of no use without TLS", "correct that flag")
 }
@@ -115,14 +115,14 @@ func startWithUsers(t *testing.T) Config {
 	return config
 }
 
-func TestUsersWithTooFewRights(t *testing.T) {
+func TestDiagnose_MissingRights_ReportsGrants(t *testing.T) {
 	config := startWithUsers(t)
 	as := func(user string) doctor.Report {
 		config.User, config.Password.Password = user, "let me in"
 		return examine(t, config)
 	}
 	doctortest.Require(t, as("reader"), "clickhouse rights", doctor.Fail, "reader may not read and write events", "GRANT SELECT, INSERT ON millrace.* TO reader")
-	doctortest.Require(t, as("loader"), "clickhouse rights", doctor.OK, "loader may read and write, and not migrate", "")
+	doctortest.Require(t, as("loader"), "clickhouse rights", doctor.OK, "loader may read and write but not migrate", "")
 	require.Zero(t, len(as("loader"))-countOK(as("loader")), "the control: that is enough")
 	doctortest.Require(t, as("nobody"), "database millrace", doctor.Fail, "cannot be read", "GRANT SELECT, INSERT ON millrace.* TO nobody")
 	doctortest.Require(t, as("readonly"), "clickhouse rights", doctor.Fail, "has readonly set", "a profile with readonly = 0")
@@ -143,7 +143,7 @@ func TestUsersWithTooFewRights(t *testing.T) {
 func countOK(r doctor.Report) int { return r.Count(doctor.OK) }
 
 // The engine that tests have speaks no TLS, so something in front of it does; the password comes from a file.
-func TestClickHouseBehindTLS(t *testing.T) {
+func TestConnections_TLSAndPasswordFile_Work(t *testing.T) {
 	config := startWithUsers(t)
 	a := env.Authority(t)
 	file := filepath.Join(t.TempDir(), "password")
@@ -153,7 +153,7 @@ func TestClickHouseBehindTLS(t *testing.T) {
 	b := NewEvents()
 	b.Append(&plain, &origin)
 	insert(t, config, b, "t")
-	doctortest.Require(t, examine(t, config), "clickhouse", doctor.OK, "spoken to with TLS as loader", "")
+	doctortest.Require(t, examine(t, config), "clickhouse", doctor.OK, "connected with TLS as loader", "")
 
 	ask := func(r *Reader) error {
 		_, err := Select[asked](t.Context(), r, "SELECT event_type AS text FROM outcomes", nil)

@@ -11,40 +11,38 @@ import (
 	"github.com/millrace/millrace/pkg/credential"
 )
 
-// refusals are the errors that blame the rows of a block, and not the server or the tables: sending the same rows
-// again is of no use, sending others is. Everything else passes, or somebody mends it, and is waited out: a server
-// that is down, read-only, out of memory, disk, parts or quota, a table that is missing or has other columns, and a
-// connection that breaks, of which nobody knows whether the block was written.
+// rowErrors are the errors that blame the rows of a block. Retrying the same rows fails again, while other rows may be
+// inserted. They come from constraints and materialized views that operators add: Millrace checks its own columns.
 //
-// A constraint or a materialized view that somebody adds to the table can refuse rows; our own columns have been
-// checked before.
-var refusals = map[proto.Error]string{
-	proto.ErrCannotParseText:                  "a text that cannot be read",
-	proto.ErrCannotParseDate:                  "a date that cannot be read",
-	proto.ErrCannotParseDatetime:              "a time that cannot be read",
-	proto.ErrCannotParseNumber:                "a number that cannot be read",
+// All other errors are retried: a server that is down, read-only, or out of memory, disk, parts or quota; a table that is
+// missing or has other columns; a broken connection, after which the block may have been written or not.
+var rowErrors = map[proto.Error]string{
+	proto.ErrCannotParseText:                  "a text that cannot be parsed",
+	proto.ErrCannotParseDate:                  "a date that cannot be parsed",
+	proto.ErrCannotParseDatetime:              "a time that cannot be parsed",
+	proto.ErrCannotParseNumber:                "a number that cannot be parsed",
 	proto.ErrArgumentOutOfBound:               "a value out of bounds",
 	proto.ErrIncorrectData:                    "incorrect data",
 	proto.ErrTooLargeStringSize:               "a text that is too large",
 	proto.ErrValueIsOutOfRangeOfDataType:      "a value out of its type's range",
 	proto.ErrCannotInsertNullInOrdinaryColumn: "a missing value",
-	proto.ErrFunctionThrowIfValueIsNonZero:    "a throwIf",
+	proto.ErrFunctionThrowIfValueIsNonZero:    "a failed throwIf",
 	proto.ErrDecimalOverflow:                  "a decimal that is too large",
 	proto.ErrViolatedConstraint:               "a constraint",
-	proto.ErrUnknownElementOfEnum:             "an unknown element of an enumeration",
+	proto.ErrUnknownElementOfEnum:             "an unknown value of an enumeration",
 }
 
-// RejectedRows tells why ClickHouse refuses the rows themselves, if it is that what err says.
-func RejectedRows(err error) (why string, refused bool) {
+// RejectedRows reports whether err blames the rows of a block, and why they were rejected.
+func RejectedRows(err error) (reason string, rejected bool) {
 	var exception *ch.Exception
 	if !errors.As(err, &exception) {
 		return "", false
 	}
-	why, refused = refusals[exception.Code]
-	return why, refused
+	reason, rejected = rowErrors[exception.Code]
+	return reason, rejected
 }
 
-// explain adds to an error of connecting what to change, where that is known.
+// explain adds the remedy to an error, if one is known.
 func explain(err error) error {
 	if change := remedy(err); change != "" {
 		return fmt.Errorf("%w: %s", err, change)
@@ -52,6 +50,7 @@ func explain(err error) error {
 	return err
 }
 
+// remedy returns what an operator can do about an error, or "".
 func remedy(err error) string {
 	if change := credential.Explain(err, flagPrefix); change != "" {
 		return change
@@ -60,20 +59,20 @@ func remedy(err error) string {
 	case proto.ErrAuthenticationFailed, proto.ErrUnknownUser, proto.ErrWrongPassword, proto.ErrRequiredPassword:
 		return "check --clickhouse-user and --clickhouse-password"
 	case proto.ErrUnknownDatabase, proto.ErrUnknownTable:
-		return "make it with millrace migrate, or name another with --database"
+		return "run millrace migrate, or name another database with --database"
 	}
 	return ""
 }
 
-// codeOf is what ClickHouse says, by either of its clients; 0 if it was not ClickHouse that said it.
+// codeOf returns ClickHouse's error code from an error of either client, or 0.
 func codeOf(err error) proto.Error {
 	var exception *ch.Exception
-	var theirs *clickhouse.Exception
+	var sqlException *clickhouse.Exception
 	switch {
 	case errors.As(err, &exception):
 		return exception.Code
-	case errors.As(err, &theirs):
-		return proto.Error(theirs.Code)
+	case errors.As(err, &sqlException):
+		return proto.Error(sqlException.Code)
 	}
 	return 0
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // What ClickHouse says when it is in trouble blames no row; nor does a connection that breaks.
-func TestTroubleIsNoRefusal(t *testing.T) {
+func TestRejectedRows_ServerErrors_AreNotRejections(t *testing.T) {
 	for _, code := range []proto.Error{
 		proto.ErrMemoryLimitExceeded, proto.ErrTooManyParts, proto.ErrReadonly, proto.ErrTableIsReadOnly, proto.ErrQuotaExpired,
 		proto.ErrNotEnoughSpace, proto.ErrTimeoutExceeded, proto.ErrNetworkError, proto.ErrSocketTimeout, proto.ErrUnknownTable,
@@ -28,7 +28,7 @@ func TestTroubleIsNoRefusal(t *testing.T) {
 		_, refused := RejectedRows(err)
 		require.False(t, refused)
 	}
-	for code := range refusals {
+	for code := range rowErrors {
 		why, refused := RejectedRows(fmt.Errorf("insert: %w", &ch.Exception{Code: code}))
 		require.True(t, refused, code.String())
 		require.NotEmpty(t, why)

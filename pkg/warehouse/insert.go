@@ -10,10 +10,10 @@ import (
 	"github.com/ClickHouse/ch-go"
 )
 
-// Inserter sends blocks over a bounded number of connections to each shard.
+// Inserter inserts blocks over a bounded number of connections to each shard.
 type Inserter struct{ cluster }
 
-// NewInserter makes an inserter; connections are opened when they are needed.
+// NewInserter returns an inserter that connects on first use.
 func NewInserter(config Config) (*Inserter, error) {
 	s, err := newServers(config)
 	if err != nil {
@@ -22,15 +22,14 @@ func NewInserter(config Config) (*Inserter, error) {
 	return &Inserter{cluster{servers: s, size: config.Inserts}}, nil
 }
 
-// insertSettings are sent with each block.
+// insertSettings returns the settings of an insert.
 //
-//   - async_insert would answer before the rows are written, and is on by default in new servers.
-//   - One block may span several months: each becomes a part, and each part is recognised on its own when the block
-//     is sent twice. Inserter.Split bounds the months; ClickHouse checks it.
-//   - Rows of one key may lie side by side until they are merged, as those of two inserts do; looking for them in each
-//     block took a quarter to a half of an insert's processor time (BenchmarkCodecs).
-//   - The dictionary of a LowCardinality column comes as it is.
-//   - What has no token is not recognised by what is in it, which is how replicas would.
+//   - async_insert is off: it would answer before the rows are written, and is the default of new servers.
+//   - insert_deduplicate is on if there is a token, and off otherwise: replicas would deduplicate by content.
+//   - optimize_on_insert is off: rows with one key stay side by side until a merge, as those of two inserts do. Collapsing
+//     them took a quarter to a half of an insert's processor time (BenchmarkCodecs).
+//   - max_partitions_per_insert_block is the bound that blocks are split to. Each month becomes a part, which is
+//     deduplicated by itself.
 func insertSettings(token string) []ch.Setting {
 	deduplicate := "1"
 	if token == "" {
@@ -63,13 +62,13 @@ func (i *Inserter) Split(ctx context.Context, b Block) ([]Block, error) {
 	return blocks, nil
 }
 
-// Insert sends a block under its token and returns when ClickHouse has written it. After an error it
-// may have been written or not: only sending the same block under the same token again settles it.
+// Insert inserts a block under a deduplication token and returns when ClickHouse has written it. After an error the block
+// may have been written or not. Retrying the same block under the same token writes it once.
 func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
 	return i.InsertRows(ctx, b, 0, b.Rows(), token)
 }
 
-// InsertRows is Insert for the rows from one to before another. The token is theirs alone.
+// InsertRows inserts the rows in [from, to) of a block. The token must belong to these rows only.
 func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token string) error {
 	rows := b.self()
 	if from > 0 || to < b.Rows() {

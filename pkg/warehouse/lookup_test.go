@@ -56,7 +56,7 @@ func name(workspace, text string) identity.Name {
 // Names that a query would stumble over if they were pasted into it.
 var evil = []string{"o'neil", `back\slash\0`, "nul\x00byte", "tab\tline\nend", "Ünïcode😀", `"); DROP TABLE events; --`, "%_{}", " "}
 
-func TestIdentitiesAreFoundAsTheyWereSaid(t *testing.T) {
+func TestIdentities_StoredClaims_AreFound(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
 	claims, holdings, err := l.Identities(t.Context(), nil, nil)
@@ -84,7 +84,7 @@ func TestIdentitiesAreFoundAsTheyWereSaid(t *testing.T) {
 	}
 }
 
-func TestTheHolderOfAnAddress(t *testing.T) {
+func TestIdentities_SharedAddress_HasOneHolder(t *testing.T) {
 	a, b := identity.UserID([]byte("w"), []byte("a")), identity.UserID([]byte("w"), []byte("b"))
 	least := "a"
 	if slices.Compare(b[:], a[:]) < 0 {
@@ -127,7 +127,7 @@ func TestTheHolderOfAnAddress(t *testing.T) {
 	}
 }
 
-func TestOfACrowdTheFirstAddressesAreRead(t *testing.T) {
+func TestIdentities_ManyAddresses_ReturnsFirst(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
 	const all = identity.MaxPairs + 10
@@ -176,7 +176,7 @@ func userOf(product, user string) ProductUser {
 	return ProductUser{product, identity.UserID([]byte("w"), []byte(user))}
 }
 
-func TestConversationsAndActivities(t *testing.T) {
+func TestKnownConversations_And_ActivitiesIn(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
 	known, err := l.KnownConversations(t.Context(), nil)
@@ -225,7 +225,7 @@ func moments(at int64, users ...ProductUser) map[TimeBucket]struct{} {
 }
 
 // The look-back from any time lies in its two moments, before 1970 too.
-func TestMomentsCoverTheLookBack(t *testing.T) {
+func TestLookBackBuckets_CoverWindow(t *testing.T) {
 	const length = int64(15 * 60 * 1000)
 	for _, at := range []int64{0, 1, -1, length, length - 1, -length, -length - 1, 1779105600_123, earliestTime} {
 		m := LookBackBuckets(ProductUser{}, at)
@@ -302,7 +302,7 @@ func TestProductsAndProgress(t *testing.T) {
 }
 
 // Claims written together, more than are read at once: all that have one time come at once, and none twice or never.
-func TestWhatWasLearntIsReadInPagesThatSplitNoMoment(t *testing.T) {
+func TestChangesSince_ManyClaims_PagesKeepEqualTimesTogether(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	const together, moments = changesPage/2 + 1, 4
@@ -346,7 +346,7 @@ func settled(t *testing.T, l *Lookup) time.Time {
 	return at
 }
 
-func TestHolders(t *testing.T) {
+func TestUsersOfAddresses(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
 	holders, err := l.UsersOfAddresses(t.Context(), []identity.Name{name("w", "x@x")})
@@ -393,7 +393,7 @@ func eventOf(id, user, email, conversation string, at int64) mapping.Event {
 	return e
 }
 
-func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
+func TestAffectedEvents_EachCondition_SelectsRows(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	edge := eventOf("without a time", "", "", "", 5000)
@@ -447,7 +447,7 @@ func TestStoredEventsAreFoundByWhatTheyNameAndByWhoseTheyAre(t *testing.T) {
 
 const eventsUsers = "SELECT insert_id, ifNull(toString(user_id), '-'), ifNull(toString(conversation_id), '-'), properties FROM outcomes ORDER BY insert_id"
 
-func TestRevisedEventsKeepTheRest(t *testing.T) {
+func TestReviseEvents_KeepsOtherColumns(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	e := full
@@ -503,7 +503,7 @@ func leased(t *testing.T, l *Lookup) Lease {
 }
 
 // Who was held up for long between making sure that he may and revising has not revised anything.
-func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
+func TestReviseEvents_ExpiredLease_Fails(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	storeEvents(t, config, "t", eventOf("e", "u", "", "", 1000))
@@ -524,7 +524,7 @@ func TestARevisionBeginsUnderItsLeaseOrNotAtAll(t *testing.T) {
 }
 
 // One that has begun counts until it has ended, however long it takes.
-func TestARevisionUnderWayIsWaitedFor(t *testing.T) {
+func TestLeaseMayBeActive_RunningRevision_IsTrue(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	id := revisionPrefix + db.Name
@@ -556,7 +556,7 @@ func isLeased(t *testing.T, l *Lookup, before time.Time) bool {
 	return leased
 }
 
-func TestRevisionsStopCountingAtTheTop(t *testing.T) {
+func TestReviseEvents_HighestRevision_DoesNotOverflow(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	storeEvents(t, config, "t", eventOf("e", "u", "", "", 1000))
@@ -573,7 +573,7 @@ func TestRevisionsStopCountingAtTheTop(t *testing.T) {
 	require.Equal(t, userOf("p", "2").User.String(), db.Exec(t, "SELECT user_id FROM events"))
 }
 
-func TestActivitiesAreFoundAndRevised(t *testing.T) {
+func TestReviseActivities_AffectedRows_GetUser(t *testing.T) {
 	db, config := migrated(t)
 	l := lookup(t, config)
 	byAddress := activityOf("p", "c'\x00", "", 2000)
@@ -614,7 +614,7 @@ func TestActivitiesAreFoundAndRevised(t *testing.T) {
 	require.Equal(t, "1", db.Exec(t, "SELECT count() FROM conversation_activity FINAL WHERE email = 'a@x' AND properties = '{}' AND user_id IS NULL"))
 }
 
-func TestWhatIsKnownIsReadAsAWhole(t *testing.T) {
+func TestAllClaims_PassesEachClaim(t *testing.T) {
 	_, config := migrated(t)
 	l := lookup(t, config)
 	type passed struct{ addresses, persons []identity.Claim }

@@ -9,18 +9,18 @@ import (
 )
 
 var (
-	// placeholder is a parameter in a query. Our own have no text that looks like one and is none.
+	// placeholder matches a parameter in a query. Queries of ours have no text that only looks like one.
 	placeholder = regexp.MustCompile(`\{(\w+):([^{}]+)\}`)
 	number      = regexp.MustCompile(`^-?[0-9]{1,20}$`)
 )
 
-// encoded are the parameters as ClickHouse reads them.
+// encoded returns the values of parameters as ClickHouse parses them.
 func encoded(query string, parameters map[string]string) map[string]string {
 	coded := make(map[string]string, len(parameters))
 	for _, p := range placeholder.FindAllStringSubmatch(query, -1) {
 		value, given := parameters[p[1]]
 		switch {
-		case !given: // ClickHouse says so
+		case !given: // ClickHouse returns an error
 		case p[2] == "String":
 			coded[p[1]] = escaped(value)
 		default:
@@ -30,8 +30,8 @@ func encoded(query string, parameters map[string]string) map[string]string {
 	return coded
 }
 
-// InlineParameters is a query with its parameters' values written into it, to be copied: it answers the same. A value stays a value also
-// where the query stands between a shell's double quotes.
+// InlineParameters writes the values of parameters into a query, for people to copy. A value cannot end its literal, also
+// inside a shell's double quotes.
 func InlineParameters(query string, parameters map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(query, func(p string) string {
 		parts := placeholder.FindStringSubmatch(p)
@@ -56,10 +56,10 @@ func literal(kind, value string) string {
 	return "CAST(" + Quote(value) + ", " + Quote(kind) + ")"
 }
 
-// Quote is a string as ClickHouse reads it in a query, and in the text of an array or a tuple.
+// Quote returns a string literal for a query, or for the text form of an array or a tuple.
 func Quote(s string) string { return "'" + escaped(s) + "'" }
 
-// escaped writes everything by its number that means something to ClickHouse or a shell, and what does not show.
+// escaped escapes bytes that are special to ClickHouse or a shell, and those that are not printable.
 func escaped(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {

@@ -8,14 +8,14 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// pool is a bounded number of connections to one server, opened when they are needed.
+// pool is a bounded number of connections to the replicas of one shard, opened on first use.
 type pool struct {
 	config   *Config
 	replicas *replicas
 	idle     chan connection
 }
 
-// connection is to one of the replicas. Without a client it is still to be opened.
+// connection is a connection to one of the replicas. Its client is nil until it is opened.
 type connection struct {
 	*ch.Client
 	to int32
@@ -29,7 +29,7 @@ func newPool(config *Config, r *replicas, size int) *pool {
 	return p
 }
 
-// do runs a query on a connection of its own, and tells how long that took.
+// do runs a query on a free connection and returns how long the query took, without the wait for the connection.
 func (p *pool) do(ctx context.Context, q ch.Query) (took time.Duration, err error) {
 	var c connection
 	select {
@@ -43,7 +43,7 @@ func (p *pool) do(ctx context.Context, q ch.Query) (took time.Duration, err erro
 	return time.Since(start), err
 }
 
-// run returns the connection if it can be used again.
+// run runs a query and returns the connection, or an unopened one after an error.
 func (p *pool) run(ctx context.Context, c connection, q ch.Query) (connection, error) {
 	if c.Client != nil && !p.replicas.current(c) {
 		_ = c.Close() // ErrClosed if it broke before
@@ -54,12 +54,12 @@ func (p *pool) run(ctx context.Context, c connection, q ch.Query) (connection, e
 			return connection{}, err
 		}
 	}
-	err := p.ask(ctx, c, q)
+	err := p.send(ctx, c, q)
 	if err == nil && !p.replicas.current(c) {
 		err = errMoved
 	}
 	if err != nil {
-		_ = c.Close() // what has gone over it is unknown
+		_ = c.Close() // its state is unknown
 		if !ch.IsException(err) {
 			p.forget()
 		}
@@ -69,9 +69,10 @@ func (p *pool) run(ctx context.Context, c connection, q ch.Query) (connection, e
 	return c, nil
 }
 
-func (p *pool) ask(ctx context.Context, c connection, q ch.Query) error {
-	// The client looks at its context only between reads, and goes on reading from a server that is silent:
-	// closing the connection ends both. What is done with a part of the result is not the server's time.
+// send runs a query on an open connection. It closes the connection if ctx ends or the server is silent for the time-out.
+func (p *pool) send(ctx context.Context, c connection, q ch.Query) error {
+	// The client checks its context only between reads, so only closing the connection ends a read. The time in
+	// OnResult does not count as the server's.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	silence := time.AfterFunc(p.config.Timeout, cancel)
@@ -87,7 +88,7 @@ func (p *pool) ask(ctx context.Context, c connection, q ch.Query) error {
 	return c.Do(ctx, q)
 }
 
-// connect opens a connection to the replica that is used, or to the first after it that answers.
+// connect opens a connection to the current replica, or to the first one after it that answers.
 func (p *pool) connect(ctx context.Context) (c connection, err error) {
 	for range p.replicas.addrs {
 		if c, err = p.dial(ctx, p.replicas.at.Load()); err == nil {
@@ -107,20 +108,20 @@ func (p *pool) dial(ctx context.Context, to int32) (c connection, err error) {
 	if c.Client, err = ch.Dial(ctx, options); err != nil {
 		return c, err
 	}
-	if err = p.catchUp(ctx, c); err != nil {
-		_ = c.Close() // as it is of no use
+	if err = p.syncReplica(ctx, c); err != nil {
+		_ = c.Close() // the first error is returned
 	}
 	return c, err
 }
 
-// forget closes the idle connections: where one has broken, as when the server was started anew, the others have too,
-// and each would cost an attempt to find out.
+// forget closes the idle connections. If one connection broke, as after a restart of the server, the others have too,
+// and each would fail one query.
 func (p *pool) forget() {
 	for range cap(p.idle) {
 		select {
 		case c := <-p.idle:
 			if c.Client != nil {
-				_ = c.Close() // it is broken, most likely
+				_ = c.Close() // probably broken
 			}
 			p.idle <- connection{}
 		default:
@@ -129,7 +130,7 @@ func (p *pool) forget() {
 	}
 }
 
-// close ends the connections. No query may be under way.
+// close closes the connections. No query may be in progress.
 func (p *pool) close() {
 	for range cap(p.idle) {
 		if c := <-p.idle; c.Client != nil {

@@ -12,21 +12,22 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// What a question may take. People ask them, and what the loader has to do goes first.
+// Limits of a query. The queries of people must not slow down loaders.
 const (
 	readSeconds = 10
 	readRows    = 10_000
 	readersOpen = 4               // connections
-	readersWait = 5 * time.Second // for one of them, be it that it is opened or that it is given back
+	readersWait = 5 * time.Second // for a connection to be opened or to become free
 )
 
-// Reader asks what people want to know. It can change nothing, and none of its questions may take long.
+// Reader runs the queries of people: read-only and bounded in time, rows and connections.
 type Reader struct {
 	config Config
 	conn   driver.Conn
 }
 
-// OpenReader prepares to ask. In a cluster it asks the database that asks all shards. It connects when it is asked first.
+// OpenReader returns a reader that connects on first use. In a cluster it queries all shards. It returns an error if the
+// configuration is invalid.
 func OpenReader(config Config) (*Reader, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -37,9 +38,9 @@ func OpenReader(config Config) (*Reader, error) {
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Addr:         []string{config.ClickHouse},
 		Auth:         clickhouse.Auth{Database: config.Database, Username: config.User},
-		DialStrategy: config.present,
+		DialStrategy: config.dialWithCredentials,
 		Settings: clickhouse.Settings{
-			"readonly":           2, // nothing can be changed but settings, which some questions bring
+			"readonly":           2, // only settings can be changed, which some queries do
 			"max_execution_time": readSeconds,
 			"max_result_rows":    readRows,
 		},
@@ -47,13 +48,13 @@ func OpenReader(config Config) (*Reader, error) {
 		MaxOpenConns: readersOpen, MaxIdleConns: readersOpen,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("prepare to ask ClickHouse: %w", err)
+		return nil, fmt.Errorf("configure the connection to ClickHouse: %w", err)
 	}
 	return &Reader{config: config, conn: conn}, nil
 }
 
-// present opens a connection with the password and the certificates that the files have now.
-func (c Config) present(ctx context.Context, _ int, options *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
+// dialWithCredentials opens a connection with the password and certificates that the files hold now.
+func (c Config) dialWithCredentials(ctx context.Context, _ int, options *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
 	now := *options
 	var err error
 	if now.Auth.Password, now.TLS, err = c.credentials(); err != nil {
@@ -62,18 +63,18 @@ func (c Config) present(ctx context.Context, _ int, options *clickhouse.Options,
 	return dial(ctx, c.ClickHouse, &now)
 }
 
-// Close ends the connections.
+// Close closes the connections.
 func (r *Reader) Close() error { return r.conn.Close() }
 
-// Select asks. The columns of the answer go to the fields of T that are tagged `ch:"name"`. A parameter stands in the query as
-// {name:Type}, and its value is never part of the query's text: a String's is the string itself, any other's is what
-// ClickHouse would read in a text, with the strings in it quoted by Quote.
+// Select runs a query. Columns go to the fields of T with the tag `ch:"name"`. A parameter is written {name:Type} in the
+// query, and its value is sent apart from the text. The value of a String is the string; any other value is in
+// ClickHouse's text form, with strings in it quoted by Quote. Errors say what to do where that is known.
 func Select[T any](ctx context.Context, r *Reader, query string, parameters map[string]string) ([]T, error) {
-	asking, end := undated(ctx)
+	queryCtx, end := withoutDeadline(ctx)
 	defer end()
-	asking = clickhouse.Context(asking, clickhouse.WithParameters(encoded(query, parameters)))
+	queryCtx = clickhouse.Context(queryCtx, clickhouse.WithParameters(encoded(query, parameters)))
 	var rows []T
-	if err := r.conn.Select(asking, &rows, query); err != nil {
+	if err := r.conn.Select(queryCtx, &rows, query); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -82,22 +83,23 @@ func Select[T any](ctx context.Context, r *Reader, query string, parameters map[
 	return rows, nil
 }
 
-// undated ends when ctx does, and tells no deadline: clickhouse-go would make that a setting, in place of ours.
-func undated(ctx context.Context) (context.Context, func()) {
-	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// withoutDeadline returns a context that ends with ctx but has no deadline. clickhouse-go turns a deadline into the setting
+// max_execution_time.
+func withoutDeadline(ctx context.Context) (context.Context, func()) {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
-	return asking, func() { stop(); cancel() }
+	return inner, func() { stop(); cancel() }
 }
 
 func (r *Reader) explain(err error) error {
-	err = fmt.Errorf("ask ClickHouse at %s: %w", r.config.ClickHouse, err)
+	err = fmt.Errorf("query ClickHouse at %s: %w", r.config.ClickHouse, err)
 	if change := r.remedy(err); change != "" {
 		return fmt.Errorf("%w: %s", err, change)
 	}
 	return err
 }
 
-// remedy says what whoever asks can do about an error, or whoever runs ClickHouse.
+// remedy returns what the user or an operator can do about an error, or "".
 func (r *Reader) remedy(err error) string {
 	if change := remedy(err); change != "" {
 		return change
@@ -109,11 +111,11 @@ func (r *Reader) remedy(err error) string {
 	case code == proto.ErrReadonly, code == proto.ErrSettingConstraintViolation:
 		return "let the profile of " + r.config.User + " set readonly to 2, max_execution_time and max_result_rows"
 	case code == proto.ErrTimeoutExceeded, code == proto.ErrTooManyRowsOrBytes, code == proto.ErrMemoryLimitExceeded:
-		return "ask for less: a shorter time, or one product"
+		return "query less: a shorter time, or one product"
 	case errors.Is(err, clickhouse.ErrAcquireConnTimeout):
-		return fmt.Sprintf("all %d connections for questions are in use, ask again in a moment", readersOpen)
+		return fmt.Sprintf("all %d connections for queries are in use; retry in a moment", readersOpen)
 	case code == 0 && errors.As(err, &network):
-		return "check --clickhouse, and that it runs"
+		return "check --clickhouse and that the server runs"
 	}
 	return ""
 }

@@ -39,7 +39,7 @@ type asked struct {
 const askedQuery = `SELECT hex({value:String}) AS text, hex({list:Array(Tuple(String, DateTime64(3, 'UTC')))}[2].1) AS item,
 	({value:String}, {at:DateTime64(3, 'UTC')}, {n:Int64}) IN [({value:String}, toDateTime64('1969-12-31 23:59:59.999', 3, 'UTC'), -5)] AS known`
 
-func TestAParameterIsNothingButAValue(t *testing.T) {
+func TestSelect_HostileParameter_StaysValue(t *testing.T) {
 	db := env.ClickHouse(t)
 	r := reading(t, configFor(db))
 	for _, value := range hostile {
@@ -58,13 +58,13 @@ func TestAParameterIsNothingButAValue(t *testing.T) {
 	}
 }
 
-func TestFilled(t *testing.T) {
+func TestInlineParameters(t *testing.T) {
 	p := map[string]string{"product": "o'shop", "at": "2026-05-18 12:00:00.000", "n": "30", "odd": "1); DROP", "list": "[1]"}
 	require.Equal(t, `WHERE product_id = 'o\x27shop' AND at < toDateTime64('2026-05-18 12:00:00.000', 3, 'UTC') AND n = 30 AND m = CAST('1); DROP', 'UInt8') AND k IN CAST('[1]', 'Array(DateTime(\x27UTC\x27))') AND {missing:String}`,
 		InlineParameters(`WHERE product_id = {product:String} AND at < {at:DateTime64(3, 'UTC')} AND n = {n:UInt32} AND m = {odd:UInt8} AND k IN {list:Array(DateTime('UTC'))} AND {missing:String}`, p))
 }
 
-func TestAReaderIsBounded(t *testing.T) {
+func TestReader_LongQuery_IsBounded(t *testing.T) {
 	db, config := migrated(t)
 	r := reading(t, config)
 	type settings struct {
@@ -85,7 +85,7 @@ func TestAReaderIsBounded(t *testing.T) {
 	require.Equal(t, proto.ErrReadonly, codeOf(err))
 	require.Equal(t, "0", db.Exec(t, "SELECT count() FROM products"))
 	_, err = Select[n](ctx, r, "SELECT number AS n FROM numbers({n:UInt32})", map[string]string{"n": fmt.Sprint(readRows + 1)})
-	require.ErrorContains(t, err, "ask for less")
+	require.ErrorContains(t, err, "query less")
 	some, err := Select[n](ctx, r, "SELECT number AS n FROM numbers({n:UInt32})", map[string]string{"n": fmt.Sprint(readRows)})
 	require.NoError(t, err, "the control")
 	require.Len(t, some, readRows)
@@ -93,7 +93,7 @@ func TestAReaderIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "`n`", "a parameter that is missing")
 }
 
-func TestAQuestionEndsWithItsAsker(t *testing.T) {
+func TestSelect_CancelledContext_EndsQuery(t *testing.T) {
 	db := env.ClickHouse(t)
 	r := reading(t, configFor(db))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -113,7 +113,7 @@ func TestAQuestionEndsWithItsAsker(t *testing.T) {
 	require.Eventually(t, running("0"), 5*time.Second, 5*time.Millisecond)
 }
 
-func TestAReaderSaysWhatToDo(t *testing.T) {
+func TestReader_Errors_NameRemedy(t *testing.T) {
 	_, config := migrated(t)
 	says := func(change func(*Config), what string) {
 		t.Helper()
@@ -122,12 +122,12 @@ func TestAReaderSaysWhatToDo(t *testing.T) {
 		_, err := Select[asked](t.Context(), reading(t, c), "SELECT 1 FROM outcomes", nil)
 		require.ErrorContains(t, err, what)
 	}
-	says(func(c *Config) { c.ClickHouse = "127.0.0.1:1" }, "check --clickhouse, and that it runs")
+	says(func(c *Config) { c.ClickHouse = "127.0.0.1:1" }, "check --clickhouse and that the server runs")
 	says(func(c *Config) { c.User = "stranger" }, "check --clickhouse-user and --clickhouse-password")
-	says(func(c *Config) { c.Database = "nowhere" }, "make it with millrace migrate")
-	says(func(c *Config) { c.Database = "default" }, "make it with millrace migrate")
+	says(func(c *Config) { c.Database = "nowhere" }, "run millrace migrate")
+	says(func(c *Config) { c.Database = "default" }, "run millrace migrate")
 	r := reading(t, config)
-	require.ErrorContains(t, r.explain(clickhouse.ErrAcquireConnTimeout), "all 4 connections for questions are in use")
+	require.ErrorContains(t, r.explain(clickhouse.ErrAcquireConnTimeout), "all 4 connections for queries are in use")
 
 	config.Password.PasswordFile = "/nowhere"
 	_, err := OpenReader(config)

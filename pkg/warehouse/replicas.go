@@ -10,21 +10,21 @@ import (
 	"github.com/ClickHouse/ch-go"
 )
 
-// replicas are the addresses of one shard, which all of a process's connections to it share: they use one of them, so that
-// what is read has what was written, and together go on to the next when it fails.
+// replicas holds the addresses of one shard. All connections of a process use the same replica, so reads see its writes,
+// and switch to the next one together when it fails.
 type replicas struct {
 	addrs []string
 	at    atomic.Int32
 }
 
-// errMoved: what came of a query is not what the replica that is used by now may have. It is asked again, there: a block
-// that is sent again under its token is written by the second replica too, if it is not there yet.
-var errMoved = errors.New("another replica is used by now")
+// errMoved means that the process switched replicas during a query. The query is retried on the new one, whose answer
+// may differ. A retried block has its token, so the new replica writes it only if it is missing.
+var errMoved = errors.New("the process has switched to another replica")
 
 func (r *replicas) current(c connection) bool { return c.to == r.at.Load() }
 
-// leave goes on to the next replica, after an error that may be one replica's alone. Whoever fails on the one before later
-// has nothing more to move.
+// leave switches to the next replica after an error that may be of one replica only. A later failure on the previous
+// replica does not switch again.
 func (r *replicas) leave(ctx context.Context, c connection, err error) {
 	if _, refused := RejectedRows(err); refused || ctx.Err() != nil {
 		return
@@ -32,10 +32,10 @@ func (r *replicas) leave(ctx context.Context, c connection, err error) {
 	r.at.CompareAndSwap(c.to, (c.to+1)%int32(len(r.addrs)))
 }
 
-// catchUp has a replica fetch what the others have acknowledged, before anything is read from it.
-func (p *pool) catchUp(ctx context.Context, c connection) error {
-	for _, query := range p.config.catchingUp() {
-		if err := p.ask(ctx, c, ch.Query{Body: query}); err != nil {
+// syncReplica waits until the connection's replica has what the others have acknowledged.
+func (p *pool) syncReplica(ctx context.Context, c connection) error {
+	for _, query := range p.config.syncQueries() {
+		if err := p.send(ctx, c, ch.Query{Body: query}); err != nil {
 			return err
 		}
 	}
@@ -44,7 +44,7 @@ func (p *pool) catchUp(ctx context.Context, c connection) error {
 
 // syncReplicas waits until the selected replicas have what the others have acknowledged.
 func (l *Lookup) syncReplicas(ctx context.Context) error {
-	queries := l.config.catchingUp()
+	queries := l.config.syncQueries()
 	if len(queries) == 0 {
 		return nil
 	}
@@ -58,8 +58,8 @@ func (l *Lookup) syncReplicas(ctx context.Context) error {
 	})
 }
 
-// catchingUp needs no merges to be done: what has been inserted has to be there.
-func (c *Config) catchingUp() (queries []string) {
+// syncQueries returns the statements that wait for inserts of other replicas, but not for merges.
+func (c *Config) syncQueries() (queries []string) {
 	if !c.Replicated {
 		return nil
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// shardKeys says by which column a table's rows are spread over the shards. All that is said of a workspace's people is in
-// one shard, for who a user is follows from claims by external id and by address together.
+// shardKeys is the sharding key of each table. All claims of a workspace are in one shard, because a user follows from
+// claims by external id and by address together.
 var shardKeys = map[string]string{
 	"events":                "product_id",
 	"dead_letters":          "product_id",
@@ -25,13 +25,13 @@ var shardKeys = map[string]string{
 	"attribution_progress":  "loader_group",
 }
 
-// shard is one of a cluster's.
+// shard is a shard of a cluster.
 type shard struct {
 	addrs  []string // of its replicas
-	weight int      // how much of all it takes
+	weight int      // its share of the keys
 }
 
-// shards asks ClickHouse for those of the cluster. Without one, ClickHouse is the only one.
+// shards asks ClickHouse for the shards of the cluster. Without a cluster, the server is the only shard.
 func (c *Config) shards(ctx context.Context) ([]shard, error) {
 	if c.Cluster == "" {
 		return []shard{{[]string{c.ClickHouse}, 1}}, nil
@@ -63,25 +63,26 @@ func (c *Config) shards(ctx context.Context) ([]shard, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read cluster %s: %w", c.Cluster, err)
 	}
-	return shards, c.judge(shards)
+	return shards, c.checkShards(shards)
 }
 
-func (c *Config) judge(shards []shard) error {
+// checkShards returns an error if the cluster cannot be used.
+func (c *Config) checkShards(shards []shard) error {
 	if len(shards) == 0 {
 		return fmt.Errorf("ClickHouse at %s knows no cluster %s: name one of those in system.clusters with --clickhouse-cluster", c.ClickHouse, c.Cluster)
 	}
 	if len(slotsOf(shards)) == 0 {
-		return fmt.Errorf("no shard of cluster %s takes anything: its weights are all 0", c.Cluster)
+		return fmt.Errorf("all shards of cluster %s have weight 0", c.Cluster)
 	}
 	for i := range shards {
 		if n := len(shards[i].addrs); n > 1 && !c.Replicated {
-			return fmt.Errorf("shard %d of cluster %s has %d replicas: say --clickhouse-replicated", i+1, c.Cluster, n)
+			return fmt.Errorf("shard %d of cluster %s has %d replicas: set --clickhouse-replicated", i+1, c.Cluster, n)
 		}
 	}
 	return nil
 }
 
-// slotsOf are the shards that keys are spread over, each as often as it weighs. The engine Distributed has the same ones.
+// slotsOf returns the slots of the sharding function, as the engine Distributed has them: each shard as often as its weight.
 func slotsOf(shards []shard) (slots []int) {
 	for i := range shards {
 		for range shards[i].weight {
@@ -91,17 +92,17 @@ func slotsOf(shards []shard) (slots []int) {
 	return slots
 }
 
-// shardOf is the shard of a key. In ClickHouse it is xxHash64(key) % the number of slots.
+// shardOf returns the shard of a key: slot xxHash64(key) % number of slots, as in ClickHouse.
 func shardOf(slots []int, key []byte) int { return slots[xxhash.Sum64(key)%uint64(len(slots))] }
 
-// The view that says on each server which shard it is, and how much each takes. It is made with the tables and never
-// changed: with other shards, half of the keys would be looked for where their rows are not.
+// layoutView holds on each server the number of its shard and the weights of all shards. It is created with the tables
+// and never changed. With other shards, keys would be looked up in shards that do not have their rows.
 const layoutView = "cluster_layout"
 
-// errShardsChanged: the cluster is not the one that the rows were spread over.
-var errShardsChanged = errors.New("the cluster has other shards than the rows were spread over")
+// errShardsChanged means that the cluster is not the one that rows were distributed over.
+var errShardsChanged = errors.New("the shards of the cluster have changed since rows were distributed over them")
 
-// weightsOf is how much each shard takes, as the view has it.
+// weightsOf returns the weights of shards as the view shows them.
 func weightsOf(shards []shard) string {
 	weights := make([]string, len(shards))
 	for i := range shards {
@@ -110,7 +111,8 @@ func weightsOf(shards []shard) string {
 	return "[" + strings.Join(weights, ",") + "]"
 }
 
-// checkLayout looks on a server of a shard whether it is the one it was. Where nothing has been migrated it is sql.ErrNoRows.
+// checkLayout compares a server's layout view with the cluster. It returns sql.ErrNoRows if the server has not been
+// migrated, and errShardsChanged if the layouts differ.
 func (c *Config) checkLayout(ctx context.Context, addr string, number int, shards []shard) error {
 	db, err := c.at(addr).open("")
 	if err != nil {
@@ -131,7 +133,7 @@ func (c *Config) checkLayout(ctx context.Context, addr string, number int, shard
 		return fmt.Errorf("ask ClickHouse at %s which shard it is: %w", addr, explain(err))
 	}
 	if want := weightsOf(shards); int(is) != number || weights != want {
-		return fmt.Errorf("%w: at %s they are shard %d of those with weights %s, and in cluster %s it is shard %d of %s", errShardsChanged, addr, is, weights, c.Cluster, number, want)
+		return fmt.Errorf("%w: the rows at %s are of shard %d with weights %s, and in cluster %s it is shard %d with weights %s", errShardsChanged, addr, is, weights, c.Cluster, number, want)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func local(t testing.TB, shards [2]env.Database, statement string) (answers [2]s
 	return answers
 }
 
-func TestShardsAreMigratedOnce(t *testing.T) {
+func TestMigrate_Cluster_MigratesEachShardOnce(t *testing.T) {
 	shards, config := sharded(t, env.TwoShards)
 	applied, err := Migrate(t.Context(), config)
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestShardsAreMigratedOnce(t *testing.T) {
 }
 
 // The engine that tests run on has no Keeper: what is for replicas is held here, and ClickHouse can read it at least.
-func TestWhatReplicasAreMigratedWith(t *testing.T) {
+func TestMigrate_Replicas_UseOnClusterAndReplicatedEngines(t *testing.T) {
 	files, err := schemas.Migrations(schemas.For{Cluster: "analytics"})
 	require.NoError(t, err)
 	names, err := fs.Glob(files, "*.sql")
@@ -96,9 +96,9 @@ func TestWhatReplicasAreMigratedWith(t *testing.T) {
 	golden(t, "replicated.sql", all.String())
 
 	config := configFor(db)
-	require.Empty(t, config.catchingUp(), "one server has no others")
+	require.Empty(t, config.syncQueries(), "one server has no others")
 	config.Cluster, config.Replicated = "analytics", true
-	queries := config.catchingUp()
+	queries := config.syncQueries()
 	require.Len(t, queries, len(shardKeys))
 	for _, query := range queries {
 		require.Equal(t, query, db.Exec(t, "SELECT formatQuerySingleLine('"+query+"')"))
@@ -115,7 +115,7 @@ func TestWhatReplicasAreMigratedWith(t *testing.T) {
 }
 
 // Each product's rows are in the shard where ClickHouse itself would put them, whatever the shards weigh.
-func TestRowsGoWhereDistributedPutsThem(t *testing.T) {
+func TestInsert_Cluster_UsesShardsOfDistributed(t *testing.T) {
 	shards, config := sharded(t, env.Uneven)
 	b := NewEvents()
 	for i := range 60 {
@@ -146,7 +146,7 @@ func offsets(p *partBlock) (list []int64) {
 }
 
 // The answers are those of one server, before and after merges: FINAL and the views' joins see each row once.
-func TestAnswersOverShards(t *testing.T) {
+func TestViews_Cluster_AnswerAsOneServer(t *testing.T) {
 	shards, config := sharded(t, env.TwoShards)
 	tables := []string{"events", "conversation_activity", "user_claims", "organization_claims"}
 	for _, table := range tables {
@@ -179,7 +179,7 @@ func TestAnswersOverShards(t *testing.T) {
 }
 
 // Other shards are refused; moving the rows, as docs/production.md has it, is what helps.
-func TestAClusterThatGrows(t *testing.T) {
+func TestCluster_ChangedShards_AreRefused(t *testing.T) {
 	shards, config := sharded(t, env.OneShard)
 	b := NewEvents()
 	for i := range 20 {
@@ -191,11 +191,12 @@ func TestAClusterThatGrows(t *testing.T) {
 	grown := config
 	grown.Cluster = env.TwoShards
 	_, err := Migrate(t.Context(), grown)
-	require.ErrorContains(t, err, "the cluster has other shards than the rows were spread over: at "+config.ClickHouse+" they are shard 1 of those with weights [1], and in cluster two it is shard 1 of [1,1]")
+	require.ErrorContains(t, err, "the shards of the cluster have changed since rows were distributed over them: the rows at "+config.ClickHouse+" are of shard 1 with weights [1], "+
+		"and in cluster two it is shard 1 with weights [1,1]")
 	lookup, err := NewLookup(grown)
 	require.NoError(t, err)
 	require.True(t, ShardsChanged(lookup.FindShards(t.Context())))
-	doctortest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, doctor.Fail, "other shards", "docs/production.md")
+	doctortest.Require(t, examine(t, grown), "cluster two of "+config.ClickHouse, doctor.Fail, "the shards of the cluster have changed", "docs/production.md")
 
 	moved := env.Shards(t)
 	grown.Database = moved[0].Name
@@ -210,7 +211,7 @@ func TestAClusterThatGrows(t *testing.T) {
 	require.NotContains(t, local(t, moved, "SELECT count() FROM events"), "0")
 }
 
-func TestACheckUpOfAClusterThatIsWell(t *testing.T) {
+func TestDiagnose_HealthyCluster_ReportsOK(t *testing.T) {
 	shards, config := sharded(t, env.TwoShards)
 	r := examine(t, config)
 	require.Zero(t, r.Count(doctor.Fail), r)
@@ -226,7 +227,7 @@ func TestACheckUpOfAClusterThatIsWell(t *testing.T) {
 	doctortest.Require(t, examine(t, config), "cluster two of "+config.ClickHouse, doctor.Fail, "has not been migrated for a cluster", "run millrace migrate")
 }
 
-func TestClusterConfigIsChecked(t *testing.T) {
+func TestConfig_Cluster_IsValidated(t *testing.T) {
 	_, config := migrated(t)
 	config.Replicated = true
 	require.ErrorContains(t, config.Validate(), "--clickhouse-cluster")
@@ -234,13 +235,13 @@ func TestClusterConfigIsChecked(t *testing.T) {
 	require.ErrorContains(t, config.Validate(), "--clickhouse-cluster")
 	config.Cluster, config.Replicated = "two", false
 	require.NoError(t, config.Validate())
-	require.ErrorContains(t, config.judge([]shard{{addrs: []string{"a", "b"}, weight: 1}}), "--clickhouse-replicated")
-	require.ErrorContains(t, config.judge([]shard{{addrs: []string{"a"}, weight: 0}}), "weights are all 0")
+	require.ErrorContains(t, config.checkShards([]shard{{addrs: []string{"a", "b"}, weight: 1}}), "--clickhouse-replicated")
+	require.ErrorContains(t, config.checkShards([]shard{{addrs: []string{"a"}, weight: 0}}), "have weight 0")
 }
 
 // All connections use one replica. When it fails they go on to the next, and what one of them still says of the other does
 // not count.
-func TestAReplicaThatIsAway(t *testing.T) {
+func TestPool_FailedReplica_SwitchesAllConnections(t *testing.T) {
 	_, config := migrated(t)
 	away, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -44,7 +44,7 @@ func rowsOf(offset int64, ids ...string) *Events {
 	return b
 }
 
-func TestABlockThatReplacesRowsIsTheSameWhenItIsMadeAnew(t *testing.T) {
+func TestSupersede_RebuiltBlock_IsTheSame(t *testing.T) {
 	db, config := migrated(t)
 	db.Exec(t, "SYSTEM STOP MERGES events")
 	lookup, err := NewLookup(config)

@@ -38,14 +38,14 @@ func insert(t testing.TB, config Config, b Block, token string) {
 	require.NoError(t, inserter.Insert(t.Context(), b, token))
 }
 
-func TestMigrateTwiceChangesNothing(t *testing.T) {
+func TestMigrate_Twice_ChangesNothing(t *testing.T) {
 	_, config := migrated(t)
 	applied, err := Migrate(t.Context(), config)
 	require.NoError(t, err)
 	require.Empty(t, applied)
 }
 
-func TestEventsKeepEveryField(t *testing.T) {
+func TestEvents_Insert_KeepsEveryField(t *testing.T) {
 	for _, compression := range []string{"none", "lz4", "zstd"} {
 		db, config := migrated(t)
 		config.Compression = compression
@@ -62,7 +62,7 @@ func TestEventsKeepEveryField(t *testing.T) {
 	}
 }
 
-func TestMessageIDIsNullWhereTheSenderGaveNone(t *testing.T) {
+func TestEvents_NoMessageID_IsNull(t *testing.T) {
 	db, config := migrated(t)
 	b := NewEvents()
 	sum := strings.Repeat("0f", 32)
@@ -76,7 +76,7 @@ func TestMessageIDIsNullWhereTheSenderGaveNone(t *testing.T) {
 }
 
 // The block is made with the code's enumerations, and read through a view made by a migration.
-func TestEveryNameOfAnEnumerationIsStored(t *testing.T) {
+func TestEvents_EachEnumValue_IsStored(t *testing.T) {
 	db, config := migrated(t)
 	b := NewEvents()
 	var want []string
@@ -99,7 +99,7 @@ func TestEveryNameOfAnEnumerationIsStored(t *testing.T) {
 	require.Equal(t, strings.Join(want, "\n"), db.Exec(t, "SELECT message_type, event_at_source FROM outcomes ORDER BY insert_id FORMAT TSV"))
 }
 
-func TestTheFirstDeliveryCounts(t *testing.T) {
+func TestEvents_SeveralDeliveries_FirstCounts(t *testing.T) {
 	db, config := migrated(t)
 	for i, receivedAt := range []int64{200, 100, 300} {
 		b := NewEvents()
@@ -123,7 +123,7 @@ func TestVersion(t *testing.T) {
 
 // A block is written once however often it is sent under its token, also when it spans months: that is
 // what makes an insert whose answer was lost safe to repeat.
-func TestABlockUnderOneTokenIsWrittenOnce(t *testing.T) {
+func TestInsert_SameToken_IsWrittenOnce(t *testing.T) {
 	db, config := migrated(t)
 	b := NewEvents()
 	for month := range 300 { // three times ClickHouse's limit of partitions in a block
@@ -140,7 +140,7 @@ func TestABlockUnderOneTokenIsWrittenOnce(t *testing.T) {
 	require.Equal(t, "300", db.Exec(t, "SELECT count() FROM outcomes FORMAT TSV"))
 }
 
-func TestDictionariesOfAnyWidth(t *testing.T) {
+func TestEvents_ManyDistinctValues_AreStored(t *testing.T) {
 	for _, distinct := range []int{1, 255, 256, 257, 65536, 65600} {
 		db, config := migrated(t)
 		b := NewEvents()
@@ -160,7 +160,7 @@ func TestDictionariesOfAnyWidth(t *testing.T) {
 	}
 }
 
-func TestAResetBlockIsAsNew(t *testing.T) {
+func TestEvents_Reset_RemovesRows(t *testing.T) {
 	db, config := migrated(t)
 	b := NewEvents()
 	b.Append(&full, &origin)
@@ -171,7 +171,7 @@ func TestAResetBlockIsAsNew(t *testing.T) {
 	require.Equal(t, "Order Completed\t\\N", db.Exec(t, "SELECT event_type, source_event FROM events FORMAT TSV"))
 }
 
-func TestDeadLettersKeepEveryField(t *testing.T) {
+func TestDeadLetters_Insert_KeepsEveryField(t *testing.T) {
 	db, config := migrated(t)
 	b := NewDeadLetters()
 	b.Append(&DeadLetter{Origin: origin, Reason: []byte("missing_event"), Detail: []byte("why"), OriginalRecord: []byte("t/1/2"), Message: []byte(`{"type":"track"}`), Context: []byte(`{}`)})
@@ -180,7 +180,7 @@ func TestDeadLettersKeepEveryField(t *testing.T) {
 		db.Exec(t, "SELECT * FROM dead_letters FORMAT TSV"))
 }
 
-func TestAnInsertThatFailsSaysWhatAndTheNextOneWorks(t *testing.T) {
+func TestInsert_MissingTable_FailsThenRecovers(t *testing.T) {
 	db, config := migrated(t)
 	inserter, err := NewInserter(config)
 	require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestAnInsertThatFailsSaysWhatAndTheNextOneWorks(t *testing.T) {
 	require.NoError(t, inserter.Insert(t.Context(), b, "t"))
 }
 
-func TestAppendAllocatesNothing(t *testing.T) {
+func TestEvents_Append_DoesNotAllocatePerRow(t *testing.T) {
 	b := NewEvents()
 	fill := func() {
 		b.Reset()
@@ -208,7 +208,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 }
 
 // The sum stands in the token: the same offsets with other rows in them are another block.
-func TestSumTellsBlocksApart(t *testing.T) {
+func TestChecksum_ChangedRow_Differs(t *testing.T) {
 	sum := func(edit func(*mapping.Event)) uint64 {
 		b := NewEvents()
 		e := full
@@ -227,7 +227,7 @@ func TestSumTellsBlocksApart(t *testing.T) {
 	}
 }
 
-func TestTheKeyHasATimeThatAResendHasToo(t *testing.T) {
+func TestKeyTime_SourcesThatDuplicatesShare(t *testing.T) {
 	for source, inKey := range map[mapping.TimeSource]bool{
 		mapping.FromTimestamp: true, mapping.FromOriginalTimestamp: true, mapping.FromEventAt: true,
 		mapping.FromSentAt: false, mapping.FromReceivedAt: false, mapping.FromEdge: false,

@@ -54,14 +54,14 @@ func TestDoctor_HealthySystem_Passes(t *testing.T) {
 		"clickhouse":                 "is ClickHouse",
 		"database millrace":          "is up to date",
 		"clickhouse rights":          "may read, write and migrate",
-		"table events":               "recognises what is sent again",
+		"table events":               "block deduplication is on",
 		"redis":                      "keeps proofs",
 		"redis clock":                "Redis's clock is",
 	} {
 		d.requireLine(t, check, "ok", found, "")
 	}
 	d.requireLine(t, "topic millrace.dead-letters", "ok", "kept for 168h0m0s", "")
-	d.requireLine(t, "clickhouse limits", "ok", "none that hurts", "")
+	d.requireLine(t, "clickhouse limits", "ok", "no limit that is too low", "")
 	text, errs, err := run(t, nil, "millrace", "doctor", "--data", u.data)
 	require.NoError(t, err, errs)
 	require.Contains(t, text, "\nok    database millrace            is up to date\n")
@@ -90,7 +90,7 @@ func TestDoctor_Faults_AreReported(t *testing.T) {
 	d.requireLine(t, "topic millrace.ingest", "fail", "has cleanup.policy=compact, which forgets messages", "kafka-configs.sh --alter --topic millrace.ingest --add-config cleanup.policy=delete")
 	d.requireLine(t, "topic millrace.dead-letters", "warn", "there is none", "start an edge or a loader")
 	d.requireLine(t, "group millrace-loader", "warn", "has no loader", "start a loader")
-	d.requireLine(t, "database "+db.Name, "fail", "has none of our tables", "run millrace migrate")
+	d.requireLine(t, "database "+db.Name, "fail", "has none of Millrace's tables", "run millrace migrate")
 	d.requireLine(t, "redis", "fail", "127.0.0.1:1", "start it")
 
 	d, _, err = diagnose(t, []string{tokenKey}, "--brokers", "127.0.0.1:1", "--clickhouse", "127.0.0.1:1", "--kafka-user", "u")
