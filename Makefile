@@ -2,7 +2,7 @@
 
 GO         ?= go
 LINT       := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-GORELEASER := github.com/goreleaser/goreleaser/v2@v2.18.1
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.17.0
 SYFT       := github.com/anchore/syft/cmd/syft@v1.40.0
 FUZZTIME   ?= 10s
 

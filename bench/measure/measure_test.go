@@ -61,8 +61,7 @@ func TestUsage_Descendants_AreIncluded(t *testing.T) {
 		return err == nil && u.CPU >= 50*time.Millisecond && u.PeakBytes > 100<<10
 	}, time.Minute, 10*time.Millisecond)
 	require.Eventually(t, func() bool {
-		output, err := os.ReadFile(p.log)
-		return err == nil && string(output) == "done\n"
+		return p.Output() == "done"
 	}, time.Minute, 10*time.Millisecond)
 	u, err := p.Usage()
 	require.NoError(t, err)

@@ -4,16 +4,12 @@ package measure
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/pkg/embedded/process"
 )
 
 // Program is an executable with its arguments.
@@ -25,114 +21,40 @@ type Program struct {
 	Dir  string   // working directory, which also gets the log
 }
 
-// Process is a running program with all processes that it has started. It ends with this process.
-type Process struct {
-	name    string
-	log     string
-	process *os.Process
-	ended   chan struct{}
-}
+// Process is a running program with all processes that it has started.
+type Process struct{ *process.Process }
 
 // Start starts the program. To wait until it is ready, use AwaitPort or AwaitOK.
 func (p Program) Start() (*Process, error) {
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(p.Dir, p.Name+".log"))
+	started, err := process.Start(process.Config{
+		Name: p.Name, Path: p.Path, Args: p.Args, Env: p.Env, Dir: p.Dir,
+		LogFile: filepath.Join(p.Dir, p.Name+".log"),
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	cmd := exec.Command(p.Path, p.Args...)
-	cmd.Dir, cmd.Env = p.Dir, append(os.Environ(), p.Env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		// Pdeathsig kills the child when the thread that started it ends, so this thread must stay.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // its log says how it ended
-			close(ended)
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", p.Name, err)
-	}
-	return &Process{name: p.Name, log: log.Name(), process: cmd.Process, ended: ended}, nil
+	return &Process{started}, nil
 }
 
-// Pid is the process id of the program itself.
-func (p *Process) Pid() int { return p.process.Pid }
+const (
+	readyTimeout = 90 * time.Second
+	stopTimeout  = 30 * time.Second
+)
 
-// Ended is closed when the process has ended.
-func (p *Process) Ended() <-chan struct{} { return p.ended }
-
-// stopTimeout is the time that a program has to end after SIGTERM.
-const stopTimeout = 30 * time.Second
-
-// Stop sends SIGTERM and returns when the process has ended. After stopTimeout it kills the process group.
+// Stop sends SIGTERM and returns when the process has ended. After stopTimeout it kills the process.
 func (p *Process) Stop() {
-	_ = p.process.Signal(syscall.SIGTERM) // it may have ended already
-	select {
-	case <-p.ended:
-	case <-time.After(stopTimeout):
-	}
-	_ = syscall.Kill(-p.process.Pid, syscall.SIGKILL)
-	<-p.ended
+	_ = p.Process.Stop(context.Background(), syscall.SIGTERM, stopTimeout) // killing it is not an error here
 }
 
 // AwaitPort returns when host:port accepts connections.
 func (p *Process) AwaitPort(ctx context.Context, addr string) error {
-	return p.await(ctx, func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			err = c.Close()
-		}
-		return err == nil
-	})
+	return p.Await(ctx, readyTimeout, process.Listens(addr))
 }
 
 // AwaitOK returns when a URL answers 200.
 func (p *Process) AwaitOK(ctx context.Context, url string) error {
-	return p.await(ctx, func() bool {
-		response, err := http.Get(url) //nolint:noctx // a process on this machine
-		if err != nil {
-			return false
-		}
-		_ = response.Body.Close()
-		return response.StatusCode == http.StatusOK
-	})
-}
-
-const (
-	awaitPoll    = 50 * time.Millisecond
-	awaitTimeout = 90 * time.Second
-)
-
-func (p *Process) await(ctx context.Context, ready func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
-	defer cancel()
-	for !ready() {
-		select {
-		case <-p.ended:
-			return p.failed(errors.New("the process has ended"))
-		case <-ctx.Done():
-			return p.failed(ctx.Err())
-		case <-time.After(awaitPoll):
-		}
-	}
-	return nil
-}
-
-const logTailBytes = 2 << 10
-
-// failed adds the end of the log to the error.
-func (p *Process) failed(err error) error {
-	text, _ := os.ReadFile(p.log)
-	tail := text[max(0, len(text)-logTailBytes):]
-	return fmt.Errorf("%s did not become ready: %w; the end of %s:\n%s", p.name, err, p.log, tail)
+	return p.Await(ctx, readyTimeout, process.AnswersOK(url))
 }

@@ -3,38 +3,35 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"log/slog"
-	"os"
-	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/pkg/embedded/process"
 )
 
 // restartPause is the time until a process that ended unexpectedly starts again.
 const restartPause = time.Second
 
-// process is a program with a supervisor, which restarts it if it ends.
-type process struct {
-	name    string
-	program string
-	args    []string
-	env     []string
-	logFile string
-	addr    string // listen address of Redis
-	log     *slog.Logger
+// stopTimeout is above the 15 s that loaders and edges have to drain.
+const stopTimeout = 20 * time.Second
+
+// supervised is a program with a supervisor, which restarts it if it ends.
+type supervised struct {
+	config process.Config
+	addr   string // listen address of Redis
+	log    *slog.Logger
 
 	mu        sync.Mutex
 	shouldRun bool // false while it is stopped on purpose
-	running   *os.Process
-	ended     chan struct{}
+	running   *process.Process
 	crashes   int // unexpected ends
 }
 
 // start starts the process unless it runs.
-func (p *process) start() error {
+func (p *supervised) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shouldRun {
@@ -45,40 +42,18 @@ func (p *process) start() error {
 }
 
 // launch starts the program. The caller holds the lock.
-func (p *process) launch() error {
-	log, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+func (p *supervised) launch() (err error) {
+	if p.running, err = process.Start(p.config); err == nil {
+		go p.supervise(p.running)
 	}
-	defer log.Close()
-	cmd := exec.Command(p.program, p.args...)
-	cmd.Env = append(os.Environ(), p.env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		// Pdeathsig kills the child when the thread that started it ends, so this thread must stay.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-			close(ended)
-			p.restart(ended, cmd.ProcessState.String())
-		}
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("start %s: %w", p.name, err)
-	}
-	p.running, p.ended = cmd.Process, ended
-	return nil
+	return err
 }
 
-// restart restarts the process unless it was stopped on purpose.
-func (p *process) restart(ended chan struct{}, how string) {
+// supervise restarts the process when it ends, unless it was stopped on purpose.
+func (p *supervised) supervise(running *process.Process) {
+	how := running.State()
 	p.mu.Lock()
-	current := p.shouldRun && p.ended == ended
+	current := p.shouldRun && p.running == running
 	if current {
 		p.crashes++
 	}
@@ -86,11 +61,11 @@ func (p *process) restart(ended chan struct{}, how string) {
 	if !current {
 		return
 	}
-	p.log.Error("UNEXPECTED END", "process", p.name, "how", how, "log", p.logFile)
+	p.log.Error("UNEXPECTED END", "process", p.config.Name, "how", how, "log", p.config.LogFile)
 	time.Sleep(restartPause)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.shouldRun && p.ended == ended {
+	if p.shouldRun && p.running == running {
 		if err := p.launch(); err != nil {
 			p.log.Error("cannot restart", "error", err)
 		}
@@ -98,29 +73,18 @@ func (p *process) restart(ended chan struct{}, how string) {
 }
 
 // stop sends a signal and returns when the process has ended. After stopTimeout it kills the process and returns an error.
-func (p *process) stop(signal syscall.Signal) error {
+func (p *supervised) stop(signal syscall.Signal) error {
 	p.mu.Lock()
-	running, ended := p.running, p.ended
+	running := p.running
 	p.shouldRun = false
 	p.mu.Unlock()
 	if running == nil {
 		return nil
 	}
-	_ = running.Signal(signal) // it may have ended
-	select {
-	case <-ended:
-		return nil
-	case <-time.After(stopTimeout):
-		_ = running.Kill()
-		<-ended
-		return fmt.Errorf("%s did not end within %s after %s and was killed", p.name, stopTimeout, signal)
-	}
+	return running.Stop(context.Background(), signal, stopTimeout)
 }
 
-// stopTimeout is above the 15 s that loaders and edges have to drain.
-const stopTimeout = 20 * time.Second
-
-func (p *process) signal(signal syscall.Signal) error {
+func (p *supervised) signal(signal syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running == nil {
@@ -130,16 +94,16 @@ func (p *process) signal(signal syscall.Signal) error {
 }
 
 // pid is 0 if the process never ran.
-func (p *process) pid() int {
+func (p *supervised) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running == nil {
 		return 0
 	}
-	return p.running.Pid
+	return p.running.Pid()
 }
 
-func (p *process) crashCount() int {
+func (p *supervised) crashCount() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.crashes

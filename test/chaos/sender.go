@@ -165,13 +165,13 @@ func (d *delivery) post(body []byte, n int) bool {
 	case http.StatusOK:
 		want := fmt.Sprintf(`{"received":%d,"accepted":%d,"dropped":0}`, n, n)
 		if strings.TrimSpace(string(text)) != want {
-			note = fmt.Sprintf("%s answered %s to a batch of %d", edge.name, text, n)
+			note = fmt.Sprintf("%s answered %s to a batch of %d", edge.config.Name, text, n)
 		}
 		edge.answered(begin)
 	case http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusTooManyRequests:
 	case http.StatusRequestTimeout: // the edge was paused while the request arrived
 	default:
-		note = fmt.Sprintf("%s answered %s: %s", edge.name, response.Status, text)
+		note = fmt.Sprintf("%s answered %s: %s", edge.config.Name, response.Status, text)
 	}
 	d.ledger.answer(fmt.Sprint(response.StatusCode), note)
 	return response.StatusCode == http.StatusOK

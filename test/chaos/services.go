@@ -16,7 +16,7 @@ import (
 
 // service is an edge or a loader with its links to the brokers, and to Redis or ClickHouse.
 type service struct {
-	*process
+	*supervised
 	http, admin  string
 	kafka, store *proxy.Link
 	lastOK       atomic.Int64 // start of the latest request that it answered with 200
@@ -55,7 +55,7 @@ func (sys *system) newService(name, program, store string, args func(store strin
 		"--brokers", strings.Join(p.kafka.Addrs(), ","), "--partitions", fmt.Sprint(partitions), "--admin", admin,
 	}
 	all := append(common, args(p.store.Addrs()[0])...)
-	p.process = sys.process(name, filepath.Join(sys.cli.Bin, program), env, all...)
+	p.supervised = sys.supervise(name, filepath.Join(sys.cli.Bin, program), env, all...)
 	return p, nil
 }
 
@@ -114,7 +114,7 @@ func (sys *system) awaitReady(ctx context.Context) error {
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("%s does not become ready; see %s", p.name, p.logFile)
+				return fmt.Errorf("%s does not become ready; see %s", p.config.Name, p.config.LogFile)
 			case <-time.After(50 * time.Millisecond):
 			}
 		}

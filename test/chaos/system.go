@@ -18,6 +18,7 @@ import (
 
 	"github.com/millrace/millrace/bench/measure"
 	"github.com/millrace/millrace/pkg/embedded"
+	"github.com/millrace/millrace/pkg/embedded/process"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/test/env/kafka"
 )
@@ -48,7 +49,7 @@ type system struct {
 
 	brokers     *brokers
 	clickhouse  *measure.ClickHouse
-	redis       *process
+	redis       *supervised
 	edges       []*service
 	loaders     []*service // the last one runs only during its fault
 	connections []connection
@@ -131,17 +132,17 @@ func (sys *system) startRedis(context.Context) error {
 		return err
 	}
 	_, port, _ := net.SplitHostPort(addr)
-	sys.redis = sys.process("redis", "redis-server", nil,
+	sys.redis = sys.supervise("redis", "redis-server", nil,
 		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no")
 	sys.redis.addr = addr
 	return sys.redis.start()
 }
 
-func (sys *system) process(name, program string, env []string, args ...string) *process {
-	p := &process{
-		name: name, program: program, args: args, env: env,
-		logFile: filepath.Join(sys.dir, "logs", name+".log"), log: sys.log,
-	}
+// supervise describes a process with its own log. close kills it.
+func (sys *system) supervise(name, program string, env []string, args ...string) *supervised {
+	p := &supervised{log: sys.log, config: process.Config{
+		Name: name, Path: program, Args: args, Env: env, LogFile: filepath.Join(sys.dir, "logs", name+".log"),
+	}}
 	sys.closers = append(sys.closers, func() error { return p.stop(syscall.SIGKILL) })
 	return p
 }
