@@ -192,6 +192,21 @@ func TestAlerts_FireOnlyWhenTheyShould(t *testing.T) {
 	require.Len(t, cases, len(rules))
 }
 
+// first are series without any samples before the first occurrence, as in a new installation.
+var first = map[string][]string{
+	"MillraceNothingStored": {`millrace_edge_messages_accepted_total 0+1000x100`},
+	"MillraceDeadLetters":   {`millrace_loader_dead_letters_total{reason="mapper_bug"} _x85 1x20`},
+}
+
+func TestAlerts_FirstOccurrence_Fires(t *testing.T) {
+	rules := alerts(t)
+	for name, series := range first {
+		require.NotEmpty(t, firing(t, rules[name], parse(t, series...), at), "%s does not fire", name)
+	}
+	later := parse(t, `millrace_loader_dead_letters_total{reason="mapper_bug"} _x40 1x60`)
+	require.Empty(t, firing(t, rules["MillraceDeadLetters"], later, at), "the first dead letter was 50 minutes ago")
+}
+
 func TestAlerts_UseExistingMetrics(t *testing.T) {
 	for name, rule := range alerts(t) {
 		require.NotZero(t, asks(t, rule.Expr), name)
