@@ -138,7 +138,7 @@ func TestService_QueueOverflows_RereadsChanges(t *testing.T) {
 		n.reassigned = append(n.reassigned, entity{"w", "other", ""})
 	}
 	a.enqueue(changeSet{"w": n})
-	require.True(t, a.queues["w"].overflowed)
+	require.NotNil(t, a.queues["w"].reread)
 	require.Empty(t, a.queues["w"].reassigned)
 	require.NoError(t, a.applyAll(t.Context()))
 	require.Equal(t, map[string]string{"e": "u1 -"}, w.attributed(t))
@@ -185,17 +185,72 @@ func TestService_RereadFails_IsRepeated(t *testing.T) {
 	a := r.Service
 	require.NoError(t, a.pull(t.Context()))
 	from := a.pulledUntil
-	a.queueOf("w").overflowed, a.queueOf("w").from = true, from
+	a.queueOf("w").pushReread(&reread{since: time.Now(), from: from})
 	w.db.Exec(t, "RENAME TABLE user_claims TO hidden")
 	for range 3 {
 		queues, _ := a.nextPass(time.Now().Add(time.Hour))
 		require.Len(t, queues, 1)
 		require.Error(t, a.runPass(t.Context(), queues))
-		require.True(t, a.queues["w"].overflowed)
-		require.Equal(t, from, a.queues["w"].from)
+		require.Equal(t, from, a.queues["w"].reread.from)
 		require.Equal(t, from, a.progress())
 	}
 	w.db.Exec(t, "RENAME TABLE hidden TO user_claims")
 	require.NoError(t, a.applyAll(t.Context()))
 	require.Empty(t, a.queues)
+}
+
+// A reread takes several pages. Meanwhile a claim of a later page is written again and merged: its written_at moves
+// past the start of the reread.
+func TestService_ClaimMovesDuringReread_IsApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	r := w.service(t)
+	r.assign(t, 0)
+	r.begin(t, 0, event("e", "u1", "", 0), event("f", "u2", "", 0)).store(t)
+	r.settleOwnership(t, time.Now())
+	w.db.Exec(t, `INSERT INTO user_claims (workspace_id, external_user_id, user_id, explicit_first, writer, written_at)
+		SELECT 'w', concat('a', toString(number)), generateUUIDv4(), (1, 'identify'), 99,
+			now64(6) - INTERVAL 40 SECOND FROM numbers(25000)`)
+	claim := fmt.Sprintf("('u1', '1@x.io', '%s', 1000), ('u2', '2@x.io', '%s', 1000)", userID("u1"), userID("u2"))
+	w.claims(t, "30 SECOND", claim)
+	reads := 0
+	r.host.beforePass = func() {
+		if reads++; reads == 2 { // the first page is applied
+			w.claims(t, "0 SECOND", claim)
+			w.db.Exec(t, "OPTIMIZE TABLE user_claims FINAL")
+		}
+	}
+	r.queueOf("w").pushReread(&reread{since: time.Now(), from: time.Now()})
+	require.NoError(t, r.runQueued(t.Context()))
+	require.Greater(t, reads, 2, "the control: there were several pages")
+	require.Equal(t, map[string]string{"e": "u1 -", "f": "u2 -"}, w.attributed(t))
+}
+
+// A claim was written before this loader was assigned a partition, and is written again and merged during the replay.
+func TestService_OwnClaimMovesDuringReplay_IsApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	old, r := w.service(t), w.service(t)
+	old.assign(t, 0)
+	old.begin(t, 0, event("e", "u1", "", 0)).store(t)
+	r.assign(t, 1)
+	r.begin(t, 1, event("seen", "u2", "", 0)).store(t)
+	r.settleOwnership(t, time.Now().Add(-time.Hour))
+	r.begin(t, 1, identify("u1", "", 0)).store(t)
+	require.NoError(t, r.applyAll(t.Context()))
+	require.Equal(t, map[string]string{"e": "- -", "seen": "- -"}, w.attributed(t), "the control")
+	r.assign(t, 0)
+	require.NoError(t, r.applyAll(t.Context()))
+	eventually(t, func() bool {
+		require.NoError(t, r.applyAll(t.Context()))
+		return r.assignedAt.IsZero()
+	}, "no predecessor can revise")
+	require.True(t, r.pulledUntil.Before(r.replayUntil), "the control: the replay has not ended")
+	r.begin(t, 1, identify("u1", "", 0)).store(t)
+	w.db.Exec(t, "OPTIMIZE TABLE user_claims FINAL")
+	eventually(t, func() bool {
+		require.NoError(t, r.applyAll(t.Context()))
+		return !r.pulledUntil.Before(r.replayUntil)
+	}, "the replay ends")
+	require.Equal(t, map[string]string{"e": "u1 -", "seen": "- -"}, w.attributed(t))
 }

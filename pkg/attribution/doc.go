@@ -46,4 +46,19 @@
 //	owning     only changes of other writers are pulled
 //
 // So a late revision of a previous owner is followed by a replay of the changes that it did not know.
+//
+// # Written times
+//
+// ClickHouse merges the rows of a claim by the same writer, and keeps their greatest written_at. It keeps the last
+// version of an activity, with its written_at. So a row may leave a range of written_at while the range is read. These
+// invariants hold for every snapshot:
+//
+//   - The written_at of a claim never decreases. An activity may also give way to an older row with a higher version, which
+//     says the same. The sorting key of a row never changes.
+//   - Pulled changes are read in the order of written_at, from the end of what was read before. A row that moves, moves
+//     ahead of this position, and is read later.
+//   - Only rows of the current writer are not pulled. Their changes were queued by this process when they were written.
+//     A process becomes a new writer before it replays: the rows of its earlier writers do not move any more.
+//   - A reread of dropped changes reads pages in the order of the sorting key, and all rows written since a time,
+//     without an upper bound. So it finds each row that was visible when it began.
 package attribution

@@ -55,10 +55,16 @@ func partition(id int32) stream.Partition { return stream.Partition{Topic: topic
 type testHost struct {
 	partitions int32
 	confirm    func() error
+	beforePass func() // may be nil
 	log        *slog.Logger
 }
 
-func (h *testHost) IngestPartitions(context.Context) (int32, error) { return h.partitions, nil }
+func (h *testHost) IngestPartitions(context.Context) (int32, error) {
+	if h.beforePass != nil {
+		h.beforePass()
+	}
+	return h.partitions, nil
+}
 
 func (h *testHost) Confirm(context.Context, []stream.Partition) error { return h.confirm() }
 
@@ -105,6 +111,10 @@ func (a *Service) applyAll(ctx context.Context) error {
 	if err := a.pull(ctx); err != nil {
 		return err
 	}
+	return a.runQueued(ctx)
+}
+
+func (a *Service) runQueued(ctx context.Context) error {
 	for {
 		queues, _ := a.nextPass(time.Now().Add(time.Hour))
 		if len(queues) == 0 {

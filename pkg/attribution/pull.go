@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -78,6 +79,7 @@ func (a *Service) predecessorMayRevise(ctx context.Context) (bool, error) {
 	if active, err := a.lookup.LeaseMayBeActive(ctx, a.assignedAt); err != nil || active {
 		return active, err
 	}
+	a.renewWriter()
 	now, err := a.lookup.Now(ctx)
 	if err == nil {
 		a.assignedAt, a.replayUntil = time.Time{}, now
@@ -85,7 +87,15 @@ func (a *Service) predecessorMayRevise(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// pullChanges queues the changes that other loaders wrote, and until replayUntil those of this process as well.
+// renewWriter makes this process a new writer. The changes of earlier writers are pulled. A claim of an earlier writer
+// that is written again by the new one is another row: a merge cannot move it past the range that is pulled. A
+// conversation that is written again counts as new.
+func (a *Service) renewWriter() {
+	a.writer.Store(rand.Uint64())
+	a.identities.ForgetConversations()
+}
+
+// pullChanges queues the changes that other writers wrote. Earlier writers of this process are among them.
 func (a *Service) pullChanges(ctx context.Context) error {
 	if a.replayUntil.IsZero() {
 		return nil // no partition was assigned yet
@@ -102,10 +112,7 @@ func (a *Service) pullChanges(ctx context.Context) error {
 	if err != nil || until.Before(a.pulledUntil) {
 		return err
 	}
-	filter := warehouse.ChangeFilter{After: a.pulledUntil, Until: until, ExceptWriter: a.writer}
-	if replays {
-		filter.ExceptWriter = 0
-	}
+	filter := warehouse.ChangeFilter{After: a.pulledUntil, Until: until, ExceptWriter: a.writer.Load()}
 	set, to, err := a.readChanges(ctx, filter, replays)
 	if err != nil {
 		return err
@@ -122,7 +129,7 @@ func (a *Service) pullChanges(ctx context.Context) error {
 
 // readChanges reads the claims and activities that were written in a range, and returns the end of what it read: the
 // range may hold more than one page. replays says whether activities of all owned products are read, or only of
-// products with key salting, whose activities may be of other loaders.
+// products with key salting, which other loaders write as well.
 func (a *Service) readChanges(
 	ctx context.Context, filter warehouse.ChangeFilter, replays bool,
 ) (set changeSet, to time.Time, err error) {
@@ -131,67 +138,74 @@ func (a *Service) readChanges(
 	if err != nil {
 		return nil, to, err
 	}
+	if err := a.addClaims(ctx, set, changes.Claims); err != nil {
+		return nil, to, err
+	}
+	filter.Until = changes.ReadTo
+	products, err := a.pulledProducts(ctx, replays)
+	if err != nil || len(products) == 0 {
+		return set, filter.Until, err
+	}
+	activities, to, err := a.lookup.ActivitiesSince(ctx, products, filter)
+	a.addActivities(set, activities, replays)
+	return set, to, err
+}
+
+// addClaims merges stored claims into the cache, and adds their entities and all users of their addresses to the set.
+func (a *Service) addClaims(ctx context.Context, set changeSet, claims []identity.Claim) error {
 	var addresses []identity.Name
-	for i := range changes.Claims {
-		c := &changes.Claims[i]
+	for i := range claims {
+		c := &claims[i]
 		a.identities.Merge(c)
 		set.addReassignment(c, identity.ID{})
 		if c.Email != nil {
 			addresses = append(addresses, identity.Name{Workspace: c.Workspace, Name: c.Email})
 		}
 	}
-	if len(addresses) > 0 {
-		users, err := a.lookup.UsersOfAddresses(ctx, addresses)
-		if err != nil {
-			return nil, to, err
-		}
-		for workspace, ids := range users {
-			n := set.of(workspace)
-			n.previousUsers = append(n.previousUsers, ids...)
-		}
+	if len(addresses) == 0 {
+		return nil
 	}
-	filter.Until = changes.ReadTo
-	to, err = a.replayActivities(ctx, set, filter, replays)
-	return set, to, err
+	users, err := a.lookup.UsersOfAddresses(ctx, addresses)
+	for workspace, ids := range users {
+		n := set.of(workspace)
+		n.previousUsers = append(n.previousUsers, ids...)
+	}
+	return err
 }
 
-// replayActivities adds the activities of a range to the set. A conversation that is in the cache is known to all
-// workers; it is added only if its change may have been lost.
-func (a *Service) replayActivities(
-	ctx context.Context, set changeSet, filter warehouse.ChangeFilter, replays bool,
-) (to time.Time, err error) {
-	products, err := a.pulledProducts(ctx, filter.Workspace, replays)
-	if err != nil || len(products) == 0 {
-		return filter.Until, err
-	}
-	activities, to, err := a.lookup.ActivitiesSince(ctx, products, filter)
-	if err != nil {
-		return to, err
-	}
+// addActivities adds stored activities to the set. A conversation that is in the cache is known to all workers; it is
+// added only if its change may have been lost.
+func (a *Service) addActivities(set changeSet, activities []warehouse.StoredActivity, mayBeLost bool) {
 	for i := range activities {
 		row := &activities[i]
 		a.activeProducts.set(row.Product) // before it is queued: batches that begin later look back
-		if first := a.identities.ObserveRemoteConversation(row.Product, row.Conversation); first || replays {
+		if first := a.identities.ObserveRemoteConversation(row.Product, row.Conversation); first || mayBeLost {
 			set.addConversation(row.Workspace, row.Product, row.Conversation)
 		}
 		set.addStoredActivity(row)
 	}
-	return to, nil
 }
 
-// pulledProducts returns this loader's products whose activities are read. workspace "" stands for all.
-func (a *Service) pulledProducts(ctx context.Context, workspace string, replays bool) ([]string, error) {
-	var products []warehouse.ProductPartition
-	var err error
-	switch {
-	case !replays:
-		products, err = a.lookup.SaltedProducts(ctx)
-	case workspace == "":
-		products, err = a.lookup.Products(ctx, nil)
-	default:
-		products, err = a.lookup.Products(ctx, []string{workspace})
+// pulledProducts returns this loader's products whose activities are pulled.
+func (a *Service) pulledProducts(ctx context.Context, replays bool) ([]string, error) {
+	if replays {
+		return a.ownedProducts(ctx, nil)
 	}
-	if err != nil || len(products) == 0 {
+	salted, err := a.lookup.SaltedProducts(ctx)
+	if err != nil || len(salted) == 0 {
+		return nil, err
+	}
+	o, err := a.ownership(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.products(salted), nil
+}
+
+// ownedProducts returns the products of workspaces that have rows of owned partitions. No workspace stands for all.
+func (a *Service) ownedProducts(ctx context.Context, workspaces []string) ([]string, error) {
+	products, err := a.lookup.Products(ctx, workspaces)
+	if err != nil {
 		return nil, err
 	}
 	o, err := a.ownership(ctx)
@@ -201,29 +215,69 @@ func (a *Service) pulledProducts(ctx context.Context, workspace string, replays 
 	return o.products(products), nil
 }
 
-// reread applies the changes that a queue dropped: all that were written since, page by page. By now they are visible,
-// or their writes are deferred.
-func (a *Service) reread(ctx context.Context, q *workspaceQueue) error {
+// rereadChanges applies the changes that a queue dropped: all that were written since, page by page in the order of the
+// sorting keys. Each change is visible by now, or its write is deferred. A change that is written during the reread is
+// queued by its writer.
+func (a *Service) rereadChanges(ctx context.Context, workspace string, r *reread) error {
 	if err := a.flushDeferred(ctx); err != nil {
 		return err
 	}
-	now, err := a.lookup.Now(ctx)
-	if err != nil {
+	if _, err := a.lookup.Now(ctx); err != nil { // the replica catches up
 		return err
 	}
-	for from := q.running.from.Add(-a.config.WriteTimeout); from.Before(now); {
-		filter := warehouse.ChangeFilter{After: from, Until: now, Workspace: q.workspace}
-		set, to, err := a.readChanges(ctx, filter, true)
+	since := r.from.Add(-a.config.WriteTimeout) // a change is queued some time after it is written
+	for !r.claimsDone {
+		cursor := r.claims
+		claims, more, err := a.lookup.SweepClaims(ctx, workspace, since, &cursor)
 		if err == nil {
-			err = a.revise(ctx, set)
+			err = a.reviseClaims(ctx, claims)
 		}
 		if err != nil {
 			return err
 		}
-		from = to
-		a.mu.Lock()
-		q.running.from = from.Add(a.config.WriteTimeout)
-		a.mu.Unlock()
+		r.claims, r.claimsDone = cursor, !more
+	}
+	products, err := a.ownedProducts(ctx, []string{workspace})
+	if err != nil {
+		return err
+	}
+	for _, product := range products {
+		if product < r.product {
+			continue
+		}
+		if product > r.product {
+			r.product, r.activities = product, warehouse.ActivityCursor{}
+		}
+		if err := a.rereadActivities(ctx, since, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Service) reviseClaims(ctx context.Context, claims []identity.Claim) error {
+	set := changeSet{}
+	if err := a.addClaims(ctx, set, claims); err != nil {
+		return err
+	}
+	return a.revise(ctx, set)
+}
+
+// rereadActivities applies the activities of r.product.
+func (a *Service) rereadActivities(ctx context.Context, since time.Time, r *reread) error {
+	for more := true; more; {
+		cursor := r.activities
+		var activities []warehouse.StoredActivity
+		var err error
+		if activities, more, err = a.lookup.SweepActivities(ctx, r.product, since, &cursor); err != nil {
+			return err
+		}
+		set := changeSet{}
+		a.addActivities(set, activities, true)
+		if err := a.revise(ctx, set); err != nil {
+			return err
+		}
+		r.activities = cursor
 	}
 	return nil
 }

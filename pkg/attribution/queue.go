@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/pkg/stream"
+	"github.com/millrace/millrace/pkg/warehouse"
 )
 
 // workspaceQueue holds a workspace's changes. A pass applies the changes of all workspaces together, because that costs
 // as much as one. But a failure of one must not delay the others. So after a pass that fails, each of its workspaces
 // shares the next one with half as many. A workspace that fails alone, or is slow, is isolated: its passes are its own.
 type workspaceQueue struct {
-	workspace  string
-	changes              // that wait
-	since      time.Time // when the oldest change was queued
-	from       time.Time // all changes were written after, by ClickHouse's clock
-	overflowed bool      // changes were dropped: those written after from are reread from ClickHouse instead
+	workspace string
+	changes             // that wait
+	since     time.Time // when the oldest change was queued
+	from      time.Time // all changes were written after, by ClickHouse's clock
+	reread    *reread   // nil unless changes were dropped
 
 	running    *pass     // nil if no pass is running
 	batchLimit int       // how many workspaces may share a pass with it, itself included; 1 if it is isolated
@@ -28,10 +29,19 @@ type workspaceQueue struct {
 
 // pass is what a running pass took from a queue. The fields are as in workspaceQueue.
 type pass struct {
-	changes    *changes
-	since      time.Time
-	from       time.Time
-	overflowed bool
+	changes     *changes
+	since, from time.Time
+	reread      *reread
+}
+
+// reread stands for dropped changes: all that were written after from are read from ClickHouse instead.
+type reread struct {
+	since, from time.Time // as in workspaceQueue
+
+	claims     warehouse.ClaimCursor // pages before the cursors are applied
+	claimsDone bool
+	product    string // products before it are applied
+	activities warehouse.ActivityCursor
 }
 
 const (
@@ -51,19 +61,36 @@ func (a *Service) queueOf(workspace string) *workspaceQueue {
 	return q
 }
 
-func (q *workspaceQueue) pending() bool { return q.overflowed || !q.empty() }
+func (q *workspaceQueue) pending() bool { return q.reread != nil || !q.empty() }
 
-// push queues changes that came at since and were written after from. A queue that overflowed keeps only the times.
+// push queues changes that came at since and were written after from.
 func (q *workspaceQueue) push(n *changes, since, from time.Time) {
-	if !q.pending() || since.Before(q.since) {
+	if q.empty() || since.Before(q.since) {
 		q.since = since
 	}
-	if !q.pending() || from.Before(q.from) {
+	if q.empty() || from.Before(q.from) {
 		q.from = from
 	}
-	if !q.overflowed {
-		q.add(n)
+	q.add(n)
+}
+
+// pushReread queues a reread. If one waits, both become one, which starts over.
+func (q *workspaceQueue) pushReread(r *reread) {
+	if q.reread != nil {
+		r = &reread{since: earliest(r.since, q.reread.since), from: earliest(r.from, q.reread.from)}
 	}
+	q.reread = r
+}
+
+// oldest returns when the oldest change of a pending queue was queued.
+func (q *workspaceQueue) oldest() time.Time {
+	switch {
+	case q.reread == nil:
+		return q.since
+	case q.empty():
+		return q.reread.since
+	}
+	return earliest(q.since, q.reread.since)
 }
 
 // limitQueues drops the changes of the longest queue if there are too many in all. The caller holds a.mu.
@@ -76,7 +103,8 @@ func (a *Service) limitQueues() {
 		}
 	}
 	if all > maxQueuedChanges {
-		longest.changes, longest.overflowed = changes{}, true
+		longest.pushReread(&reread{since: longest.since, from: longest.from})
+		longest.changes = changes{}
 	}
 }
 
@@ -110,8 +138,8 @@ func (a *Service) nextPass(now time.Time) (picked []*workspaceQueue, wait time.D
 	}
 	for _, q := range picked {
 		n := q.changes
-		q.running = &pass{changes: &n, since: q.since, from: q.from, overflowed: q.overflowed}
-		q.changes, q.overflowed = changes{}, false
+		q.running = &pass{changes: &n, since: q.since, from: q.from, reread: q.reread}
+		q.changes, q.reread = changes{}, nil
 	}
 	return picked, wait
 }
@@ -135,7 +163,7 @@ func (a *Service) dueQueues(now time.Time) (due []*workspaceQueue, wait time.Dur
 	if isolatedRuns {
 		due = slices.DeleteFunc(due, func(q *workspaceQueue) bool { return q.batchLimit == 1 })
 	}
-	slices.SortFunc(due, func(q, r *workspaceQueue) int { return q.since.Compare(r.since) })
+	slices.SortFunc(due, func(q, r *workspaceQueue) int { return q.oldest().Compare(r.oldest()) })
 	return due, wait
 }
 
@@ -148,8 +176,8 @@ func (a *Service) runPass(ctx context.Context, queues []*workspaceQueue) error {
 	}
 	err := a.revise(ctx, set)
 	for _, q := range queues {
-		if err == nil && q.running.overflowed {
-			err = a.reread(ctx, q)
+		if err == nil && q.running.reread != nil {
+			err = a.rereadChanges(ctx, q.workspace, q.running.reread)
 		}
 	}
 	outcome := passed
@@ -192,10 +220,11 @@ func (a *Service) finishPass(q *workspaceQueue, count int, outcome outcome, took
 	ran := q.running
 	q.running = nil
 	if outcome != passed {
-		overflowed := q.overflowed || ran.overflowed
-		q.push(ran.changes, ran.since, ran.from)
-		if q.overflowed = overflowed; overflowed {
-			q.changes, q.from = changes{}, earliest(q.from, ran.from)
+		if !ran.changes.empty() {
+			q.push(ran.changes, ran.since, ran.from)
+		}
+		if ran.reread != nil {
+			q.pushReread(ran.reread)
 		}
 		a.limitQueues()
 	}
@@ -225,33 +254,35 @@ func earliest(t, u time.Time) time.Time {
 
 // lag returns the age of the oldest change that is not applied, in seconds.
 func (a *Service) lag() float64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	now := time.Now()
-	oldest := now
-	for _, q := range a.queues {
-		if q.pending() {
-			oldest = earliest(oldest, q.since)
-		}
-		if q.running != nil {
-			oldest = earliest(oldest, q.running.since)
-		}
-	}
-	return now.Sub(oldest).Seconds()
+	return now.Sub(a.earliestOf(now, func(since, _ time.Time) time.Time { return since })).Seconds()
 }
 
 // progress returns a time, by ClickHouse's clock: all changes written before are applied.
 func (a *Service) progress() time.Time {
 	a.mu.Lock()
+	pulled := a.pulledUntil // changes that are pulled meanwhile only make the result earlier
+	a.mu.Unlock()
+	return a.earliestOf(pulled, func(_, from time.Time) time.Time { return from })
+}
+
+// earliestOf returns the earliest time of t and of all changes that are queued or in a pass.
+func (a *Service) earliestOf(t time.Time, of func(since, from time.Time) time.Time) time.Time {
+	a.mu.Lock()
 	defer a.mu.Unlock()
-	to := a.pulledUntil
 	for _, q := range a.queues {
-		if q.pending() {
-			to = earliest(to, q.from)
-		}
+		states := []pass{{changes: &q.changes, since: q.since, from: q.from, reread: q.reread}}
 		if q.running != nil {
-			to = earliest(to, q.running.from)
+			states = append(states, *q.running)
+		}
+		for _, p := range states {
+			if !p.changes.empty() {
+				t = earliest(t, of(p.since, p.from))
+			}
+			if p.reread != nil {
+				t = earliest(t, of(p.reread.since, p.reread.from))
+			}
 		}
 	}
-	return to
+	return t
 }

@@ -61,6 +61,7 @@ type resolution struct {
 	*Batch
 	service  *Service
 	products *partitionProducts
+	writer   uint64
 
 	newProducts   *warehouse.Products
 	users         *warehouse.UserClaims
@@ -71,8 +72,11 @@ type resolution struct {
 }
 
 func (a *Service) newResolution(batch *Batch) *resolution {
+	writer := a.writer.Load() // before it begins: the claims of a batch that began before renewWriter are pulled
 	batch.entities = a.identities.BeginBatch()
-	return &resolution{Batch: batch, service: a, products: a.productsOf(batch.Partition), changes: changeSet{}}
+	return &resolution{
+		Batch: batch, service: a, products: a.productsOf(batch.Partition), writer: writer, changes: changeSet{},
+	}
 }
 
 func (b *resolution) retry(ctx context.Context, operation string, try func(context.Context) error) error {
@@ -176,7 +180,7 @@ func (b *resolution) addClaim(entity int, c *identity.Claim, always bool) {
 	c.Email, b.folded = identity.Fold(b.folded[:0], c.Email)
 	if change.New || always {
 		if b.users == nil {
-			b.users = warehouse.NewUserClaims(b.service.writer)
+			b.users = warehouse.NewUserClaims(b.writer)
 		}
 		b.users.Append(c)
 	}
@@ -205,7 +209,7 @@ func (b *resolution) addProduct(workspace, product []byte) {
 
 func (b *resolution) addActivity(a *warehouse.Activity) {
 	if b.activities == nil {
-		b.activities = warehouse.NewActivities(b.service.writer)
+		b.activities = warehouse.NewActivities(b.writer)
 	}
 	a.Partition = b.Partition.ID
 	b.activities.Append(a)

@@ -34,6 +34,7 @@ func (a *Service) revise(ctx context.Context, set changeSet) error {
 		return err
 	}
 	all := set.merged()
+	affected.Conversations = all.conversations
 	affected.UserSpans, affected.ConversationSpans = all.activeUsers, all.revisedConversations
 	if err := a.identities.AwaitBatches(ctx); err != nil {
 		return err
@@ -155,6 +156,7 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 		return err
 	}
 	changed := list[:0]
+	conversations := map[warehouse.ConversationName]bool{}
 	for i, row := range list {
 		if row.UserID == users[i] {
 			continue
@@ -163,6 +165,11 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 			if user != (identity.ID{}) {
 				set.addActivity(row.Workspace, warehouse.ProductUser{Product: row.Product, User: user}, row.At)
 			}
+		}
+		if name := (warehouse.ConversationName{Product: row.Product, Name: row.Conversation}); !conversations[name] {
+			// The replaced row may be the only trace of a conversation whose change the previous owner did not apply.
+			conversations[name] = true
+			set.addConversation(row.Workspace, row.Product, row.Conversation)
 		}
 		row.UserID = users[i]
 		changed = append(changed, row)
@@ -176,7 +183,7 @@ func (a *Service) reviseActivities(ctx context.Context, list []warehouse.StoredA
 			return err
 		}
 		a.metrics.revised.WithLabelValues("conversation_activity").Add(float64(len(some)))
-		if err := a.lookup.ReviseActivities(ctx, some, lease, a.writer); err != nil {
+		if err := a.lookup.ReviseActivities(ctx, some, lease, a.writer.Load()); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/pkg/identity"
@@ -25,7 +26,7 @@ type Service struct {
 	identities     *identity.Identities
 	lookup         *warehouse.Lookup
 	activeProducts activeProducts
-	writer         uint64        // marks this process's rows
+	writer         atomic.Uint64 // marks this process's rows; see renewWriter
 	preloaded      chan struct{} // closed after the first attempt to preload
 	pullNow        chan struct{} // wakes pullLoop
 	reviseNow      chan struct{} // wakes reviseLoop
@@ -57,11 +58,12 @@ const (
 // New builds the service and registers its metrics. Start runs its background work.
 func New(config Config, deps Deps) *Service {
 	a := &Service{
-		config: config, host: deps.Host, lookup: deps.Lookup, log: deps.Log, writer: rand.Uint64(),
+		config: config, host: deps.Host, lookup: deps.Lookup, log: deps.Log,
 		identities: identity.NewIdentities(config.IdentityCache),
 		preloaded:  make(chan struct{}), pullNow: make(chan struct{}, 1), reviseNow: make(chan struct{}, 1),
 		owned: map[int32]*partitionProducts{}, queues: map[string]*workspaceQueue{},
 	}
+	a.writer.Store(rand.Uint64())
 	a.metrics = newMetrics(deps.Metrics, a)
 	return a
 }

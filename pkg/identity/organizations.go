@@ -30,6 +30,13 @@ func (i *Identities) ObserveRemoteConversation(product, externalID string) (firs
 	return i.ObserveConversation([]byte(product), []byte(externalID))
 }
 
+// ForgetConversations makes all conversations new again. It takes the lock.
+func (i *Identities) ForgetConversations() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.conversations = newCache[struct{}]()
+}
+
 // ObserveConversation adds a conversation, and returns whether it was not in the cache. The caller holds the lock.
 func (i *Identities) ObserveConversation(product, externalID []byte) (first bool) {
 	k := hash(externalID).in(hash(product))

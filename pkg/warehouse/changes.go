@@ -15,7 +15,6 @@ import (
 type ChangeFilter struct {
 	After, Until time.Time
 	ExceptWriter uint64 // leaves out what this writer wrote; 0 leaves out nothing
-	Workspace    string // "" selects all
 }
 
 // IdentityChanges are the claims that were written in a range of time.
@@ -42,14 +41,8 @@ func (l *Lookup) ChangesSince(ctx context.Context, filter ChangeFilter) (Identit
 }
 
 func (l *Lookup) changesSince(ctx context.Context, filter ChangeFilter) (IdentityChanges, error) {
-	var workspace proto.ColStr
-	workspace.Append(filter.Workspace)
-	sql := storedClaims + ", toUnixTimestamp64Micro(written_at) AS written FROM user_claims WHERE " + filter.condition()
-	if filter.Workspace != "" {
-		sql += " AND workspace_id IN (SELECT name FROM wanted)"
-	}
-	sql += fmt.Sprintf(" ORDER BY written_at LIMIT %d WITH TIES", changesPage)
-	q := newClaimQuery("changes of claims", sql, externalTable("wanted", input("name", &workspace)))
+	q := newClaimQuery("changes of claims", fmt.Sprintf(`%s, toUnixTimestamp64Micro(written_at) AS written
+		FROM user_claims WHERE %s ORDER BY written_at LIMIT %d WITH TIES`, storedClaims, filter.condition(), changesPage))
 	written := result[proto.ColInt64](&q.query, "written")
 	last := int64(0)
 	claims, err := collect(ctx, l, &q.query, func(row int) identity.Claim {
