@@ -134,23 +134,68 @@ func (d *inspection) checkLimits(ctx context.Context) {
 	}
 }
 
-// checkParts compares the number of parts with the one at which inserts are delayed.
+// partLimit is the limit of a setting: that of the table if it has one, and otherwise that of the server.
+func partLimit(setting string) string {
+	return "ifNull(toUInt64OrNull(extract(t.engine_full, '" + setting + ` = (\\d+)')), ` +
+		"(SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = '" + setting + "'))"
+}
+
+// tableParts is the number of active parts of a table, and its limits.
+type tableParts struct {
+	table               string
+	month, total        uint64 // of the month with the most parts, and of all months
+	delay, throw, limit uint64 // parts of a month that delay and refuse inserts, and parts of all months that refuse them
+}
+
+// checkParts checks that inserts are neither delayed nor refused because of too many parts.
 func (d *inspection) checkParts(ctx context.Context) {
 	const check = "clickhouse parts"
-	var most, delayed uint64
-	err := d.db.QueryRowContext(ctx, `SELECT (SELECT max(n) FROM (SELECT count() AS n FROM system.parts WHERE active AND database = ? GROUP BY table, partition_id)),
-		(SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'parts_to_delay_insert')`, d.config.local()).Scan(&most, &delayed)
 	const change = "have loaders insert larger blocks (--block-linger), or give ClickHouse more background_pool_size and a faster disk"
-	switch {
-	case err != nil:
-		d.report.Warn(check, "GRANT SELECT ON system.parts, system.merge_tree_settings TO "+d.config.User, "cannot be read: %v", err)
-	case most >= delayed:
-		d.report.Fail(check, change, "a month of a table has %d parts: inserts are delayed from %d on", most, delayed)
-	case most >= delayed/2:
-		d.report.Warn(check, change, "a month of a table has %d parts: inserts are delayed from %d on", most, delayed)
-	default:
-		d.report.OK(check, "merges keep up: at most %d parts in a month of a table, and inserts are delayed from %d on", most, delayed)
+	tables, err := d.readParts(ctx)
+	if err != nil {
+		grant := "GRANT SELECT ON system.parts, system.tables, system.merge_tree_settings TO " + d.config.User
+		d.report.Warn(check, grant, "cannot be read: %v", err)
+		return
 	}
+	healthy := true
+	for _, t := range tables {
+		switch {
+		case t.month >= t.throw:
+			d.report.Fail(check, change, "%s has %d parts in a month: inserts are refused from %d on (TOO_MANY_PARTS)", t.table, t.month, t.throw)
+		case t.total >= t.limit:
+			d.report.Fail(check, change, "%s has %d parts: inserts are refused from %d on (TOO_MANY_PARTS)", t.table, t.total, t.limit)
+		case t.month >= t.delay:
+			d.report.Fail(check, change, "%s has %d parts in a month: inserts are delayed from %d on", t.table, t.month, t.delay)
+		case t.month >= t.delay/2:
+			d.report.Warn(check, change, "%s has %d parts in a month: inserts are delayed from %d on", t.table, t.month, t.delay)
+		default:
+			continue
+		}
+		healthy = false
+	}
+	if healthy {
+		d.report.OK(check, "merges keep up: all tables are below half of the number of parts that delays inserts")
+	}
+}
+
+func (d *inspection) readParts(ctx context.Context) (tables []tableParts, err error) {
+	rows, err := d.db.QueryContext(ctx, `SELECT p.table, max(p.n), sum(p.n), any(`+partLimit("parts_to_delay_insert")+`),
+		any(`+partLimit("parts_to_throw_insert")+`), any(`+partLimit("max_parts_in_total")+`)
+		FROM (SELECT database, table, count() AS n FROM system.parts WHERE active AND database = ?
+			GROUP BY database, table, partition_id) AS p
+		JOIN system.tables AS t ON t.database = p.database AND t.name = p.table GROUP BY p.table ORDER BY p.table`, d.config.local())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var t tableParts
+		if err := rows.Scan(&t.table, &t.month, &t.total, &t.delay, &t.throw, &t.limit); err != nil {
+			return nil, err
+		}
+		tables = append(tables, t)
+	}
+	return tables, rows.Err()
 }
 
 // checkDisks checks the free space of local disks.

@@ -70,6 +70,22 @@ func TestDiagnose_DamagedTables_ReportsRemedies(t *testing.T) {
 	doctortest.Require(t, examine(t, config), "database nowhere", doctor.Fail, "has none of Millrace's tables", "run millrace migrate")
 }
 
+func TestDiagnose_TooManyParts_FailsWhileInsertsAreRefused(t *testing.T) {
+	for setting, found := range map[string]string{
+		"parts_to_throw_insert": "has 2 parts in a month: inserts are refused from 2 on",
+		"max_parts_in_total":    "has 2 parts: inserts are refused from 2 on",
+	} {
+		db, config := migrated(t)
+		db.Exec(t, "SYSTEM STOP MERGES products")
+		for _, product := range []string{"a", "b"} {
+			db.Exec(t, "INSERT INTO products (workspace_id, product_id) VALUES ('w', '"+product+"')")
+		}
+		doctortest.Require(t, examine(t, config), "clickhouse parts", doctor.OK, "merges keep up", "")
+		db.Exec(t, "ALTER TABLE products MODIFY SETTING "+setting+" = 2")
+		doctortest.Require(t, examine(t, config), "clickhouse parts", doctor.Fail, found, "larger blocks")
+	}
+}
+
 func TestDiagnose_UnreachableServer_Fails(t *testing.T) {
 	config := configFor(env.ClickHouse(t))
 	config.User = "stranger"
