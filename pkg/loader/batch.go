@@ -49,6 +49,11 @@ func (b *insertBatch) add(e *stream.Record, bytes int64) {
 	}
 }
 
+// addLost adds a dead letter for the records that were lost before the fetched ones.
+func (b *insertBatch) addLost(fetched *stream.Batch) {
+	b.deadLetters = append(b.deadLetters, newLostRecords(fetched.Lost, fetched.LostFrom))
+}
+
 func (b *insertBatch) isEmpty() bool { return b.records == 0 }
 
 // events returns the builder of the batch's events, or nil if the batch has no row of events.

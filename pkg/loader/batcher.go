@@ -140,6 +140,10 @@ func (b *batcher) add() {
 	if b.state == empty {
 		b.begin()
 	}
+	if b.fetched.Lost > 0 {
+		b.batch.addLost(b.fetched)
+		b.fetched.Lost = 0
+	}
 	b.fetched.Entry(b.next, &b.entry)
 	if b.state == recreating && b.entry.Offset >= b.until {
 		b.endRange()

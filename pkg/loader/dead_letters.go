@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
@@ -30,6 +31,14 @@ func newDeadLetter(e *stream.Record, reason string, err error) deadLetter {
 		receivedAt: e.ReceivedAt, value: e.Value, context: e.Context,
 		reason: reason, detail: err.Error(), offset: e.Offset, originalKind: stream.Kind(e.Kind),
 		replayOf: string(e.ReplayOf), salt: string(e.Salt),
+	}
+}
+
+// newLostRecords makes the dead letter that records a loss. It has no message.
+func newLostRecords(n, from int64) deadLetter {
+	return deadLetter{
+		receivedAt: time.Now().UnixMicro(), reason: stream.ReasonRecordsLost, offset: from,
+		detail: fmt.Sprintf("%d records from offset %d on were deleted from Kafka before they were loaded", n, from),
 	}
 }
 

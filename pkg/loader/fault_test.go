@@ -9,15 +9,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/pkg/doctor"
 	"github.com/millrace/millrace/pkg/embedded"
 	"github.com/millrace/millrace/pkg/stream"
 	"github.com/millrace/millrace/pkg/warehouse"
 	"github.com/millrace/millrace/test/env"
+	"github.com/millrace/millrace/test/env/doctortest"
 )
 
 // hideEvents makes inserts fail, in loaders that are started after it. They do not look for duplicates, which would
@@ -452,4 +455,35 @@ func TestLoader_CompressibleMessages_StayWithinTheMemoryLimit(t *testing.T) {
 	}, "all messages are stored")
 	require.Less(t, largest, w.config.MaxBufferedBytes*3/2)
 	require.Zero(t, loader.value(t, "millrace_loader_fetch_errors_total", ""))
+}
+
+// Retention deletes records that no loader has read. The control is the records that were loaded before.
+func TestLoader_RecordsDeletedBeforeTheyAreRead_AreReported(t *testing.T) {
+	kfakeOnly(t)
+	w := newWorld(t, 1)
+	loader := w.load(t)
+	w.produce(t, 0, 10, 1)
+	w.caughtUp(t)
+	loader.stop(t)
+	require.Zero(t, loader.value(t, "millrace_loader_records_lost_total", ""))
+
+	w.produce(t, 10, 30, 1)
+	remaining := kadm.Offsets{}
+	remaining.Add(kadm.Offset{Topic: w.client.Topics().Ingest, Partition: 0, At: 25, LeaderEpoch: -1})
+	_, err := w.admin.DeleteRecords(t.Context(), remaining)
+	require.NoError(t, err)
+	loader = w.load(t)
+	w.caughtUp(t)
+	require.Equal(t, "15", w.rows(t))
+	require.Equal(t, 15.0, loader.value(t, "millrace_loader_records_lost_total", ""))
+	require.Contains(t, loader.log.String(), "level=ERROR msg=\"records were deleted from Kafka before they were loaded")
+	lost := func() string {
+		return w.db.Exec(t, "SELECT detail, origin FROM dead_letters WHERE reason = 'records_lost'")
+	}
+	eventually(t, func() bool { return lost() != "" }, "the loss is a dead letter")
+	require.Equal(t, "15 records from offset 10 on were deleted from Kafka before they were loaded\tmillrace.ingest/0/10", lost())
+	var report doctor.Report
+	warehouse.Diagnose(t.Context(), w.config.Warehouse, &report)
+	doctortest.Require(t, report, "lost records", doctor.Fail, "deleted 15 messages", "retention.ms")
+	require.Equal(t, int64(5), w.replay(t).Verdicts[stream.Selected], "the dead letter is not replayed")
 }

@@ -22,6 +22,7 @@ type metrics struct {
 	incredibleTimes prometheus.Counter
 	retries         *prometheus.CounterVec
 	fetchErrors     prometheus.Counter
+	recordsLost     prometheus.Counter
 	stages          [len(stages)]prometheus.Observer
 	insert          prometheus.Histogram
 	freshness       prometheus.Histogram
@@ -74,6 +75,7 @@ func newMetrics(registry prometheus.Registerer, memory *memoryLimit) *metrics {
 		deadLetters: f.counters("dead_letters_total", "Records that could not become rows, by reason.", "reason"),
 		retries:     f.counters("retries_total", "Failed operations that are retried, by operation.", "operation"),
 		fetchErrors: f.counter("fetch_errors_total", "Polls that returned an error."),
+		recordsLost: f.counter("records_lost_total", "Records that the brokers deleted before they were loaded."),
 		insert: f.NewHistogram(histogramOpts(
 			"insert_duration_seconds", "Time to insert a block, with all its attempts.", .005, 2, 14)),
 		freshness: f.NewHistogram(histogramOpts("freshness_seconds",

@@ -95,6 +95,11 @@ func (r *reader) receive(b *stream.Batch) {
 	if w == nil {
 		return // the partition was revoked meanwhile
 	}
+	if b.Lost > 0 {
+		r.metrics.recordsLost.Add(float64(b.Lost))
+		r.deps.Log.Error("records were deleted from Kafka before they were loaded: raise the topic's retention",
+			"partition", b.Partition.String(), "offset", b.LostFrom, "records", b.Lost)
+	}
 	r.memory.reserve(b.Bytes)
 	w.enqueue(b)
 }

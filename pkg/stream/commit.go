@@ -50,7 +50,10 @@ const preparedPrefix = "prepared until "
 func (c *Consumer) readPrepared(_ context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	note := func(topic string, id int32, metadata *string) {
+	note := func(topic string, id int32, offset int64, metadata *string) {
+		if offset >= 0 {
+			c.expected[Partition{topic, id}] = offset
+		}
 		if metadata == nil {
 			return
 		}
@@ -62,13 +65,15 @@ func (c *Consumer) readPrepared(_ context.Context, _ *kgo.Client, answer *kmsg.O
 	}
 	for i := range answer.Topics {
 		for j := range answer.Topics[i].Partitions {
-			note(answer.Topics[i].Topic, answer.Topics[i].Partitions[j].Partition, answer.Topics[i].Partitions[j].Metadata)
+			p := &answer.Topics[i].Partitions[j]
+			note(answer.Topics[i].Topic, p.Partition, p.Offset, p.Metadata)
 		}
 	}
 	for i := range answer.Groups {
 		for j := range answer.Groups[i].Topics {
 			for k := range answer.Groups[i].Topics[j].Partitions {
-				note(answer.Groups[i].Topics[j].Topic, answer.Groups[i].Topics[j].Partitions[k].Partition, answer.Groups[i].Topics[j].Partitions[k].Metadata)
+				p := &answer.Groups[i].Topics[j].Partitions[k]
+				note(answer.Groups[i].Topics[j].Topic, p.Partition, p.Offset, p.Metadata)
 			}
 		}
 	}

@@ -71,7 +71,10 @@ type Batch struct {
 	// Prepared is where the block ends that the partition's last owner had prepared and not finished, in the
 	// first batch after the partition was assigned. 0 is none.
 	Prepared int64
-	records  []*kgo.Record
+	// Lost is the number of records from LostFrom on that the brokers deleted before this member fetched them. They
+	// follow the committed offset, or the batch before this one.
+	Lost, LostFrom int64
+	records        []*kgo.Record
 }
 
 // NewBatch makes a batch of records of p, which ends at end.
@@ -128,6 +131,7 @@ type Consumer struct {
 
 	mu        sync.Mutex
 	members   map[Partition]string // what is owned, and as which member it was assigned
+	expected  map[Partition]int64  // the offset to be fetched next
 	prepared  map[Partition]int64  // until a batch of the partition carries it
 	rebalance sync.Once            // see reshareAfter
 	topicIDs  map[string][16]byte  // as what was read was fetched under them; brokers before 3.1 have none
@@ -145,7 +149,8 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	consumer := &Consumer{owner: owner, config: config, cancel: cut, committing: make(chan struct{}, 1),
-		members: map[Partition]string{}, prepared: map[Partition]int64{}, topicIDs: map[string][16]byte{},
+		members: map[Partition]string{}, expected: map[Partition]int64{}, prepared: map[Partition]int64{},
+		topicIDs:  map[string][16]byte{},
 		unpacking: newUnpackLimit(config.MaxUnpackedBytes)}
 	options := []kgo.Opt{
 		kgo.WithContext(ctx),
@@ -212,6 +217,7 @@ func (c *Consumer) revoked(list []Partition, lost bool) {
 	defer c.mu.Unlock()
 	for _, p := range list {
 		delete(c.members, p)
+		delete(c.expected, p)
 		delete(c.prepared, p)
 	}
 }
@@ -242,6 +248,7 @@ func (c *Consumer) Poll(ctx context.Context, take func(*Batch)) error {
 		}
 		b := NewBatch(Partition{p.Topic, p.Partition}, p.HighWatermark, p.Records)
 		b.Prepared = c.takePrepared(b.Partition)
+		b.Lost, b.LostFrom = c.countLost(b, p.LogStartOffset)
 		take(b)
 	})
 	var err error
@@ -267,6 +274,20 @@ func (c *Consumer) noteTopicID(t kgo.FetchTopic) {
 		defer c.mu.Unlock()
 		c.topicIDs[t.Topic] = t.TopicID
 	}
+}
+
+// countLost compares the offset of a batch with the expected one, and returns the number of records between that are
+// lost, and where they begin. Compaction and the markers of transactions leave gaps as well, but not below the start of
+// the log.
+func (c *Consumer) countLost(b *Batch, logStart int64) (lost, from int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from, known := c.expected[b.Partition]
+	c.expected[b.Partition] = b.Offset(b.Len()-1) + 1
+	if !known {
+		return 0, 0
+	}
+	return max(0, min(logStart, b.Offset(0))-from), from
 }
 
 func (c *Consumer) takePrepared(p Partition) int64 {

@@ -106,3 +106,7 @@ func (e *Record) decode(r *kgo.Record) {
 
 // ReceivedTime is when the edge received the entry.
 func (e *Record) ReceivedTime() time.Time { return time.UnixMicro(e.ReceivedAt).UTC() }
+
+// ReasonRecordsLost is the reason of a dead letter without a message: it stands for records that the brokers deleted
+// before they were loaded.
+const ReasonRecordsLost = "records_lost"

@@ -51,6 +51,8 @@ func newSelection(config *ReplayConfig, topics Topics, spans []OffsetRange) sele
 
 func (c *selection) verdict(r *kgo.Record, e *Record) Verdict {
 	switch {
+	case r.Topic == c.dead && string(e.Reason) == ReasonRecordsLost:
+		return NotSelected // it has no message
 	case !c.isNamed(positionOf(r)):
 		return NotSelected
 	case len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):

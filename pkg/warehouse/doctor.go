@@ -46,6 +46,7 @@ func diagnoseServer(ctx context.Context, config Config, r *doctor.Report, hasMig
 	d.checkRights(ctx)
 	d.checkInserting(ctx)
 	d.checkWindows(ctx)
+	d.checkLostRecords(ctx)
 	d.checkLimits(ctx)
 	d.checkParts(ctx)
 	d.checkDisks(ctx)

@@ -227,3 +227,25 @@ func (d *inspection) checkDisks(ctx context.Context) {
 		d.report.Warn(check, remedy(err), "%v", err)
 	}
 }
+
+// reasonRecordsLost is stream.ReasonRecordsLost, which this package does not import.
+const reasonRecordsLost = "records_lost"
+
+// checkLostRecords reports losses of the last 30 days. Loaders record each as a dead letter.
+func (d *inspection) checkLostRecords(ctx context.Context) {
+	const check = "lost records"
+	var losses, records uint64
+	query := `SELECT count(), sum(toUInt64OrZero(extract(detail, '^[0-9]+'))) FROM ` +
+		"`" + d.config.local() + "`" + `.dead_letters FINAL WHERE reason = ? AND received_at > now() - INTERVAL 30 DAY`
+	err := d.db.QueryRowContext(ctx, query, reasonRecordsLost).Scan(&losses, &records)
+	switch {
+	case err != nil:
+		return // the check of the table says why
+	case losses > 0:
+		d.report.Fail(check, "raise retention.ms and retention.bytes of the topic, and have loaders keep up",
+			"in the last 30 days the brokers deleted %s before a loader read them; see dead_letters with the reason %s",
+			doctor.Some(int64(records), "message"), reasonRecordsLost)
+	default:
+		d.report.OK(check, "none in the last 30 days")
+	}
+}

@@ -143,6 +143,10 @@ var cases = map[string]struct{ fires, quiet []string }{
 		fires: []string{`millrace_loader_partitions_assigned{instance="a"} 16x100`, `millrace_loader_partitions_assigned{instance="b"} 16x70 8x30`},
 		quiet: []string{`millrace_loader_partitions_assigned{instance="a"} 16x80 24x20`, `millrace_loader_partitions_assigned{instance="b"} 16x80 8x20`},
 	},
+	"MillraceRecordsLost": {
+		fires: []string{`millrace_loader_records_lost_total 0x85 6200x20`},
+		quiet: []string{`millrace_loader_records_lost_total 6200x100`},
+	},
 	"MillraceDeadLetters": {
 		fires: []string{`millrace_loader_dead_letters_total{reason="mapper_bug"} 0x85 1x20`},
 		quiet: []string{`millrace_loader_dead_letters_total{reason="mapper_bug"} 0x40 1x60`},
