@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/pkg/cli"
@@ -52,9 +53,9 @@ It ends with 1 if anything failed. Run it where an edge or a loader is to run: w
 const doctorPart = 10 * time.Second
 
 // Run looks at everything.
-func (c *doctorCommand) Run(ctx context.Context) error {
+func (c *doctorCommand) Run(ctx context.Context, parsed *kong.Context) error {
 	r := &doctor.Report{}
-	if err := c.admit(r); err != nil {
+	if err := c.admit(r, parsed); err != nil {
 		return err
 	}
 	for _, look := range []func(context.Context, *doctor.Report){
@@ -81,7 +82,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 }
 
 // admit finds out whom to look at: what a running "up" says, unless brokers are named. It looks at the key on the way.
-func (c *doctorCommand) admit(r *doctor.Report) error {
+func (c *doctorCommand) admit(r *doctor.Report, parsed *kong.Context) error {
 	const check = "token key"
 	if len(c.Stream.Brokers) > 0 {
 		key, err := cli.TokenKey(&c.Key)
@@ -96,8 +97,11 @@ func (c *doctorCommand) admit(r *doctor.Report) error {
 	if err != nil {
 		return err
 	}
-	c.Stream.Brokers, c.Warehouse.ClickHouse, c.Warehouse.Database = []string{s.Kafka}, s.ClickHouse, s.Database
-	c.Warehouse.Cluster, c.Warehouse.Replicated = "", false                                              // "up" has none
+	if !given(parsed, "clickhouse") {
+		c.Warehouse.ClickHouse, c.Warehouse.Database = s.ClickHouse, s.Database
+		c.Warehouse.Cluster, c.Warehouse.Replicated = "", false // "up" has no cluster
+	}
+	c.Stream.Brokers = []string{s.Kafka}
 	c.Stream.Replication, c.Stream.Retention, c.Stream.DeadLetterRetention = 1, upRetention, upRetention // as "up" makes them
 	if c.Redis.Redis == "" {
 		c.Redis.Redis = s.Redis
@@ -112,6 +116,23 @@ func (c *doctorCommand) admit(r *doctor.Report) error {
 		r.Warn(check, "chmod 600 "+filepath.Join(c.Data, keyFile), "the file can be read by others")
 	}
 	return nil
+}
+
+// given reports whether a flag has a value from the command line or the environment, rather than its default.
+func given(parsed *kong.Context, name string) bool {
+	for _, element := range parsed.Path {
+		if element.Flag != nil && element.Flag.Name == name {
+			return true
+		}
+	}
+	for _, flag := range parsed.Flags() {
+		for _, env := range flag.Envs {
+			if _, set := os.LookupEnv(env); flag.Name == name && set {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func judgeKey(key token.Key, r *doctor.Report) {

@@ -31,6 +31,6 @@ func main() {
 	var c flags
 	cli.Main(&c, "millrace", description, func(ctx context.Context, parsed *kong.Context) error {
 		parsed.BindTo(ctx, (*context.Context)(nil))
-		return parsed.Run()
+		return parsed.Run(parsed)
 	})
 }

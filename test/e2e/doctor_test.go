@@ -55,7 +55,7 @@ func TestDoctor_HealthySystem_Passes(t *testing.T) {
 		"database millrace":          "is up to date",
 		"clickhouse rights":          "may read, write and migrate",
 		"table events":               "block deduplication is on",
-		"redis":                      "keeps proofs",
+		"redis":                      "stores proofs",
 		"redis clock":                "Redis's clock is",
 	} {
 		d.requireLine(t, check, "ok", found, "")
@@ -65,6 +65,17 @@ func TestDoctor_HealthySystem_Passes(t *testing.T) {
 	text, errs, err := run(t, nil, "millrace", "doctor", "--data", u.data)
 	require.NoError(t, err, errs)
 	require.Contains(t, text, "\nok    database millrace            is up to date\n")
+	const other = "127.0.0.1:1" // the doctor checks this server, not that of "up"
+	for _, env := range [][]string{nil, {"MILLRACE_CLICKHOUSE=" + other}} {
+		args := []string{"--data", u.data}
+		if env == nil {
+			args = append(args, "--clickhouse", other)
+		}
+		d, _, err = diagnose(t, env, args...)
+		require.Error(t, err)
+		d.requireLine(t, "clickhouse", "fail", other+" does not answer", "check --clickhouse")
+		d.requireLine(t, "kafka brokers", "ok", "1, of which 1 answer", "")
+	}
 	require.NoError(t, u.stop())
 	_, errs, err = run(t, nil, "millrace", "doctor", "--data", u.data)
 	require.Error(t, err)
