@@ -1,16 +1,18 @@
 package attribution
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/pkg/identity"
 	"github.com/millrace/millrace/pkg/warehouse"
 )
 
@@ -144,37 +146,82 @@ func TestService_QueueOverflows_RereadsChanges(t *testing.T) {
 	require.Equal(t, map[string]string{"e": "u1 -"}, w.attributed(t))
 }
 
-// The time that an insert waits for a connection does not count as its duration.
-func TestLookup_InsertWaitsForConnection_WritesOnce(t *testing.T) {
+// Each insert of claims is answered late. It is written once, counted as slow, and its changes are applied.
+func TestService_SlowClaimInserts_MakeProgress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
+	w.warehouse.VisibilityDelay = time.Second
+	w.warehouse.ClickHouse = slowInserts(t, w.db.Addr(), 400*time.Millisecond)
 	r := w.service(t)
 	r.assign(t, 0)
-	r.begin(t, 0, activity("c1", "u1", "", 0)).store(t)
-	w.db.Exec(t, "SYSTEM STOP MERGES products")
-	before := w.db.Exec(t, "SELECT count() FROM products")
-	affected := warehouse.AffectedRows{Products: []string{"p"}, Users: []identity.ID{userID("u1")}}
-	busy, release := make(chan struct{}, 4), make(chan struct{})
-	var reading sync.WaitGroup
-	for range cap(busy) { // as many as there are connections
-		reading.Go(func() {
-			_ = r.lookup.AffectedActivities(t.Context(), &affected, func([]warehouse.StoredActivity) error {
-				busy <- struct{}{}
-				<-release
-				return nil
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r.begin(t, 0, event("e", "u1", "", 0)).store(t)
+	identified := r.begin(t, 0, identify("u1", "", 0))
+	require.NoError(t, identified.writeClaims(ctx))
+	r.Complete(identified.Batch)
+	require.NoError(t, r.applyAll(ctx))
+	require.Equal(t, map[string]string{"e": "u1 -"}, w.attributed(t))
+	parts := "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'user_claims'"
+	require.Equal(t, "1", w.db.Exec(t, parts))
+	families, err := r.registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == "millrace_loader_slow_claim_inserts_total" {
+			require.Equal(t, 1.0, family.Metric[0].GetCounter().GetValue())
+		}
+	}
+}
+
+// slowInserts forwards to ClickHouse, and delays each answer on a connection after an insert into user_claims begins.
+func slowInserts(t *testing.T, to string, delay time.Duration) (address string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			slow := &atomic.Bool{}
+			go forward(client, server, func(b []byte) {
+				switch {
+				case bytes.Contains(b, []byte("INSERT INTO user_claims ")):
+					slow.Store(true)
+				case bytes.Contains(b, []byte("SELECT ")):
+					slow.Store(false)
+				}
 			})
-		})
+			go forward(server, client, func([]byte) {
+				if slow.Load() {
+					time.Sleep(delay)
+				}
+			})
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func forward(from, to net.Conn, before func([]byte)) {
+	defer from.Close()
+	defer to.Close()
+	b := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(b)
+		if err != nil {
+			return
+		}
+		before(b[:n])
+		if _, err := to.Write(b[:n]); err != nil {
+			return
+		}
 	}
-	for range cap(busy) {
-		<-busy
-	}
-	time.AfterFunc(visibilityDelay/2+time.Second, func() { close(release) })
-	products := warehouse.NewProducts()
-	products.Append([]byte("v"), []byte("q"), 0)
-	require.NoError(t, r.lookup.Insert(t.Context(), products))
-	reading.Wait()
-	written := w.db.Exec(t, "SELECT count() FROM products WHERE workspace_id = 'v'")
-	require.Equal(t, "1", written, "and %s before", before)
 }
 
 // A reread that fails is repeated from the same time.

@@ -7,7 +7,7 @@
 // of stored rows is an identity change; an activity may change the conversations of stored events. Changes wait in a
 // queue for each workspace. A background pass takes the changes of many workspaces, waits for the batches in
 // progress, reads the rows that may be affected, resolves them again, and writes those that differ with a higher
-// version. Changes of other loaders are pulled from ClickHouse in the order of their written_at, up to a safe time
+// version. Changes of other loaders are pulled from ClickHouse in the order of their written_at, up to a watermark
 // before which all rows are visible. The progress of each partition is stored, so that its next owner replays later
 // changes.
 //
@@ -53,8 +53,10 @@
 // version of an activity, with its written_at. So a row may leave a range of written_at while the range is read. These
 // invariants hold for every snapshot:
 //
-//   - The written_at of a claim never decreases. An activity may also give way to an older row with a higher version, which
-//     says the same. The sorting key of a row never changes.
+//   - The written_at of a claim never decreases. An activity may also give way to an older row with a higher version,
+//     which says the same. The sorting key of a row never changes.
+//   - A row has the time of the start of its insert, and is visible at the end. An insert in progress holds the
+//     watermark, however long it takes. Changes are pulled up to the watermark.
 //   - Pulled changes are read in the order of written_at, from the end of what was read before. A row that moves, moves
 //     ahead of this position, and is read later.
 //   - Only rows of the current writer are not pulled. Their changes were queued by this process when they were written.

@@ -60,7 +60,7 @@ func TestService_PredecessorRevisesLate_IsCorrected(t *testing.T) {
 	w.claims(t, "1 MINUTE", claimedAt("u1", 10))
 	old.settleOwnership(t, time.Now().Add(-time.Hour))
 	require.NoError(t, old.pullChanges(t.Context()))
-	finish := w.startRevision(t, "")
+	finish := w.startQuery(t, "millrace-revision-")
 
 	next.assign(t, 0)
 	next.passes(t, visibilityDelay+pollInterval)
@@ -79,9 +79,9 @@ func TestService_PredecessorRevisesLate_IsCorrected(t *testing.T) {
 	require.Equal(t, map[string]string{"e": "u2 -"}, w.attributed(t))
 }
 
-// startRevision runs a query that counts as a running revision until finish is called.
-func (w *world) startRevision(t *testing.T, what string) (finish func()) {
-	id, ended := "millrace-revision-"+what+w.db.Name, make(chan struct{})
+// startQuery runs a query with an id until finish is called. The prefix of the id marks it as a revision or an insert.
+func (w *world) startQuery(t *testing.T, prefix string) (finish func()) {
+	id, ended := prefix+w.db.Name, make(chan struct{})
 	go func() {
 		defer close(ended)
 		slow := "SELECT sleepEachRow(1) FROM numbers(300) SETTINGS max_block_size = 1"
@@ -92,7 +92,7 @@ func (w *world) startRevision(t *testing.T, what string) (finish func()) {
 	}()
 	eventually(t, func() bool {
 		return w.db.Exec(t, "SELECT count() FROM system.processes WHERE query_id = '"+id+"'") == "1"
-	}, "the revision runs")
+	}, "the query runs")
 	return func() {
 		w.db.Exec(t, "KILL QUERY WHERE query_id = '"+id+"' SYNC")
 		<-ended

@@ -79,7 +79,8 @@ func (h *testHost) Retrying(operation string, err error) {
 // testService is a service without background work.
 type testService struct {
 	*Service
-	host *testHost
+	host     *testHost
+	registry *prometheus.Registry
 }
 
 func (w *world) service(t *testing.T) *testService {
@@ -90,8 +91,10 @@ func (w *world) service(t *testing.T) *testService {
 	h := &testHost{partitions: w.partitions, confirm: func() error { return nil }, log: log}
 	products := warehouse.NewProducts()
 	products.Append([]byte("w"), []byte("p"), 0)
-	require.NoError(t, lookup.Insert(t.Context(), products))
-	return &testService{New(w.config, Deps{Host: h, Lookup: lookup, Log: log, Metrics: prometheus.NewRegistry()}), h}
+	_, err = lookup.Insert(t.Context(), products)
+	require.NoError(t, err)
+	registry := prometheus.NewRegistry()
+	return &testService{New(w.config, Deps{Host: h, Lookup: lookup, Log: log, Metrics: registry}), h, registry}
 }
 
 func (r *testService) assign(t *testing.T, id int32) {

@@ -7,8 +7,9 @@ import (
 )
 
 type metrics struct {
-	revised *prometheus.CounterVec
-	pass    prometheus.Histogram
+	revised     *prometheus.CounterVec
+	pass        prometheus.Histogram
+	slowInserts prometheus.Counter
 }
 
 // newMetrics registers the metrics. The names have the loader's prefix, for attribution runs in its process.
@@ -22,6 +23,9 @@ func newMetrics(registry prometheus.Registerer, s *Service) *metrics {
 		})
 	}
 	m := &metrics{
+		slowInserts: prometheus.NewCounter(prometheus.CounterOpts(opts("slow_claim_inserts_total",
+			"Inserts of identity changes that took longer than half the visibility delay. They delay "+
+				"re-attribution."))),
 		revised: prometheus.NewCounterVec(prometheus.CounterOpts(opts("reattributed_rows_total",
 			"Stored rows written again because their user or conversation changed, by table.")), []string{"table"}),
 		pass: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -30,7 +34,7 @@ func newMetrics(registry prometheus.Registerer, s *Service) *metrics {
 			Buckets: prometheus.ExponentialBuckets(.001, 4, 10),
 		}),
 	}
-	registry.MustRegister(m.revised, m.pass,
+	registry.MustRegister(m.revised, m.pass, m.slowInserts,
 		cache("identity_cache_hits_total", "Identity look-ups answered by the cache, one for each name and block.",
 			func(s identity.Stats) float64 { return float64(s.Hits) }),
 		cache("identity_cache_misses_total", "Identity look-ups sent to ClickHouse.",

@@ -19,13 +19,13 @@ func (a *Service) preload(ctx context.Context) (done bool) {
 }
 
 func (a *Service) loadClaims(ctx context.Context) (complete bool, err error) {
-	safe, err := a.lookup.SafeTime(ctx)
+	watermark, err := a.lookup.Watermark(ctx)
 	if err != nil {
 		return false, err
 	}
 	a.mu.Lock()
 	if a.pulledUntil.IsZero() {
-		a.pulledUntil = safe
+		a.pulledUntil = watermark
 	}
 	a.mu.Unlock()
 	p := a.identities.Preload()

@@ -46,7 +46,7 @@ func (a *Service) rewind(ctx context.Context, partitions []int32) error {
 	if err != nil {
 		return err
 	}
-	safe, err := a.lookup.SafeTime(ctx)
+	watermark, err := a.lookup.Watermark(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (a *Service) rewind(ctx context.Context, partitions []int32) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.pulledUntil.IsZero() {
-		a.pulledUntil = safe
+		a.pulledUntil = watermark
 	}
 	a.assignedAt, a.replayUntil = now, now
 	for _, id := range partitions {
@@ -108,7 +108,7 @@ func (a *Service) pullChanges(ctx context.Context) error {
 		return nil
 	}
 	a.pulledAt = time.Now()
-	until, err := a.lookup.ActivityWatermark(ctx)
+	until, err := a.lookup.Watermark(ctx)
 	if err != nil || until.Before(a.pulledUntil) {
 		return err
 	}

@@ -229,7 +229,7 @@ func (b *resolution) writeClaims(ctx context.Context) error {
 	blocks := b.blocks()
 	for i, block := range blocks {
 		err := b.retry(ctx, "claims_write", func(ctx context.Context) error {
-			return b.service.lookup.Insert(ctx, block)
+			return b.service.insert(ctx, block)
 		})
 		if err != nil {
 			b.service.deferWrite(blocks[i:], b.changes)

@@ -89,24 +89,26 @@ func TestService_RemotePartition_IsNotRevised(t *testing.T) {
 	w.requireAttributed(t, map[string]string{"first": "u1 -", "second": "u1 -"})
 }
 
-// A revision of activities writes rows with times from its start, which are visible at its end. Until then the
-// watermark stays before its start.
-func TestLookup_ActivityRevisionRuns_HoldsWatermark(t *testing.T) {
+// An insert, or a revision of activities, writes rows with times from its start, which are visible at its end. Until
+// then the watermark stays before its start.
+func TestLookup_InsertInProgress_HoldsWatermark(t *testing.T) {
 	w := newWorld(t, 1)
 	r := w.service(t)
 	before, err := r.lookup.SafeTime(t.Context())
 	require.NoError(t, err)
-	watermark, err := r.lookup.ActivityWatermark(t.Context())
+	watermark, err := r.lookup.Watermark(t.Context())
 	require.NoError(t, err)
 	require.False(t, watermark.Before(before), "the control")
-	finish := w.startRevision(t, "activity-")
-	defer finish()
-	began, err := r.lookup.SafeTime(t.Context())
-	require.NoError(t, err)
-	time.Sleep(time.Second)
-	watermark, err = r.lookup.ActivityWatermark(t.Context())
-	require.NoError(t, err)
-	require.False(t, watermark.After(began))
+	for _, prefix := range []string{"millrace-revision-activity-", "millrace-insert-"} {
+		finish := w.startQuery(t, prefix)
+		began, err := r.lookup.SafeTime(t.Context())
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		watermark, err = r.lookup.Watermark(t.Context())
+		require.NoError(t, err)
+		require.False(t, watermark.After(began), prefix)
+		finish()
+	}
 }
 
 // The first activity of a product is in one partition. A worker of another partition, which has seen the product

@@ -158,7 +158,7 @@ func (a *Service) flushDeferred(ctx context.Context) error {
 	a.deferred = nil
 	a.mu.Unlock()
 	for i, block := range blocks {
-		if err := a.lookup.Insert(ctx, block); err != nil {
+		if err := a.insert(ctx, block); err != nil {
 			a.mu.Lock()
 			a.deferred = append(a.deferred, blocks[i:]...)
 			a.mu.Unlock()
@@ -166,6 +166,17 @@ func (a *Service) flushDeferred(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// insert writes a block. While an insert is in progress, no loader pulls changes that were written after its start.
+func (a *Service) insert(ctx context.Context, block warehouse.IdempotentBlock) error {
+	took, err := a.lookup.Insert(ctx, block)
+	if took > a.lookup.VisibilityDelay()/2 {
+		a.metrics.slowInserts.Inc()
+		a.log.Warn("an insert of identity changes is slow and delays the re-attribution of all loaders",
+			"took", took, "error", err)
+	}
+	return err
 }
 
 // pullLoop preloads the cache, and queues changes from ClickHouse until ctx ends.

@@ -10,8 +10,8 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// VisibilityDelay is the age from which on all rows written before are visible to readers. An insert that takes longer
-// than half of it is repeated.
+// VisibilityDelay is the age from which on all rows written before are visible to readers, apart from rows of inserts in
+// progress: see Watermark. It covers the differences between the clocks of replicas.
 const VisibilityDelay = 10 * time.Second
 
 // VisibilityDelay returns the configured delay.
@@ -19,8 +19,8 @@ func (l *Lookup) VisibilityDelay() time.Duration {
 	return cmp.Or(l.config.VisibilityDelay, VisibilityDelay)
 }
 
-// SafeTime returns a time by ClickHouse's clock before which all inserted rows are visible. Of several shards it takes
-// the clock that is behind: later writes have later times on every shard.
+// SafeTime returns a time by ClickHouse's clock that is VisibilityDelay ago. Of several shards it takes the clock that is
+// behind: later writes have later times on every shard.
 func (l *Lookup) SafeTime(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
 	return now.Add(-l.VisibilityDelay()), err
@@ -33,27 +33,28 @@ func (l *Lookup) Now(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
-// ActivityWatermark is SafeTime, or the start of the oldest revision of activities in progress if that is earlier: the
-// rows of a revision have times from its start on.
-func (l *Lookup) ActivityWatermark(ctx context.Context) (time.Time, error) {
+// Watermark returns a time by ClickHouse's clock before which all claims and activities are visible. It is SafeTime, or
+// VisibilityDelay before the start of the oldest insert in progress: rows have times from the start of their insert on,
+// and are visible at its end. So an insert may take any time.
+func (l *Lookup) Watermark(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, fmt.Sprintf(`least(toUnixTimestamp64Micro(now64(6)),
 		(SELECT minOrNull(toUnixTimestamp64Micro(now64(6)) - toInt64(elapsed * 1e6)) FROM %s
-		WHERE startsWith(query_id, '%s')))`, l.processes(), activityRevisionPrefix))
+		WHERE startsWith(query_id, '%s') OR startsWith(query_id, '%s')))`,
+		l.processes(), activityRevisionPrefix, idempotentPrefix))
 	return now.Add(-l.VisibilityDelay()), err
 }
 
 // time returns the least and the greatest value of an expression in Unix microseconds over all shards.
 func (l *Lookup) time(ctx context.Context, expression string) (first, last time.Time, err error) {
-	// First, so that all that was written before the time is taken is here.
-	if err := l.syncReplicas(ctx); err != nil {
-		return first, last, err
-	}
 	q := &query{
 		what: "the time",
 		sql:  "SELECT toInt64(ifNull(" + expression + ", toUnixTimestamp64Micro(now64(6)))) AS now",
 	}
 	now := result[proto.ColInt64](q, "now")
 	times, err := collect(ctx, l, q, func(row int) int64 { return now.Row(row) })
+	if err == nil {
+		err = l.syncReplicas(ctx) // now, because all that was written before the time must be on this replica
+	}
 	if err != nil || len(times) == 0 {
 		return first, last, err
 	}

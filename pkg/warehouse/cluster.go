@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/pkg/column"
@@ -124,8 +125,12 @@ func (c *cluster) insert(ctx context.Context, b *block, token string) (took time
 	var sending errgroup.Group
 	times := make([]time.Duration, len(parts))
 	for i, p := range parts {
+		queryID := ""
+		if token == "" {
+			queryID = idempotentPrefix + uuid.NewString()
+		}
 		sending.Go(func() (err error) {
-			times[i], err = pools[p.shard].insert(ctx, p.block, insertSettings(p.token(token)))
+			times[i], err = pools[p.shard].insert(ctx, p.block, queryID, insertSettings(p.token(token)))
 			return err
 		})
 	}

@@ -81,13 +81,14 @@ func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token 
 	}
 	pools, err := i.open(ctx)
 	if err == nil {
-		_, err = pools[p.shard].insert(ctx, rows, insertSettings(p.token(token)))
+		_, err = pools[p.shard].insert(ctx, rows, "", insertSettings(p.token(token)))
 	}
 	return err
 }
 
-func (p *pool) insert(ctx context.Context, b *block, settings []ch.Setting) (took time.Duration, err error) {
+func (p *pool) insert(ctx context.Context, b *block, queryID string, settings []ch.Setting) (took time.Duration, err error) {
 	took, err = p.do(ctx, ch.Query{
+		QueryID:  queryID,
 		Body:     "INSERT INTO " + b.table + " (" + strings.Join(b.names, ", ") + ") VALUES",
 		Input:    b.input(),
 		Settings: settings,

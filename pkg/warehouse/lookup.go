@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
@@ -37,14 +38,10 @@ func (l *Lookup) FindShards(ctx context.Context) error { return l.find(ctx) }
 // ShardsChanged reports whether err says that the shards are not those that rows were distributed over.
 func ShardsChanged(err error) bool { return errors.Is(err, errShardsChanged) }
 
-// Insert writes rows. Writing them again changes nothing, so the insert needs no deduplication token. A write that
-// takes long is repeated: otherwise a reader may have passed its time already. See VisibilityDelay.
-func (l *Lookup) Insert(ctx context.Context, b IdempotentBlock) error {
-	for {
-		if took, err := l.insert(ctx, b.self(), ""); err != nil || took < l.VisibilityDelay()/2 {
-			return err
-		}
-	}
+// Insert writes rows, and returns how long the insert took. Writing them again changes nothing, so the insert needs no
+// deduplication token. While it is in progress, it holds the Watermark.
+func (l *Lookup) Insert(ctx context.Context, b IdempotentBlock) (took time.Duration, err error) {
+	return l.insert(ctx, b.self(), "")
 }
 
 // on returns a Lookup that asks only the shards of the keys, which are products or workspaces.

@@ -16,6 +16,12 @@ import (
 	"github.com/millrace/millrace/pkg/mapping"
 )
 
+func insertRows(t *testing.T, l *Lookup, b IdempotentBlock) {
+	t.Helper()
+	_, err := l.Insert(t.Context(), b)
+	require.NoError(t, err)
+}
+
 func lookup(t *testing.T, config Config) *Lookup {
 	t.Helper()
 	l, err := NewLookup(config)
@@ -46,7 +52,7 @@ func writeClaims(t *testing.T, l *Lookup, writer uint64, claims ...identity.Clai
 	for i := range claims {
 		b.Append(&claims[i])
 	}
-	require.NoError(t, l.Insert(t.Context(), b))
+	insertRows(t, l, b)
 }
 
 func name(workspace, text string) identity.Name {
@@ -169,7 +175,7 @@ func writeActivities(t *testing.T, l *Lookup, list ...*Activity) {
 	for _, a := range list {
 		b.Append(a)
 	}
-	require.NoError(t, l.Insert(t.Context(), b))
+	insertRows(t, l, b)
 }
 
 func userOf(product, user string) ProductUser {
@@ -277,8 +283,8 @@ func TestProductsAndProgress(t *testing.T) {
 	b.Append([]byte("w"), []byte("o'neil\x00"), 7)
 	b.Append([]byte("v"), []byte("q"), 7)
 	b.Append([]byte("v"), []byte("q"), 0)
-	require.NoError(t, l.Insert(t.Context(), b))
-	require.NoError(t, l.Insert(t.Context(), b), "once more")
+	insertRows(t, l, b)
+	insertRows(t, l, b)
 	v, w := []ProductPartition{{"q", 0}, {"q", 7}}, []ProductPartition{{"p", 0}, {"o'neil\x00", -1}, {"o'neil\x00", 7}}
 	for workspaces, want := range map[string][]ProductPartition{"": append(v, w...), "v": v, "x": nil, "x w": w} {
 		products, err := l.Products(t.Context(), strings.Fields(workspaces))

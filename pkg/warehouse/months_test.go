@@ -106,7 +106,7 @@ func TestInsert_ActivitiesOf324Months_AreStoredAndRevised(t *testing.T) {
 		list = append(list, StoredActivity{Product: "p", Conversation: "c", At: at, ExternalUserID: "u", Version: 1,
 			UserID: userOf("p", "u").User})
 	}
-	require.NoError(t, l.Insert(t.Context(), b))
+	insertRows(t, l, b)
 	require.Equal(t, "324", db.Exec(t, "SELECT count() FROM conversation_activity"))
 	lists := ActivitiesByMonth(list)
 	require.Len(t, lists, 27)

@@ -81,6 +81,7 @@ func (l *Lookup) ReviseActivities(ctx context.Context, list []StoredActivity, le
 const (
 	revisionPrefix         = "millrace-revision-"
 	activityRevisionPrefix = revisionPrefix + "activity-"
+	idempotentPrefix       = "millrace-insert-" // inserts of an IdempotentBlock
 )
 
 // revision describes new versions of stored rows. The external table revised (r) has a row for each stored row (e).
