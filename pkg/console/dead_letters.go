@@ -136,6 +136,7 @@ var helpByReason = map[string]string{
 	"missing_event":         "A track message needs the name of what happened as its event, or a gf_event_type among its properties. Mend it where it is sent, and send it again.",
 	"invalid_properties":    "The properties have to be an object. Mend it where it is sent, and send it again.",
 	"not_a_message":         "Segment's messages are objects with a type. Something else posts to this URL, or a function in Segment builds the batch wrongly.",
+	"unknown_type":          "Segment's types are track, page, screen, identify, group, alias and delete, in lower case. Mend the type where it is sent, and send it again.",
 	"message_too_large":     "It is larger than the edge's limit for one message (--max-message-bytes). Send less in properties, or raise the limit and send it again.",
 	"mapper_bug":            "The mapping could not cope with it: that is a bug of Millrace. Report it with the message, and replay this reason after the fix.",
 	"unknown_kind":          "Another program writes to the topic, or a newer edge than this loader: bring the loaders up to date, and replay this reason.",

@@ -227,10 +227,12 @@ func testDeadLetters(t *testing.T, a *apiEndpoint) {
 	r, _ := start(t)
 	s := r.create(connection.CreateParams{WorkspaceID: "w", ProductID: "p"})
 	body := a.good
-	for _, b := range a.bad {
+	var errors []any
+	for i, b := range a.bad {
 		body += "," + b.raw
+		errors = append(errors, i+1, b.reason)
 	}
-	requireAnswer(t, r.postAs(s, a.path, "["+body+"]"), 200, accepted(len(a.bad)+1, 1, len(a.bad)))
+	requireAnswer(t, r.postAs(s, a.path, "["+body+"]"), 200, listing(accepted(len(a.bad)+1, 1, len(a.bad)), errors...))
 	require.Equal(t, []string{a.good}, values(r.records(ingest)))
 	letters := r.records(deadLetters)
 	require.Len(t, letters, len(a.bad))

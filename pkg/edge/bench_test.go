@@ -41,7 +41,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	require.NoError(t, payload.Parse([]byte("["+track+"]"), h.limits))
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		ctx.Response.Reset()
-		stored{payload.Received(), payload.Accepted, payload.Ignored + payload.Invalid}.write(&ctx)
+		stored{payload.Received(), payload.Accepted, payload.Ignored + payload.Invalid, nil}.write(&ctx)
 		h.metrics.stored(payload, time.Millisecond)
 	}), "the answer 200")
 	require.Zero(t, testing.AllocsPerRun(100, func() {

@@ -74,6 +74,9 @@ func decompress(encoding string, packed []byte, plain *body, limit int) error {
 	if err == nil {
 		err = plain.read(d, -1, limit)
 	}
+	if f, ok := d.(*inflater); ok && err == nil && f.trailing() {
+		err = errInvalidEncoding
+	}
 	pool.Put(d) // not deferred: a reader that panicked is not reused
 	if err == nil || errors.Is(err, errBodyTooLarge) || errors.Is(err, errOverloaded) {
 		return err
@@ -86,10 +89,19 @@ type inflater struct {
 	zlib io.ReadCloser
 	raw  io.ReadCloser
 	io.Reader
+	source *bufio.Reader
+}
+
+// trailing reports whether there are bytes after the end of the compressed data. The decompressors of the other encodings
+// report them as errors.
+func (f *inflater) trailing() bool {
+	_, err := f.source.Peek(1)
+	return err == nil
 }
 
 func (f *inflater) Reset(r io.Reader) error {
 	buffered := bufio.NewReader(r)
+	f.source = buffered
 	head, err := buffered.Peek(2)
 	if err != nil {
 		return err

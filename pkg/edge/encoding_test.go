@@ -76,6 +76,20 @@ func TestEncodings(t *testing.T) {
 	r.requireNothingHeld()
 }
 
+// A body that goes on after the end of its compressed data is not what the sender meant to send.
+func TestBytesAfterCompressedBody_AreRefused(t *testing.T) {
+	r, _ := start(t)
+	s := r.create(connection.CreateParams{})
+	for compressor, name := range encodingNames {
+		for _, behind := range []string{"x", "\x00", "[]", pack(t, "raw", track), strings.Repeat("x", 10_000)} {
+			got := r.post(s.path(), pack(t, compressor, track)+behind, "Content-Encoding", name)
+			require.Equal(t, 400, got.status, "%s and %.10q: %s", compressor, behind, got.body)
+		}
+		requireAnswer(t, r.post(s.path(), pack(t, compressor, track), "Content-Encoding", name), 200, accepted(1, 1, 0))
+	}
+	r.requireNothingHeld()
+}
+
 // padded is a valid body of n bytes.
 func padded(n int) string {
 	return track + strings.Repeat(" ", n-len(track))

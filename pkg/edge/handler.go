@@ -145,7 +145,7 @@ func (h *handler) process(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.C
 	now := time.Now()
 	h.metrics.stored(p, now.Sub(start))
 	h.activity.Seen(c.ID, now, connection.Counts{Accepted: uint64(p.Accepted), Ignored: uint64(p.Ignored), Dead: uint64(p.Invalid)})
-	return stored{received: p.Received(), accepted: p.Accepted, dropped: p.Ignored + p.Invalid}, nil
+	return stored{received: p.Received(), accepted: p.Accepted, dropped: p.Ignored + p.Invalid, errors: p.Errors(maxListedErrors)}, nil
 }
 
 // produce writes accepted messages and dead letters and waits for the acknowledgement. The records refer to the body,

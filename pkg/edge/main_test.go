@@ -388,6 +388,15 @@ func requireAnswer(t testing.TB, got answer, status int, body string) {
 	}
 }
 
+// listing is accepted with errors: each is an index and a code.
+func listing(body string, errors ...any) string {
+	list := `,"errors":[`
+	for i := 0; i < len(errors); i += 2 {
+		list += fmt.Sprintf(`{"index":%d,"code":"%s"},`, errors[i], errors[i+1])
+	}
+	return strings.TrimSuffix(body, "}") + strings.TrimSuffix(list, ",") + "]}"
+}
+
 func accepted(received, accepted, dropped int) string {
 	return fmt.Sprintf(`{"received":%d,"accepted":%d,"dropped":%d}`, received, accepted, dropped)
 }

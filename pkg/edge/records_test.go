@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestShapes(t *testing.T) {
 		page  = `{"type":"page"}`
 		alias = `{"type":"alias","userId":"u"}`
 		group = `{"type":"group"}`
-		other = `{"type":"something new"}`
+		other = `{"type":"delete","userId":"u"}`
 	)
 	for name, row := range map[string]struct {
 		body, answer string
@@ -175,6 +176,7 @@ func TestDeadLetters(t *testing.T) {
 	bad := []struct{ raw, reason, detail string }{
 		{`17`, "not_a_message", "it is not an object whose type is a string"},
 		{`{"type":1 }`, "not_a_message", "it is not an object whose type is a string"},
+		{`{"type":"Track","event":"e"}`, "unknown_type", "its type is not track, page, screen, identify, group, alias or delete"},
 		{`{"type":"track","event":" "}`, "missing_event", "a track message needs a non-empty string as its event, or a gf_event_type"},
 		{`{"type":"page","properties":[]}`, "invalid_properties", "its properties are neither an object nor null"},
 		{large, "message_too_large", "it is larger than the limit for one message"},
@@ -184,9 +186,10 @@ func TestDeadLetters(t *testing.T) {
 		body += "," + b.raw + "," + track
 	}
 	body += `,{"type":"alias"}]}`
-	requireAnswer(t, r.post(s.path(), body), 200, accepted(12, 6, 6))
+	requireAnswer(t, r.post(s.path(), body), 200, listing(accepted(14, 7, 7),
+		1, "not_a_message", 3, "not_a_message", 5, "unknown_type", 7, "missing_event", 9, "invalid_properties", 11, "message_too_large"))
 
-	require.Equal(t, []string{track, track, track, track, track, track}, values(r.records(ingest)))
+	require.Equal(t, slices.Repeat([]string{track}, 7), values(r.records(ingest)))
 	letters := r.records(deadLetters)
 	require.Len(t, letters, len(bad))
 	var last int64
@@ -201,7 +204,8 @@ func TestDeadLetters(t *testing.T) {
 		require.Greater(t, at, last)
 		last = at
 	}
-	r.requireMetric("messages_accepted_total", "6")
+	r.requireMetric("messages_accepted_total", "7")
+	r.requireMetric(`dead_letters_total{reason="unknown_type"}`, "1")
 	r.requireMetric("messages_ignored_total", "1")
 	r.requireMetric(`dead_letters_total{reason="not_a_message"}`, "2")
 	r.requireMetric(`dead_letters_total{reason="missing_event"}`, "1")
@@ -217,12 +221,25 @@ func TestLargestDeadLetter(t *testing.T) {
 	const frame, limit = `[{"type":"track","event":"e","x":""},{"type":"page"}]`, 8 << 20
 	large := strings.Replace(frame, `""`, `"`+strings.Repeat("x", limit-len(frame))+`"`, 1)
 	require.Len(t, large, limit)
-	requireAnswer(t, r.post(s.path(), large), 200, accepted(2, 1, 1))
+	requireAnswer(t, r.post(s.path(), large), 200, listing(accepted(2, 1, 1), 0, "message_too_large"))
 	letters := r.records(deadLetters)
 	require.Len(t, letters, 1)
 	require.True(t, large[1:len(large)-len(`,{"type":"page"}]`)] == string(letters[0].Value), "the letter is not whole")
 	require.Equal(t, []string{`{"type":"page"}`}, values(r.records(ingest)))
 	r.requireNothingHeld()
+}
+
+func TestManyBrokenMessages_ListsTheFirstTen(t *testing.T) {
+	r := startAlsoOnKafka(t)
+	s := r.create(connection.CreateParams{})
+	for broken, listed := range map[int]int{10: 10, 11: 10, 999: 10} {
+		var errors []any
+		for i := range listed {
+			errors = append(errors, i+1, "unknown_type")
+		}
+		body := "[" + track + strings.Repeat(`,{"type":"bogus"}`, broken) + "]"
+		requireAnswer(t, r.post(s.path(), body), 200, listing(accepted(broken+1, 1, broken), errors...))
+	}
 }
 
 func TestOnlyBrokenMessages_AreRefused(t *testing.T) {
@@ -233,6 +250,7 @@ func TestOnlyBrokenMessages_AreRefused(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		`{}`:                           says("it is not an object whose type is a string"),
+		`{"type":"bogus"}`:             says("its type is not track, page, screen, identify, group, alias or delete"),
 		`"canary"`:                     says("it is not an object whose type is a string"),
 		`null`:                         says("it is not an object whose type is a string"),
 		`{"batch":[1,{"type":"page"]}`: `{"error":{"code":"invalid_json","message":"The body is not valid JSON: see byte 26."}}`,

@@ -60,7 +60,7 @@ func (r *refusal) retryable() bool {
 
 var contentTypeJSON = []byte("application/json")
 
-// answerBytes is the size of the stack buffer for an answer. Only answers that state a limit are longer.
+// answerBytes is the size of the stack buffer for an answer. Only answers that state a limit or list errors are longer.
 const answerBytes = 256
 
 // write writes the refusal. retryAfter is in seconds.
@@ -90,8 +90,14 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, retryAfter string) {
 	ctx.Response.SetBody(append(b, "}}"...)) // copies
 }
 
-// stored is the answer 200: the counts of messages.
-type stored struct{ received, accepted, dropped int }
+// maxListedErrors bounds the broken messages that a 200 lists.
+const maxListedErrors = 10
+
+// stored is the answer 200: the counts of messages, and the first broken ones.
+type stored struct {
+	received, accepted, dropped int
+	errors                      []payload.MessageError
+}
 
 func (s stored) write(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
@@ -102,5 +108,20 @@ func (s stored) write(ctx *fasthttp.RequestCtx) {
 	b = strconv.AppendInt(b, int64(s.accepted), 10)
 	b = append(b, `,"dropped":`...)
 	b = strconv.AppendInt(b, int64(s.dropped), 10)
+	for i, e := range s.errors {
+		if i == 0 {
+			b = append(b, `,"errors":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(b, `{"index":`...)
+		b = strconv.AppendInt(b, int64(e.Index), 10)
+		b = append(b, `,"code":"`...)
+		b = append(b, e.Code...)
+		b = append(b, `"}`...)
+	}
+	if s.errors != nil {
+		b = append(b, ']')
+	}
 	ctx.Response.SetBody(append(b, "}"...)) // copies
 }

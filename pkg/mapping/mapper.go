@@ -44,6 +44,7 @@ var (
 	errDepth       = &Unmappable{payload.CodeTooDeep, "it is nested too deeply"}
 	errNoMessage   = unmappable(segment.NotAMessage)
 	errIgnored     = unmappable(segment.Ignored)
+	errUnknownType = unmappable(segment.UnknownType)
 	errNoEvent     = unmappable(segment.MissingEvent)
 	errProperties  = unmappable(segment.InvalidProperties)
 	errNotAnEvent  = unmappable(api.NotAnEvent)
@@ -124,7 +125,10 @@ func (m *Mapper) shape(e *Event) error {
 	case "screen":
 		e.MessageType = Screen
 	default:
-		return errIgnored
+		if segment.IgnoredType(kind) {
+			return errIgnored
+		}
+		return errUnknownType
 	}
 	m.trace.decide(colMessageType, "type", "type")
 	switch rawjson.KindOf(f.properties.raw) {

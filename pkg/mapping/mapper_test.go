@@ -62,7 +62,7 @@ func TestMapNamesWhatCannotBeMapped(t *testing.T) {
 	for raw, code := range map[string]string{
 		"": "not_a_message", "canary": "not_a_message", `{"type":"track","event":"canary"`: "invalid_json", "{\"type\":\"track\",\"event\":\"canary\xff\"}": "invalid_utf8",
 		`{"type":"track","event":"canary","x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + "}": "nested_too_deeply",
-		`{"type":"canary"}`: "ignored_type", `{"type":"track","properties":{"event":"canary"}}`: "missing_event", `{"type":"page","properties":"canary"}`: "invalid_properties",
+		`{"type":"canary"}`: "unknown_type", `{"type":"Track","event":"canary"}`: "unknown_type", `{"type":"identify","userId":"canary"}`: "ignored_type", `{"type":"track","properties":{"event":"canary"}}`: "missing_event", `{"type":"page","properties":"canary"}`: "invalid_properties",
 	} {
 		var m Mapper
 		var unmappable *Unmappable

@@ -35,6 +35,8 @@ type Payload struct {
 	scanner    rawjson.Scanner
 	limits     Limits
 	received   int
+
+	secondBatch bool // the body has more than one member "batch"
 }
 
 // New returns a Payload for bodies of one format.
@@ -42,6 +44,25 @@ func New(f *Format) *Payload { return &Payload{format: f, single: f.New(), objec
 
 // Received is the number of messages in the payload.
 func (p *Payload) Received() int { return p.received }
+
+// MessageError is the reason code of an invalid message. Index is its position in the body.
+type MessageError struct {
+	Index int
+	Code  string
+}
+
+// Errors returns the first invalid messages, limit at most; nil if there are none.
+func (p *Payload) Errors(limit int) (errors []MessageError) {
+	for i := range p.Messages {
+		if len(errors) == min(limit, p.Invalid) {
+			break
+		}
+		if reason := p.Messages[i].Reason; reason.Invalid() {
+			errors = append(errors, MessageError{i, reason.Code()})
+		}
+	}
+	return errors
+}
 
 // Parse splits body into messages and decides on each. It returns a *Refusal if the payload as a whole is refused. The
 // messages alias body, which the caller must not change while it uses them.
@@ -76,9 +97,13 @@ func (p *Payload) reset(limits Limits) {
 	p.Context = nil
 	p.limits = limits
 	p.received, p.Accepted, p.Ignored, p.Invalid = 0, 0, 0, 0
+	p.secondBatch = false
 }
 
 func (p *Payload) verdict() error {
+	if p.secondBatch {
+		return errSecondBatch
+	}
 	if p.received > p.limits.Messages {
 		return refuseCount(p.received, p.limits.Messages)
 	}
@@ -109,17 +134,17 @@ func (p *Payload) verdict() error {
 func (p *Payload) parseObject() {
 	p.single.Reset()
 	var context []byte
-	batch := false
+	batches, isArray := 0, false
 	s := &p.scanner
 	start := s.Offset()
 	for s.Enter('{'); s.More('}'); {
 		name := s.Member()
-		if string(name) == "batch" && s.Peek() == '[' {
-			batch = true
-			p.received = 0
-			p.Messages = p.Messages[:0] // the last of duplicate names counts
-			p.parseArray()
-			continue
+		if string(name) == "batch" {
+			if batches++; s.Peek() == '[' {
+				isArray = true
+				p.parseArray()
+				continue
+			}
 		}
 		value := s.Skip()
 		p.single.Set(name, value)
@@ -127,7 +152,8 @@ func (p *Payload) parseObject() {
 			context = value
 		}
 	}
-	if batch && !p.single.IsMessage() {
+	if isArray && !p.single.IsMessage() {
+		p.secondBatch = batches > 1
 		if p.format.Context && rawjson.KindOf(context) == rawjson.Object {
 			p.Context = context
 		}

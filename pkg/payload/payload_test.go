@@ -136,8 +136,7 @@ func TestParse_MemberBatch_IsBatchOrMessage(t *testing.T) {
 	}{
 		`{"batch":[` + track + `],"type":"batch"}`:          {track, 1},
 		`{"batch":[` + track + `],"type":5}`:                {track, 1},
-		`{"batch":[1,2],"batch":[` + track + `]}`:           {track, 1},
-		`{"batch":[` + track + `,1],"batch":null}`:          {track, 2},
+		`{"type":"page","batch":[1],"batch":[2]}`:           {`{"type":"page","batch":[1],"batch":[2]}`, 1},
 		`{"\u0062atch":[` + track + `]}`:                    {track, 1},
 		`{"type":"track","event":"E","batch":[1,2]}`:        {`{"type":"track","event":"E","batch":[1,2]}`, 1},
 		`{"batch":[1,2],"type":"track","event":"E","x":[]}`: {`{"batch":[1,2],"type":"track","event":"E","x":[]}`, 1},
@@ -147,6 +146,34 @@ func TestParse_MemberBatch_IsBatchOrMessage(t *testing.T) {
 		require.Equal(t, want.received, p.Received(), body)
 		require.Equal(t, want.raw, string(p.Messages[0].Raw))
 	}
+}
+
+// Of two batches one would be lost after a 200.
+func TestParse_SecondBatch_IsRefused(t *testing.T) {
+	for _, body := range []string{
+		`{"batch":[1,2],"batch":[` + track + `]}`, `{"batch":[` + track + `],"batch":[` + track + `]}`, `{"batch":[` + track + `],"batch":null}`,
+		`{"batch":5,"batch":[` + track + `]}`, `{"batch":[],"\u0062atch":[]}`, `{"batch":[` + track + `],"type":"bogus","batch":{}}`,
+	} {
+		_, refusal := parse(t, body)
+		require.NotNil(t, refusal, body)
+		require.Equal(t, payload.CodeSecondBatch, refusal.Code)
+		require.Equal(t, -1, refusal.Index)
+	}
+	p := payload.New(&segment.Format)
+	require.Error(t, p.Parse([]byte(`{"batch":[],"batch":[]}`), payload.DefaultLimits))
+	require.NoError(t, p.Parse([]byte(`{"batch":[`+track+`]}`), payload.DefaultLimits), "the payload before does not count")
+}
+
+func TestErrors_ListsTheFirstInvalidMessages(t *testing.T) {
+	p := payload.New(&segment.Format)
+	require.NoError(t, p.Parse([]byte(`[`+track+`,{"type":"alias"},{"type":"bogus"},`+track+`,5,{"type":"track"}]`), payload.DefaultLimits))
+	all := []payload.MessageError{{2, "unknown_type"}, {4, "not_a_message"}, {5, "missing_event"}}
+	for limit := range 5 {
+		require.Equal(t, len(all[:min(limit, 3)]), len(p.Errors(limit)))
+		require.Equal(t, all[:min(limit, 3)], append([]payload.MessageError{}, p.Errors(limit)...))
+	}
+	require.NoError(t, p.Parse([]byte(`[`+track+`,{"type":"alias"}]`), payload.DefaultLimits))
+	require.Nil(t, p.Errors(10))
 }
 
 func TestParse_Context_OnlyBesideABatch(t *testing.T) {

@@ -23,6 +23,7 @@ const (
 	CodeTooDeep         = "nested_too_deeply"
 	CodeTooManyMessages = "too_many_messages"
 	CodeContextTooLarge = "context_too_large"
+	CodeSecondBatch     = "second_batch"
 )
 
 func refuseSyntax(err error, maxDepth int) *Refusal {
@@ -39,6 +40,8 @@ func refuseSyntax(err error, maxDepth int) *Refusal {
 func refuseCount(n, most int) *Refusal {
 	return &Refusal{CodeTooManyMessages, fmt.Sprintf("The batch has %d messages, more than the %d allowed: split it.", n, most), -1}
 }
+
+var errSecondBatch = &Refusal{CodeSecondBatch, "The body has more than one member named batch.", -1}
 
 func refuseContext(most int) *Refusal {
 	return &Refusal{CodeContextTooLarge, fmt.Sprintf("The context beside the batch is larger than %d bytes: put it into the messages.", most), -1}

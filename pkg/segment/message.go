@@ -12,12 +12,13 @@ var Format = payload.Format{
 	Name: "a valid Segment message", RefusalCode: "not_a_segment_payload", Context: true,
 	New:         func() payload.Object { return new(fields) },
 	NotAnObject: NotAMessage,
-	Invalid:     []*payload.Reason{NotAMessage, MissingEvent, InvalidProperties, payload.TooLarge},
+	Invalid:     []*payload.Reason{NotAMessage, UnknownType, MissingEvent, InvalidProperties, payload.TooLarge},
 }
 
 // The verdicts on messages, beside payload.Accepted and payload.TooLarge.
 var (
 	Ignored           = payload.Ignored("ignored_type", "its type is not kept")
+	UnknownType       = payload.Invalid("unknown_type", "its type is not track, page, screen, identify, group, alias or delete")
 	NotAMessage       = payload.Invalid("not_a_message", "it is not an object whose type is a string")
 	MissingEvent      = payload.Invalid("missing_event", "a track message needs a non-empty string as its event, or a gf_event_type")
 	InvalidProperties = payload.Invalid("invalid_properties", "its properties are neither an object nor null")
@@ -57,8 +58,28 @@ func (f *fields) IsMessage() bool {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return false
 	}
-	for _, known := range [...]string{"track", "page", "screen", "identify", "group", "alias"} {
-		if isText(f.kind, known) {
+	return f.isOneOf(acceptedTypes) || f.isOneOf(ignoredTypes[:3])
+}
+
+// The types of Segment's messages. IsMessage does not count the last one, delete: an object with it and a "batch" is a batch.
+var (
+	acceptedTypes = []string{"track", "page", "screen"}
+	ignoredTypes  = []string{"identify", "group", "alias", "delete"}
+)
+
+// IgnoredType reports whether messages of a type are dropped by type.
+func IgnoredType(name []byte) bool {
+	for _, ignored := range ignoredTypes {
+		if string(name) == ignored {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fields) isOneOf(types []string) bool {
+	for _, name := range types {
+		if isText(f.kind, name) {
 			return true
 		}
 	}
@@ -104,7 +125,10 @@ func (f *fields) Verdict(size int, limits *payload.Limits) *payload.Reason {
 	}
 	track := isText(f.kind, "track")
 	if !track && !isText(f.kind, "page") && !isText(f.kind, "screen") {
-		return Ignored
+		if f.isOneOf(ignoredTypes) {
+			return Ignored
+		}
+		return UnknownType
 	}
 	if size > limits.MessageBytes {
 		return payload.TooLarge

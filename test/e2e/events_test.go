@@ -43,7 +43,7 @@ func TestEventsAPI_Event_IsStored(t *testing.T) {
 	// Without an insertId the bytes themselves are the id; and the same token serves the webhook.
 	status, answer := post(t, url, `[{"eventType":"E"},{"eventType":"E"},{"eventType":"E","eventAt":"soon"},5]`, authorization...)
 	require.Equal(t, 200, status, answer)
-	require.JSONEq(t, `{"received":4,"accepted":2,"dropped":2}`, answer)
+	require.JSONEq(t, `{"received":4,"accepted":2,"dropped":2,"errors":[{"index":2,"code":"invalid_event_at"},{"index":3,"code":"not_an_event"}]}`, answer)
 	status, _ = post(t, u.SegmentURL, sample)
 	require.Equal(t, 200, status)
 	u.await("api\tE\t\\N\napi\tOrder Completed\torder-4711-paid\nsegment\tOrder Completed\tmsg_test_001", "SELECT source, event_type, message_id FROM outcomes ORDER BY source, event_type")

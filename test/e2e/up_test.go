@@ -98,7 +98,7 @@ func TestWebhook_BrokenMessage_NeighboursAreStored(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	status, answer := post(t, u.SegmentURL, `[5,{"type":"track","event":"E","messageId":"good"},{"type":"track","properties":[]}]`)
 	require.Equal(t, 200, status)
-	require.JSONEq(t, `{"received":3,"accepted":1,"dropped":2}`, answer)
+	require.JSONEq(t, `{"received":3,"accepted":1,"dropped":2,"errors":[{"index":0,"code":"not_a_message"},{"index":2,"code":"invalid_properties"}]}`, answer)
 	status, answer = post(t, u.SegmentURL, `[5]`)
 	require.Equal(t, 400, status)
 	require.Contains(t, answer, `"index":0`)
