@@ -17,7 +17,7 @@ var kafkaEngine = &Loader{
 			t.Broker, t.Topic, t.Database, queueSettings)
 		// The edge writes the headers in this order.
 		of := origin{
-			workspace: "_headers.value[2]", product: "_key", connection: "_headers.value[3]", source: "_headers.value[4]",
+			workspace: "_headers.value[2]", product: "splitByChar('\\0', _key)[2]", connection: "_headers.value[3]", source: "_headers.value[4]",
 			receivedUs: "reinterpretAsInt64(reverse(_headers.value[5]))",
 			topic:      "_topic", partition: "_partition", offset: "_offset",
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/bench/baselines"
 	"github.com/millrace/millrace/bench/measure"
+	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -87,7 +88,7 @@ func TestCommand_Folders_AreLeftOut(t *testing.T) {
 func TestProbeProducts_AreInDifferentPartitions(t *testing.T) {
 	var at []int32
 	for _, product := range probeProducts(8) {
-		at = append(at, stream.PartitionOf(product, 8))
+		at = append(at, stream.PartitionOf(traffic.Workspace, product, 8))
 	}
 	slices.Sort(at)
 	require.Len(t, at, probePartitions)
@@ -99,7 +100,7 @@ func TestSkew_Shares(t *testing.T) {
 	products := evenProducts(32, 8)
 	each := map[int32]int{}
 	for _, p := range products {
-		each[stream.PartitionOf(p, 8)]++
+		each[stream.PartitionOf(traffic.Workspace, p, 8)]++
 	}
 	require.Len(t, each, 8)
 	for _, n := range each {

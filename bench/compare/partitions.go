@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/bench/measure"
+	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -93,7 +94,7 @@ func busiestShare(shares []float64, partitions, hottest, salts int) float64 {
 			if i < hottest {
 				parts = min(salts, partitions)
 			}
-			home := int(stream.PartitionOf(fmt.Sprintf("shop-%d-%d", set, i), int32(partitions)))
+			home := int(stream.PartitionOf(traffic.Workspace, fmt.Sprintf("shop-%d-%d", set, i), int32(partitions)))
 			for j := range parts {
 				load[(home+j)%partitions] += share / float64(parts)
 			}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/millrace/millrace/bench/load"
 	"github.com/millrace/millrace/bench/measure"
+	"github.com/millrace/millrace/bench/traffic"
 	"github.com/millrace/millrace/pkg/stream"
 )
 
@@ -54,7 +55,7 @@ func probeProducts(partitions int) []string {
 	var taken []int32
 	for n := 0; len(products) < min(probePartitions, partitions); n++ {
 		name := fmt.Sprintf("probe-%d", n)
-		if at := stream.PartitionOf(name, int32(partitions)); !slices.Contains(taken, at) {
+		if at := stream.PartitionOf(traffic.Workspace, name, int32(partitions)); !slices.Contains(taken, at) {
 			taken, products = append(taken, at), append(products, name)
 		}
 	}

@@ -17,6 +17,7 @@ type replayCommand struct {
 	From            string   `help:"Replay what was received since then: a time such as 2026-05-18T12:00:00Z, a duration before now such as 36h, or \"start\" for all that is kept." placeholder:"WHEN"`
 	FromOffset      []string `help:"Replay from there instead, and only in the partitions named: 0:1500,3:0 for the ingest topic's, dead-letters/2:17 for those of the dead letters." placeholder:"PARTITION:OFFSET"`
 	Until           string   `help:"Up to then, written as --from. As it comes, all that is there when the command begins." placeholder:"WHEN"`
+	Workspace       []string `help:"Only this workspace's; can be given several times." sep:"none" placeholder:"ID"`
 	Product         []string `help:"Only this product's; can be given several times." sep:"none" placeholder:"ID"`
 	DeadLetters     bool     `help:"Dead letters too." xor:"letters"`
 	OnlyDeadLetters bool     `help:"Dead letters and nothing else." xor:"letters"`
@@ -96,7 +97,7 @@ func (c *replayCommand) spans(ctx context.Context, client *stream.Client, reach 
 
 // replay runs it and tells of it. until is what to go on with if it does not come to its end.
 func (c *replayCommand) replay(ctx context.Context, client *stream.Client, spans []stream.OffsetRange, until time.Time) error {
-	r, err := client.NewReplay(stream.ReplayConfig{Products: c.Product, Reasons: c.Reason, Rate: c.Rate, DryRun: c.DryRun}, spans)
+	r, err := client.NewReplay(stream.ReplayConfig{Workspaces: c.Workspace, Products: c.Product, Reasons: c.Reason, Rate: c.Rate, DryRun: c.DryRun}, spans)
 	if err != nil {
 		return err
 	}

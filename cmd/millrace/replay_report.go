@@ -89,16 +89,17 @@ func (c *replayCommand) summary(w io.Writer, p stream.ReplayProgress, took time.
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nPRODUCT\tKIND\tRECORDS")
+	fmt.Fprintln(table, "\nWORKSPACE\tPRODUCT\tKIND\tRECORDS")
 	list := slices.SortedFunc(maps.Keys(p.ByGroup), func(a, b stream.ReplayGroup) int {
-		return cmp.Or(cmp.Compare(p.ByGroup[b], p.ByGroup[a]), cmp.Compare(a.Product, b.Product), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(p.ByGroup[b], p.ByGroup[a]), cmp.Compare(a.Workspace, b.Workspace),
+			cmp.Compare(a.Product, b.Product), cmp.Compare(a.Kind, b.Kind))
 	})
 	for _, chosen := range list[:min(len(list), chosenShown)] {
 		kind := string(chosen.Kind)
 		if chosen.FromDeadLetter {
 			kind += ", dead letter"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\n", chosen.Product, kind, p.ByGroup[chosen])
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", chosen.Workspace, chosen.Product, kind, p.ByGroup[chosen])
 	}
 	if more := len(list) - chosenShown; more > 0 {
 		fmt.Fprintf(table, "and %d lines more\n", more)

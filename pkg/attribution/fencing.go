@@ -66,7 +66,7 @@ func (a *Service) ownership(ctx context.Context) (*ownership, error) {
 func (o *ownership) partition(row warehouse.ProductPartition) stream.Partition {
 	id := row.Partition % o.count
 	if row.Partition < 0 {
-		id = stream.PartitionOf(row.Product, o.count)
+		id = stream.PartitionOf(row.Workspace, row.Product, o.count)
 	}
 	return stream.Partition{Topic: o.topic, ID: id}
 }

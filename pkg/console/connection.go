@@ -57,7 +57,7 @@ func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r
 		_ = stream.send("summary", "It cannot be found: "+template.HTMLEscapeString(err.Error())) // the browser may have disconnected
 		return
 	}
-	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.ProductID, found.Salts, filterOf(r))
+	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.WorkspaceID, found.ProductID, found.Salts, filterOf(r))
 	if err != nil {
 		_ = stream.send("summary", "Kafka does not answer. Trying again …") // the browser may have disconnected
 		return

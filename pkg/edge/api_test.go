@@ -212,7 +212,7 @@ func testShapes(t *testing.T, a *apiEndpoint) {
 	last := before - 1
 	for _, record := range written {
 		got, at := headers(record)
-		require.Equal(t, "the product", string(record.Key))
+		require.Equal(t, "the workspace\x00the product", string(record.Key))
 		require.Equal(t, map[string]string{"kind": a.kind, "workspace": "the workspace", "connection": s.ID, "provider": "api"}, got)
 		require.Greater(t, at, last)
 		last = at

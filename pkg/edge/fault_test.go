@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -183,7 +184,8 @@ func TestOneFailingPartition(t *testing.T) {
 	}
 	partitions := map[string]int32{}
 	for _, record := range r.records(ingest) {
-		partitions[string(record.Key)] = record.Partition
+		_, product, _ := strings.Cut(string(record.Key), "\x00")
+		partitions[product] = record.Partition
 	}
 	bad := partitions["a"]
 	f := failRequests(broker, kmsg.Produce, r.writes(ingest, bad), refuseProduce(kerr.InvalidRecord))

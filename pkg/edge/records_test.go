@@ -78,7 +78,7 @@ func TestShapes(t *testing.T) {
 			last := before - 1
 			for _, record := range written {
 				got, at := headers(record)
-				require.Equal(t, "the product", string(record.Key))
+				require.Equal(t, "the workspace\x00the product", string(record.Key))
 				require.Equal(t, want, got)
 				require.Greater(t, at, last)
 				last = at
@@ -124,7 +124,7 @@ func TestPartition_IsKafkasDefault(t *testing.T) {
 	for i := range 12 {
 		s := r.create(connection.CreateParams{ProductID: fmt.Sprintf("product %d", i)})
 		requireAnswer(t, r.post(s.path(), track), 200, accepted(1, 1, 0))
-		require.NoError(t, other.ProduceSync(context.Background(), &kgo.Record{Key: []byte(s.ProductID), Value: []byte("other")}).FirstErr())
+		require.NoError(t, other.ProduceSync(context.Background(), &kgo.Record{Key: []byte(s.WorkspaceID + "\x00" + s.ProductID), Value: []byte("other")}).FirstErr())
 	}
 	partitions := map[string]map[int32]int{}
 	used := map[int32]bool{}
@@ -195,7 +195,7 @@ func TestDeadLetters(t *testing.T) {
 	var last int64
 	for i, letter := range letters {
 		got, at := headers(letter)
-		require.Equal(t, "p", string(letter.Key))
+		require.Equal(t, "w\x00p", string(letter.Key))
 		require.True(t, bad[i].raw == string(letter.Value), "letter %d is not whole", i)
 		require.Equal(t, map[string]string{
 			"kind": "dead_letter", "original_kind": "event", "workspace": "w", "connection": s.ID, "provider": "segment", "context": `{"ip":1}`,

@@ -62,7 +62,7 @@ func TestSaltedProduct_UsersShareAPartition(t *testing.T) {
 		each[record.Partition]++
 	}
 	require.Len(t, of, users)
-	own := stream.PartitionOf(s.ProductID, partitions)
+	own := stream.PartitionOf(s.WorkspaceID, s.ProductID, partitions)
 	require.Len(t, each, over)
 	for i := range int32(over) {
 		require.Greater(t, each[(own+i)%partitions], users/over/2)

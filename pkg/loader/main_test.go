@@ -212,7 +212,7 @@ func realisticOf(i, user int) []byte {
 
 // size returns the buffered bytes of an event, if there is one product.
 func size(i int) int64 {
-	const key, names, values = len("product-0"), len("kind" + "workspace" + "connection" + "provider" + "received_at"), len("event"+"w"+"c"+"segment") + 8
+	const key, names, values = len("w\x00product-0"), len("kind" + "workspace" + "connection" + "provider" + "received_at"), len("event"+"w"+"c"+"segment") + 8
 	return int64(key + names + values + len(realistic(i)))
 }
 

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -109,6 +110,8 @@ type Request struct {
 	records []kgo.Record
 	headers []kgo.RecordHeader
 	times   []byte
+	keys    []byte // of the records; lastKey is the end of it
+	lastKey []byte
 
 	pending  atomic.Int32 // records under way; the last one ends the wait
 	owners   atomic.Int32 // those and the caller; the last one recycles
@@ -138,6 +141,7 @@ func (p *Producer) NewRequest(n int, released func()) *Request {
 	o.records = slices.Grow(o.records[:0], n)
 	o.headers = slices.Grow(o.headers[:0], n*headersEach)
 	o.times = slices.Grow(o.times[:0], n*8)
+	o.keys, o.lastKey = o.keys[:0], nil
 	return o
 }
 
@@ -199,12 +203,24 @@ func (o *Request) add(topic string, kind Kind, source *Source, receivedAt int64,
 		panic("BUG: more records than Begin was told of")
 	}
 	o.times = binary.BigEndian.AppendUint64(o.times, uint64(receivedAt))
-	o.records = append(o.records, kgo.Record{Topic: topic, Key: bytesOf(source.Product), Value: value})
+	o.records = append(o.records, kgo.Record{Topic: topic, Key: o.key(source), Value: value})
 	o.header(headerKind, bytesOf(string(kind)))
 	o.header(headerWorkspace, bytesOf(source.Workspace))
 	o.header(headerConnection, bytesOf(source.Connection))
 	o.header(headerProvider, bytesOf(source.Provider))
 	o.header(headerReceivedAt, o.times[len(o.times)-8:])
+}
+
+// key returns the key of a source's records. The records of one source share it.
+func (o *Request) key(source *Source) []byte {
+	n := len(o.keys)
+	o.keys = appendKey(o.keys, source.Workspace, source.Product)
+	if key := o.keys[n:len(o.keys):len(o.keys)]; !bytes.Equal(key, o.lastKey) {
+		o.lastKey = key
+	} else {
+		o.keys = o.keys[:n]
+	}
+	return o.lastKey
 }
 
 // header adds to the last record, whose headers are the end of the shared slice.

@@ -24,8 +24,8 @@ const (
 	ProviderAPI     = "api" // our own
 )
 
-// Names of the headers. Any producer may write records with the first five, the product as the key
-// and the default partitioning (murmur2).
+// Names of the headers. Other producers may write records with the first five headers, if they use the same key,
+// workspace, NUL and product, and Kafka's default partitioning (murmur2).
 const (
 	headerKind       = "kind"
 	headerWorkspace  = "workspace"
@@ -68,7 +68,8 @@ type Record struct {
 
 // decode reads a record. Headers that are missing leave their fields empty.
 func (e *Record) decode(r *kgo.Record) {
-	*e = Record{Product: r.Key, Value: r.Value, Offset: r.Offset, ReceivedAt: r.Timestamp.UnixMicro()}
+	workspace, product := splitKey(r.Key)
+	*e = Record{Product: product, Value: r.Value, Offset: r.Offset, ReceivedAt: r.Timestamp.UnixMicro()}
 	for i := range r.Headers {
 		h := &r.Headers[i]
 		switch h.Key {
@@ -101,6 +102,9 @@ func (e *Record) decode(r *kgo.Record) {
 		case headerReplayOf:
 			e.ReplayOf = h.Value
 		}
+	}
+	if workspace != nil {
+		e.Workspace = workspace // the key decides the partition, so it counts if the header differs
 	}
 }
 

@@ -55,7 +55,7 @@ func TestRecordsOfEveryKind(t *testing.T) {
 		e.decode(r)
 		require.Equal(t, []byte(kinds[i]), e.Kind)
 		require.Equal(t, e.Kind, e.Value)
-		require.Equal(t, "p", string(r.Key))
+		require.Equal(t, "w\x00p", string(r.Key))
 		require.Len(t, r.Headers, 5)
 	}
 }
@@ -74,9 +74,9 @@ func TestRecordsOfOneProductShareAPartitionWithOtherProducers(t *testing.T) {
 	p := producerOf(t, c, nil)
 	for _, product := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 		out := p.NewRequest(1, nil)
-		out.AddMessage(KindEvent, &Source{Product: product}, 0, []byte("{}"), nil)
+		out.AddMessage(KindEvent, &Source{Workspace: "w", Product: product}, 0, []byte("{}"), nil)
 		require.NoError(t, out.Send(t.Context()))
-		require.NoError(t, kafka.ProduceSync(t.Context(), &kgo.Record{Topic: c.Topics().Ingest, Key: []byte(product)}).FirstErr())
+		require.NoError(t, kafka.ProduceSync(t.Context(), &kgo.Record{Topic: c.Topics().Ingest, Key: []byte("w\x00" + product)}).FirstErr())
 	}
 	partitions := map[string]map[int32]bool{}
 	for _, r := range fetch(t, c, c.Topics().Ingest, 14) {
@@ -97,14 +97,15 @@ func TestDecodeTakesWhatOthersWrite(t *testing.T) {
 		headers []kgo.RecordHeader
 		want    Record
 	}{
-		"no headers":          {nil, Record{ReceivedAt: at.UnixMicro()}},
-		"unknown headers":     {[]kgo.RecordHeader{{Key: "trace", Value: []byte("x")}, {Key: ""}}, Record{ReceivedAt: at.UnixMicro()}},
-		"time too short":      {[]kgo.RecordHeader{{Key: "received_at", Value: eight[:7]}}, Record{ReceivedAt: at.UnixMicro()}},
-		"time too long":       {[]kgo.RecordHeader{{Key: "received_at", Value: append(eight[:8:8], 0)}}, Record{ReceivedAt: at.UnixMicro()}},
-		"time null":           {[]kgo.RecordHeader{{Key: "received_at"}}, Record{ReceivedAt: at.UnixMicro()}},
-		"time of its own":     {[]kgo.RecordHeader{{Key: "received_at", Value: eight}}, Record{ReceivedAt: 42}},
-		"the last one counts": {[]kgo.RecordHeader{{Key: "kind", Value: []byte("a")}, {Key: "kind", Value: []byte("b")}}, Record{Kind: []byte("b"), ReceivedAt: at.UnixMicro()}},
-		"names are exact":     {[]kgo.RecordHeader{{Key: "Kind", Value: []byte("a")}}, Record{ReceivedAt: at.UnixMicro()}},
+		"no headers":            {nil, Record{ReceivedAt: at.UnixMicro()}},
+		"unknown headers":       {[]kgo.RecordHeader{{Key: "trace", Value: []byte("x")}, {Key: ""}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time too short":        {[]kgo.RecordHeader{{Key: "received_at", Value: eight[:7]}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time too long":         {[]kgo.RecordHeader{{Key: "received_at", Value: append(eight[:8:8], 0)}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time null":             {[]kgo.RecordHeader{{Key: "received_at"}}, Record{ReceivedAt: at.UnixMicro()}},
+		"time of its own":       {[]kgo.RecordHeader{{Key: "received_at", Value: eight}}, Record{ReceivedAt: 42}},
+		"the last one counts":   {[]kgo.RecordHeader{{Key: "kind", Value: []byte("a")}, {Key: "kind", Value: []byte("b")}}, Record{Kind: []byte("b"), ReceivedAt: at.UnixMicro()}},
+		"key without workspace": {[]kgo.RecordHeader{{Key: "workspace", Value: []byte("w")}}, Record{Workspace: []byte("w"), ReceivedAt: at.UnixMicro()}},
+		"names are exact":       {[]kgo.RecordHeader{{Key: "Kind", Value: []byte("a")}}, Record{ReceivedAt: at.UnixMicro()}},
 	} {
 		e := Record{Reason: []byte("left over"), Offset: 7}
 		e.decode(&kgo.Record{Headers: row.headers, Timestamp: at})
@@ -118,4 +119,42 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	var e Record
 	require.Zero(t, testing.AllocsPerRun(100, func() { b.Entry(0, &e) }))
 	require.Equal(t, int64(1+4+5+11+8), b.Size(0))
+}
+
+// Two workspaces may have products of one id, and their concatenations may be equal.
+func TestKeys_OfTwoWorkspacesDiffer(t *testing.T) {
+	_, c := started(t)
+	ids := [][2]string{{"a", "p"}, {"b", "p"}, {"ab", "p"}, {"a", "bp"}, {"", "abp"}}
+	out := producerOf(t, c, nil).NewRequest(2*len(ids), nil)
+	for range 2 {
+		for _, id := range ids {
+			out.AddMessage(KindEvent, &Source{Workspace: id[0], Product: id[1]}, 0, []byte("{}"), nil)
+		}
+	}
+	require.NoError(t, out.Send(t.Context()))
+	keys, partitions := map[string][2]string{}, map[int32]bool{}
+	for _, r := range fetch(t, c, c.Topics().Ingest, 2*len(ids)) {
+		var e Record
+		e.decode(r)
+		id := [2]string{string(e.Workspace), string(e.Product)}
+		require.Contains(t, ids, id)
+		require.Equal(t, PartitionOf(id[0], id[1], partitionCount(t, c)), r.Partition)
+		keys[string(r.Key)] = id
+		partitions[r.Partition] = true
+	}
+	require.Len(t, keys, len(ids))
+	require.Greater(t, len(partitions), 1)
+}
+
+func TestDecode_KeyCountsIfTheHeaderDiffers(t *testing.T) {
+	var e Record
+	e.decode(&kgo.Record{Key: []byte("w\x00p"), Headers: []kgo.RecordHeader{{Key: headerWorkspace, Value: []byte("other")}}})
+	require.Equal(t, []string{"w", "p"}, []string{string(e.Workspace), string(e.Product)})
+}
+
+func partitionCount(t *testing.T, c *Client) int32 {
+	t.Helper()
+	n, err := c.IngestPartitions(t.Context())
+	require.NoError(t, err)
+	return n
 }

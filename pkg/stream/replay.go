@@ -16,11 +16,12 @@ import (
 
 // ReplayConfig says what is replayed of the records within reach.
 type ReplayConfig struct {
-	Products []string   // only theirs; empty is everybody's
-	Reasons  []string   // only dead letters of these; empty is of all reasons
-	Only     []Position // only these records, if there are any; the spans are those of SpansOf
-	Rate     int        // records a second; 0 is as fast as it goes
-	DryRun   bool       // count, and write nothing
+	Workspaces []string   // only records of these; empty selects all
+	Products   []string   // only records of these; empty selects all
+	Reasons    []string   // only dead letters of these; empty is of all reasons
+	Only       []Position // only these records, if there are any; the spans are those of SpansOf
+	Rate       int        // records a second; 0 is as fast as it goes
+	DryRun     bool       // count, and write nothing
 }
 
 // Replay writes records of the log to the ingest topic once more, for the loader to map anew. Key, value, headers and
@@ -41,6 +42,7 @@ type Replay struct {
 
 // ReplayGroup tells apart what is replayed.
 type ReplayGroup struct {
+	Workspace      string
 	Product        string
 	Kind           Kind // for dead letters, what they were sent as
 	FromDeadLetter bool
@@ -178,7 +180,7 @@ func (r *Replay) poll(ctx context.Context) (*replayBatch, error) {
 		run.counts[verdict]++
 		if verdict == Selected {
 			run.chosen = append(run.chosen, record)
-			run.as = append(run.as, ReplayGroup{string(e.Product), e.originalKind(), record.Topic == r.client.topics.DeadLetters})
+			run.as = append(run.as, ReplayGroup{string(e.Workspace), string(e.Product), e.originalKind(), record.Topic == r.client.topics.DeadLetters})
 		}
 	})
 	if len(run.read) > 0 || time.Since(r.lastProgress) < replayTimeout {

@@ -51,7 +51,7 @@ func TestACopyIsWhatItIsACopyOf(t *testing.T) {
 	others := &kgo.Record{Topic: c.Topics().Ingest, Key: []byte("p"), Value: []byte("{}"), Timestamp: time.UnixMilli(time.Now().Add(-time.Hour).UnixMilli()),
 		Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "trace", Value: []byte("x")}}}
 	require.NoError(t, foreign(t, c).ProduceSync(t.Context(), others).FirstErr())
-	require.Equal(t, map[ReplayGroup]int64{{"p", KindConversation, false}: 1, {"p", KindEvent, false}: 1}, replay(t, c, ReplayConfig{}, everything(t, c)).ByGroup)
+	require.Equal(t, map[ReplayGroup]int64{{"w", "p", KindConversation, false}: 1, {"", "p", KindEvent, false}: 1}, replay(t, c, ReplayConfig{}, everything(t, c)).ByGroup)
 
 	records := fetch(t, c, c.Topics().Ingest, 4)
 	for i := range 2 {
@@ -74,7 +74,7 @@ func TestDeadLettersGoBackAsWhatTheyWere(t *testing.T) {
 	})
 	old := &kgo.Record{Topic: c.Topics().DeadLetters, Key: []byte("p"), Value: []byte("2"), Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("dead_letter")}, {Key: "reason", Value: []byte("r")}}}
 	require.NoError(t, foreign(t, c).ProduceSync(t.Context(), old).FirstErr())
-	require.Equal(t, map[ReplayGroup]int64{{"p", KindIdentify, true}: 1, {"p", KindEvent, true}: 1}, replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).ByGroup)
+	require.Equal(t, map[ReplayGroup]int64{{"w", "p", KindIdentify, true}: 1, {"", "p", KindEvent, true}: 1}, replay(t, c, ReplayConfig{}, everything(t, c, c.Topics().DeadLetters)).ByGroup)
 
 	letters, records := fetch(t, c, c.Topics().DeadLetters, 2), fetch(t, c, c.Topics().Ingest, 2)
 	var e Record
@@ -94,7 +94,7 @@ func bury(t testing.TB, c *Client, p *Producer, from int) (next int) {
 	require.NoError(t, err)
 	partitions, err := c.IngestPartitions(t.Context())
 	require.NoError(t, err)
-	next = int(offsetIn(ends, Partition{c.Topics().Ingest, PartitionOf("p", partitions)}))
+	next = int(offsetIn(ends, Partition{c.Topics().Ingest, PartitionOf("w", "p", partitions)}))
 	for _, r := range fetch(t, c, c.Topics().Ingest, next)[from:] {
 		var e Record
 		e.decode(r)
@@ -186,13 +186,13 @@ func TestProductsAndReasons(t *testing.T) {
 		o.AddDeadLetter(&Source{Product: "b"}, 1, []byte("{}"), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "y"})
 	})
 	p := replay(t, c, ReplayConfig{DryRun: true, Products: []string{"a", "c", "nobody"}}, everything(t, c))
-	require.Equal(t, map[ReplayGroup]int64{{"a", KindEvent, false}: 2, {"c", KindEvent, false}: 1}, p.ByGroup)
+	require.Equal(t, map[ReplayGroup]int64{{"", "a", KindEvent, false}: 2, {"", "c", KindEvent, false}: 1}, p.ByGroup)
 	require.Equal(t, int64(1), p.Verdicts[OtherProduct])
 	require.Len(t, fetch(t, c, c.Topics().Ingest, 4), 4)
 
 	letters := everything(t, c, c.Topics().DeadLetters)
 	p = replay(t, c, ReplayConfig{Products: []string{"a"}, Reasons: []string{"x"}}, letters)
-	require.Equal(t, map[ReplayGroup]int64{{"a", KindEvent, true}: 1}, p.ByGroup)
+	require.Equal(t, map[ReplayGroup]int64{{"", "a", KindEvent, true}: 1}, p.ByGroup)
 	require.Equal(t, [verdicts]int64{Selected: 1, OtherProduct: 1, OtherReason: 1}, p.Verdicts)
 	// Its copy becomes a dead letter for another reason, of which it is the first.
 	var first *kgo.Record
@@ -212,7 +212,7 @@ func TestProductsAndReasons(t *testing.T) {
 
 func TestWhatIsTooLargeStaysADeadLetter(t *testing.T) {
 	_, c := started(t)
-	largest := IngestRecordBytes - copyOverheadBytes - len("p"+"kindworkspaceconnectionproviderreceived_atoriginal_kindreason"+"dead_letter"+"wcsegment"+"event"+"r") - 8
+	largest := IngestRecordBytes - copyOverheadBytes - len("w\x00p"+"kindworkspaceconnectionproviderreceived_atoriginal_kindreason"+"dead_letter"+"wcsegment"+"event"+"r") - 8
 	send(t, producerOf(t, c, nil), func(o *Request) {
 		for _, n := range []int{largest, largest + 1, 8 << 20} {
 			o.AddDeadLetter(&source, 1, bytes.Repeat([]byte("x"), n), nil, &DeadLetter{OriginalKind: KindEvent, Reason: "r"})

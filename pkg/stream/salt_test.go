@@ -11,17 +11,17 @@ import (
 
 func TestSaltedRecords_GoToThePartitionsAfterTheProductsOwn(t *testing.T) {
 	partitioner := newPartitioner().ForTopic("")
-	require.True(t, partitioner.RequiresConsistency(&kgo.Record{Key: []byte("p")}), "a partition without a leader is waited for")
-	own := int(PartitionOf("p", 7))
+	require.True(t, partitioner.RequiresConsistency(&kgo.Record{Key: []byte("w\x00p")}), "a partition without a leader is waited for")
+	own := int(PartitionOf("w", "p", 7))
 	for subject := range uint32(20) {
-		out := &Request{records: []kgo.Record{{Key: []byte("p")}}}
+		out := &Request{records: []kgo.Record{{Key: []byte("w\x00p")}}}
 		out.SetSalt(subject, 3)
 		require.Equal(t, (own+int(subject%3))%7, partitioner.Partition(&out.records[0], 7))
 	}
-	wide := &Request{records: []kgo.Record{{Key: []byte("p")}}}
+	wide := &Request{records: []kgo.Record{{Key: []byte("w\x00p")}}}
 	wide.SetSalt(MaxSalts-1, MaxSalts)
 	require.Equal(t, (own+MaxSalts-1)%7, partitioner.Partition(&wide.records[0], 7))
-	require.Equal(t, own, partitioner.Partition(&kgo.Record{Key: []byte("p"), Headers: []kgo.RecordHeader{{Key: headerSalt, Value: []byte("12")}}}, 7), "what others may write")
+	require.Equal(t, own, partitioner.Partition(&kgo.Record{Key: []byte("w\x00p"), Headers: []kgo.RecordHeader{{Key: headerSalt, Value: []byte("12")}}}, 7), "what others may write")
 }
 
 // A copy goes to where its message was, and so does that of the dead letter which became of it.

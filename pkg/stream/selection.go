@@ -14,7 +14,7 @@ type Verdict uint8
 
 const (
 	Selected        Verdict = iota // it is replayed
-	OtherProduct                   // it is a product's that is not asked for
+	OtherProduct                   // the product or its workspace is not selected
 	OtherReason                    // it is a dead letter of a reason that is not asked for
 	NotSelected                    // it is none of the records that were chosen one by one
 	AlreadySelected                // what it was made of is within reach, and stands for it
@@ -27,15 +27,15 @@ const (
 // letter and as copies of both that replays have written, one is: the earliest within reach. Without that every replay
 // would double what those before it have written.
 type selection struct {
-	products, reasons []string
-	ingest, dead      string // topics
-	ranges            map[Partition]OffsetRange
-	passed            map[Position]struct{} // dead letters of other reasons, which stand for nothing
-	only              map[Position]struct{} // the records that were chosen one by one; nil if all are
+	workspaces, products, reasons []string
+	ingest, dead                  string // topics
+	ranges                        map[Partition]OffsetRange
+	passed                        map[Position]struct{} // dead letters of other reasons, which stand for nothing
+	only                          map[Position]struct{} // the records that were chosen one by one; nil if all are
 }
 
 func newSelection(config *ReplayConfig, topics Topics, spans []OffsetRange) selection {
-	c := selection{products: config.Products, reasons: config.Reasons, ingest: topics.Ingest, dead: topics.DeadLetters,
+	c := selection{workspaces: config.Workspaces, products: config.Products, reasons: config.Reasons, ingest: topics.Ingest, dead: topics.DeadLetters,
 		ranges: map[Partition]OffsetRange{}, passed: map[Position]struct{}{}}
 	for _, s := range spans {
 		c.ranges[s.Partition] = s
@@ -55,7 +55,8 @@ func (c *selection) verdict(r *kgo.Record, e *Record) Verdict {
 		return NotSelected // it has no message
 	case !c.isNamed(positionOf(r)):
 		return NotSelected
-	case len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):
+	case len(c.workspaces) > 0 && !slices.Contains(c.workspaces, string(e.Workspace)),
+		len(c.products) > 0 && !slices.Contains(c.products, string(e.Product)):
 		return OtherProduct
 	case c.isSelected(e.ReplayOf) || c.isSelected(e.Origin):
 		return AlreadySelected

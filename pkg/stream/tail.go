@@ -107,7 +107,7 @@ func (t *Tail) add(f *kgo.FetchTopicPartition, batch *TailBatch, skip map[string
 }
 
 // PartitionsOf are those of the ingest topic that a product's messages are in, and those of the dead letters that its own are in.
-func (c *Client) PartitionsOf(ctx context.Context, product string, salts int) ([]Partition, error) {
+func (c *Client) PartitionsOf(ctx context.Context, workspace, product string, salts int) ([]Partition, error) {
 	var all []Partition
 	for _, topic := range []string{c.topics.Ingest, c.topics.DeadLetters} {
 		details, err := c.admin.ListTopics(ctx, topic)
@@ -118,7 +118,7 @@ func (c *Client) PartitionsOf(ctx context.Context, product string, salts int) ([
 			return nil, fmt.Errorf("list the partitions of %s: %w", topic, err)
 		}
 		n := int32(len(details[topic].Partitions))
-		own := PartitionOf(product, n)
+		own := PartitionOf(workspace, product, n)
 		for behind := range min(int32(max(salts, 1)), n) {
 			all = append(all, Partition{topic, (own + behind) % n})
 		}

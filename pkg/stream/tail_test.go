@@ -36,7 +36,7 @@ func TestATailShowsWhatComesAndALittleOfWhatWas(t *testing.T) {
 	_, c := started(t)
 	p := producerOf(t, c, nil)
 	sendMany(t, p, 300)
-	partitions, err := c.PartitionsOf(t.Context(), source.Product, 1)
+	partitions, err := c.PartitionsOf(t.Context(), source.Workspace, source.Product, 1)
 	require.NoError(t, err)
 	require.Equal(t, []string{c.Topics().Ingest, c.Topics().DeadLetters}, []string{partitions[0].Topic, partitions[1].Topic})
 	tail, err := c.NewTail(TailConfig{Partitions: partitions, Last: 5, MaxBehind: 200})
@@ -62,7 +62,7 @@ func TestATailShowsWhatComesAndALittleOfWhatWas(t *testing.T) {
 
 func TestATailLeavesOutWhatNobodyCanRead(t *testing.T) {
 	_, c := started(t)
-	partitions, err := c.PartitionsOf(t.Context(), source.Product, 1)
+	partitions, err := c.PartitionsOf(t.Context(), source.Workspace, source.Product, 1)
 	require.NoError(t, err)
 	tail, err := c.NewTail(TailConfig{Partitions: partitions, MaxBehind: 100})
 	require.NoError(t, err)
@@ -81,14 +81,14 @@ func TestATailLeavesOutWhatNobodyCanRead(t *testing.T) {
 
 func TestPartitionsOf_SaltedProduct(t *testing.T) {
 	_, c := started(t)
-	one, err := c.PartitionsOf(t.Context(), "p", 1)
+	one, err := c.PartitionsOf(t.Context(), "w", "p", 1)
 	require.NoError(t, err)
 	require.Len(t, one, 2)
-	three, err := c.PartitionsOf(t.Context(), "p", 3)
+	three, err := c.PartitionsOf(t.Context(), "w", "p", 3)
 	require.NoError(t, err)
 	require.Len(t, three, 6)
 	require.Equal(t, (one[0].ID+2)%4, three[2].ID)
-	all, err := c.PartitionsOf(t.Context(), "p", MaxSalts)
+	all, err := c.PartitionsOf(t.Context(), "w", "p", MaxSalts)
 	require.NoError(t, err)
 	require.Len(t, all, 8, "no more than there are")
 }

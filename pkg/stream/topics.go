@@ -14,7 +14,7 @@ import (
 
 // Topics are the names of the three topics.
 type Topics struct {
-	Ingest      string // every accepted message, keyed by product: the partition is the product's lock
+	Ingest      string // every accepted message, keyed by workspace and product: the partition is the product's lock
 	Connections string // the registry of connections, compacted
 	DeadLetters string // messages that cannot become events, whole and with the reason
 }

@@ -74,7 +74,7 @@ type StoredEvent struct {
 
 // ProductPartition returns where the row is from.
 func (e *StoredEvent) ProductPartition() ProductPartition {
-	return ProductPartition{e.Product, e.Partition}
+	return ProductPartition{e.Workspace, e.Product, e.Partition}
 }
 
 // AffectedEvents passes the selected rows of events to take, in parts. take may use the Lookup. A row may come more than
@@ -259,7 +259,7 @@ type StoredActivity struct {
 
 // ProductPartition returns where the row is from.
 func (a *StoredActivity) ProductPartition() ProductPartition {
-	return ProductPartition{a.Product, a.Partition}
+	return ProductPartition{a.Workspace, a.Product, a.Partition}
 }
 
 const storedActivities = `SELECT workspace_id AS workspace, product_id AS product, external_conversation_id,

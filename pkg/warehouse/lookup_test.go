@@ -285,7 +285,7 @@ func TestProductsAndProgress(t *testing.T) {
 	b.Append([]byte("v"), []byte("q"), 0)
 	insertRows(t, l, b)
 	insertRows(t, l, b)
-	v, w := []ProductPartition{{"q", 0}, {"q", 7}}, []ProductPartition{{"p", 0}, {"o'neil\x00", -1}, {"o'neil\x00", 7}}
+	v, w := []ProductPartition{{"v", "q", 0}, {"v", "q", 7}}, []ProductPartition{{"w", "p", 0}, {"w", "o'neil\x00", -1}, {"w", "o'neil\x00", 7}}
 	for workspaces, want := range map[string][]ProductPartition{"": append(v, w...), "v": v, "x": nil, "x w": w} {
 		products, err := l.Products(t.Context(), strings.Fields(workspaces))
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 // ProductPartition is a product and a partition that has records of it, or -1 if the partition is not known.
 type ProductPartition struct {
+	Workspace string
 	Product   string
 	Partition int32
 }
@@ -21,16 +22,17 @@ func (l *Lookup) Products(ctx context.Context, workspaces []string) ([]ProductPa
 
 // SaltedProducts returns the products that have been in several partitions.
 func (l *Lookup) SaltedProducts(ctx context.Context) ([]ProductPartition, error) {
-	return l.products(ctx, `product_id IN (SELECT product_id FROM products
-		WHERE seen_in > 0 GROUP BY product_id HAVING uniqExact(seen_in) > 1)`, nil)
+	return l.products(ctx, `(workspace_id, product_id) IN (SELECT workspace_id, product_id FROM products
+		WHERE seen_in > 0 GROUP BY workspace_id, product_id HAVING uniqExact(seen_in) > 1)`, nil)
 }
 
 func (l *Lookup) products(ctx context.Context, where string, workspaces []string) ([]ProductPartition, error) {
-	q := &query{what: "products", sql: "SELECT DISTINCT product_id, seen_in FROM products WHERE " + where}
+	q := &query{what: "products", sql: "SELECT DISTINCT workspace_id, product_id, seen_in FROM products WHERE " + where}
 	q.tables = []ch.ExternalTable{externalTable("wanted", input("workspace", stringsOf(workspaces)))}
-	product, seenIn := result[proto.ColStr](q, "product_id"), result[proto.ColInt32](q, "seen_in")
+	workspace, product := result[proto.ColStr](q, "workspace_id"), result[proto.ColStr](q, "product_id")
+	seenIn := result[proto.ColInt32](q, "seen_in")
 	return collect(ctx, l, q, func(row int) ProductPartition {
-		return ProductPartition{product.Row(row), seenIn.Row(row) - 1}
+		return ProductPartition{workspace.Row(row), product.Row(row), seenIn.Row(row) - 1}
 	})
 }
 

@@ -155,12 +155,15 @@ func freeAddr() (string, error) {
 	return addrs[0], nil
 }
 
+// defaultWorkspace owns the connections that the command line creates without --workspace.
+const defaultWorkspace = "default"
+
 // connect creates the connections of products, the same number in each partition.
 func (sys *system) connect(ctx context.Context) error {
 	var each [partitions]int
 	for n, created := 0, 0; created < products; n++ {
 		product := fmt.Sprintf("product-%d", n)
-		partition := stream.PartitionOf(product, partitions)
+		partition := stream.PartitionOf(defaultWorkspace, product, partitions)
 		if each[partition] == products/partitions {
 			continue
 		}

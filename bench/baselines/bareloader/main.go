@@ -88,7 +88,7 @@ func (c *flags) build(first, last int) (*warehouse.Events, error) {
 		raw, product = writer.Append(raw[:0], uint64(n))
 		name := traffic.Product(product)
 		origin.Product, origin.Connection = []byte(name), []byte("c-"+name)
-		origin.Partition, origin.Offset = stream.PartitionOf(name, int32(c.Partitions)), int64(n)
+		origin.Partition, origin.Offset = stream.PartitionOf(traffic.Workspace, name, int32(c.Partitions)), int64(n)
 		origin.ReceivedAt = c.Start.Add(time.Duration(n) * c.Every).UnixMicro()
 		if err := mapper.MapRecord(kind, provider, &mapping.Message{Raw: raw, ReceivedAt: origin.ReceivedAt}, &result); err != nil {
 			return nil, err

@@ -130,7 +130,7 @@ def row_of(record):
     insert_id = ident(message.get("messageId"))
     return {
         "workspace_id": headers["workspace"].decode(),
-        "product_id": record.key().decode(),
+        "product_id": record.key().decode().partition("\0")[2],
         "connection_id": headers["connection"].decode(),
         "source": headers["provider"].decode(),
         "insert_id": "segment:" + (insert_id or "sha256:" + hashlib.sha256(raw).hexdigest()),

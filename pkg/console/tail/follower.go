@@ -46,8 +46,8 @@ type Sample struct {
 func (s *Sample) Sampled() bool { return !s.Initial && (s.Skipped > 0 || s.Matched > len(s.Messages)) }
 
 // Follow starts to follow a connection.
-func Follow(ctx context.Context, client *stream.Client, connection, product string, salts int, filter Filter) (*Follower, error) {
-	partitions, err := client.PartitionsOf(ctx, product, salts)
+func Follow(ctx context.Context, client *stream.Client, connection, workspace, product string, salts int, filter Filter) (*Follower, error) {
+	partitions, err := client.PartitionsOf(ctx, workspace, product, salts)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func track(event, user string) []byte {
 // watched is what somebody sees until so many messages are there.
 func watched(t *testing.T, client *stream.Client, filter Filter, n int) (all []Message, sampled bool) {
 	t.Helper()
-	f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, filter)
+	f, err := Follow(t.Context(), client, ours.Connection, ours.Workspace, ours.Product, 1, filter)
 	require.NoError(t, err)
 	defer f.Close()
 	for deadline := time.Now().Add(20 * time.Second); len(all) < n; {
@@ -102,7 +102,7 @@ func TestAFilterFindsItsOwn(t *testing.T) {
 		filter Filter
 		want   int
 	}{{Filter{EventType: "signed"}, 15}, {Filter{Influence: "neutral"}, 15}, {Filter{User: "USER-7"}, 1}, {Filter{EventType: "page", User: "user-7"}, 0}} {
-		f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, c.filter)
+		f, err := Follow(t.Context(), client, ours.Connection, ours.Workspace, ours.Product, 1, c.filter)
 		require.NoError(t, err)
 		found, read := 0, 0
 		for deadline := time.Now().Add(20 * time.Second); read < 30; {
@@ -118,7 +118,7 @@ func TestAFilterFindsItsOwn(t *testing.T) {
 
 func TestWhatIsTooMuchIsSampledAndSaysSo(t *testing.T) {
 	client, p := started(t)
-	f, err := Follow(t.Context(), client, ours.Connection, ours.Product, 1, Filter{})
+	f, err := Follow(t.Context(), client, ours.Connection, ours.Workspace, ours.Product, 1, Filter{})
 	require.NoError(t, err)
 	defer f.Close()
 	write(t, p, 1, func(o *stream.Request, _ int) { o.AddMessage(stream.KindEvent, &ours, 1, track("First", "x"), nil) })
