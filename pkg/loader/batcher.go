@@ -168,7 +168,7 @@ func (b *batcher) begin() {
 	b.fetched.Prepared = 0
 }
 
-// endRange ends a prepared range whose last records are not in the log any more.
+// endRange ends a prepared range that ends with records that are no longer in the log.
 func (b *batcher) endRange() {
 	if b.batch.isEmpty() {
 		b.state, b.until = filling, 0

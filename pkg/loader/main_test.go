@@ -56,7 +56,7 @@ type world struct {
 	kafka  *kgo.Client // of another program
 	admin  *kadm.Client
 	users  int // of produce's events
-	of     int // so many more, among whom these are spread; 0 if there are none
+	of     int // the users are drawn from this many; 0 if from users alone
 	salts  int // partitions per product; one if 0
 }
 

@@ -11,12 +11,12 @@ import (
 // unpackLimit bounds the bytes of records that the Kafka client unpacks before they are polled. A fetch is bounded by its
 // compressed bytes only, and messages may compress a thousandfold.
 //
-// At the limit, the client's decompressor returns an error. The client then returns the records that it has unpacked of the
-// partition, and fetches the rest anew. If it has none, it returns the error, which Poll ignores.
+// At the limit, the client's decompressor returns an error. The client then returns the records that it has unpacked of
+// the partition, and fetches the rest again. If it has none, it returns the error, which Poll ignores.
 //
-// The client has at most one fetch of each broker, which it unpacks into one run of batches. So the limit counts by broker,
-// and begins a count anew when records of the broker are polled. Polls of a part of a fetch forget the other part: each of
-// the concurrent fetches may exceed the limit once.
+// The client has at most one fetch of each broker at a time. So bytes are counted by broker, and the count of a broker is
+// reset when its records are polled. A poll that returns a part of a fetch resets the count as well: each of the
+// concurrent fetches may exceed the limit once.
 type unpackLimit struct {
 	kgo.Decompressor
 	max int64 // bytes; 0 is no limit
@@ -71,8 +71,8 @@ func (l *unpackLimit) OnFetchBatchRead(broker kgo.BrokerMetadata, topic string, 
 // unpackTimeout is longer than a batch is unpacked.
 const unpackTimeout = time.Second
 
-// polled begins the counts of the brokers anew whose records were polled. If the client has no other records buffered, it
-// does the same for brokers whose records the client has discarded, because their partitions are paused or revoked.
+// polled resets the counts of the brokers that the polled records are from. If no other records are buffered, it also
+// resets old counts: the client discards records of paused and revoked partitions.
 func (l *unpackLimit) polled(fetches kgo.Fetches, buffered int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
