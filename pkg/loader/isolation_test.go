@@ -64,7 +64,7 @@ func (r *faultyProxy) forward(c net.Conn) {
 			return
 		}
 		received = append(received[max(0, len(received)-1<<16):], b[:n]...)
-		about := bytes.LastIndex(received, []byte("FROM conversation_activity FINAL WHERE product_id IN"))
+		about := bytes.LastIndex(received, []byte("FROM conversation_activity FINAL\n\t\tWHERE product_id IN"))
 		if !r.off.Load() && about >= 0 && bytes.Contains(received[about:], r.text) {
 			r.faults.Add(1)
 			if r.hang {
