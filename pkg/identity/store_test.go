@@ -13,12 +13,16 @@ type pairName struct{ workspace, externalID, email string }
 // store adds claims up as the tables in ClickHouse do.
 type store struct {
 	sums map[pairName]Claim
-	log  []written
+	log  []written // ordered by at
+	now  int
 }
 
+// written is a row of user_claims.
 type written struct {
 	claim  Claim
 	writer int
+	at     int    // written_at
+	key    string // sorting key
 }
 
 func newStore() *store { return &store{sums: map[pairName]Claim{}} }
@@ -45,8 +49,52 @@ func (s *store) write(claims []Claim, writer int) {
 		}
 		add(&sum, &claims[i])
 		s.sums[name] = sum
-		s.log = append(s.log, written{claims[i], writer})
+		s.now++
+		s.log = append(s.log, written{claims[i], writer, s.now, fmt.Sprint(name)})
 	}
+}
+
+// rewrite writes a row again, as a repeated insert does.
+func (s *store) rewrite(i int) {
+	w := s.log[i]
+	s.now++
+	w.at = s.now
+	s.log = append(s.log, w)
+}
+
+// merge merges the rows of each claim and writer. The row that stays has the greatest time.
+func (s *store) merge() {
+	type key struct {
+		pairName
+		writer int
+	}
+	merged, seen := []written{}, map[key]int{}
+	for _, w := range slices.Backward(s.log) {
+		k := key{nameOf(&w.claim), w.writer}
+		if last, ok := seen[k]; ok {
+			add(&merged[last].claim, &w.claim)
+			continue
+		}
+		seen[k] = len(merged)
+		merged = append(merged, w)
+	}
+	slices.Reverse(merged)
+	s.log = merged
+}
+
+// sweep returns a page of the rows after a time and behind a position, in the order of their names.
+func (s *store) sweep(after int, behind string, rows int) (page []written, last string) {
+	found := slices.DeleteFunc(slices.Clone(s.log), func(w written) bool {
+		return w.at <= after || w.key <= behind
+	})
+	slices.SortStableFunc(found, func(a, b written) int { return cmp.Compare(a.key, b.key) })
+	for i, w := range found {
+		if i >= rows && w.key != last {
+			break
+		}
+		page, last = append(page, w), w.key
+	}
+	return page, last
 }
 
 // all returns the sums that a preload reads.
