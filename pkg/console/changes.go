@@ -24,42 +24,43 @@ var changes = map[string]change{
 	"pause": {
 		Title: "Pause this connection?", Button: "Pause",
 		Effects: []string{
-			"Every request is answered with 204 and its messages are dropped, so that Segment does not send them again. What is dropped cannot be brought back.",
-			"The URL stays as it is. Resume ends the pause.",
+			"Every request is answered with 204 and its messages are dropped. Segment does not send them again: dropped messages are lost.",
+			"The URL stays the same. Resume ends the pause.",
 		},
 		apply: applyAndShow((*connection.Store).Pause),
 	},
 	"resume": {
 		Title: "Resume this connection?", Button: "Resume",
-		Effects: []string{"Its URL takes events again, the same as before. What was sent meanwhile was dropped, and does not come back."},
+		Effects: []string{"Its URL accepts events again. Messages sent during the pause are lost."},
 		apply:   applyAndShow((*connection.Store).Resume),
 	},
 	"disconnect": {
 		Title: "Disconnect this source?", Button: "Disconnect", Danger: true,
 		Effects: []string{
-			"Every request is answered with 204 and its messages are dropped, as in a pause; the list says that the source is not expected back.",
-			"Its events stay. Resume takes it up again with the same URL.",
+			"Every request is answered with 204 and its messages are dropped, as in a pause.",
+			"The list shows that the source is disconnected.",
+			"Its events stay. Resume connects it again with the same URL.",
 		},
 		apply: applyAndShow((*connection.Store).Disconnect),
 	},
 	"rotate": {
 		Title: "Replace the URL?", Button: "Rotate the URL", Danger: true,
 		Effects: []string{
-			"A new URL is made, and shown once. The old one is answered with 401 from then on, everywhere.",
-			"Have Segment's settings open: what it sends to the old URL until you have pasted the new one is refused.",
+			"A new URL is created and shown once. The old URL is answered with 401 immediately.",
+			"Open Segment's settings first: messages to the old URL are refused until you paste the new one.",
 		},
 		apply: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
 			made, err := c.deps.Connections.Rotate(ctx, id)
 			if err == nil {
-				c.showURL(w, r, made, true)
+				c.redirectToURL(w, r, made, true)
 			}
 			return err
 		},
 	},
 	"delete": {
-		Title: "Delete this connection for good?", Button: "Delete for good", Danger: true,
+		Title: "Delete this connection permanently?", Button: "Delete permanently", Danger: true,
 		Effects: []string{
-			"Its URL is answered with 401 from then on, and cannot be brought back.",
+			"Its URL is answered with 401 immediately. This cannot be undone.",
 			"Its events stay in ClickHouse.",
 		},
 		apply: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
@@ -74,8 +75,9 @@ var changes = map[string]change{
 	"secret": {
 		Title: "Require a shared secret?", Button: "Require this secret", Secret: true,
 		Effects: []string{
-			"From then on every request has to carry it in the header x-greenflash-secret; one without it, or with another, is answered with 401. One that was set before is replaced.",
-			"In Segment: Webhook destination, Headers. Set the header there at the same time.",
+			"Every request must carry the secret in the header x-greenflash-secret. Other requests are answered with 401.",
+			"An existing secret is replaced.",
+			"In Segment, set the header at the same time: Webhook destination, Headers.",
 		},
 		apply: func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
 			secret := r.PostForm.Get("secret")
@@ -85,8 +87,8 @@ var changes = map[string]change{
 		},
 	},
 	"no-secret": {
-		Title: "Require no shared secret any more?", Button: "Require none", Danger: true,
-		Effects: []string{"Whoever has the URL can write events into the product again, without the header x-greenflash-secret."},
+		Title: "Stop requiring a shared secret?", Button: "Stop requiring it", Danger: true,
+		Effects: []string{"Anyone with the URL can write events into the product, without the header x-greenflash-secret."},
 		apply:   applyAndShow((*connection.Store).ClearSecret),
 	},
 }

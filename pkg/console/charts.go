@@ -124,9 +124,9 @@ func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]c
 		{Label: "neutral", Role: "neutral", Points: floats(e.Neutral)},
 		{Label: "negative", Role: "negative", Points: floats(e.Negative)},
 	}}}
-	events.Summary = "Events by when they happened: " + count(sum(e.Positive)) + " positive, " + count(sum(e.Neutral)) + " neutral, " + count(sum(e.Negative)) + " negative."
+	events.Summary = "Events by event time: " + count(sum(e.Positive)) + " positive, " + count(sum(e.Neutral)) + " neutral, " + count(sum(e.Negative)) + " negative."
 	value := chart{ID: "value", Title: "Value by currency", SQL: v.SQL, Data: plot{Times: v.Times, Kind: "line"}}
-	value.Summary = "Amounts by when they happened. Currencies are never added up together."
+	value.Summary = "Amounts by event time. Currencies are not added together."
 	for n, c := range v.Currencies {
 		label := c.Code
 		if label == "" {
@@ -140,12 +140,12 @@ func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]c
 		value.Summary += " " + label + ": " + c.Total.String() + "."
 	}
 	if v.Others > 0 {
-		value.Summary += " And " + plural(int(v.Others), "more currency") + ", not shown."
+		value.Summary += " " + plural(int(v.Others), "more currency") + ", not shown."
 	}
 	if len(v.Currencies) == 0 {
-		value.Summary = "There were no amounts in this time."
+		value.Summary = "No amounts in this period."
 	}
-	received := chart{ID: "received", Title: "Received, minute by minute", SQL: f.SQL, Summary: "Events that were received in the last hour: " + count(sum(f.Events)) + ".",
+	received := chart{ID: "received", Title: "Received per minute", SQL: f.SQL, Summary: "Events received in the last hour: " + count(sum(f.Events)) + ".",
 		Data: plot{Times: f.Times, Kind: "bars", Series: []series{{Label: "events", Role: "0", Points: floats(f.Events)}}}}
 	all := map[string]chart{}
 	for _, c := range []chart{events, value, received} {

@@ -40,6 +40,7 @@ type Console struct {
 	metrics    *metrics
 	streams    atomic.Int64 // number of open event streams
 	tokens     *tokenCache
+	urls       *urlPages
 	edgeClient *http.Client
 	replays    *replays
 	ctx        context.Context // ends when the program stops, and with it all streams
@@ -47,7 +48,7 @@ type Console struct {
 
 // New returns a console for the address listen. ctx ends when the program stops.
 func New(ctx context.Context, config Config, listen string, deps Deps) (*Console, error) {
-	c := &Console{config: config, deps: deps, ctx: ctx, tokens: newTokenCache(), traffic: newTraffic(ctx, deps.Query), edgeClient: &http.Client{
+	c := &Console{config: config, deps: deps, ctx: ctx, tokens: newTokenCache(), urls: newURLPages(), traffic: newTraffic(ctx, deps.Query), edgeClient: &http.Client{
 		Timeout:       testTimeout,
 		Transport:     &http.Transport{}, // without a proxy: the URL is secret
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -78,6 +79,7 @@ func (c *Console) Handler() http.Handler {
 	post("/connections", c.createConnection)
 	get("/connections/{id}", c.connection)
 	get("/connections/{id}/messages", c.streaming(c.connectionMessages))
+	get("/connections/{id}/url", c.connectionURL)
 	get("/connections/{id}/{action}", c.confirmChange)
 	post("/connections/{id}/{action}", c.applyChange)
 	post("/connections/{id}/test", c.sendTest)
@@ -111,14 +113,14 @@ func (c *Console) withLimits(pages http.Handler) http.Handler {
 			if panicked := recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				c.metrics.bugs.Inc()
 				c.deps.Log.Error("BUG: a page of the console panicked", "route", r.Pattern, "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
-				http.Error(w, "this page could not be made: the log says why", http.StatusInternalServerError)
+				http.Error(w, "internal error: see the log", http.StatusInternalServerError)
 			}
 		}()
 		if r.Method == http.MethodPost {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // fails only for a reader without deadlines
 			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 			if err := r.ParseForm(); err != nil { // the console has no multipart form
-				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; it may have %d bytes", maxFormBytes)))
+				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; the limit is %d bytes", maxFormBytes)))
 				return
 			}
 		}

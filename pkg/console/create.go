@@ -66,17 +66,16 @@ func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	c.showURL(w, r, made, false)
+	c.redirectToURL(w, r, made, false)
 }
 
-// showURL shows the URL of a connection. No other page does.
-func (c *Console) showURL(w http.ResponseWriter, r *http.Request, made connection.Created, rotated bool) {
-	c.tokens.put(made.Connection.ID, made.Token)
+// redirectToURL redirects to the page that shows the connection's URL once.
+func (c *Console) redirectToURL(w http.ResponseWriter, r *http.Request, made connection.Created, rotated bool) {
+	id, secret := made.Connection.ID, !made.Connection.SecretHash.IsZero()
+	c.tokens.put(id, made.Token)
 	url := c.deps.EdgeURL + "/v1/segment/" + made.Token.Reveal()
-	c.show(w, r, http.StatusOK, "created", "connections", "Copy the URL now", urlBody{
-		Connection: made.Connection, URL: url, Curl: curl(url, !made.Connection.SecretHash.IsZero()), Rotated: rotated,
-		HasSecret: !made.Connection.SecretHash.IsZero(),
-	})
+	ref := c.urls.add(urlBody{Connection: made.Connection, URL: url, Curl: curl(url, secret), Rotated: rotated, HasSecret: secret})
+	http.Redirect(w, r, Base+"/connections/"+id+"/url?ref="+ref, http.StatusSeeOther)
 }
 
 // curl returns a command that sends the example event of Segment's webhook documentation.

@@ -50,7 +50,7 @@ func parseTime(text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, inputError("a time is written 2026-05-18T12:00, in UTC")
+	return time.Time{}, inputError("write a time as 2026-05-18T12:00, in UTC")
 }
 
 // deadLettersBody is the content of the page of dead letters.
@@ -117,15 +117,15 @@ func parseCursor(q url.Values) (*query.Coordinates, error) {
 	}
 	at, err := time.Parse(time.RFC3339Nano, q.Get("after"))
 	if err != nil {
-		return nil, inputError("the address of this page is broken")
+		return nil, inputError("the address of this page is malformed")
 	}
 	partition, err := strconv.ParseInt(q.Get("partition"), 10, 32)
 	if err != nil {
-		return nil, inputError("the address of this page is broken")
+		return nil, inputError("the address of this page is malformed")
 	}
 	offset, err := strconv.ParseInt(q.Get("offset"), 10, 64)
 	if err != nil {
-		return nil, inputError("the address of this page is broken")
+		return nil, inputError("the address of this page is malformed")
 	}
 	return &query.Coordinates{ReceivedAt: at, Topic: q.Get("topic"), Partition: int32(partition), Offset: offset}, nil
 }
@@ -133,22 +133,22 @@ func parseCursor(q url.Values) (*query.Coordinates, error) {
 // helpByReason says what to do about dead letters of a reason. Reasons of the API that name a field share helpFor's
 // default.
 var helpByReason = map[string]string{
-	"missing_event":         "A track message needs the name of what happened as its event, or a gf_event_type among its properties. Mend it where it is sent, and send it again.",
-	"invalid_properties":    "The properties have to be an object. Mend it where it is sent, and send it again.",
-	"not_a_message":         "Segment's messages are objects with a type. Something else posts to this URL, or a function in Segment builds the batch wrongly.",
-	"unknown_type":          "Segment's types are track, page, screen, identify, group, alias and delete, in lower case. Mend the type where it is sent, and send it again.",
-	"message_too_large":     "It is larger than the edge's limit for one message (--max-message-bytes). Send less in properties, or raise the limit and send it again.",
-	"mapper_bug":            "The mapping could not cope with it: that is a bug of Millrace. Report it with the message, and replay this reason after the fix.",
-	"unknown_kind":          "Another program writes to the topic, or a newer edge than this loader: bring the loaders up to date, and replay this reason.",
-	"invalid_json":          "It is no JSON. Another program than the edge must have written it to the topic.",
-	"invalid_utf8":          "It is no UTF-8. Another program than the edge must have written it to the topic.",
-	"nested_too_deeply":     "It is nested too deeply. Another program than the edge must have written it to the topic.",
-	"refused_by_clickhouse": "ClickHouse refuses the row that comes of it: the detail has its words. Replay this reason when the cause is mended.",
+	"missing_event":         "A track message needs an event name in event, or gf_event_type in its properties. Correct the sender and send it again.",
+	"invalid_properties":    "properties must be an object. Correct the sender and send it again.",
+	"not_a_message":         "A Segment message is an object with a type. Another program posts to this URL, or a Segment function builds wrong batches.",
+	"unknown_type":          "Segment's types are track, page, screen, identify, group, alias and delete, in lower case. Correct the sender and send it again.",
+	"message_too_large":     "It exceeds the edge's limit for one message (--max-message-bytes). Send smaller properties, or raise the limit and send it again.",
+	"mapper_bug":            "The mapping failed: this is a bug of Millrace. Report it with the message, and replay this reason after the fix.",
+	"unknown_kind":          "Another program writes to the topic, or the edge is newer than the loader. Update the loaders and replay this reason.",
+	"invalid_json":          "It is not JSON. Only another program than the edge can have written it to the topic.",
+	"invalid_utf8":          "It is not UTF-8. Only another program than the edge can have written it to the topic.",
+	"nested_too_deeply":     "It is nested too deeply. Only another program than the edge can have written it to the topic.",
+	"refused_by_clickhouse": "ClickHouse refuses the row; the detail says why. Fix the cause and replay this reason.",
 }
 
 func helpFor(reason string) string {
 	if help := helpByReason[reason]; help != "" || reason == "" {
 		return help
 	}
-	return "The detail says which field is not what it has to be. Mend it where it is sent, and send it again."
+	return "The detail names the invalid field. Correct the sender and send it again."
 }

@@ -11,7 +11,8 @@
 //	sse.go          server-sent events
 //	metrics.go      metrics
 //	connections.go  the list of connections and its updates
-//	create.go       a new connection, and the page that shows its URL once
+//	create.go       a new connection
+//	url_pages.go    the page that shows a new URL once
 //	changes.go      pause, rotate and so on: confirmation and effect
 //	token_cache.go  tokens of connections created by this process
 //	test_message.go a test message through the real edge

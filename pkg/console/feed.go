@@ -24,6 +24,7 @@ type messageFeed struct {
 	product   string
 	filter    tail.Filter
 	sampledAt time.Time           // last time records were skipped
+	searched  bool                // ClickHouse was searched for the filter
 	matched   int                 // matching messages since the last query of ClickHouse
 	seen      map[string]struct{} // coordinates of sent messages
 
@@ -61,6 +62,8 @@ const (
 	maxSeen = 1000
 	// storedLookback is the period searched in ClickHouse for skipped messages. It exceeds a loader's usual delay.
 	storedLookback = 10 * time.Second
+	// filterLookback is the period searched in ClickHouse when a filter is set.
+	filterLookback = 24 * time.Hour
 	// completeAfter is the number of complete samples before the summary says so.
 	completeAfter = 6
 	// feedQueryTimeout limits a query of the feed, which delays messages.
@@ -119,20 +122,27 @@ func (s *messageFeed) sendCounters(ctx context.Context) error {
 	return s.sendDropped(&found)
 }
 
-// sendStored sends events from ClickHouse after the end of the log could only be sampled. For a quiet product in a busy
-// partition, or with a filter, the sample may contain none.
+// sendStored sends events from ClickHouse: once for a filter, and after the end of the log could only be sampled. For a
+// quiet product in a busy partition, or with a filter, the sample may contain none.
 func (s *messageFeed) sendStored(ctx context.Context) error {
-	enough := s.matched > 0 && s.filter == tail.Filter{}
-	if s.matched = 0; enough || time.Since(s.sampledAt) > storedLookback {
+	filtered := s.filter != tail.Filter{}
+	enough := s.matched > 0 && !filtered
+	lookback, limit := storedLookback, tail.MaxShown
+	if filtered && !s.searched {
+		lookback, limit = filterLookback, tail.MaxShownInitially
+	} else if enough || time.Since(s.sampledAt) > storedLookback {
+		s.matched = 0
 		return nil
 	}
+	s.matched = 0
 	ctx, cancel := context.WithTimeout(ctx, feedQueryTimeout)
 	defer cancel()
-	rows, err := s.console.deps.Query.Latest(ctx, query.LatestFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-storedLookback),
-		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, tail.MaxShown)
+	rows, err := s.console.deps.Query.Latest(ctx, query.LatestFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-lookback),
+		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, limit)
 	if err != nil {
 		return nil //nolint:nilerr // the next interval tries again
 	}
+	s.searched = true
 	var messages []tail.Message
 	for _, r := range slices.Backward(rows) {
 		messages = append(messages, tail.Message{At: r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10), ReceivedAt: r.ReceivedAt,
@@ -177,25 +187,47 @@ var notInIDs = strings.NewReplacer("/", "-", ".", "-")
 
 // sendSummary sends the sentence above the messages when it changes.
 func (s *messageFeed) sendSummary(sample *tail.Sample, failed error) error {
-	text := "Everything that comes in is shown."
-	switch {
-	case failed != nil:
-		s.completeSamples, text = 0, "Kafka cannot be read at the moment. Trying again …"
-	case sample.Sampled():
-		if perSecond := float64(int64(sample.Read)+sample.Skipped) / sample.Duration.Seconds(); s.completeSamples > 0 || s.rate < perSecond/rateFactor || s.rate > perSecond*rateFactor {
-			s.rate = perSecond
-		}
-		s.completeSamples, text = 0, "This is a sample: "+roundRate(s.rate)+" messages a second or so come into the partitions of this product, and a few of them are shown."
-	default:
-		if s.completeSamples++; s.summary != "" && s.completeSamples < completeAfter {
-			return nil
-		}
+	s.completeSamples++
+	if failed != nil || sample.Sampled() {
+		s.updateRate(sample)
+		s.completeSamples = 0
+	} else if s.summary != "" && s.completeSamples < completeAfter {
+		return nil
 	}
+	text := s.summaryText(failed)
 	if text == s.summary {
 		return nil
 	}
 	s.summary = text
 	return s.stream.send("summary", text)
+}
+
+func (s *messageFeed) updateRate(sample *tail.Sample) {
+	if sample.Duration <= 0 {
+		return
+	}
+	rate := float64(int64(sample.Read)+sample.Skipped) / sample.Duration.Seconds()
+	if s.completeSamples > 1 || s.rate < rate/rateFactor || s.rate > rate*rateFactor {
+		s.rate = rate
+	}
+}
+
+// summaryText describes the list: complete, a sample, or without Kafka.
+func (s *messageFeed) summaryText(failed error) string {
+	filtered := s.filter != tail.Filter{}
+	switch {
+	case failed != nil:
+		return "Kafka does not answer. Retrying …"
+	case s.completeSamples > 0 && filtered:
+		return "All new matching messages are shown."
+	case s.completeSamples > 0:
+		return "All new messages are shown."
+	}
+	text := "This is a sample: this product's partitions receive about " + roundRate(s.rate) + " messages a second."
+	if filtered {
+		text += " Matching events are added when they are stored."
+	}
+	return text
 }
 
 // roundRate keeps two significant digits of a rate.

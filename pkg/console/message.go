@@ -47,11 +47,11 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 		return body, inputError(fmt.Sprintf("coordinates are topic/partition/offset, of %s or %s", topics.Ingest, topics.DeadLetters))
 	}
 	if there, err := c.deps.Stream.OffsetRangesOf(ctx, []stream.Position{position}); err != nil || len(there) == 0 {
-		return body, cmp.Or(err, inputError("Kafka does not keep "+at+" any more, or not yet"))
+		return body, cmp.Or(err, inputError("Kafka has no record at "+at))
 	}
 	entry, err := c.deps.Stream.Read(ctx, position.Partition, position.Offset)
 	if errors.Is(err, stream.ErrRecordDeleted) {
-		return body, inputError("Kafka does not keep " + at + " any more")
+		return body, inputError("Kafka has deleted the record at " + at)
 	}
 	if err != nil {
 		return body, err

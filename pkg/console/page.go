@@ -63,7 +63,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page,
 	var b bytes.Buffer
 	if err := c.pages.byName[page].ExecuteTemplate(&b, "frame", v); err != nil {
 		c.deps.Log.Error("BUG: a page of the console could not be rendered", "page", page, "error", err)
-		http.Error(w, "this page could not be made: the log says why", http.StatusInternalServerError)
+		http.Error(w, "internal error: see the log", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -86,15 +86,15 @@ type errorBody struct{ Problem, Advice string }
 
 // fail shows the error page for err.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, t := http.StatusBadGateway, errorBody{err.Error(), "Check that Kafka and ClickHouse run and can be reached from here: \"millrace doctor\" looks at all of them."}
+	status, t := http.StatusBadGateway, errorBody{err.Error(), "Run \"millrace doctor\" to check Kafka and ClickHouse."}
 	var input *connection.InputError
 	switch {
 	case errors.Is(err, connection.ErrNotFound):
-		status, t = http.StatusNotFound, errorBody{"There is no such connection.", "It may have been deleted: the list shows those there are."}
+		status, t = http.StatusNotFound, errorBody{"This connection does not exist.", "It may have been deleted."}
 	case errors.As(err, &input):
-		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back, and mend it."}
+		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back and correct it."}
 	case errors.Is(err, errInput):
-		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back, and mend it."}
+		status, t = http.StatusBadRequest, errorBody{err.Error(), "Go back and correct it."}
 	case errors.Is(err, context.Canceled):
 		return // the browser has disconnected
 	}
@@ -102,11 +102,11 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		c.metrics.failed.Inc()
 		c.deps.Log.Warn("a page of the console failed", "error", err)
 	}
-	c.show(w, r, status, "error", "", "Something is amiss", t)
+	c.show(w, r, status, "error", "", "Error", t)
 }
 
 // errInput marks invalid input.
-var errInput = errors.New("that will not do")
+var errInput = errors.New("invalid input")
 
 func inputError(problem string) error { return fmt.Errorf("%w: %s", errInput, problem) }
 
@@ -128,7 +128,7 @@ type labelledEntity struct {
 type sqlView struct{ ID, Text string }
 
 func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
-	c.show(w, r, http.StatusNotFound, "error", "", "Not found", errorBody{"There is no such page.", "The menu above has all there are."})
+	c.show(w, r, http.StatusNotFound, "error", "", "Not found", errorBody{"This page does not exist.", "Use the menu above."})
 }
 
 // loginBody is the content of the login page.
@@ -141,11 +141,11 @@ func (c *Console) loginPage(w http.ResponseWriter, r *http.Request, v auth.Login
 	body := loginBody{LoginView: v}
 	switch v.Problem {
 	case auth.WrongPassword:
-		body.Sentence = "That is not the password."
+		body.Sentence = "Wrong password."
 	case auth.TooManyFailures:
-		body.Sentence = "There were too many wrong passwords. Try again in " + v.Wait.String() + "."
+		body.Sentence = "Too many wrong passwords. Try again in " + v.Wait.String() + "."
 	case auth.CannotCheck:
-		body.Sentence = "No password can be checked at the moment: the console's log says why."
+		body.Sentence = "Passwords cannot be checked: see the console's log."
 	}
 	c.show(w, r, v.Status, "login", "", "Sign in", body)
 }

@@ -63,7 +63,7 @@ func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.
 		}
 	}
 	if busy >= maxRunningReplays {
-		return nil, inputError(fmt.Sprintf("%d replays are running, and no more may at once: wait for one to end", busy))
+		return nil, inputError(fmt.Sprintf("%d replays are running, which is the limit: wait for one to end", busy))
 	}
 	replay, err := s.client.NewReplay(config, spans)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	what, config, spans, err := c.selection(ctx, r)
 	if err == nil && len(spans) == 0 {
-		err = inputError("nothing is chosen that Kafka still has")
+		err = inputError("Kafka has none of the chosen dead letters")
 	}
 	if err != nil {
 		c.fail(w, r, err)
@@ -117,12 +117,12 @@ func (c *Console) selection(ctx context.Context, r *http.Request) (what string, 
 	letters := c.deps.Stream.Topics().DeadLetters
 	if chosen := r.PostForm["dead-letter"]; r.PostForm.Get("which") == "chosen" {
 		if len(chosen) > maxChosen {
-			return "", config, nil, inputError(fmt.Sprintf("%d letters are chosen, and %d can be at once", len(chosen), maxChosen))
+			return "", config, nil, inputError(fmt.Sprintf("%d dead letters are chosen; the limit is %d", len(chosen), maxChosen))
 		}
 		for _, at := range chosen {
 			p, ok := stream.ParseCoordinates([]byte(at))
 			if !ok || p.Topic != letters {
-				return "", config, nil, inputError("a letter that is chosen is none")
+				return "", config, nil, inputError("a chosen value is not a dead letter")
 			}
 			config.Only = append(config.Only, p)
 		}

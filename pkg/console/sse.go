@@ -30,7 +30,7 @@ func (c *Console) streaming(serve func(context.Context, *eventStream, *http.Requ
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer c.streams.Add(-1)
 		if c.streams.Add(1) > maxStreams {
-			http.Error(w, "too many pages are open at once: close some", http.StatusServiceUnavailable)
+			http.Error(w, "too many open pages: close some", http.StatusServiceUnavailable)
 			return
 		}
 		c.metrics.streams.Inc()
@@ -68,7 +68,7 @@ func (s *eventStream) keepAlive() error {
 	if time.Since(s.sent) < keepAliveInterval {
 		return nil
 	}
-	return s.write([]byte(": still here\n\n"))
+	return s.write([]byte(": keep-alive\n\n"))
 }
 
 // keepAliveInterval is the longest silence of a stream.

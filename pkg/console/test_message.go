@@ -61,16 +61,16 @@ func (c *Console) test(r *http.Request) testBody {
 	if !secretURL.IsZero() {
 		_, after, found := strings.Cut(secretURL.Reveal(), "/v1/segment/")
 		if !found || after == "" || strings.ContainsAny(after, "/?# ") {
-			return testBody{Problem: "That is not the URL of a connection: it ends in /v1/segment/ and the token."}
+			return testBody{Problem: "This is not a connection's URL, which ends in /v1/segment/ and a token."}
 		}
 		if !strings.Contains(after, r.PathValue("id")) { // a token contains its connection's id
-			return testBody{Problem: "That is the URL of another connection."}
+			return testBody{Problem: "This is the URL of another connection."}
 		}
 		used = token.NewSecret(after)
 	}
 	switch {
 	case used.IsZero():
-		return testBody{Problem: "Paste the connection's URL: nobody keeps it, so it is not known here."}
+		return testBody{Problem: "Paste the connection's URL. Millrace does not store it."}
 	case len(message) > maxTestMessageBytes:
 		return testBody{Problem: fmt.Sprintf("The message is longer than %d bytes.", maxTestMessageBytes)}
 	}
@@ -89,7 +89,7 @@ func (c *Console) post(r *http.Request, used, secret token.Secret, message strin
 	began := time.Now()
 	response, err := c.edgeClient.Do(request)
 	if err != nil {
-		return testBody{Problem: "The edge at " + c.deps.EdgeURL + " does not answer: is it running, and is that where senders reach it (--public-url)?"}
+		return testBody{Problem: "The edge at " + c.deps.EdgeURL + " does not answer. Check that it runs and that --public-url is correct."}
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // a partial answer is shown
@@ -101,12 +101,12 @@ func (c *Console) post(r *http.Request, used, secret token.Secret, message strin
 
 // statusMeanings explain the edge's answers.
 var statusMeanings = map[int]string{
-	http.StatusOK:                    "It is safe in Kafka. In a moment it is below, and a second later in ClickHouse.",
+	http.StatusOK:                    "Kafka has stored it. It appears below, and a second later in ClickHouse.",
 	http.StatusNoContent:             "The connection is paused or disconnected: the message was dropped.",
-	http.StatusBadRequest:            "This is no message of Segment's, or no JSON: nothing was taken.",
-	http.StatusUnauthorized:          "The URL is not this connection's any more, or the shared secret is missing or wrong.",
-	http.StatusRequestEntityTooLarge: "It is too large: nothing was taken.",
-	http.StatusTooManyRequests:       "The edge has too much to do at once. Try again.",
-	http.StatusInternalServerError:   "The edge cannot look the connection up at the moment. Try again.",
+	http.StatusBadRequest:            "This is not JSON or not a Segment message. It was not accepted.",
+	http.StatusUnauthorized:          "The URL is no longer valid, or the shared secret is missing or wrong.",
+	http.StatusRequestEntityTooLarge: "It is too large.",
+	http.StatusTooManyRequests:       "The edge is overloaded, or the rate limit is reached. Try again.",
+	http.StatusInternalServerError:   "The edge cannot look up the connection. Try again.",
 	http.StatusServiceUnavailable:    "The brokers did not acknowledge it in time. Try again.",
 }

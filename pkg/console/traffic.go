@@ -85,7 +85,7 @@ func (a *answerCache) get(ctx context.Context) (map[string]uint64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last == nil && a.err == nil {
-		return nil, errors.New("it has not answered yet")
+		return nil, errors.New("no answer yet")
 	}
 	return a.last, a.err
 }

@@ -39,7 +39,7 @@ func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		body = whatifBody{Text: r.PostForm.Get("message")}
 		if len(body.Text) > maxMessageBytes {
-			body = whatifBody{Problem: fmt.Sprintf("It is larger than %d bytes, the most that one message may have.", maxMessageBytes)}
+			body = whatifBody{Problem: fmt.Sprintf("It exceeds %d bytes, the limit of one message.", maxMessageBytes)}
 		} else if err := body.explain([]byte(body.Text)); err != nil {
 			body.Problem = err.Error()
 		}
@@ -53,7 +53,7 @@ func (c *Console) whatif(w http.ResponseWriter, r *http.Request) {
 func (b *whatifBody) explain(text []byte) error {
 	p := payload.New(&segment.Format)
 	if err := p.Parse(text, payload.DefaultLimits); err != nil {
-		return fmt.Errorf("the edge would refuse all of it: %w", err)
+		return fmt.Errorf("the edge would refuse this body: %w", err)
 	}
 	now := time.Now()
 	mapper := mapping.NewExplainer()

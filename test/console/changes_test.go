@@ -21,23 +21,23 @@ func change(p *page, link, does, button string) {
 
 func pauseAndResume(p *page, s source) {
 	p.t.Helper()
-	change(p, "Pause", "What is dropped cannot be brought back.", "Pause")
+	change(p, "Pause", "dropped messages are lost", "Pause")
 	p.has(css(".status.paused"))
 	require.Equal(p.t, http.StatusNoContent, s.post(signedUp))
-	change(p, "Resume", "Its URL takes events again", "Resume")
+	change(p, "Resume", "Its URL accepts events again", "Resume")
 	p.has(css(".status.active"))
 	require.Equal(p.t, http.StatusOK, s.post(signedUp))
 }
 
 func rotate(p *page, s source) source {
 	p.t.Helper()
-	change(p, "Rotate URL", "The old one is answered with 401", "Rotate the URL")
+	change(p, "Rotate URL", "The old URL is answered with 401", "Rotate the URL")
 	p.sees("shown only now")
 	now := sourceOf(s.t, p.textOf(css("#url")), s.product)
 	require.Equal(p.t, s.id, now.id)
 	require.Equal(p.t, http.StatusUnauthorized, s.post(signedUp))
 	require.Equal(p.t, http.StatusOK, now.post(signedUp))
-	p.click(named("link", "I have copied it: watch events arrive"))
+	p.click(named("link", "I have copied it: show events"))
 	return now
 }
 
@@ -56,9 +56,9 @@ func secret(p *page, s source) {
 // testEvent sends one to the URL that was made here, and sees it arrive.
 func testEvent(p *page) {
 	p.t.Helper()
-	p.sees("Everything that comes in is shown.")
+	p.sees("All new messages are shown.")
 	p.click(css("details.panel > summary"))
-	p.sees("empty: the one that was made here") // it is known
+	p.sees("leave empty to use the URL created here") // it is known
 	p.fill(css("#test-secret"), "not-the-secret")
 	p.click(named("button", "Send through the edge"))
 	p.seesIn(css("#test-result"), "401")
@@ -73,7 +73,7 @@ func disconnectAndDelete(p *page, s source) {
 	change(p, "Disconnect", "Every request is answered with 204", "Disconnect")
 	p.has(css(".status.disconnected"))
 	require.Equal(p.t, http.StatusNoContent, s.post(signedUp, "x-greenflash-secret", sharedSecret))
-	change(p, "Delete", "cannot be brought back", "Delete for good")
+	change(p, "Delete", "This cannot be undone", "Delete permanently")
 	p.sees("Each connection is one secret URL")
 	require.Equal(p.t, http.StatusUnauthorized, s.post(signedUp, "x-greenflash-secret", sharedSecret))
 	require.NotContains(p.t, p.text(), s.id)

@@ -57,7 +57,7 @@ func TestHostileMessages(t *testing.T) {
 	m.await(t, fmt.Sprint(2*len(hostile)), "SELECT count() FROM dead_letters WHERE product_id = "+quoted(s.product))
 
 	p := open(t, m.Admin+"/console/connections/"+s.id)
-	p.sees("Everything that comes in is shown.")
+	p.sees("All new messages are shown.")
 	p.sees(hostile[5])
 	harmless(p)
 	at := evaluate[[]string](p, `[...document.querySelectorAll(".messages a")].map(a => a.href)`)
@@ -76,7 +76,7 @@ func TestHostileMessages(t *testing.T) {
 	p.visit(m.Admin + "/console/whatif")
 	for _, text := range hostile {
 		p.on(css("#message"), `function(text) { this.value = text }`, inJSONOf(said(text)))
-		p.click(named("button", "What would it become?"))
+		p.click(named("button", "Show result"))
 		p.sees("Message 1")
 		harmless(p)
 	}

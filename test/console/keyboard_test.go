@@ -27,9 +27,9 @@ func TestByKeyboardAlone(t *testing.T) {
 	p.sees("shown only now")
 	s := sourceOf(t, p.textOf(css("#url")), "keys")
 	tabTo(p, "Copy") // another test has the clipboard
-	tabTo(p, "I have copied it: watch events arrive")
+	tabTo(p, "I have copied it: show events")
 	p.press(kb.Enter)
-	p.sees("Arriving now")
+	p.sees("New messages")
 	tabTo(p, "Pause")
 	p.press(kb.Enter)
 	p.sees("Pause this connection?")

@@ -52,6 +52,19 @@ func needle(p *page, m *millrace, s source) {
 	p.seesIn(css(".messages"), "Needle Found")
 	require.NotContains(p.t, p.textOf(css(".messages")), "Item Viewed")
 	require.NoError(p.t, stop())
+	inTimeOrder(p)
+
+	// A filter also finds events that were stored before the page was opened.
+	p.visit(m.Admin + "/console/connections/" + s.id + "?user=ann")
+	p.seesIn(css(".messages"), "Cart Opened")
+	p.sees("All new matching messages are shown.")
+}
+
+// inTimeOrder checks that the list is sorted by time of receipt, newest first.
+func inTimeOrder(p *page) {
+	p.t.Helper()
+	require.True(p.t, evaluate[bool](p, `[...document.querySelectorAll(".messages > li time")].
+		every((e, n, all) => n === 0 || Date.parse(all[n - 1].dateTime) >= Date.parse(e.dateTime))`))
 }
 
 func listed(p *page) int64 {
@@ -106,12 +119,20 @@ func hold(p *page) {
 		})
 	}
 	first := func() string { return evaluate[string](p, `document.querySelector(".messages > li").id`) }
-	p.click(named("button", "Hold still"))
+	p.click(named("button", "Pause the list"))
 	held := first()
 	more()
 	require.Equal(p.t, held, first())
-	p.click(named("button", "Hold still"))
+	p.until("the button counts the waiting messages", func(ctx context.Context) error {
+		text, err := css(`[data-pauses]`).text(ctx)
+		if err == nil && (!strings.HasSuffix(text, " waiting)") || strings.Contains(text, "(0 ")) {
+			err = errors.New(text)
+		}
+		return err
+	})
+	p.click(css(`[data-pauses]`))
 	more()
+	inTimeOrder(p)
 	require.NotEqual(p.t, held, first())
 }
 

@@ -21,12 +21,12 @@ func TestEveryPageForEverybody(t *testing.T) {
 	p.inspect("connections")
 
 	p.visit(console + "/connections/" + shop.id)
-	p.sees("Everything that comes in is shown.")
+	p.sees("All new messages are shown.")
 	require.Equal(t, http.StatusOK, shop.post(moments()))
 	p.seesIn(css(".messages"), "conversation chat-4700")
 	p.inspect("connection")
 	p.visit(evaluate[string](p, `[...document.querySelectorAll(".messages > li")].find(li => li.innerText.includes("chat-4700")).querySelector("a").href`))
-	p.sees("What it became")
+	p.sees("Fields and rules")
 	p.inspect("message")
 
 	p.visit(console + "/outcomes?product=shop")
@@ -36,10 +36,10 @@ func TestEveryPageForEverybody(t *testing.T) {
 	p.seesIn(css("dl.facts"), "messages") // that wait for the loaders: another test floods them
 	p.inspect("outcomes")
 	p.visit(console + "/dead-letters?product=shop&reason=missing_event")
-	p.sees("Replay the chosen ones")
+	p.sees("Replay selected")
 	p.inspect("dead-letters")
 	p.visit(console + "/connections/" + desk.id + "/delete")
-	p.sees("Delete for good")
+	p.sees("Delete permanently")
 	p.inspect("ask")
 
 	p.visit(console + "/connections/new")
@@ -52,7 +52,7 @@ func TestEveryPageForEverybody(t *testing.T) {
 	})`)
 	p.inspect("created")
 	p.visit(console + "/whatif")
-	p.click(named("button", "What would it become?"))
+	p.click(named("button", "Show result"))
 	p.sees("Message 1")
 	p.inspect("whatif")
 }

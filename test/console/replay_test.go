@@ -26,7 +26,7 @@ func TestDeadLettersAndTheirReplay(t *testing.T) {
 	p.seesIn(css("table.cards"), "missing_event 3")
 	p.seesIn(css("table.cards"), "invalid_properties 2")
 	p.click(named("link", "missing_event"))
-	p.sees("needs the name of what happened as its event") // what to do
+	p.sees("needs an event name in event") // what to do
 	at := evaluate[[]string](p, `[...document.querySelectorAll(".messages input")].map(i => i.value)`)
 	require.Len(t, at, 3)
 	for _, one := range at {
@@ -39,7 +39,7 @@ func TestDeadLettersAndTheirReplay(t *testing.T) {
 	p.visit(m.Admin + "/console/dead-letters?" + url.Values{"product": {"dead-letters"}, "reason": {"missing_event"}}.Encode())
 	p.click(css(".messages > li:nth-child(1) input"))
 	p.click(css(".messages > li:nth-child(2) input"))
-	p.click(named("button", "Replay the chosen ones"))
+	p.click(named("button", "Replay selected"))
 	p.sees("2 chosen dead letters")
 	p.sees("2 replayed")
 	p.sees("Done.")
@@ -60,5 +60,5 @@ func replayAll(p *page, m *millrace) {
 	p.sees("Done.")
 	m.await(p.t, "8\t3", "SELECT count(), uniqExact(message) FROM dead_letters FINAL WHERE product_id = 'dead-letters' AND reason = 'missing_event'")
 	p.inspect("replay")
-	p.sees("2 left out because another copy of them is replayed")
+	p.sees("2 skipped as duplicates")
 }

@@ -20,7 +20,7 @@ func TestFromASourceToItsOutcomesAndBack(t *testing.T) {
 	p := open(t, m.Admin+"/console")
 	s := createSource(p, "torrent") // which shares its partition with no test that posts many: the first message would not be among the last
 	firstEvent(p)
-	p.click(named("link", "I have copied it: watch events arrive"))
+	p.click(named("link", "I have copied it: show events"))
 	seeItArrive(p, s)
 	goBack(p, s)
 	p.visit(m.Admin + "/console/connections/" + s.id)
@@ -82,7 +82,7 @@ func firstEvent(p *page) {
 func seeItArrive(p *page, s source) {
 	p.t.Helper()
 	p.sees("Order Completed") // what came before is shown, too
-	p.sees("Everything that comes in is shown.")
+	p.sees("All new messages are shown.")
 	evaluate[bool](p, `(() => {
 		window.stages = []
 		new MutationObserver(() => document.querySelectorAll(".stages").forEach(s => window.stages.push(s.innerText.split(/\s+/).join(" "))))
@@ -99,7 +99,7 @@ func seeItArrive(p *page, s source) {
 	p.seesIn(css(".messages > li:nth-child(3)"), "attributed") // the first, below the identify, was nobody's until now
 	seen := evaluate[[]string](p, `window.stages`)
 	require.Contains(p.t, seen, "accepted not stored yet")
-	require.Contains(p.t, seen, "accepted stored nobody's yet")
+	require.Contains(p.t, seen, "accepted stored not attributed yet")
 }
 
 // goBack goes back to where the URL was, and does not find it.
@@ -114,5 +114,6 @@ func goBack(p *page, s source) {
 		require.NotContains(p.t, page, s.token())
 		return err
 	})
-	p.take("ERR_CACHE_MISS") // the browser would have to send the form again, and asks first
+	p.sees("A URL is shown only once.")
+	p.complains("410")
 }

@@ -15,7 +15,7 @@ func TestWhatIf(t *testing.T) {
 	try := func(text string) {
 		t.Helper()
 		p.fill(css("#message"), text)
-		p.click(named("button", "What would it become?"))
+		p.click(named("button", "Show result"))
 	}
 	try(`{"type":"track","event":"What If Upgraded","userId":"u","properties":{"price":"2.50","quantity":3,"currency":"chf"}}`)
 	p.seesIn(css("main section"), "event_type What If Upgraded event")
@@ -30,7 +30,7 @@ func TestWhatIf(t *testing.T) {
 	p.seesIn(css(`[aria-label="Message 4"]`), "not_a_message")
 
 	try(`{"type":"track",`)
-	p.sees("the edge would refuse all of it")
+	p.sees("the edge would refuse this body")
 	p.complains("400")
 
 	s := m.connect(t, "whatif", "", "")

@@ -1,4 +1,4 @@
-// What pages cannot do by themselves: copy, put cells in their places, hold a stream still, keep a list short, and draw. Everything else is HTML.
+// Script of all pages: copy buttons, cells and lists updated by streams, charts. Everything else is HTML.
 (function () {
   'use strict';
 
@@ -6,7 +6,7 @@
     var button = event.target.closest('button');
     if (!button) return;
     if (button.dataset.copies) copy(button);
-    if (button.dataset.pauses) hold(button);
+    if (button.dataset.pauses) pause(button);
   });
 
   function copy(button) {
@@ -19,7 +19,7 @@
       navigator.clipboard.writeText(source.textContent).then(function () { done('Copied'); }, function () { select(source); done('Press Ctrl-C'); });
       return;
     }
-    select(source); // without TLS browsers give no clipboard, but on localhost
+    select(source); // without TLS only localhost has navigator.clipboard
     done(document.execCommand('copy') ? 'Copied' : 'Press Ctrl-C');
   }
 
@@ -27,14 +27,37 @@
     getSelection().selectAllChildren(element);
   }
 
-  function hold(button) {
-    var held = button.getAttribute('aria-pressed') !== 'true';
-    button.setAttribute('aria-pressed', held);
-    document.getElementById(button.dataset.pauses).dataset.held = held;
+  // pause keeps new messages out of the list and counts them on the button; the next click adds them.
+  var waiting = [];
+
+  function pause(button) {
+    var paused = button.getAttribute('aria-pressed') !== 'true';
+    button.setAttribute('aria-pressed', paused);
+    var feed = document.getElementById(button.dataset.pauses);
+    feed.dataset.paused = paused;
+    if (!paused) addMessages(feed.querySelector('[data-keeps]'), waiting.splice(0));
+    showWaiting(feed);
   }
 
-  // Cells take the places of those with their ids. A page need not have all: a list keeps so many only, and htmx's own swap by id takes
-  // what is not there for an error.
+  function showWaiting(feed) {
+    var button = document.querySelector('[data-pauses="' + feed.id + '"]');
+    button.textContent = feed.dataset.paused !== 'true' ? 'Pause the list' : 'Resume (' + waiting.length + ' waiting)';
+  }
+
+  // addMessages inserts messages by their time of receipt, newest first, and removes the oldest beyond the limit. Events
+  // from ClickHouse arrive later than newer ones from Kafka.
+  function addMessages(list, messages) {
+    messages.forEach(function (message) {
+      if (document.getElementById(message.id)) return;
+      var before = Array.from(list.children).find(function (shown) { return time(shown) <= time(message); });
+      list.insertBefore(message, before || null);
+    });
+    while (list.children.length > Number(list.dataset.keeps)) list.lastElementChild.remove();
+  }
+
+  function time(message) { return Date.parse(message.querySelector('time').dateTime); }
+
+  // Cells replace the elements with their ids. A missing element is no error, as it is for htmx's own swap by id.
   document.addEventListener('htmx:sseBeforeMessage', function (event) {
     if (event.target.getAttribute('sse-swap') !== 'cells') return;
     event.preventDefault();
@@ -46,32 +69,36 @@
     });
   });
 
-  // A stream that begins again brings what is there once more.
+  // A reconnected stream sends the latest messages again.
   document.addEventListener('htmx:sseOpen', function (event) {
-    if (event.target.dataset.held === 'true') return;
+    if (event.target.dataset.paused === 'true') return;
     event.target.querySelectorAll('[data-keeps]').forEach(function (list) { list.textContent = ''; });
   });
 
-  // One that is lost comes back by itself, unless the session is over.
+  // A broken stream reconnects by itself, unless the session has ended.
   document.addEventListener('htmx:sseError', function (event) {
     var summary = event.target.querySelector('[sse-swap="summary"]');
-    if (summary) summary.textContent = 'The connection to the console is lost. Trying again …';
+    if (summary) summary.textContent = 'The connection to the console is lost. Reconnecting …';
     fetch(location.href, { method: 'HEAD', redirect: 'manual', headers: { Accept: 'text/html' } }).then(function (answer) {
       if (answer.type === 'opaqueredirect') location.reload();
-    }, function () { /* the console is away */ });
+    }, function () { /* the console does not answer */ });
   });
 
-  // A stream that is held still is not shown; what comes meanwhile is left out.
+  // Messages of a feed are added in order of time, or kept while the feed is paused.
   document.addEventListener('htmx:sseBeforeMessage', function (event) {
-    var live = event.target.closest('[data-held="true"]');
-    if (live && event.target.dataset.keeps) event.preventDefault();
-  });
-
-  document.addEventListener('htmx:sseMessage', function (event) {
     var list = event.target;
-    var most = Number(list.dataset.keeps);
-    if (!most) return;
-    while (list.children.length > most) list.lastElementChild.remove();
+    if (!list.dataset.keeps) return;
+    event.preventDefault();
+    var feed = list.closest('[sse-connect]');
+    var received = document.createElement('template');
+    received.innerHTML = event.detail.data;
+    var messages = Array.from(received.content.children).reverse(); // oldest first
+    if (feed.dataset.paused !== 'true') {
+      addMessages(list, messages);
+      return;
+    }
+    waiting = waiting.concat(messages).slice(-Number(list.dataset.keeps));
+    showWaiting(feed);
   });
 
   function color(role) {
@@ -79,7 +106,7 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  // Bars stand on each other: each is drawn as high as all up to it, from behind.
+  // stack returns cumulative sums, which are drawn from the back to the front.
   function stack(series) {
     var sum = series[0].points.map(function () { return 0; });
     return series.map(function (s) {
@@ -88,8 +115,8 @@
     });
   }
 
-  // Hours of the day where a step is less than one, and the date where a day begins: all in UTC, as everywhere.
-  function moments(plot, times, axis, space, step) {
+  // axisLabels are times of day for steps below a day, and dates at the start of a day, in UTC.
+  function axisLabels(plot, times, axis, space, step) {
     return times.map(function (t, n) {
       var iso = new Date(t * 1000).toISOString();
       if (step >= 86400) return iso.slice(0, 10);
@@ -115,7 +142,7 @@
     return {
       width: figure.clientWidth - 16, height: 240, tzDate: function (t) { return uPlot.tzDate(new Date(t * 1000), 'UTC'); },
       series: [{ label: 'UTC', value: '{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}' }].concat(sums ? series.reverse() : series),
-      axes: [Object.assign({ values: moments }, axis), Object.assign({ size: 70 }, axis)], scales: { y: { range: function (plot, low, high) { return [Math.min(0, low), Math.max(high * 1.05, 1)]; } } },
+      axes: [Object.assign({ values: axisLabels }, axis), Object.assign({ size: 70 }, axis)], scales: { y: { range: function (plot, low, high) { return [Math.min(0, low), Math.max(high * 1.05, 1)]; } } },
     };
   }
 
@@ -123,7 +150,7 @@
     var data = JSON.parse(document.getElementById('data-' + figure.dataset.chart).textContent);
     figure.textContent = '';
     if (!data.series || !data.series.length) {
-      figure.textContent = 'Nothing to draw.';
+      figure.textContent = 'No data.';
       return;
     }
     var sums = data.kind === 'bars' ? stack(data.series) : null;
@@ -135,7 +162,7 @@
     document.querySelectorAll('figure[data-chart]').forEach(draw);
   }
 
-  // fit gives plots the width that there is now.
+  // fit resizes the charts to the window.
   function fit() {
     document.querySelectorAll('figure[data-chart]').forEach(function (figure) {
       if (figure.plot) figure.plot.setSize({ width: figure.clientWidth - 16, height: 240 });

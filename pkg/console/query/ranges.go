@@ -43,18 +43,18 @@ func Last(preset string, now time.Time) (Range, error) {
 			return Range{until.Add(-p.Span), until, step}, nil
 		}
 	}
-	return Range{}, fmt.Errorf("there is no range %q: choose one of 1h, 6h, 24h, 7d, 30d", preset)
+	return Range{}, fmt.Errorf("unknown range %q: choose 1h, 6h, 24h, 7d or 30d", preset)
 }
 
 // Between returns a custom range, rounded to whole steps.
 func Between(from, until time.Time) (Range, error) {
 	switch span := until.Sub(from); {
 	case from.Unix() < 0 || until.Year() > 2100:
-		return Range{}, errors.New("a range must begin in 1970 or later, and end by 2100")
+		return Range{}, errors.New("a range must start in 1970 or later and end by 2100")
 	case span < minSpan:
-		return Range{}, errors.New("a range must be a minute at least, and end after it begins")
+		return Range{}, errors.New("a range must last at least a minute")
 	case span > maxSpan:
-		return Range{}, errors.New("a range must be 15 years at most")
+		return Range{}, errors.New("a range must last at most 15 years")
 	}
 	step := stepOf(until.Sub(from))
 	return Range{floor(from.Unix(), step), ceil(until.Add(time.Second-1).Unix(), step), step}, nil
