@@ -62,7 +62,11 @@ func (a *Authenticator) Login(w http.ResponseWriter, r *http.Request) {
 
 func (a *Authenticator) logIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
-	if err := r.ParseForm(); err != nil {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(loginReadTimeout)) // fails only for a reader without deadlines
+	err := r.ParseForm()
+	if err != nil {
+		w.Header().Set("Connection", "close") // otherwise net/http waits for the rest of the body
 		status := http.StatusBadRequest
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			status = http.StatusRequestEntityTooLarge
@@ -70,6 +74,7 @@ func (a *Authenticator) logIn(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The form cannot be read.", status)
 		return
 	}
+	_ = connection.SetReadDeadline(time.Time{}) // a password check may wait longer
 	view := LoginView{Next: localPath(r.PostForm.Get(nextField))}
 	client := clientAddress(a.proxies, r)
 	share := clientip.ShareOf(client)

@@ -3,7 +3,10 @@ package auth
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -335,4 +338,21 @@ func TestLog_ContainsNothingOfARequest(t *testing.T) {
 	for _, cookie := range client.Jar.Cookies(&url.URL{Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), Path: Path}) {
 		require.NotContains(t, log.String(), cookie.Value)
 	}
+}
+
+// A login form that does not arrive must not hold its connection.
+func TestLogin_MissingBody_ClosesConnection(t *testing.T) {
+	a := newAuthenticator(t, withPassword(t), allInterfaces)
+	server, _ := serve(t, a)
+	connection, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer connection.Close()
+	host := server.Listener.Addr().String()
+	_, err = fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\n", LoginPath, host)
+	require.NoError(t, err)
+	require.NoError(t, connection.SetReadDeadline(time.Now().Add(10*time.Second)))
+	answer, err := io.ReadAll(connection) // until the server closes
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "400 Bad Request")
 }
