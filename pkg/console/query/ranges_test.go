@@ -21,7 +21,7 @@ func TestPresets(t *testing.T) {
 		}
 	}
 	_, err := Last("1y", noon)
-	require.ErrorContains(t, err, "choose one of 1h, 6h, 24h, 7d, 30d")
+	require.ErrorContains(t, err, "choose 1h, 6h, 24h, 7d or 30d")
 }
 
 func TestARangeOfOnesOwnHasPointsEnough(t *testing.T) {
