@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// Status is how something is.
+// Status is the result of a check.
 type Status string
 
-// The three that there are. Fail is for what does not work, or breaks a promise; Warn for what works, and had better be
-// otherwise.
+// The statuses. Fail means that something does not work or breaks a guarantee; Warn that it works but should be changed.
 const (
 	OK   Status = "ok"
 	Warn Status = "warn"
 	Fail Status = "fail"
 )
 
-// Finding is one thing that was looked at.
+// Finding is the result of one check.
 type Finding struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`
@@ -26,18 +25,18 @@ type Finding struct {
 	Change string `json:"change,omitempty"` // what to do about it
 }
 
-// Report is all that was looked at, in that order.
+// Report holds the findings in the order of the checks.
 type Report []Finding
 
-// OK notes what is as it should be.
+// OK adds a finding that needs no change.
 func (r *Report) OK(check, found string, args ...any) { r.add(check, OK, "", found, args) }
 
-// Warn notes what had better be otherwise, and how.
+// Warn adds a finding that should be changed, and how.
 func (r *Report) Warn(check, change, found string, args ...any) {
 	r.add(check, Warn, change, found, args)
 }
 
-// Fail notes what must be otherwise, and how.
+// Fail adds a finding that must be changed, and how.
 func (r *Report) Fail(check, change, found string, args ...any) {
 	r.add(check, Fail, change, found, args)
 }
@@ -46,7 +45,7 @@ func (r *Report) add(check string, status Status, change, found string, args []a
 	*r = append(*r, Finding{check, status, fmt.Sprintf(found, args...), change})
 }
 
-// Has tells whether anything of check has been noted.
+// Has reports whether there is a finding of check.
 func (r *Report) Has(check string) bool {
 	for i := range *r {
 		if (*r)[i].Check == check {
@@ -56,7 +55,7 @@ func (r *Report) Has(check string) bool {
 	return false
 }
 
-// Count is how many findings are of a status.
+// Count returns the number of findings with a status.
 func (r *Report) Count(s Status) (n int) {
 	for i := range *r {
 		if (*r)[i].Status == s {
@@ -102,37 +101,37 @@ func (r *Report) JSON(w io.Writer) error {
 	}{status, append([]Finding{}, *r...)})
 }
 
-// Clocks that differ by more than these are worth a word: times of receipt decide which of two deliveries is the first.
+// Limits on the difference of clocks: times of receipt decide which of two deliveries is the first.
 const (
-	skewWorthAWord = time.Second
-	skewTooFar     = time.Minute
+	skewWarn = time.Second
+	skewFail = time.Minute
 )
 
-// Clock notes how far a server's clock is from ours. asked and answered are ours, before and after it told its time.
-func (r *Report) Clock(check, whose string, told, asked, answered time.Time) {
+// Clock compares a server's clock with the local one. asked and answered are local times around the request.
+func (r *Report) Clock(check, server string, told, asked, answered time.Time) {
 	ahead := told.Sub(asked.Add(answered.Sub(asked) / 2))
 	unsure := answered.Sub(asked) / 2
 	off := max(ahead.Abs()-unsure, 0)
 	const change = "have both machines keep time with the same NTP servers"
-	found := fmt.Sprintf("%s's clock is %s of ours", whose, sides(ahead.Round(time.Millisecond)))
+	found := fmt.Sprintf("%s's clock is %s of ours", server, offset(ahead.Round(time.Millisecond)))
 	switch {
-	case off > skewTooFar:
+	case off > skewFail:
 		r.Fail(check, change, "%s", found)
-	case off > skewWorthAWord:
+	case off > skewWarn:
 		r.Warn(check, change, "%s", found)
 	default:
 		r.OK(check, "%s", found)
 	}
 }
 
-func sides(ahead time.Duration) string {
+func offset(ahead time.Duration) string {
 	if ahead < 0 {
 		return fmt.Sprintf("%s behind", -ahead)
 	}
 	return fmt.Sprintf("%s ahead", ahead)
 }
 
-// Some is a number of things.
+// Some formats a number of things.
 func Some[N int | int64](n N, thing string) string {
 	if n == 1 {
 		return fmt.Sprintf("1 %s", thing)

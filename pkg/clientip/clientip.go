@@ -1,4 +1,4 @@
-// Package peer tells who is at the other end of a connection, also behind proxies whose word is believed.
+// Package clientip finds the address of a client, also behind trusted proxies.
 package clientip
 
 import (
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses whose X-Forwarded-For is believed.
+// Proxies are the addresses of trusted proxies: their X-Forwarded-For is used.
 type Proxies []netip.Prefix
 
 // ParseProxies reads addresses and prefixes such as 10.0.0.0/8.
@@ -27,7 +27,7 @@ func ParseProxies(texts []string) (Proxies, error) {
 	return list, nil
 }
 
-// Trust tells whether an address is one of them.
+// Trust reports whether addr is a trusted proxy.
 func (p Proxies) Trust(addr netip.Addr) bool {
 	for _, prefix := range p {
 		if prefix.Contains(addr) {
@@ -37,25 +37,24 @@ func (p Proxies) Trust(addr netip.Addr) bool {
 	return false
 }
 
-// Client is who sent a request: the peer, or, where that is a trusted proxy, the last address in X-Forwarded-For that no trusted
-// proxy has.
-func (p Proxies) Client(peer netip.Addr, forwardedFor string) netip.Addr {
-	for p.Trust(peer) && len(forwardedFor) > 0 {
+// Client returns the address of a request's sender. Behind a trusted proxy, it is the last address in
+// X-Forwarded-For that is not a trusted proxy; otherwise it is remote, the address of the TCP connection.
+func (p Proxies) Client(remote netip.Addr, forwardedFor string) netip.Addr {
+	for p.Trust(remote) && len(forwardedFor) > 0 {
 		i := strings.LastIndexByte(forwardedFor, ',')
 		addr, err := netip.ParseAddr(strings.TrimSpace(forwardedFor[i+1:]))
 		if err != nil {
 			break
 		}
-		peer, forwardedFor = Plain(addr), forwardedFor[:max(i, 0)]
+		remote, forwardedFor = Plain(addr), forwardedFor[:max(i, 0)]
 	}
-	return peer
+	return remote
 }
 
-// Plain leaves out what says nothing of who it is: that an IPv4 address is written as an IPv6 one, and the zone, which may be
-// any text.
+// Plain unmaps an IPv4 address that is written as IPv6, and removes the zone, which may be any text.
 func Plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
-// ShareOf makes the usual allocation of one IPv6 site, a /64, count as one address.
+// ShareOf returns the address that limits count: the address itself for IPv4, its /64 for IPv6.
 func ShareOf(addr netip.Addr) netip.Addr {
 	if addr.Is6() {
 		prefix, _ := addr.Prefix(64) // no error for 64 bits of an IPv6 address
