@@ -36,8 +36,8 @@ func (f For) Replicated() string {
 	return "Replicated"
 }
 
-// Window is in how many blocks one that is sent again is recognised. Replicas forget them with time too: after as long as
-// a message stays in the log.
+// Window is in how many blocks one that is sent again is recognised. Replicas forget them with time too: after as long
+// as a message stays in the log.
 func (f For) Window() string {
 	if f.Cluster == "" {
 		return "non_replicated_deduplication_window = 10000"

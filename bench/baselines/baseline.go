@@ -43,8 +43,8 @@ func need(programs ...string) error {
 //go:embed camel fastify script seatunnel
 var files embed.FS
 
-// unpack writes a baseline's files to its folder in the cache. It runs the command fetch if the file pinned, which lists
-// versions, has changed since the last download.
+// unpack writes a baseline's files to its folder in the cache. It runs the command fetch if the file pinned, which
+// lists versions, has changed since the last download.
 func (p *Place) unpack(ctx context.Context, baseline, pinned string, fetch ...string) (dir string, err error) {
 	dir, err = filepath.Abs(filepath.Join(p.Cache, baseline))
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package baselines runs the programs that Millrace is compared with, each with the best settings that were found. What a
-// baseline needs comes from a registry, in pinned versions. A baseline whose runtime this machine lacks does not take part.
+// Package baselines runs the programs that Millrace is compared with, each with the best settings that were found. What
+// a baseline needs comes from a registry, in pinned versions. A baseline whose runtime this machine lacks does not take
+// part.
 //
 // Files:
 //

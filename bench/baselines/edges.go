@@ -95,6 +95,12 @@ func startFastify(ctx context.Context, p *Place, addr string) (*measure.Process,
 	host, port, _ := net.SplitHostPort(addr)
 	const processes, lingerMillis, compression = "2", "2", "LZ4"
 	args := []string{filepath.Join(dir, "edge.js"), host, port, p.Broker, p.Topic, processes, lingerMillis, compression}
-	program := measure.Program{Name: "fastify", Path: "node", Args: args, Env: []string{"NODE_ENV=production"}, Dir: p.Dir}
+	program := measure.Program{
+		Name: "fastify",
+		Path: "node",
+		Args: args,
+		Env:  []string{"NODE_ENV=production"},
+		Dir:  p.Dir,
+	}
 	return start(ctx, program, addr)
 }

@@ -17,9 +17,14 @@ var kafkaEngine = &Loader{
 			t.Broker, t.Topic, t.Database, queueSettings)
 		// The edge writes the headers in this order.
 		of := origin{
-			workspace: "_headers.value[2]", product: "splitByChar('\\0', _key)[2]", connection: "_headers.value[3]", source: "_headers.value[4]",
+			workspace:  "_headers.value[2]",
+			product:    "splitByChar('\\0', _key)[2]",
+			connection: "_headers.value[3]",
+			source:     "_headers.value[4]",
 			receivedUs: "reinterpretAsInt64(reverse(_headers.value[5]))",
-			topic:      "_topic", partition: "_partition", offset: "_offset",
+			topic:      "_topic",
+			partition:  "_partition",
+			offset:     "_offset",
 		}
 		return &Loading{Begin: func(ctx context.Context) error { return t.sql(ctx, queue, of.view("queue")) }}, nil
 	},

@@ -64,7 +64,10 @@ func (l *Loader) Start(ctx context.Context, t *Table) (*Loading, error) { return
 // Loaders are all such programs; the first is the limit.
 var Loaders = []*Loader{
 	{
-		Key: "bare", Name: "bare limit", Maps: true, Goal: .6,
+		Key:  "bare",
+		Name: "bare limit",
+		Maps: true,
+		Goal: .6,
 		Settings: "the same rows as native blocks of 100,000, built in memory before the round and sent over 2 connections " +
 			"without compression; they contain users and organizations. Its processor time counts from the first block on; " +
 			"its memory is that of the blocks.",
@@ -86,16 +89,35 @@ func startBare(ctx context.Context, t *Table) (*Loading, error) {
 	}
 	c := &t.Traffic
 	args := []string{
-		"--http", addrs[0], "--clickhouse", t.ClickHouse.Addr(), "--database", t.Database,
-		"--seed", strconv.FormatUint(c.Seed, 10), "--products", strconv.Itoa(c.Products), "--users", strconv.Itoa(c.Users),
-		"--start", c.Start.Format(time.RFC3339Nano), "--every", c.Every.String(),
-		"--events", strconv.Itoa(t.Events), "--partitions", strconv.Itoa(t.Partitions),
+		"--http",
+		addrs[0],
+		"--clickhouse",
+		t.ClickHouse.Addr(),
+		"--database",
+		t.Database,
+		"--seed",
+		strconv.FormatUint(c.Seed, 10),
+		"--products",
+		strconv.Itoa(c.Products),
+		"--users",
+		strconv.Itoa(c.Users),
+		"--start",
+		c.Start.Format(time.RFC3339Nano),
+		"--every",
+		c.Every.String(),
+		"--events",
+		strconv.Itoa(t.Events),
+		"--partitions",
+		strconv.Itoa(t.Partitions),
 	}
 	process, err := start(ctx, measure.Program{Name: "bareloader", Path: path, Args: args, Dir: t.Dir}, addrs[0])
 	if err != nil {
 		return nil, err
 	}
-	return &Loading{Process: process, Begin: func(ctx context.Context) error { return trigger(ctx, "http://"+addrs[0]) }}, nil
+	return &Loading{
+		Process: process,
+		Begin:   func(ctx context.Context) error { return trigger(ctx, "http://"+addrs[0]) },
+	}, nil
 }
 
 // trigger sends the request that makes bareloader send its blocks, and does not wait for the answer at their end.

@@ -34,9 +34,15 @@ var seaTunnel = &Loader{
 
 // unpackSeaTunnel creates the folders that SeaTunnel's starter needs.
 func (p *Place) unpackSeaTunnel(ctx context.Context) (dir string, err error) {
-	return p.unpack(ctx, "seatunnel", "pom.xml", "sh", "-c",
+	return p.unpack(
+		ctx,
+		"seatunnel",
+		"pom.xml",
+		"sh",
+		"-c",
 		"mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib && mkdir -p connectors && "+
-			"mv lib/connector-*.jar connectors && cp plugin-mapping.properties connectors")
+			"mv lib/connector-*.jar connectors && cp plugin-mapping.properties connectors",
+	)
 }
 
 func startSeaTunnel(ctx context.Context, t *Table) (*Loading, error) {
@@ -53,16 +59,36 @@ func startSeaTunnel(ctx context.Context, t *Table) (*Loading, error) {
 	}
 	in := func(name string) string { return filepath.Join(t.Dir, name) }
 	args := []string{
-		"-Xms2g", "-Xmx2g", "-XX:+UseParallelGC",
+		"-Xms2g",
+		"-Xmx2g",
+		"-XX:+UseParallelGC",
 		// These open modules are Hazelcast's requirement.
-		"--add-modules", "java.se", "--add-exports", "java.base/jdk.internal.ref=ALL-UNNAMED",
-		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
-		"--add-opens", "java.management/sun.management=ALL-UNNAMED",
-		"--add-opens", "jdk.management/com.sun.management.internal=ALL-UNNAMED",
-		"-DSEATUNNEL_HOME=" + home, "-Dseatunnel.config=" + in("seatunnel.yaml"), "-Dhazelcast.config=" + in("hazelcast.yaml"),
-		"-Dhazelcast.client.config=" + in("hazelcast-client.yaml"), "-Dlog4j2.configurationFile=" + in("log4j2.properties"),
-		"-cp", filepath.Join(home, "lib", "*"), "org.apache.seatunnel.core.starter.seatunnel.SeaTunnelClient",
-		"--config", in("job.conf"), "-m", "local",
+		"--add-modules",
+		"java.se",
+		"--add-exports",
+		"java.base/jdk.internal.ref=ALL-UNNAMED",
+		"--add-opens",
+		"java.base/java.lang=ALL-UNNAMED",
+		"--add-opens",
+		"java.base/sun.nio.ch=ALL-UNNAMED",
+		"--add-opens",
+		"java.management/sun.management=ALL-UNNAMED",
+		"--add-opens",
+		"jdk.management/com.sun.management.internal=ALL-UNNAMED",
+		"-DSEATUNNEL_HOME=" + home,
+		"-Dseatunnel.config=" + in("seatunnel.yaml"),
+		"-Dhazelcast.config=" + in("hazelcast.yaml"),
+		"-Dhazelcast.client.config=" + in(
+			"hazelcast-client.yaml",
+		),
+		"-Dlog4j2.configurationFile=" + in("log4j2.properties"),
+		"-cp",
+		filepath.Join(home, "lib", "*"),
+		"org.apache.seatunnel.core.starter.seatunnel.SeaTunnelClient",
+		"--config",
+		in("job.conf"),
+		"-m",
+		"local",
 	}
 	l := &Loading{}
 	l.Begin = func(context.Context) (err error) {
@@ -92,8 +118,24 @@ func (t *Table) configureSeaTunnel(home string) error {
 	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
 		return err
 	}
-	fill := strings.NewReplacer("{broker}", t.Broker, "{topic}", t.Topic, "{group}", t.Database,
-		"{clickhouse}", at.Host, "{database}", t.Database, "{dir}", t.Dir, "{port}", port, "{partitions}", strconv.Itoa(t.Partitions))
+	fill := strings.NewReplacer(
+		"{broker}",
+		t.Broker,
+		"{topic}",
+		t.Topic,
+		"{group}",
+		t.Database,
+		"{clickhouse}",
+		at.Host,
+		"{database}",
+		t.Database,
+		"{dir}",
+		t.Dir,
+		"{port}",
+		port,
+		"{partitions}",
+		strconv.Itoa(t.Partitions),
+	)
 	for _, name := range []string{
 		"job.conf", "seatunnel.yaml", "hazelcast.yaml", "hazelcast-client.yaml", "log4j2.properties",
 	} {

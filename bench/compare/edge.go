@@ -141,7 +141,15 @@ func (a *edgeComparison) startBaseline(ctx context.Context, prefix string, b *ba
 	if err != nil {
 		return err
 	}
-	a.add(&edgeContender{b.Name, process, addr, topic, func(product int) string { return "/in/" + traffic.Product(product) }})
+	a.add(
+		&edgeContender{
+			b.Name,
+			process,
+			addr,
+			topic,
+			func(product int) string { return "/in/" + traffic.Product(product) },
+		},
+	)
 	return nil
 }
 

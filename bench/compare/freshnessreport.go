@@ -12,11 +12,13 @@ import (
 const goalRate = 100_000
 
 func (s *pipeline) report(section *measure.Section) {
-	section.Text = []string{fmt.Sprintf("The load generator, the edge, %s, the loader with attribution and ClickHouse share "+
-		"the machine. Batches of %d of %d products go to %d partitions in an open loop. Every %s a probe is sent to one of %d "+
-		"partitions; freshness is the time from its 200 until a query of `outcomes`, one every %s, returns it. The search "+
-		"takes steps of %s.",
-		s.broker.Name, s.Batch, s.Products, s.Partitions, probeEvery, probePartitions, probePoll, s.Step)}
+	section.Text = []string{
+		fmt.Sprintf("The load generator, the edge, %s, the loader with attribution and ClickHouse share "+
+			"the machine. Batches of %d of %d products go to %d partitions in an open loop. Every %s a probe is sent to one of %d "+
+			"partitions; freshness is the time from its 200 until a query of `outcomes`, one every %s, returns it. The search "+
+			"takes steps of %s.",
+			s.broker.Name, s.Batch, s.Products, s.Partitions, probeEvery, probePartitions, probePoll, s.Step),
+	}
 	runs := section.Raw["long"]
 	long := runs[0].Rounds[0]
 	reached := measure.Number(long[ratePerSecond])
@@ -45,6 +47,8 @@ func (s *pipeline) report(section *measure.Section) {
 		cpuPerEvent, brokerPerEvent, loaderPerEvent, storePerEvent, loadPerEvent, loaderMiB,
 	})}
 	if len(group.Bars) > 0 {
-		section.BarCharts = []measure.BarChart{{Title: "How fresh outcomes are", Unit: "ms", Groups: []measure.Group{group}}}
+		section.BarCharts = []measure.BarChart{
+			{Title: "How fresh outcomes are", Unit: "ms", Groups: []measure.Group{group}},
+		}
 	}
 }

@@ -61,7 +61,14 @@ var (
 var axes = []axis{
 	{"partitions", "partitions of the topic", "", partitionsOf, setPartitions, false},
 	{"products", "products", "", productsOf, setProducts, false},
-	{"users", "users", "", func(g *growthCommand) []int { return g.Users }, func(p *point, n int) { p.users = n }, false},
+	{
+		"users",
+		"users",
+		"",
+		func(g *growthCommand) []int { return g.Users },
+		func(p *point, n int) { p.users = n },
+		false,
+	},
 	{"size", "size of a message", "B", func(g *growthCommand) []int { return g.Size }, setBytes, false},
 	{
 		"table", "rows in the table at the start", "",
@@ -159,7 +166,10 @@ func (g *growthCommand) Run(ctx context.Context, c *common) error {
 // mergePoints adds points to those of earlier runs, in ascending order.
 func mergePoints(before, now []measure.Series) []measure.Series {
 	all := merge(slices.Clone(before), now)
-	slices.SortFunc(all, func(a, b measure.Series) int { return cmp.Compare(a.Of(atPoint).Median, b.Of(atPoint).Median) })
+	slices.SortFunc(
+		all,
+		func(a, b measure.Series) int { return cmp.Compare(a.Of(atPoint).Median, b.Of(atPoint).Median) },
+	)
 	return all
 }
 

@@ -24,8 +24,8 @@ const (
 )
 
 // userClaims inserts claims as loaders write them: one of the user's own id and address, and for the first users one of
-// the browser in which the same person was anonymous. Its arguments are the namespace of ids, the length and the name of
-// the workspace, the factor of browser ids, the first user, the number of users, and usersOfBrowsers.
+// the browser in which the same person was anonymous. Its arguments are the namespace of ids, the length and the name
+// of the workspace, the factor of browser ids, the first user, the number of users, and usersOfBrowsers.
 const userClaims = `INSERT INTO user_claims (workspace_id, external_user_id, email, user_id, explicit_first, event_first,
 	name_first, name_last, organization_last, properties_last, email_last, writer, written_at)
 WITH SHA1(unhex('%[1]s') || 'user' || unhex('%[2]s') || '%[3]s' || name) AS h, lower(hex(h)) AS x,
@@ -37,7 +37,8 @@ SELECT '%[3]s', name, 'user' || toString(number) || '@example.com',
 	(own ? 1 : never, 'identify'), (1, 'segment'), (1, 'Ada Lovelace'), (1, 'Ada Lovelace'), (-never - 1, ''),
 	(1, '{}'), 1, 1, now64(6) - INTERVAL 1 DAY
 FROM (SELECT number, arrayJoin(arraySlice(
-	['user_' || toString(number), lower(leftPad(hex(toUInt64(number * %[4]d)), 16, '0'))], 1, number < %[7]d ? 2 : 1)) AS name
+	['user_' || toString(number), lower(leftPad(hex(toUInt64(number * %[4]d)), 16, '0'))],
+	1, number < %[7]d ? 2 : 1)) AS name
 	FROM numbers(%[5]d, %[6]d))`
 
 // insertUsers inserts the users of the traffic, and marks them as read: loaders continue from there.

@@ -24,16 +24,28 @@ var reasons = map[string]string{
 // report fills the section with the axes that have been measured.
 func (w *growth) report(s *measure.Section) {
 	s.Text = []string{
-		fmt.Sprintf("One quantity grows, and the others stay: %d partitions, %d products and %s users by Zipf's law, messages "+
-			"of %d bytes on average, an empty table. ClickHouse knows all users and their browsers at the start, and the loader "+
-			"the first %s of them. A loader with default settings loads a backlog of %s events (fewer if they are larger: %s "+
-			"bytes) from %s into ClickHouse, with attribution, on the same machine. The measurement covers the events from 20%% "+
-			"to 98%%; then every event must be in the table, once.",
-			base.partitions, base.products, short(base.users), realisticBytes, short(usersInMemory),
-			measure.Number(float64(w.Events)), measure.Number(float64(w.Bytes)), w.broker.Name),
-		fmt.Sprintf("The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured "+
-			"once: the base is on every axis, and its differences between axes show the error of the measurement. \"If alone\" "+
-			"is the throughput divided by the share of the processors that other programs left.", edgeSenders, w.For),
+		fmt.Sprintf(
+			"One quantity grows, and the others stay: %d partitions, %d products and %s users by Zipf's law, messages "+
+				"of %d bytes on average, an empty table. ClickHouse knows all users and their browsers at the start, and the loader "+
+				"the first %s of them. A loader with default settings loads a backlog of %s events (fewer if they are larger: %s "+
+				"bytes) from %s into ClickHouse, with attribution, on the same machine. The measurement covers the events from 20%% "+
+				"to 98%%; then every event must be in the table, once.",
+			base.partitions,
+			base.products,
+			short(base.users),
+			realisticBytes,
+			short(usersInMemory),
+			measure.Number(float64(w.Events)),
+			measure.Number(float64(w.Bytes)),
+			w.broker.Name,
+		),
+		fmt.Sprintf(
+			"The edge takes batches over %d connections in a closed loop for %s at each point. Each point was measured "+
+				"once: the base is on every axis, and its differences between axes show the error of the measurement. \"If alone\" "+
+				"is the throughput divided by the share of the processors that other programs left.",
+			edgeSenders,
+			w.For,
+		),
 	}
 	s.Goals, s.Tables, s.LineCharts, s.Notes = nil, nil, nil, nil
 	for i := range axes {
@@ -85,8 +97,22 @@ func (a *axis) quantities() []string {
 		}
 	}
 	return []string{
-		eventsPerSecond, ifAlone, mbPerSecond, loaderPerEvent, storePerEvent, storeAll, rowsPerBlock, lookedUp, firstCommit,
-		loaderMiB, storeMiB, logBytes, wireBytes, diskBytes, othersShare, idleShare,
+		eventsPerSecond,
+		ifAlone,
+		mbPerSecond,
+		loaderPerEvent,
+		storePerEvent,
+		storeAll,
+		rowsPerBlock,
+		lookedUp,
+		firstCommit,
+		loaderMiB,
+		storeMiB,
+		logBytes,
+		wireBytes,
+		diskBytes,
+		othersShare,
+		idleShare,
 	}
 }
 

@@ -83,13 +83,16 @@ func (t *loaderComparison) measureAll(ctx context.Context, all []*loaderContende
 	series := make([]measure.Series, len(all))
 	for i, one := range all {
 		series[i].Name = one.name
-		contenders = append(contenders, measure.Contender{Name: one.name, Run: func(ctx context.Context) (measure.Values, error) {
-			v, err := t.round(ctx, one)
-			if err == nil {
-				series[i].Rounds = append(series[i].Rounds, v)
-			}
-			return v, err
-		}})
+		contenders = append(
+			contenders,
+			measure.Contender{Name: one.name, Run: func(ctx context.Context) (measure.Values, error) {
+				v, err := t.round(ctx, one)
+				if err == nil {
+					series[i].Rounds = append(series[i].Rounds, v)
+				}
+				return v, err
+			}},
+		)
 	}
 	_, err := measure.Rounds(ctx, stderr, t.Rounds, contenders)
 	return series, err

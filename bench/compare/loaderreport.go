@@ -23,13 +23,21 @@ func loaderOrder() []string {
 func (t *loaderComparison) report(s *measure.Section) {
 	series := s.Raw[loaderSeries]
 	order := loaderOrder()
-	slices.SortFunc(series, func(a, b measure.Series) int { return slices.Index(order, a.Name) - slices.Index(order, b.Name) })
+	slices.SortFunc(
+		series,
+		func(a, b measure.Series) int { return slices.Index(order, a.Name) - slices.Index(order, b.Name) },
+	)
 	s.Text = []string{
-		fmt.Sprintf("Each loads the same topic of %s events of %d products and %s users in %d partitions into all columns of "+
-			"an empty `events` table, in a ClickHouse that was just started. A round ends when every event is stored. Events/s "+
-			"count from the first rows on: the start-up time has its own column. Processor time counts from the start, "+
-			"including merges during the round; memory is the peak of the round.",
-			measure.Number(float64(t.Events)), t.Products, measure.Number(float64(t.Users)), t.Partitions),
+		fmt.Sprintf(
+			"Each loads the same topic of %s events of %d products and %s users in %d partitions into all columns of "+
+				"an empty `events` table, in a ClickHouse that was just started. A round ends when every event is stored. Events/s "+
+				"count from the first rows on: the start-up time has its own column. Processor time counts from the start, "+
+				"including merges during the round; memory is the peak of the round.",
+			measure.Number(float64(t.Events)),
+			t.Products,
+			measure.Number(float64(t.Users)),
+			t.Partitions,
+		),
 		"Only Millrace attributes each event to its user and organization. It knows the users: an earlier run on the same " +
 			"topic stored them in ClickHouse, from which a loader with an empty memory reads them. All but the limit read Kafka.",
 	}

@@ -61,7 +61,11 @@ func (t *loaderComparison) round(ctx context.Context, c *loaderContender) (v mea
 }
 
 // load measures how the table is filled. Preparation before Begin does not count.
-func (t *loaderComparison) load(ctx context.Context, c *loaderContender, table *baselines.Table) (measure.Values, error) {
+func (t *loaderComparison) load(
+	ctx context.Context,
+	c *loaderContender,
+	table *baselines.Table,
+) (measure.Values, error) {
 	loading, err := c.start(ctx, table)
 	if err != nil {
 		return nil, err
@@ -118,8 +122,8 @@ type rowWatch struct {
 	firstRows          int       // rows at the first poll that saw any
 }
 
-// rate is rows per second after the first rows. One-time work, such as starting a Java machine and joining the group, is
-// in the seconds before them.
+// rate is rows per second after the first rows. One-time work, such as starting a Java machine and joining the group,
+// is in the seconds before them.
 func (w *rowWatch) rate() float64 {
 	events := w.comparison.Events
 	if w.firstRows >= events { // a single poll saw all rows
@@ -152,7 +156,12 @@ func (w *rowWatch) wait(ctx context.Context) error {
 			}
 		}
 		if ended {
-			return fmt.Errorf("the loader has ended with %d of %d events stored; its log is in %s", n, events, w.table.Dir)
+			return fmt.Errorf(
+				"the loader has ended with %d of %d events stored; its log is in %s",
+				n,
+				events,
+				w.table.Dir,
+			)
 		}
 		select {
 		case <-ctx.Done():

@@ -58,7 +58,9 @@ func (s *skewCommand) Run(ctx context.Context, c *common) error {
 		return err
 	}
 	k := &skewComparison{skewCommand: s, testbed: bed, products: evenProducts(s.Products, s.Partitions)}
-	partition := func(product string) int32 { return stream.PartitionOf(traffic.Workspace, product, int32(s.Partitions)) }
+	partition := func(product string) int32 {
+		return stream.PartitionOf(traffic.Workspace, product, int32(s.Partitions))
+	}
 	k.probed = slices.DeleteFunc(probeProducts(s.Partitions), func(p string) bool {
 		return partition(p) == partition(k.products[0])
 	})
@@ -82,7 +84,8 @@ func evenProducts(n, partitions int) (products []string) {
 	each := map[int32]int{}
 	for i := 0; len(products) < n; i++ {
 		name := fmt.Sprintf("shop-%d", i)
-		if at := stream.PartitionOf(traffic.Workspace, name, int32(partitions)); each[at] < (n+partitions-1)/partitions {
+		at := stream.PartitionOf(traffic.Workspace, name, int32(partitions))
+		if each[at] < (n+partitions-1)/partitions {
 			each[at]++
 			products = append(products, name)
 		}

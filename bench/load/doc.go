@@ -1,5 +1,6 @@
 // Package load sends requests and measures the latency of their answers. Its own cost is low, because it shares the
-// processors with the measured program: bodies exist before the run, a request is one write, and answers allocate nothing.
+// processors with the measured program: bodies exist before the run, a request is one write, and answers allocate
+// nothing.
 //
 // In a closed loop each connection sends when it has its answer, which measures the maximum throughput. In an open loop
 // requests are due at a fixed rate, and latency counts from the time when a request was due. A server that stalls

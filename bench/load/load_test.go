@@ -68,7 +68,7 @@ func TestRun_ClosedLoop(t *testing.T) {
 func TestRun_OpenLoop_LatencyCountsFromTheDueTime(t *testing.T) {
 	const stall = 400 * time.Millisecond
 	var served atomic.Int32
-	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	addr := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if served.Add(1) == 10 {
 			time.Sleep(stall)

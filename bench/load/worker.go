@@ -38,7 +38,13 @@ const (
 const answerTimeout = time.Minute
 
 func newWorker(r *run, connection net.Conn, i int) *worker {
-	w := &worker{run: r, connection: connection, reader: bufio.NewReader(connection), refused: map[int]int{}, latency: hdrhistogram.New(minMicros, maxMicros, digits)}
+	w := &worker{
+		run:        r,
+		connection: connection,
+		reader:     bufio.NewReader(connection),
+		refused:    map[int]int{},
+		latency:    hdrhistogram.New(minMicros, maxMicros, digits),
+	}
 	for ; i < len(r.Requests); i += r.Connections {
 		w.requests = append(w.requests, r.Requests[i])
 	}

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Assemble writes REPORT.md and the folder plots to the folder named to, from the sections that Save wrote to dir, in the
-// given order. It leaves out sections that do not exist.
+// Assemble writes REPORT.md and the folder plots to the folder named to, from the sections that Save wrote to dir, in
+// the given order. It leaves out sections that do not exist.
 func Assemble(dir, to string, names []string) error {
 	var text strings.Builder
 	text.WriteString(head)

@@ -39,8 +39,8 @@ func (s *Section) Save(dir string) error {
 	return os.WriteFile(filepath.Join(dir, s.Name+".json"), append(text, '\n'), 0o644)
 }
 
-// Resume takes over the results in dir of an earlier run at the same commit, so that a comparison can be made in several
-// runs.
+// Resume takes over the results in dir of an earlier run at the same commit, so that a comparison can be made in
+// several runs.
 func (s *Section) Resume(dir string) error {
 	saved, err := loadSection(filepath.Join(dir, s.Name+".json"))
 	switch {

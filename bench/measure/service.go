@@ -40,13 +40,21 @@ func (m *Millrace) StartLoader(ctx context.Context, clickhouse, database string,
 // StartConsole starts "millrace console" and returns when it answers.
 func (m *Millrace) StartConsole(ctx context.Context, clickhouse, database string, key token.Key) (*Service, error) {
 	args := []string{"--clickhouse", clickhouse, "--database", database}
-	return m.start(ctx, "console", "--listen", "/console/connections", []string{"millrace", "console"}, tokenKey(key), args)
+	return m.start(
+		ctx,
+		"console",
+		"--listen",
+		"/console/connections",
+		[]string{"millrace", "console"},
+		tokenKey(key),
+		args,
+	)
 }
 
 func tokenKey(key token.Key) []string { return []string{"MILLRACE_TOKEN_KEY=" + key.Text()} }
 
-// start runs a command of a binary and waits until readyPath answers 200, at the address of httpFlag for the console and
-// at the admin address otherwise. httpFlag is empty for a service without HTTP.
+// start runs a command of a binary and waits until readyPath answers 200, at the address of httpFlag for the console
+// and at the admin address otherwise. httpFlag is empty for a service without HTTP.
 func (m *Millrace) start(
 	ctx context.Context, name, httpFlag, readyPath string, command, env, args []string,
 ) (*Service, error) {
@@ -59,11 +67,22 @@ func (m *Millrace) start(
 		return nil, err
 	}
 	s := &Service{HTTP: addrs[0], Admin: "http://" + addrs[1]}
-	all := append(command[1:], "--brokers", m.Broker.Addr, "--topic-prefix", m.Prefix, "--admin", addrs[1], "--log-level", "warn")
+	all := append(
+		command[1:],
+		"--brokers",
+		m.Broker.Addr,
+		"--topic-prefix",
+		m.Prefix,
+		"--admin",
+		addrs[1],
+		"--log-level",
+		"warn",
+	)
 	if httpFlag != "" {
 		all = append(all, httpFlag, s.HTTP)
 	}
-	if s.Process, err = (Program{Name: name, Path: path, Args: append(all, args...), Env: env, Dir: m.Dir}).Start(); err != nil {
+	program := Program{Name: name, Path: path, Args: append(all, args...), Env: env, Dir: m.Dir}
+	if s.Process, err = program.Start(); err != nil {
 		return nil, err
 	}
 	ready := s.Admin + readyPath
@@ -79,7 +98,15 @@ func (m *Millrace) start(
 
 // Migrate creates the tables of a database with bin/millrace.
 func Migrate(ctx context.Context, bin, clickhouse, database string) error {
-	migrate := exec.CommandContext(ctx, filepath.Join(bin, "millrace"), "migrate", "--clickhouse", clickhouse, "--database", database)
+	migrate := exec.CommandContext(
+		ctx,
+		filepath.Join(bin, "millrace"),
+		"migrate",
+		"--clickhouse",
+		clickhouse,
+		"--database",
+		database,
+	)
 	if out, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("migrate: %w: %s", err, out)
 	}

@@ -1,6 +1,6 @@
 // Package traffic makes realistic Segment messages from a seed. Browsers send their page and agent, servers send less;
-// orders have several products; few users are very active; some messages contain addresses. A message depends only on the
-// seed and its number, so that many goroutines can make parts of the same traffic.
+// orders have several products; few users are very active; some messages contain addresses. A message depends only on
+// the seed and its number, so that many goroutines can make parts of the same traffic.
 //
 // Files, in the order in which a message is made:
 //

@@ -25,8 +25,9 @@ func Fill(ctx context.Context, client *stream.Client, c Config, n int) error {
 	return fill(ctx, client, c, n, (*Writer).Append)
 }
 
-// FillUsers writes two messages of each of the first users, one with the user id and one with the anonymous id, both with
-// the address. A loader that has read them knows these users. Their receipt times are before those of Fill's messages.
+// FillUsers writes two messages of each of the first users, one with the user id and one with the anonymous id, both
+// with the address. A loader that has read them knows these users. Their receipt times are before those of Fill's
+// messages.
 func FillUsers(ctx context.Context, client *stream.Client, c Config, users int) error {
 	c.Start = c.Start.Add(-time.Duration(2*users) * c.Every)
 	return fill(ctx, client, c, 2*users, (*Writer).hello)
@@ -37,7 +38,10 @@ type appendMessage func(w *Writer, b []byte, n uint64) (message []byte, product 
 
 func fill(ctx context.Context, client *stream.Client, c Config, n int, appendTo appendMessage) error {
 	producer, err := client.NewProducer("fill", stream.ProducerConfig{
-		Linger: 20 * time.Millisecond, ProduceTimeout: time.Minute, MaxProduceBufferBytes: 256 << 20, Compression: "lz4",
+		Linger:                20 * time.Millisecond,
+		ProduceTimeout:        time.Minute,
+		MaxProduceBufferBytes: 256 << 20,
+		Compression:           "lz4",
 	})
 	if err != nil {
 		return err

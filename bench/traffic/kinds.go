@@ -64,7 +64,14 @@ var (
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148",
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:127.0) Gecko/20100101 Firefox/127.0",
 	}
-	pages      = []string{"/", "/pricing", "/checkout", "/docs/getting-started", "/products/wireless-headphones", "/settings/team/members"}
+	pages = []string{
+		"/",
+		"/pricing",
+		"/checkout",
+		"/docs/getting-started",
+		"/products/wireless-headphones",
+		"/settings/team/members",
+	}
 	titles     = []string{"Home", "Pricing", "Checkout", "Getting started", "Wireless headphones – the shop", "Members"}
 	plans      = []string{"free", "pro", "team", "enterprise"}
 	currencies = []string{"USD", "USD", "USD", "EUR", "GBP"}

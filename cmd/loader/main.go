@@ -31,8 +31,12 @@ type flags struct {
 
 func main() {
 	var c flags
-	cli.Main(&c, "loader", "Makes events of the messages in Kafka and inserts them into ClickHouse. The tables are made by millrace migrate.",
-		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) })
+	cli.Main(
+		&c,
+		"loader",
+		"Makes events of the messages in Kafka and inserts them into ClickHouse. The tables are made by millrace migrate.",
+		func(ctx context.Context, _ *kong.Context) error { return c.run(ctx) },
+	)
 }
 
 func (c *flags) run(ctx context.Context) error {
@@ -57,7 +61,10 @@ func (c *flags) run(ctx context.Context) error {
 		return err
 	}
 	defer tracer.Close()
-	service, err := loader.New(c.Loader, loader.Deps{Stream: client, Log: log, Metrics: registry, Health: health, Tracer: tracer})
+	service, err := loader.New(
+		c.Loader,
+		loader.Deps{Stream: client, Log: log, Metrics: registry, Health: health, Tracer: tracer},
+	)
 	if err != nil {
 		return err
 	}

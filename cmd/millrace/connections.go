@@ -37,7 +37,13 @@ type createCommand struct {
 // Run creates the connection.
 func (c *createCommand) Run(ctx context.Context, on *connectionsCommand) error {
 	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
-		params := connection.CreateParams{WorkspaceID: c.Workspace, ProductID: c.Product, Name: c.Name, Note: c.Note, Salts: c.Salts}
+		params := connection.CreateParams{
+			WorkspaceID: c.Workspace,
+			ProductID:   c.Product,
+			Name:        c.Name,
+			Note:        c.Note,
+			Salts:       c.Salts,
+		}
 		if c.Secret != "" {
 			params.Secret = token.NewSecret(c.Secret)
 		}
@@ -76,7 +82,11 @@ type one struct {
 }
 
 // change does something to the connection and shows what it is like then.
-func (o *one) change(ctx context.Context, on *connectionsCommand, do func(*connection.Store, context.Context) error) error {
+func (o *one) change(
+	ctx context.Context,
+	on *connectionsCommand,
+	do func(*connection.Store, context.Context) error,
+) error {
 	return on.with(ctx, func(ctx context.Context, store *connection.Store) error {
 		if err := do(store, ctx); err != nil {
 			return o.explain(err)
@@ -115,7 +125,11 @@ type pauseCommand struct {
 
 // Run pauses the connection.
 func (c *pauseCommand) Run(ctx context.Context, on *connectionsCommand) error {
-	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Pause(ctx, c.ID); return err })
+	return c.change(
+		ctx,
+		on,
+		func(s *connection.Store, ctx context.Context) error { _, err := s.Pause(ctx, c.ID); return err },
+	)
 }
 
 type resumeCommand struct {
@@ -124,7 +138,11 @@ type resumeCommand struct {
 
 // Run resumes the connection.
 func (c *resumeCommand) Run(ctx context.Context, on *connectionsCommand) error {
-	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Resume(ctx, c.ID); return err })
+	return c.change(
+		ctx,
+		on,
+		func(s *connection.Store, ctx context.Context) error { _, err := s.Resume(ctx, c.ID); return err },
+	)
 }
 
 type disconnectCommand struct {
@@ -133,7 +151,11 @@ type disconnectCommand struct {
 
 // Run disconnects the connection.
 func (c *disconnectCommand) Run(ctx context.Context, on *connectionsCommand) error {
-	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.Disconnect(ctx, c.ID); return err })
+	return c.change(
+		ctx,
+		on,
+		func(s *connection.Store, ctx context.Context) error { _, err := s.Disconnect(ctx, c.ID); return err },
+	)
 }
 
 type saltsCommand struct {
@@ -206,5 +228,9 @@ type secretClearCommand struct {
 
 // Run clears the secret.
 func (c *secretClearCommand) Run(ctx context.Context, on *connectionsCommand) error {
-	return c.change(ctx, on, func(s *connection.Store, ctx context.Context) error { _, err := s.ClearSecret(ctx, c.ID); return err })
+	return c.change(
+		ctx,
+		on,
+		func(s *connection.Store, ctx context.Context) error { _, err := s.ClearSecret(ctx, c.ID); return err },
+	)
 }

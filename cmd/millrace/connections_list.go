@@ -50,8 +50,10 @@ func (*listCommand) Run(ctx context.Context, on *connectionsCommand) error {
 }
 
 func listedOf(l *connection.Listed) listed {
-	return listed{l.ID, l.ProductID, l.WorkspaceID, l.Name, l.Note, string(l.Status), l.Salts, !l.SecretHash.IsZero(),
-		l.CreatedAt, optional(l.FirstEventAt), optional(l.LastEventAt), l.Totals}
+	return listed{
+		l.ID, l.ProductID, l.WorkspaceID, l.Name, l.Note, string(l.Status), l.Salts, !l.SecretHash.IsZero(),
+		l.CreatedAt, optional(l.FirstEventAt), optional(l.LastEventAt), l.Totals,
+	}
 }
 
 func optional(t time.Time) *time.Time {
@@ -72,7 +74,18 @@ func printTable(w io.Writer, all []listed) error {
 	fmt.Fprintln(table, "CONNECTION\tPRODUCT\tWORKSPACE\tSTATUS\tSALTS\tCREATED\tLAST EVENT\tNAME")
 	for i := range all {
 		l := &all[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ConnectionID, l.ProductID, l.WorkspaceID, l.Status, l.Salts, l.CreatedAt.Format(time.DateTime), moment(l.LastEventAt), l.Name)
+		fmt.Fprintf(
+			table,
+			"%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n",
+			l.ConnectionID,
+			l.ProductID,
+			l.WorkspaceID,
+			l.Status,
+			l.Salts,
+			l.CreatedAt.Format(time.DateTime),
+			moment(l.LastEventAt),
+			l.Name,
+		)
 	}
 	return table.Flush()
 }
@@ -101,9 +114,17 @@ func printOne(w io.Writer, output string, l listed) error {
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"Connection", l.ConnectionID}, {"Product", l.ProductID}, {"Workspace", l.WorkspaceID}, {"Name", l.Name}, {"Note", l.Note}, {"Status", l.Status},
+		{"Connection", l.ConnectionID},
+		{"Product", l.ProductID},
+		{"Workspace", l.WorkspaceID},
+		{"Name", l.Name},
+		{"Note", l.Note},
+		{"Status", l.Status},
 		{"Salts", partitions(l.Salts)},
-		{"Shared secret", secret}, {"Created", l.CreatedAt.Format(time.DateTime)}, {"First event", moment(l.FirstEventAt)}, {"Last event", moment(l.LastEventAt)},
+		{"Shared secret", secret},
+		{"Created", l.CreatedAt.Format(time.DateTime)},
+		{"First event", moment(l.FirstEventAt)},
+		{"Last event", moment(l.LastEventAt)},
 		{"Messages", fmt.Sprintf("%d accepted, %d dropped for their type, %d dead letters", l.Totals.Accepted, l.Totals.Ignored, l.Totals.Dead)},
 		{"While paused", fmt.Sprintf("%d requests dropped", l.Totals.Paused)},
 	} {

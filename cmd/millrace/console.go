@@ -78,7 +78,11 @@ func (c *consoleServe) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.Console.Validate(c.Listen), c.Warehouse.Validate(), checkPublicURL(c.PublicURL)); err != nil {
+	if err := errors.Join(
+		c.Console.Validate(c.Listen),
+		c.Warehouse.Validate(),
+		checkPublicURL(c.PublicURL),
+	); err != nil {
 		return err
 	}
 	log, metrics := c.Log.Logger(os.Stderr), telemetry.NewRegistry()
@@ -98,14 +102,24 @@ func (c *consoleServe) Run(ctx context.Context) error {
 		return err
 	}
 	defer reader.Close()
-	part, err := newConsolePart(ctx, c.Console, c.Listen, consoleDeps{Client: client, Key: key, Reader: reader, EdgeURL: c.PublicURL, Log: log, Metrics: metrics})
+	part, err := newConsolePart(
+		ctx,
+		c.Console,
+		c.Listen,
+		consoleDeps{Client: client, Key: key, Reader: reader, EdgeURL: c.PublicURL, Log: log, Metrics: metrics},
+	)
 	if err != nil {
 		return err
 	}
 	return c.serve(ctx, part, metrics, log)
 }
 
-func (c *consoleServe) serve(ctx context.Context, part *consolePart, metrics *prometheus.Registry, log *slog.Logger) error {
+func (c *consoleServe) serve(
+	ctx context.Context,
+	part *consolePart,
+	metrics *prometheus.Registry,
+	log *slog.Logger,
+) error {
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for browsers: %w (choose another address with --listen)", err)
@@ -115,7 +129,12 @@ func (c *consoleServe) serve(ctx context.Context, part *consolePart, metrics *pr
 	mux.Handle(console.Base, pages)
 	mux.Handle(console.Base+"/", pages)
 	mux.Handle("GET /{$}", http.RedirectHandler(console.Base, http.StatusSeeOther))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 	admin, err := telemetry.NewAdmin(c.Admin, &telemetry.Health{}, metrics, log)
 	if err != nil {
 		return err
@@ -178,8 +197,10 @@ func newConsolePart(ctx context.Context, config console.Config, listen string, d
 	connections := d.Client.ConnectionsTopic()
 	registry := connection.NewRegistry(connections, connection.NewMetrics(nil))
 	store := connection.NewStore(connection.StoreConfig{Key: d.Key, Log: connections, Registry: registry})
-	made, err := console.New(ctx, config, listen, console.Deps{Connections: store, Stream: d.Client, Query: query.New(d.Reader),
-		EdgeURL: d.EdgeURL, Log: d.Log, Metrics: d.Metrics})
+	made, err := console.New(ctx, config, listen, console.Deps{
+		Connections: store, Stream: d.Client, Query: query.New(d.Reader),
+		EdgeURL: d.EdgeURL, Log: d.Log, Metrics: d.Metrics,
+	})
 	return &consolePart{made, registry}, err
 }
 

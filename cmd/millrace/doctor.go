@@ -46,7 +46,8 @@ nothing. Each line says how something is, and what to change:
   warn  works, and had better be otherwise
   fail  does not work, or breaks a promise
 
-It ends with 1 if anything failed. Run it where an edge or a loader is to run: what is reached from there is what counts.`
+It ends with 1 if anything failed. Run it where an edge or a loader is to run: what is reached from there is what
+counts.`
 }
 
 // doctorPart bounds the look at one server: one that does not answer must not keep the others waiting.
@@ -68,11 +69,11 @@ func (c *doctorCommand) Run(ctx context.Context, parsed *kong.Context) error {
 		cancel()
 	}
 	checkOpenFiles(r)
-	print := r.Text
+	write := r.Text
 	if c.Output == "json" {
-		print = r.JSON
+		write = r.JSON
 	}
-	if err := print(os.Stdout); err != nil {
+	if err := write(os.Stdout); err != nil {
 		return err
 	}
 	if n := r.Count(doctor.Fail); n > 0 {
@@ -102,7 +103,8 @@ func (c *doctorCommand) admit(r *doctor.Report, parsed *kong.Context) error {
 		c.Warehouse.Cluster, c.Warehouse.Replicated = "", false // "up" has no cluster
 	}
 	c.Stream.Brokers = []string{s.Kafka}
-	c.Stream.Replication, c.Stream.Retention, c.Stream.DeadLetterRetention = 1, upRetention, upRetention // as "up" makes them
+	// "up" creates its topics with these settings.
+	c.Stream.Replication, c.Stream.Retention, c.Stream.DeadLetterRetention = 1, upRetention, upRetention
 	if c.Redis.Redis == "" {
 		c.Redis.Redis = s.Redis
 	}
@@ -138,7 +140,11 @@ func given(parsed *kong.Context, name string) bool {
 func judgeKey(key token.Key, r *doctor.Report) {
 	const check = "token key"
 	if !key.LooksRandom() {
-		r.Warn(check, "make one with openssl rand -base64 32, have every edge use it, and rotate every connection", "does not look as if it had been made at random")
+		r.Warn(
+			check,
+			"make one with openssl rand -base64 32, have every edge use it, and rotate every connection",
+			"does not look as if it had been made at random",
+		)
 		return
 	}
 	r.OK(check, "has the right shape; every edge and command must have the same (%s)", key.Fingerprint())

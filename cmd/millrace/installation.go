@@ -52,7 +52,12 @@ func (i *installation) with(ctx context.Context, act func(context.Context, *conn
 }
 
 // withStore follows the registry for as long as act takes.
-func withStore(ctx context.Context, client *stream.Client, key token.Key, act func(context.Context, *connection.Store) error) error {
+func withStore(
+	ctx context.Context,
+	client *stream.Client,
+	key token.Key,
+	act func(context.Context, *connection.Store) error,
+) error {
 	log := client.ConnectionsTopic()
 	registry := connection.NewRegistry(log, connection.NewMetrics(nil))
 	following, stop := context.WithCancel(ctx)

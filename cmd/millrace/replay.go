@@ -49,8 +49,8 @@ func (k *kafka) client() (*stream.Client, error) {
 // Help is what stands above the flags.
 func (*replayCommand) Help() string {
 	return `A replay writes messages that Kafka still has to the ingest topic once more, as they were received. The loaders map
-them anew, and what comes of them replaces what is stored: after a fix of the mapping, or where rows were lost. Replaying
-the same messages twice changes nothing.
+them anew, and what comes of them replaces what is stored: after a fix of the mapping, or where rows were lost.
+Replaying the same messages twice changes nothing.
 
   millrace replay --from 36h --dry-run                     what would it be?
   millrace replay --from 36h --product shop --rate 5000    one product's, beside the daily business
@@ -81,7 +81,11 @@ func (c *replayCommand) Run(ctx context.Context) error {
 	return c.replay(ctx, client, spans, reach.Until)
 }
 
-func (c *replayCommand) spans(ctx context.Context, client *stream.Client, reach *stream.ReplayRange) ([]stream.OffsetRange, error) {
+func (c *replayCommand) spans(
+	ctx context.Context,
+	client *stream.Client,
+	reach *stream.ReplayRange,
+) ([]stream.OffsetRange, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
@@ -96,8 +100,22 @@ func (c *replayCommand) spans(ctx context.Context, client *stream.Client, reach 
 }
 
 // replay runs it and tells of it. until is what to go on with if it does not come to its end.
-func (c *replayCommand) replay(ctx context.Context, client *stream.Client, spans []stream.OffsetRange, until time.Time) error {
-	r, err := client.NewReplay(stream.ReplayConfig{Workspaces: c.Workspace, Products: c.Product, Reasons: c.Reason, Rate: c.Rate, DryRun: c.DryRun}, spans)
+func (c *replayCommand) replay(
+	ctx context.Context,
+	client *stream.Client,
+	spans []stream.OffsetRange,
+	until time.Time,
+) error {
+	r, err := client.NewReplay(
+		stream.ReplayConfig{
+			Workspaces: c.Workspace,
+			Products:   c.Product,
+			Reasons:    c.Reason,
+			Rate:       c.Rate,
+			DryRun:     c.DryRun,
+		},
+		spans,
+	)
 	if err != nil {
 		return err
 	}
@@ -115,7 +133,11 @@ func (c *replayCommand) replay(ctx context.Context, client *stream.Client, spans
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("stopped before the end")
 	}
-	return fmt.Errorf("%w\nTo go on, run it again with these in place of --from and --until:\n\n  %s", err, goOn(client.Topics(), r.Remaining(), until))
+	return fmt.Errorf(
+		"%w\nTo go on, run it again with these in place of --from and --until:\n\n  %s",
+		err,
+		goOn(client.Topics(), r.Remaining(), until),
+	)
 }
 
 // warn says what may not be as it was meant.
@@ -126,7 +148,11 @@ func (c *replayCommand) warn(p stream.ReplayProgress) {
 	}
 	for _, product := range c.Product {
 		if !found[product] {
-			fmt.Fprintf(os.Stderr, "Nothing of product %q is there to be replayed: is it spelled as \"millrace connections list\" shows it, and does --from reach back far enough?\n", product)
+			fmt.Fprintf(
+				os.Stderr,
+				"Nothing of product %q is there to be replayed: is it spelled as \"millrace connections list\" shows it, and does --from reach back far enough?\n",
+				product,
+			)
 		}
 	}
 }

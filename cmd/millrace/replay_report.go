@@ -58,8 +58,16 @@ func (c *replayCommand) progress(p stream.ReplayProgress, took time.Duration) st
 	if p.Read > 0 {
 		left = (took * time.Duration(p.Total-p.Read) / time.Duration(p.Read)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("read %d of %d · %s %d · %.0f/s · %d behind, %s left", p.Read, p.Total, c.verb(), p.Verdicts[stream.Selected],
-		float64(p.Read)/took.Seconds(), p.Total-p.Read, left)
+	return fmt.Sprintf(
+		"read %d of %d · %s %d · %.0f/s · %d behind, %s left",
+		p.Read,
+		p.Total,
+		c.verb(),
+		p.Verdicts[stream.Selected],
+		float64(p.Read)/took.Seconds(),
+		p.Total-p.Read,
+		left,
+	)
 }
 
 // chosenShown bounds the products that are listed, those with most records first.
@@ -68,9 +76,20 @@ const chosenShown = 50
 // summary tells what was done, or would be.
 func (c *replayCommand) summary(w io.Writer, p stream.ReplayProgress, took time.Duration) error {
 	if c.DryRun {
-		fmt.Fprintf(w, "Of %d records, %d would be replayed. Nothing was written.\n", p.Read, p.Verdicts[stream.Selected])
+		fmt.Fprintf(
+			w,
+			"Of %d records, %d would be replayed. Nothing was written.\n",
+			p.Read,
+			p.Verdicts[stream.Selected],
+		)
 	} else {
-		fmt.Fprintf(w, "Of %d records, %d were replayed, in %s.\n", p.Read, p.Verdicts[stream.Selected], took.Round(10*time.Millisecond))
+		fmt.Fprintf(
+			w,
+			"Of %d records, %d were replayed, in %s.\n",
+			p.Read,
+			p.Verdicts[stream.Selected],
+			took.Round(10*time.Millisecond),
+		)
 	}
 	for _, left := range []struct {
 		verdict stream.Verdict

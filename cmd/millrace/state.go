@@ -31,7 +31,11 @@ const (
 func readState(dir string) (*state, error) {
 	b, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("nothing runs on %s: start it with \"millrace up --data %s\", or name another folder with --data", dir, dir)
+		return nil, fmt.Errorf(
+			"nothing runs on %s: start it with \"millrace up --data %s\", or name another folder with --data",
+			dir,
+			dir,
+		)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what runs on %s: %w", dir, err)

@@ -49,7 +49,12 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	p := &parts{command: c, registry: telemetry.NewRegistry(), health: &telemetry.Health{}, report: newReport(os.Stdout)}
+	p := &parts{
+		command:  c,
+		registry: telemetry.NewRegistry(),
+		health:   &telemetry.Health{},
+		report:   newReport(os.Stdout),
+	}
 	p.log = c.Log.Logger(p.report)
 	defer telemetry.Flush(p.log)
 	defer p.close()
@@ -115,8 +120,10 @@ func (p *parts) announce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := state{URL: p.publicURL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
-		ClickHouseURL: p.clickhouse.HTTPURL(), Database: p.command.Loader.Warehouse.Database}
+	s := state{
+		URL: p.publicURL(), Admin: p.admin.URL(), Kafka: p.broker.Addr(), ClickHouse: p.clickhouse.Addr(),
+		ClickHouseURL: p.clickhouse.HTTPURL(), Database: p.command.Loader.Warehouse.Database,
+	}
 	if p.redis != nil {
 		s.Redis = "redis://" + p.redis.Addr()
 	}
@@ -168,13 +175,18 @@ func (p *parts) writeReadyFile(s state, demo demoConnection, url string) error {
 	if p.command.ReadyFile == "" {
 		return nil
 	}
-	return writeWhole(p.command.ReadyFile, ready{url, demo.ID, demo.Product, s.Admin, s.Kafka, s.ClickHouse, s.ClickHouseURL, s.Database})
+	return writeWhole(
+		p.command.ReadyFile,
+		ready{url, demo.ID, demo.Product, s.Admin, s.Kafka, s.ClickHouse, s.ClickHouseURL, s.Database},
+	)
 }
 
 // streamConfig is for a broker of one node that is ours alone.
 func (c *upCommand) streamConfig(broker string) stream.Config {
-	return stream.Config{Brokers: []string{broker}, TopicPrefix: "millrace", Partitions: c.Topics.Partitions, Replication: 1,
-		Retention: upRetention, DeadLetterRetention: upRetention}
+	return stream.Config{
+		Brokers: []string{broker}, TopicPrefix: "millrace", Partitions: c.Topics.Partitions, Replication: 1,
+		Retention: upRetention, DeadLetterRetention: upRetention,
+	}
 }
 
 var errNotReady = errors.New("not everything came up")

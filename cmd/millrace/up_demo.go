@@ -51,7 +51,15 @@ func (p *parts) demo(ctx context.Context) (d demoConnection, err error) {
 			}
 		}
 		d = p.demoOf(token.NewConnectionID())
-		_, err := store.Create(ctx, connection.CreateParams{ProductID: d.Product, Name: demoProduct, Note: "made by millrace up", Token: d.Token})
+		_, err := store.Create(
+			ctx,
+			connection.CreateParams{
+				ProductID: d.Product,
+				Name:      demoProduct,
+				Note:      "made by millrace up",
+				Token:     d.Token,
+			},
+		)
 		if err != nil {
 			return err
 		}

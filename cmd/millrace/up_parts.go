@@ -56,7 +56,8 @@ type parts struct {
 
 func (p *parts) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.checkConfig, p.openKey, p.startBroker, p.forgetReady, p.startClickHouse, p.migrate, p.startRedis, p.startEdge, p.startLoader, p.startConsole, p.startAdmin,
+		p.checkConfig, p.openKey, p.startBroker, p.forgetReady, p.startClickHouse, p.migrate, p.startRedis, p.startEdge,
+		p.startLoader, p.startConsole, p.startAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -69,8 +70,14 @@ func (p *parts) checkConfig(context.Context) error {
 	if p.command.Loader.Warehouse.Cluster != "" {
 		return errors.New("--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own")
 	}
-	return errors.Join(p.command.Edge.Validate(), p.command.Loader.Validate(), p.command.Redis.Validate(), p.command.Traces.Validate(),
-		p.command.checkConsole(), p.command.checkPublicURL())
+	return errors.Join(
+		p.command.Edge.Validate(),
+		p.command.Loader.Validate(),
+		p.command.Redis.Validate(),
+		p.command.Traces.Validate(),
+		p.command.checkConsole(),
+		p.command.checkPublicURL(),
+	)
 }
 
 func (c *upCommand) checkPublicURL() error {
@@ -80,7 +87,8 @@ func (c *upCommand) checkPublicURL() error {
 	return checkPublicURL(c.PublicURL)
 }
 
-// checkConsole lets pass that the console would be open to others than this machine: it is left out then, and everything else is not.
+// checkConsole lets pass that the console would be open to others than this machine: it is left out then, and
+// everything else is not.
 func (c *upCommand) checkConsole() error {
 	if err := c.Console.Validate(c.Admin.Admin); !errors.Is(err, auth.ErrExposed) {
 		return err
@@ -94,8 +102,10 @@ func (p *parts) openKey(context.Context) (err error) {
 }
 
 func (p *parts) startBroker(ctx context.Context) (err error) {
-	p.broker, err = embedded.StartBroker(embedded.BrokerConfig{Dir: filepath.Join(p.command.Data, "kafka"), Addr: p.command.Kafka,
-		SyncWrites: p.command.SyncWrites, Logger: p.log})
+	p.broker, err = embedded.StartBroker(embedded.BrokerConfig{
+		Dir: filepath.Join(p.command.Data, "kafka"), Addr: p.command.Kafka,
+		SyncWrites: p.command.SyncWrites, Logger: p.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -118,8 +128,10 @@ func (p *parts) startClickHouse(ctx context.Context) error {
 		p.report.fetched()
 	}
 	w := &p.command.Loader.Warehouse
-	clickhouse, err := embedded.StartClickHouse(ctx, embedded.ClickHouseConfig{Dir: filepath.Join(p.command.Data, "clickhouse"),
-		TCPAddr: w.ClickHouse, HTTPAddr: p.command.ClickHouseHTTP, Engine: engine, Logger: p.log})
+	clickhouse, err := embedded.StartClickHouse(ctx, embedded.ClickHouseConfig{
+		Dir:     filepath.Join(p.command.Data, "clickhouse"),
+		TCPAddr: w.ClickHouse, HTTPAddr: p.command.ClickHouseHTTP, Engine: engine, Logger: p.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -137,7 +149,10 @@ func (p *parts) migrate(ctx context.Context) error {
 func (p *parts) startRedis(ctx context.Context) (err error) {
 	config := p.command.Redis
 	if config.Redis == "" {
-		p.redis, err = embedded.StartRedis(ctx, embedded.RedisConfig{Dir: filepath.Join(p.command.Data, "redis"), Logger: p.log})
+		p.redis, err = embedded.StartRedis(
+			ctx,
+			embedded.RedisConfig{Dir: filepath.Join(p.command.Data, "redis"), Logger: p.log},
+		)
 		if errors.Is(err, embedded.ErrNoRedis) {
 			return nil
 		}
@@ -188,8 +203,10 @@ func (p *parts) startConsole(ctx context.Context) (err error) {
 		return err
 	}
 	p.command.Console.Group = p.command.Loader.Consumer.Group
-	p.console, err = newConsolePart(ctx, p.command.Console, p.command.Admin.Admin, consoleDeps{Client: p.stream, Key: p.key, Reader: p.reader,
-		EdgeURL: p.publicURL(), Log: p.log, Metrics: p.registry})
+	p.console, err = newConsolePart(ctx, p.command.Console, p.command.Admin.Admin, consoleDeps{
+		Client: p.stream, Key: p.key, Reader: p.reader,
+		EdgeURL: p.publicURL(), Log: p.log, Metrics: p.registry,
+	})
 	return err
 }
 

@@ -96,7 +96,18 @@ Ctrl-C stops it; nothing is lost.
 `
 
 func (r *report) welcome(data, url string, s state) {
-	fmt.Fprintf(r, welcome, data, url, s.Admin, s.Kafka, s.ClickHouse, s.ClickHouseURL, os.Args[0], cmp.Or(s.Console, "none: see the log"))
+	fmt.Fprintf(
+		r,
+		welcome,
+		data,
+		url,
+		s.Admin,
+		s.Kafka,
+		s.ClickHouse,
+		s.ClickHouseURL,
+		os.Args[0],
+		cmp.Or(s.Console, "none: see the log"),
+	)
 }
 
 // liveEvery is how often the live line is refreshed on a terminal; elsewhere it is written when it has
@@ -134,14 +145,20 @@ func liveLine(registry *prometheus.Registry) (string, error) {
 	sums := map[string]float64{}
 	for _, family := range families {
 		for _, m := range family.Metric {
-			if stored := family.GetName() == "millrace_loader_records_committed_total"; !stored || labelled(m, "topic", "millrace.ingest") {
+			if stored := family.GetName() == "millrace_loader_records_committed_total"; !stored ||
+				labelled(m, "topic", "millrace.ingest") {
 				sums[family.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}
-	return fmt.Sprintf("events in %.0f · stored %.0f · dropped %.0f · dead %.0f · lag %.0f",
-		sums["millrace_edge_messages_accepted_total"], sums["millrace_loader_records_committed_total"], sums["millrace_edge_messages_ignored_total"],
-		sums["millrace_edge_dead_letters_total"]+sums["millrace_loader_dead_letters_total"], sums["millrace_loader_lag_records"]), nil
+	return fmt.Sprintf(
+		"events in %.0f · stored %.0f · dropped %.0f · dead %.0f · lag %.0f",
+		sums["millrace_edge_messages_accepted_total"],
+		sums["millrace_loader_records_committed_total"],
+		sums["millrace_edge_messages_ignored_total"],
+		sums["millrace_edge_dead_letters_total"]+sums["millrace_loader_dead_letters_total"],
+		sums["millrace_loader_lag_records"],
+	), nil
 }
 
 func labelled(m *dto.Metric, name, value string) bool {

@@ -87,7 +87,8 @@ func (e *Event) readOrganizationHints() bool {
 	})
 }
 
-// members calls take for each member of an object, with nil for null. It reports whether the value is an object or absent.
+// members calls take for each member of an object, with nil for null. It reports whether the value is an object or
+// absent.
 func members(object []byte, take func(name, value []byte)) bool {
 	if object == nil {
 		return true
@@ -106,8 +107,8 @@ func members(object []byte, take func(name, value []byte)) bool {
 	return true
 }
 
-// readValue finds the type of the value, and checks that the value can have it. Without a valueType it is currency if there
-// is a currency, else what the value is.
+// readValue finds the type of the value, and checks that the value can have it. Without a valueType it is currency if
+// there is a currency, else what the value is.
 func (e *Event) readValue() *payload.Reason {
 	if !optionalText(&e.Currency) || e.Currency != nil && !isCurrencyCode(e.textOf(e.Currency)) {
 		return InvalidCurrency

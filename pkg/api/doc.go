@@ -1,6 +1,7 @@
 // Package api checks the messages of Millrace's own API: events, identify calls and activities of conversations. Field
-// names are those of the outcomes. Unlike Segment's messages, nothing is guessed or ignored: a field of the wrong type makes
-// the message a broken one, and the verdict names the field. The package is pure: bytes in, verdicts out, nothing copied.
+// names are those of the outcomes. Unlike Segment's messages, nothing is guessed or ignored: a field of the wrong type
+// makes the message a broken one, and the verdict names the field. The package is pure: bytes in, verdicts out, nothing
+// copied.
 //
 // Files, in the order data meets them:
 //

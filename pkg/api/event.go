@@ -2,8 +2,8 @@ package api
 
 import "github.com/millrace/millrace/pkg/payload"
 
-// Event is one business event. Email, Name and OrganizationName of its Fields are those of the hints. Check sets the fields
-// below that are no slices.
+// Event is one business event. Email, Name and OrganizationName of its Fields are those of the hints. Check sets the
+// fields below that are no slices.
 type Event struct {
 	Fields
 	InsertID, EventType []byte
@@ -67,8 +67,8 @@ func (e *Event) field(name []byte) *[]byte {
 	return nil
 }
 
-// IsMessage reports that an object with a "batch" and an eventType is one event. If it was meant as a batch, the answer's
-// count shows it.
+// IsMessage reports that an object with a "batch" and an eventType is one event. If it was meant as a batch, the
+// answer's count shows it.
 func (e *Event) IsMessage() bool { return e.EventType != nil }
 
 // Verdict decides on the event.

@@ -8,8 +8,8 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// Fields are the fields that messages of the API have in common. Its slices are raw JSON values that alias the message; a
-// field that is absent or null is nil. After the check, those of texts are string literals that are not empty.
+// Fields are the fields that messages of the API have in common. Its slices are raw JSON values that alias the message;
+// a field that is absent or null is nil. After the check, those of texts are string literals that are not empty.
 type Fields struct {
 	ExternalUserID         []byte
 	Email, Name            []byte // of the user

@@ -8,8 +8,21 @@ var EventFormat = payload.Format{
 	New:         func() payload.Object { return new(Event) },
 	NotAnObject: NotAnEvent,
 	Invalid: append([]*payload.Reason{
-		NotAnEvent, MissingEventType, InvalidEventType, InvalidInsertID, InvalidEventAt, InvalidUserHints, InvalidName, InvalidExternalOrganizationID,
-		InvalidOrganizationHints, InvalidOrganizationName, InvalidValue, InvalidValueType, InvalidCurrency, InvalidInfluence, InvalidScore,
+		NotAnEvent,
+		MissingEventType,
+		InvalidEventType,
+		InvalidInsertID,
+		InvalidEventAt,
+		InvalidUserHints,
+		InvalidName,
+		InvalidExternalOrganizationID,
+		InvalidOrganizationHints,
+		InvalidOrganizationName,
+		InvalidValue,
+		InvalidValueType,
+		InvalidCurrency,
+		InvalidInfluence,
+		InvalidScore,
 		InvalidExternalConversationID,
 	}, commonReasons...),
 }
@@ -43,7 +56,10 @@ var (
 	NotAnObject                   = payload.Invalid("not_an_object", "it is not an object")
 	MissingEventType              = payload.Invalid("missing_event_type", "it has no eventType, or one without text")
 	MissingUser                   = payload.Invalid("missing_user", "it has neither an externalUserId nor an email")
-	MissingExternalConversationID = payload.Invalid("missing_external_conversation_id", "it has no externalConversationId, or an empty one")
+	MissingExternalConversationID = payload.Invalid(
+		"missing_external_conversation_id",
+		"it has no externalConversationId, or an empty one",
+	)
 	InvalidEventType              = payload.Invalid("invalid_event_type", "its eventType is not a string")
 	InvalidInsertID               = payload.Invalid("invalid_insert_id", "its insertId is not a string")
 	InvalidEventAt                = payload.Invalid("invalid_event_at", "its eventAt "+notATime)
@@ -52,16 +68,43 @@ var (
 	InvalidUserHints              = payload.Invalid("invalid_user_hints", "its userHints are not an object")
 	InvalidEmail                  = payload.Invalid("invalid_email", "the email of its user is not an e-mail address")
 	InvalidName                   = payload.Invalid("invalid_user_name", "the name of its user is not a string")
-	InvalidExternalOrganizationID = payload.Invalid("invalid_external_organization_id", "its externalOrganizationId is not a string")
-	InvalidOrganizationHints      = payload.Invalid("invalid_organization_hints", "its organizationHints are not an object")
-	InvalidOrganizationName       = payload.Invalid("invalid_organization_name", "the name of its organization is not a string")
-	InvalidValue                  = payload.Invalid("invalid_value", "its value does not fit its valueType or currency: a number with at most 20 digits before the point, a text, or true or false")
-	InvalidValueType              = payload.Invalid("invalid_value_type", "its valueType is not currency, numeric, text or boolean")
-	InvalidCurrency               = payload.Invalid("invalid_currency", "its currency is not a code of three letters")
-	InvalidInfluence              = payload.Invalid("invalid_influence", "its influence is not positive, neutral or negative")
-	InvalidScore                  = payload.Invalid("invalid_quality_impact_score", "its qualityImpactScore is not a number from -1 to 1")
-	InvalidExternalConversationID = payload.Invalid("invalid_external_conversation_id", "its externalConversationId is not a string")
-	InvalidProperties             = payload.Invalid("invalid_properties", "its properties are neither an object nor null")
+	InvalidExternalOrganizationID = payload.Invalid(
+		"invalid_external_organization_id",
+		"its externalOrganizationId is not a string",
+	)
+	InvalidOrganizationHints = payload.Invalid(
+		"invalid_organization_hints",
+		"its organizationHints are not an object",
+	)
+	InvalidOrganizationName = payload.Invalid(
+		"invalid_organization_name",
+		"the name of its organization is not a string",
+	)
+	InvalidValue = payload.Invalid(
+		"invalid_value",
+		"its value does not fit its valueType or currency: a number with at most 20 digits before the point, a text, or true or false",
+	)
+	InvalidValueType = payload.Invalid(
+		"invalid_value_type",
+		"its valueType is not currency, numeric, text or boolean",
+	)
+	InvalidCurrency  = payload.Invalid("invalid_currency", "its currency is not a code of three letters")
+	InvalidInfluence = payload.Invalid(
+		"invalid_influence",
+		"its influence is not positive, neutral or negative",
+	)
+	InvalidScore = payload.Invalid(
+		"invalid_quality_impact_score",
+		"its qualityImpactScore is not a number from -1 to 1",
+	)
+	InvalidExternalConversationID = payload.Invalid(
+		"invalid_external_conversation_id",
+		"its externalConversationId is not a string",
+	)
+	InvalidProperties = payload.Invalid(
+		"invalid_properties",
+		"its properties are neither an object nor null",
+	)
 )
 
 const notATime = "is not a time: as in RFC 3339 or RFC 1123, or seconds, milli-, micro- or nanoseconds since 1970"

@@ -18,10 +18,11 @@ type Nullable[C Column] struct {
 	Values C
 }
 
-// Columns with nulls of one kind of values.
 type (
+	// NullableString is a nullable column of strings.
 	NullableString = Nullable[*String]
-	NullableFixed  = Nullable[*Fixed]
+	// NullableFixed is a nullable column of values of a fixed size.
+	NullableFixed = Nullable[*Fixed]
 )
 
 // NewNullable returns an empty column over an empty column of values.

@@ -21,8 +21,8 @@ type Activity struct {
 func (a Activity) IsZero() bool { return a.FirstEventAt.IsZero() }
 
 // Totals returns the sums of the edges' counts since each edge started, without edges that counted nothing for a day.
-// The counts of an ended edge are removed a day later. With more than 64 edges a day some are missing. The sums are up to
-// 10 s old, and the last 10 s of a killed edge are missing.
+// The counts of an ended edge are removed a day later. With more than 64 edges a day some are missing. The sums are up
+// to 10 s old, and the last 10 s of a killed edge are missing.
 func (a Activity) Totals(now time.Time) Counts { return a.edges.current(now).sum() }
 
 // merge combines two activities; the order does not matter.
@@ -77,7 +77,8 @@ func encodeActivity(a Activity) ([]byte, error) {
 
 func decodeActivity(b []byte) (a Activity, err error) {
 	var r activityRecord
-	if json.Unmarshal(b, &r) != nil || r.FirstEventAt.IsZero() != r.LastEventAt.IsZero() || r.LastEventAt.Before(r.FirstEventAt) {
+	if json.Unmarshal(b, &r) != nil || r.FirstEventAt.IsZero() != r.LastEventAt.IsZero() ||
+		r.LastEventAt.Before(r.FirstEventAt) {
 		return a, errors.New("the record is not the JSON of an activity")
 	}
 	if !r.FirstEventAt.IsZero() {

@@ -97,9 +97,9 @@ const (
 	changesKept    = 32 // concurrent changes that may win between a change and its check
 )
 
-// change edits the current version of a connection. The topic has no compare-and-set: of two changes of one revision all
-// readers take the first and skip the second. The writer of a skipped change detects that here and repeats it on top of
-// the other. That also writes a record after the skipped one, because compaction keeps the last record.
+// change edits the current version of a connection. The topic has no compare-and-set: of two changes of one revision
+// all readers take the first and skip the second. The writer of a skipped change detects that here and repeats it on
+// top of the other. That also writes a record after the skipped one, because compaction keeps the last record.
 func (s *Store) change(ctx context.Context, id string, edit func(*Connection)) (*Connection, error) {
 	name := uuid.NewString()
 	for range changeAttempts {

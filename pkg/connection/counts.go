@@ -23,9 +23,9 @@ func (c Counts) max(d Counts) Counts {
 	return Counts{max(c.Accepted, d.Accepted), max(c.Ignored, d.Ignored), max(c.Dead, d.Dead), max(c.Paused, d.Paused)}
 }
 
-// Counts are a grow-only counter (G-Counter): an activity record has one tally per edge, only that edge increases it, and
-// of two values the larger holds. Records may therefore arrive in any order or twice, or overwrite each other, without
-// double counting. A restarted edge uses a new name.
+// Counts are a grow-only counter (G-Counter): an activity record has one tally per edge, only that edge increases it,
+// and of two values the larger holds. Records may therefore arrive in any order or twice, or overwrite each other,
+// without double counting. A restarted edge uses a new name.
 
 const (
 	// tallyTTL is the time after which an unchanged tally is removed.
@@ -60,8 +60,8 @@ func merged(all []tally) tallies {
 	return newest(out)
 }
 
-// newest drops the oldest tallies beyond maxTallies. A tally dropped from a part would be dropped from the whole, so the
-// order of merging does not matter.
+// newest drops the oldest tallies beyond maxTallies. A tally dropped from a part would be dropped from the whole, so
+// the order of merging does not matter.
 func newest(all tallies) tallies {
 	if len(all) <= maxTallies {
 		return all

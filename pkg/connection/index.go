@@ -11,8 +11,8 @@ import (
 // a long topic fast.
 const indexShards = 4096
 
-// index maps connection ids to entries. Reading takes no lock and allocates nothing; adding and removing copy one shard.
-// The zero value is empty.
+// index maps connection ids to entries. Reading takes no lock and allocates nothing; adding and removing copy one
+// shard. The zero value is empty.
 type index struct {
 	mu     sync.Mutex // held by writers
 	shards [indexShards]atomic.Pointer[map[string]*entry]
@@ -26,8 +26,8 @@ type entry struct {
 
 	superseded atomic.Bool // the last record of the connection is one that was skipped: see superseded.go
 
-	// activity merges all records, written is the last record. They differ after concurrent writes of edges; the recorders
-	// then write the merged activity. nil without a record.
+	// activity merges all records, written is the last record. They differ after concurrent writes of edges; the
+	// recorders then write the merged activity. nil without a record.
 	activity atomic.Pointer[Activity]
 	written  atomic.Pointer[Activity]
 
@@ -48,8 +48,8 @@ func (e *entry) waiting() bool {
 // state is one version of a connection.
 type state struct {
 	connection *Connection
-	// hashes identifies the two hashes in a proof. A proof for other hashes never matches, even if the id was deleted and
-	// created again with the same generation.
+	// hashes identifies the two hashes in a proof. A proof for other hashes never matches, even if the id was deleted
+	// and created again with the same generation.
 	hashes [sha256.Size]byte
 }
 

@@ -66,8 +66,8 @@ func (v *Verifier) verifyOnce(ctx context.Context, e *entry, c presented) (valid
 	return true, nil
 }
 
-// hash runs scrypt for the secret and then, if that matches, for the token. In this order a sender with a stolen URL and
-// no secret costs one run per attempt instead of two.
+// hash runs scrypt for the secret and then, if that matches, for the token. In this order a sender with a stolen URL
+// and no secret costs one run per attempt instead of two.
 func (v *Verifier) hash(ctx context.Context, c presented) (valid bool, err error) {
 	if err := v.hashers.Acquire(ctx, 1); err != nil {
 		return false, fmt.Errorf("%w: waiting to run scrypt: %w", ErrUnavailable, err)

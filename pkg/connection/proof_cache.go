@@ -44,8 +44,8 @@ type ProofCache interface {
 // rejectionSlots is the size of the cache of rejections, 40 bytes each.
 const rejectionSlots = 4096
 
-// rejections caches credentials that were found wrong, so that a sender with a rotated URL does not cost scrypt for each
-// request. Each slot holds the latest rejection; an evicted one costs another run of scrypt.
+// rejections caches credentials that were found wrong, so that a sender with a rotated URL does not cost scrypt for
+// each request. Each slot holds the latest rejection; an evicted one costs another run of scrypt.
 type rejections struct {
 	slots [rejectionSlots]atomic.Pointer[[32]byte]
 }

@@ -24,8 +24,8 @@ type Connection struct {
 	TokenHash  token.Secret `json:"-"`
 	SecretHash token.Secret `json:"-"` // zero if there is no shared secret
 
-	// Generation increases with each change of token or secret, Revision with every change. Of two changes of one revision
-	// the first in the topic counts.
+	// Generation increases with each change of token or secret, Revision with every change. Of two changes of one
+	// revision the first in the topic counts.
 	Generation uint64 `json:"generation"`
 	Revision   uint64 `json:"revision"`
 

@@ -110,9 +110,12 @@ func TestStatus(t *testing.T) {
 		activity Activity
 		want     Status
 	}{
-		{Enabled, Activity{}, "waiting"}, {Enabled, used, "active"},
-		{Paused, Activity{}, "paused"}, {Paused, used, "paused"},
-		{Disconnected, Activity{}, "disconnected"}, {Disconnected, used, "disconnected"},
+		{Enabled, Activity{}, "waiting"},
+		{Enabled, used, "active"},
+		{Paused, Activity{}, "paused"},
+		{Paused, used, "paused"},
+		{Disconnected, Activity{}, "disconnected"},
+		{Disconnected, used, "disconnected"},
 	} {
 		require.Equal(t, c.want, (&Connection{State: c.state}).Status(c.activity))
 	}
@@ -161,8 +164,10 @@ func FuzzDecode(f *testing.F) {
 	c := sampleConnection(f)
 	b, err := encodeConnection(&c)
 	require.NoError(f, err)
-	for _, seed := range [][]byte{b, nil, []byte("{}"), []byte(`{"first_event_at":"2026-05-18T12:00:00Z","last_event_at":"2026-05-18T12:00:00Z"}`),
-		[]byte(`{"edges":[{"edge":"B","at":1,"ignored":5},{"edge":"A","at":2,"paused":1}]}`)} {
+	for _, seed := range [][]byte{
+		b, nil, []byte("{}"), []byte(`{"first_event_at":"2026-05-18T12:00:00Z","last_event_at":"2026-05-18T12:00:00Z"}`),
+		[]byte(`{"edges":[{"edge":"B","at":1,"ignored":5},{"edge":"A","at":2,"paused":1}]}`),
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

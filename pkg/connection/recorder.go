@@ -71,8 +71,8 @@ func lower(value *atomic.Int64, to int64) (first bool) {
 	return false
 }
 
-// Run writes a connection's first event immediately and later activity at each interval. When ctx ends it writes the rest
-// and returns. Failed writes are retried at the next interval.
+// Run writes a connection's first event immediately and later activity at each interval. When ctx ends it writes the
+// rest and returns. Failed writes are retried at the next interval.
 func (r *Recorder) Run(ctx context.Context) {
 	ticker := time.NewTicker(ActivityInterval)
 	defer ticker.Stop()

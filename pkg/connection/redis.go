@@ -30,7 +30,8 @@ func NewRedisProofs(config RedisConfig) (*RedisProofs, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = ProofCacheTimeout, ProofCacheTimeout, ProofCacheTimeout
+	options.ReadTimeout, options.WriteTimeout = ProofCacheTimeout, ProofCacheTimeout
+	options.PoolTimeout = ProofCacheTimeout
 	return &RedisProofs{redis.NewClient(options)}, nil
 }
 

@@ -32,8 +32,10 @@ func startSecuredRedis(t *testing.T) (config RedisConfig) {
 	addr := freeAddr(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	args := []string{"--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
-		"--tls-cert-file", server.Cert, "--tls-key-file", server.Key, "--tls-ca-cert-file", a.File}
+	args := []string{
+		"--bind", "127.0.0.1", "--port", "0", "--tls-port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		"--tls-cert-file", server.Cert, "--tls-key-file", server.Key, "--tls-ca-cert-file", a.File,
+	}
 	for _, user := range []string{"default off", "edge on >correct-horse ~millrace:proof:* +get +set +time +hello", "stranger on >correct-horse ~* +hello +time"} {
 		args = append(append(args, "--user"), strings.Fields(user)...)
 	}
@@ -45,8 +47,10 @@ func startSecuredRedis(t *testing.T) (config RedisConfig) {
 	})
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("correct-horse\n"), 0o600))
-	config = RedisConfig{Redis: "redis://" + addr, User: "edge", Password: credential.Password{PasswordFile: file},
-		TLS: credential.TLS{On: true, CA: a.File, Cert: client.Cert, Key: client.Key}}
+	config = RedisConfig{
+		Redis: "redis://" + addr, User: "edge", Password: credential.Password{PasswordFile: file},
+		TLS: credential.TLS{On: true, CA: a.File, Cert: client.Cert, Key: client.Key},
+	}
 	require.Eventually(t, func() bool { r := examineRedis(t, config); return r.Count(doctor.Fail) == 0 }, 30*time.Second, 20*time.Millisecond)
 	return config
 }

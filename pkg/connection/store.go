@@ -48,8 +48,8 @@ type Created struct {
 	Token      token.Secret
 }
 
-// Create writes a new connection. It returns an *InputError for invalid params. After any other error the connection may
-// exist, but its token is lost.
+// Create writes a new connection. It returns an *InputError for invalid params. After any other error the connection
+// may exist, but its token is lost.
 func (s *Store) Create(ctx context.Context, params CreateParams) (Created, error) {
 	if err := params.check(); err != nil {
 		return Created{}, err

@@ -65,9 +65,9 @@ type presented struct {
 	mac    [32]byte // keyed hash of all of the above
 }
 
-// Verify returns the connection of the token, in any State. Checks run in the order of the public contract: a token with
-// a wrong checksum gives ErrInvalid even if the registry is stale; otherwise a stale registry gives ErrUnavailable. Both
-// errors may be wrapped.
+// Verify returns the connection of the token, in any State. Checks run in the order of the public contract: a token
+// with a wrong checksum gives ErrInvalid even if the registry is stale; otherwise a stale registry gives
+// ErrUnavailable. Both errors may be wrapped.
 //
 // A proved token costs one HMAC and a map look-up, without a lock or an allocation. Neither slice is kept.
 func (v *Verifier) Verify(ctx context.Context, text, secret []byte) (*Connection, error) {

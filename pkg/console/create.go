@@ -51,7 +51,12 @@ type urlBody struct {
 
 func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
 	field := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	params := connection.CreateParams{ProductID: field("product"), WorkspaceID: field("workspace"), Name: field("name"), Note: field("note")}
+	params := connection.CreateParams{
+		ProductID:   field("product"),
+		WorkspaceID: field("workspace"),
+		Name:        field("name"),
+		Note:        field("note"),
+	}
 	if secret := r.PostForm.Get("secret"); secret != "" {
 		params.Secret = token.NewSecret(secret)
 	}
@@ -60,7 +65,18 @@ func (c *Console) createConnection(w http.ResponseWriter, r *http.Request) {
 	made, err := c.deps.Connections.Create(ctx, params)
 	if err != nil {
 		if problem, is := inputProblem(err); is {
-			c.form(w, r, http.StatusBadRequest, newBody{Product: params.ProductID, Workspace: params.WorkspaceID, Name: params.Name, Note: params.Note, Problem: problem})
+			c.form(
+				w,
+				r,
+				http.StatusBadRequest,
+				newBody{
+					Product:   params.ProductID,
+					Workspace: params.WorkspaceID,
+					Name:      params.Name,
+					Note:      params.Note,
+					Problem:   problem,
+				},
+			)
 			return
 		}
 		c.fail(w, r, err)
@@ -84,7 +100,12 @@ func curl(url string, secret bool) string {
 	if secret {
 		header = "  -H \"x-greenflash-secret: YOUR SHARED SECRET\" \\\n"
 	}
-	return fmt.Sprintf("curl -X POST \"%s\" \\\n  -H \"Content-Type: application/json\" \\\n%s  -d '%s'", url, header, exampleMessage)
+	return fmt.Sprintf(
+		"curl -X POST \"%s\" \\\n  -H \"Content-Type: application/json\" \\\n%s  -d '%s'",
+		url,
+		header,
+		exampleMessage,
+	)
 }
 
 const exampleMessage = `{"type":"track","event":"Order Completed","userId":"user_test_123","messageId":"msg_test_001","timestamp":"2026-05-18T12:00:00Z","properties":{"revenue":49.0,"plan":"pro"}}`

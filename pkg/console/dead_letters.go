@@ -72,8 +72,14 @@ func (c *Console) deadLetters(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	body := deadLettersBody{rangeForm: newRangeForm(Base+"/dead-letters", q, within, preset),
-		Filter: query.DeadLetterFilter{Filter: query.Filter{Range: within, Product: q.Get("product")}, Connection: q.Get("connection"), Reason: q.Get("reason")}}
+	body := deadLettersBody{
+		rangeForm: newRangeForm(Base+"/dead-letters", q, within, preset),
+		Filter: query.DeadLetterFilter{
+			Filter:     query.Filter{Range: within, Product: q.Get("product")},
+			Connection: q.Get("connection"),
+			Reason:     q.Get("reason"),
+		},
+	}
 	ctx, cancel := pageContext(r)
 	defer cancel()
 	if err := c.readDeadLetters(ctx, &body, q); err != nil {

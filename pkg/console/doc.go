@@ -27,6 +27,6 @@
 //	charts.go       time range, product and charts of a page
 //	whatif.go       what a pasted message would become
 //
-// Packages below: auth decides which requests are answered, assets holds scripts and style sheets, tail reads the end of
-// the log, query queries ClickHouse.
+// Packages below: auth decides which requests are answered, assets holds scripts and style sheets, tail reads the end
+// of the log, query queries ClickHouse.
 package console

@@ -40,8 +40,10 @@ func (c *Console) outcomes(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	body := &outcomesBody{rangeForm: newRangeForm(Base+"/outcomes", q, within, preset), Order: q.Get("order"),
-		Filter: query.Filter{Range: within, Product: q.Get("product")}}
+	body := &outcomesBody{
+		rangeForm: newRangeForm(Base+"/outcomes", q, within, preset), Order: q.Get("order"),
+		Filter: query.Filter{Range: within, Product: q.Get("product")},
+	}
 	ctx, cancel := pageContext(r)
 	defer cancel()
 	c.readOutcomes(ctx, body)

@@ -27,7 +27,10 @@ const (
 )
 
 func newTraffic(ctx context.Context, i *query.Client) *traffic {
-	return &traffic{answerCache{ctx: ctx, maxAge: minuteMaxAge, query: i.LastMinute}, answerCache{ctx: ctx, maxAge: dayMaxAge, query: i.DeadLettersLastDay}}
+	return &traffic{
+		answerCache{ctx: ctx, maxAge: minuteMaxAge, query: i.LastMinute},
+		answerCache{ctx: ctx, maxAge: dayMaxAge, query: i.DeadLettersLastDay},
+	}
 }
 
 // trafficCounts are the counts of all connections; nil maps are unknown.
@@ -50,7 +53,11 @@ func (k trafficCounts) view(l *connection.Listed) connectionView {
 		n := all[l.ID]
 		return &n
 	}
-	return connectionView{Listed: *l, Traffic: Traffic{number(k.minute), number(k.day)}, HasSecret: !l.SecretHash.IsZero()}
+	return connectionView{
+		Listed:    *l,
+		Traffic:   Traffic{number(k.minute), number(k.day)},
+		HasSecret: !l.SecretHash.IsZero(),
+	}
 }
 
 // answerCache keeps the last answer to a query.

@@ -2,8 +2,8 @@
 // certificates, from flags or from files.
 //
 // Files are read each time they are needed, which is when a connection is made: whoever replaces one, be it a secret
-// that is rotated or a certificate that is renewed, has the next connection use it, without a restart. The token key alone is
-// read once: whoever has another refuses every token there is.
+// that is rotated or a certificate that is renewed, has the next connection use it, without a restart. The token key
+// alone is read once: whoever has another refuses every token there is.
 //
 // Files:
 //

@@ -7,8 +7,8 @@ import (
 	"net"
 )
 
-// Explain says what to change when a connection with TLS cannot be made; nothing if err is not about TLS. prefix is that
-// of the flags.
+// Explain says what to change when a connection with TLS cannot be made; nothing if err is not about TLS. prefix is
+// that of the flags.
 func Explain(err error, prefix string) string {
 	var (
 		plain   tls.RecordHeaderError

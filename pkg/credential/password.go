@@ -34,8 +34,8 @@ func (p *Password) Read() (string, error) {
 	return readFile(p.PasswordFile, "password")
 }
 
-// readFile reads a file that holds a secret of that kind. A line break at the file's end, as editors leave it, is not part
-// of it. The error quotes nothing of what the file holds.
+// readFile reads a file that holds a secret of that kind. A line break at the file's end, as editors leave it, is not
+// part of it. The error quotes nothing of what the file holds.
 func readFile(name, what string) (string, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {

@@ -37,24 +37,35 @@ var apis = []apiEndpoint{
 	{
 		"/v1/events", "event", event, "{ \"eventType\" : \"Gr\\u00f6\u00dfe 😀\",\n\t\"value\":1.50e+02 }",
 		[]struct{ raw, reason string }{
-			{`17`, "not_an_event"}, {`{"type":"track","event":"e"}`, "missing_event_type"}, {`{"eventType":"e","userHints":{"email":"nobody"}}`, "invalid_email"},
-			{`{"eventType":"e","properties":[]}`, "invalid_properties"}, {`{"eventType":"e","properties":` + large + `}`, "message_too_large"}, {`{"eventType":"e","eventAt":"soon" }`, "invalid_event_at"},
+			{`17`, "not_an_event"},
+			{`{"type":"track","event":"e"}`, "missing_event_type"},
+			{`{"eventType":"e","userHints":{"email":"nobody"}}`, "invalid_email"},
+			{`{"eventType":"e","properties":[]}`, "invalid_properties"},
+			{`{"eventType":"e","properties":` + large + `}`, "message_too_large"},
+			{`{"eventType":"e","eventAt":"soon" }`, "invalid_event_at"},
 		},
 		`{"error":{"code":"no_valid_event","message":"No element is a valid event; element 0: its eventAt ` + notATime + `.","index":0}}`,
 	},
 	{
 		"/v1/identify", "identify", identify, "{ \"email\" : \"\\u0061@b.c\",\n\t\"name\":\"Gr\u00f6\u00dfe 😀\",\"batch\":[1.50e+02] }",
 		[]struct{ raw, reason string }{
-			{`[]`, "not_an_object"}, {`{"name":"n"}`, "missing_user"}, {`{"email":"nobody"}`, "invalid_email"}, {`{"externalUserId":{}}`, "invalid_external_user_id"},
-			{`{"externalUserId":"u","properties":` + large + `}`, "message_too_large"}, {`{"externalUserId":"u","timestamp":"soon" }`, "invalid_timestamp"},
+			{`[]`, "not_an_object"},
+			{`{"name":"n"}`, "missing_user"},
+			{`{"email":"nobody"}`, "invalid_email"},
+			{`{"externalUserId":{}}`, "invalid_external_user_id"},
+			{`{"externalUserId":"u","properties":` + large + `}`, "message_too_large"},
+			{`{"externalUserId":"u","timestamp":"soon" }`, "invalid_timestamp"},
 		},
 		`{"error":{"code":"no_valid_identify","message":"No element is a valid identify call; element 0: its timestamp ` + notATime + `.","index":0}}`,
 	},
 	{
 		"/v1/conversations", "conversation", activity, "{ \"externalConversationId\" : \"\\u0061\u00df😀\",\n\t\"properties\":{ \"n\":1.50e+02} }",
 		[]struct{ raw, reason string }{
-			{`null`, "not_an_object"}, {`{"externalUserId":"u"}`, "missing_external_conversation_id"}, {`{"externalConversationId":"c","email":"nobody"}`, "invalid_email"},
-			{`{"externalConversationId":"c","properties":` + large + `}`, "message_too_large"}, {`{"externalConversationId":"c","timestamp":"soon" }`, "invalid_timestamp"},
+			{`null`, "not_an_object"},
+			{`{"externalUserId":"u"}`, "missing_external_conversation_id"},
+			{`{"externalConversationId":"c","email":"nobody"}`, "invalid_email"},
+			{`{"externalConversationId":"c","properties":` + large + `}`, "message_too_large"},
+			{`{"externalConversationId":"c","timestamp":"soon" }`, "invalid_timestamp"},
 		},
 		`{"error":{"code":"no_valid_activity","message":"No element is a valid activity of a conversation; element 0: its timestamp ` + notATime + `.","index":0}}`,
 	},
@@ -198,8 +209,12 @@ func testShapes(t *testing.T, a *apiEndpoint) {
 		body   string
 		values []string
 	}{
-		{a.odd, []string{a.odd}}, {" \r\n" + a.good + "\n", []string{a.good}}, {"[" + a.odd + " , " + a.good + "]", []string{a.odd, a.good}},
-		{`{"batch":[` + a.good + `,` + a.odd + `],"context":{"ip":1}}`, []string{a.good, a.odd}}, {"[]", nil}, {`{"batch":[]}`, nil},
+		{a.odd, []string{a.odd}},
+		{" \r\n" + a.good + "\n", []string{a.good}},
+		{"[" + a.odd + " , " + a.good + "]", []string{a.odd, a.good}},
+		{`{"batch":[` + a.good + `,` + a.odd + `],"context":{"ip":1}}`, []string{a.good, a.odd}},
+		{"[]", nil},
+		{`{"batch":[]}`, nil},
 	} {
 		requireAnswer(t, r.postAs(s, a.path, row.body), 200, accepted(len(row.values), len(row.values), 0))
 		want = append(want, row.values...)

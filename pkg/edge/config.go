@@ -73,11 +73,20 @@ func (c *Config) Validate() error {
 	case c.HTTP == "":
 		return errors.New("--http must name an address to listen on")
 	case c.MaxBodyBytes > stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes:
-		return fmt.Errorf("--max-body-bytes is %d, but a dead letter holds at most %d bytes and must be able to keep a whole body", c.MaxBodyBytes, stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes)
+		return fmt.Errorf(
+			"--max-body-bytes is %d, but a dead letter holds at most %d bytes and must be able to keep a whole body",
+			c.MaxBodyBytes,
+			stream.DeadLetterRecordBytes-recordOverheadBytes-c.MaxContextBytes,
+		)
 	case c.MaxMessageBytes+c.MaxContextBytes+recordOverheadBytes > stream.IngestRecordBytes:
-		return fmt.Errorf("--max-message-bytes and --max-context-bytes together must be at most %d, what one Kafka record holds by default", stream.IngestRecordBytes-recordOverheadBytes)
+		return fmt.Errorf(
+			"--max-message-bytes and --max-context-bytes together must be at most %d, what one Kafka record holds by default",
+			stream.IngestRecordBytes-recordOverheadBytes,
+		)
 	case c.MaxInFlightBytes < 2*int64(c.MaxBodyBytes):
-		return errors.New("--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body and its content are in memory together")
+		return errors.New(
+			"--max-in-flight-bytes must be at least twice --max-body-bytes: a compressed body and its content are in memory together",
+		)
 	}
 	if _, err := c.trusted(); err != nil {
 		return err
@@ -86,7 +95,12 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) payloadLimits() payload.Limits {
-	return payload.Limits{Messages: c.MaxMessages, MessageBytes: c.MaxMessageBytes, ContextBytes: c.MaxContextBytes, Depth: c.MaxDepth}
+	return payload.Limits{
+		Messages:     c.MaxMessages,
+		MessageBytes: c.MaxMessageBytes,
+		ContextBytes: c.MaxContextBytes,
+		Depth:        c.MaxDepth,
+	}
 }
 
 // trusted returns the load balancers whose X-Forwarded-For is trusted.

@@ -16,7 +16,8 @@ type clockedConn struct {
 	sets        int
 }
 
-func (c *clockedConn) SetReadDeadline(t time.Time) error  { c.read, c.sets = t, c.sets+1; return nil }
+func (c *clockedConn) SetReadDeadline(t time.Time) error { c.read, c.sets = t, c.sets+1; return nil }
+
 func (c *clockedConn) SetWriteDeadline(t time.Time) error { c.write, c.sets = t, c.sets+1; return nil }
 func (c *clockedConn) Read([]byte) (int, error)           { return 0, nil }
 func (c *clockedConn) Write([]byte) (int, error)          { return 0, nil }

@@ -40,7 +40,12 @@ var decompressors = map[string]*sync.Pool{
 const zstdWindowBytes = 8 << 20
 
 func newZstd() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindowBytes))
+	d, err := zstd.NewReader(
+		nil,
+		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(zstdWindowBytes),
+	)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: zstd options: %v", err))
 	}
@@ -92,8 +97,8 @@ type inflater struct {
 	source *bufio.Reader
 }
 
-// trailing reports whether there are bytes after the end of the compressed data. The decompressors of the other encodings
-// report them as errors.
+// trailing reports whether there are bytes after the end of the compressed data. The decompressors of the other
+// encodings report them as errors.
 func (f *inflater) trailing() bool {
 	_, err := f.source.Peek(1)
 	return err == nil

@@ -116,7 +116,12 @@ func (h *handler) checkConnection(e *endpoint, c *connection.Connection, err err
 }
 
 // process reads the body, parses it and stores its messages durably.
-func (h *handler) process(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection, traced *tracing.Request) (stored, *refusal) {
+func (h *handler) process(
+	ctx *fasthttp.RequestCtx,
+	e *endpoint,
+	c *connection.Connection,
+	traced *tracing.Request,
+) (stored, *refusal) {
 	start := time.Now()
 	b, refused := h.body(ctx)
 	if refused != nil {
@@ -144,13 +149,28 @@ func (h *handler) process(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.C
 	}
 	now := time.Now()
 	h.metrics.stored(p, now.Sub(start))
-	h.activity.Seen(c.ID, now, connection.Counts{Accepted: uint64(p.Accepted), Ignored: uint64(p.Ignored), Dead: uint64(p.Invalid)})
-	return stored{received: p.Received(), accepted: p.Accepted, dropped: p.Ignored + p.Invalid, errors: p.Errors(maxListedErrors)}, nil
+	h.activity.Seen(
+		c.ID,
+		now,
+		connection.Counts{Accepted: uint64(p.Accepted), Ignored: uint64(p.Ignored), Dead: uint64(p.Invalid)},
+	)
+	return stored{
+		received: p.Received(),
+		accepted: p.Accepted,
+		dropped:  p.Ignored + p.Invalid,
+		errors:   p.Errors(maxListedErrors),
+	}, nil
 }
 
 // produce writes accepted messages and dead letters and waits for the acknowledgement. The records refer to the body,
 // which may be in use after produce has returned.
-func (h *handler) produce(p *payload.Payload, out *stream.Request, e *endpoint, c *connection.Connection, traced *tracing.Request) error {
+func (h *handler) produce(
+	p *payload.Payload,
+	out *stream.Request,
+	e *endpoint,
+	c *connection.Connection,
+	traced *tracing.Request,
+) error {
 	traceparent := traced.Produce()
 	source := stream.Source{Workspace: c.WorkspaceID, Product: c.ProductID, Connection: c.ID, Provider: e.provider}
 	receivedAt := h.clock.reserve(p.Accepted + p.Invalid)
@@ -185,7 +205,12 @@ func (h *handler) produce(p *payload.Payload, out *stream.Request, e *endpoint, 
 }
 
 // trace starts the trace of an admitted request; nil for requests that are not sampled.
-func (h *handler) trace(ctx *fasthttp.RequestCtx, e *endpoint, c *connection.Connection, started time.Time) *tracing.Request {
+func (h *handler) trace(
+	ctx *fasthttp.RequestCtx,
+	e *endpoint,
+	c *connection.Connection,
+	started time.Time,
+) *tracing.Request {
 	if h.tracer == nil {
 		return nil
 	}

@@ -28,10 +28,23 @@ type endpoints struct{ webhook, events, identify, conversations endpoint }
 
 func newEndpoints() *endpoints {
 	endpointOf := func(path string, kind stream.Kind, format *payload.Format) endpoint {
-		return endpoint{pattern: path, format: format, kind: kind, provider: stream.ProviderAPI, bearer: true, unauthorized: unauthorizedBearer}
+		return endpoint{
+			pattern:      path,
+			format:       format,
+			kind:         kind,
+			provider:     stream.ProviderAPI,
+			bearer:       true,
+			unauthorized: unauthorizedBearer,
+		}
 	}
 	return &endpoints{
-		webhook:       endpoint{pattern: string(segmentPrefix) + "{token}", format: &segment.Format, kind: stream.KindEvent, provider: stream.ProviderSegment, unauthorized: unauthorized},
+		webhook: endpoint{
+			pattern:      string(segmentPrefix) + "{token}",
+			format:       &segment.Format,
+			kind:         stream.KindEvent,
+			provider:     stream.ProviderSegment,
+			unauthorized: unauthorized,
+		},
 		events:        endpointOf(eventsPath, stream.KindEvent, &api.EventFormat),
 		identify:      endpointOf(identifyPath, stream.KindIdentify, &api.IdentifyFormat),
 		conversations: endpointOf(conversationsPath, stream.KindConversation, &api.ActivityFormat),

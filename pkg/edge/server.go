@@ -32,9 +32,11 @@ func newServer(config *Config, h *handler) *fasthttp.Server {
 		IdleTimeout:                  config.IdleTimeout,
 		CloseOnShutdown:              true,
 		SecureErrorLogMessage:        true,
-		ConnState:                    func(c net.Conn, state fasthttp.ConnState) { beginRequest(c, state, config.ReadTimeout) },
-		LazyRequestTime:              true,
-		Logger:                       quietLogger{h.log},
+		ConnState: func(c net.Conn, state fasthttp.ConnState) {
+			beginRequest(c, state, config.ReadTimeout)
+		},
+		LazyRequestTime: true,
+		Logger:          quietLogger{h.log},
 	}
 }
 

@@ -71,8 +71,14 @@ func New(config Config, deps Deps) (*Service, error) {
 	admit := &admission{maxBytes: config.MaxInFlightBytes, maxRequests: config.MaxInFlightRequests}
 	at := newEndpoints()
 	s.handler = &handler{
-		endpoints: at, config: &s.config, limits: config.payloadLimits(), producer: producer, admit: admit,
-		verifier:      connection.NewVerifier(connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Proofs: deps.Proofs}),
+		endpoints: at,
+		config:    &s.config,
+		limits:    config.payloadLimits(),
+		producer:  producer,
+		admit:     admit,
+		verifier: connection.NewVerifier(
+			connection.VerifierConfig{Key: deps.Key, Registry: s.registry, Metrics: counts, Proofs: deps.Proofs},
+		),
 		activity:      connection.NewRecorder(s.registry, log, counts),
 		metrics:       newMetrics(deps.Metrics, admit, at.formats()),
 		log:           deps.Log,
@@ -173,6 +179,10 @@ func (s *Service) drain() {
 		s.deps.Log.Warn("some requests were still in flight at the end of the drain", "error", err)
 	}
 	if err := s.handler.producer.Close(ctx); err != nil {
-		s.deps.Log.Warn("some records were not acknowledged at the end of the drain; none of them was answered with 200", "error", err)
+		s.deps.Log.Warn(
+			"some records were not acknowledged at the end of the drain; none of them was answered with 200",
+			"error",
+			err,
+		)
 	}
 }

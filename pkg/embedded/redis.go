@@ -52,8 +52,10 @@ func StartRedis(ctx context.Context, config RedisConfig) (*Redis, error) {
 		return nil, fmt.Errorf("start Redis: %w", err)
 	}
 	r := &Redis{addr: joinPort(host, port)}
-	r.process, err = process.Start(process.Config{Name: "Redis", Path: server, Dir: config.Dir,
-		Args: []string{"--bind", host, "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no"}})
+	r.process, err = process.Start(process.Config{
+		Name: "Redis", Path: server, Dir: config.Dir,
+		Args: []string{"--bind", host, "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no"},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -10,14 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// strays are members of groups who have gone and whom the broker would keep, with the partitions that were given to them,
-// until they miss a rebalance, or for ever. That is so if the connection was gone by the time that the join was answered: the
-// session's timer starts only when an answer has been written, where Apache Kafka's starts in any case. So those who
-// have not been heard of for longer than their session are sent away.
+// strays are members of groups who have gone and whom the broker would keep, with the partitions that were given to
+// them, until they miss a rebalance, or for ever. That is so if the connection was gone by the time that the join was
+// answered: the session's timer starts only when an answer has been written, where Apache Kafka's starts in any case.
+// So those who have not been heard of for longer than their session are sent away.
 type strays struct {
 	mu      sync.Mutex
 	members map[string]*joined
-	synced  map[string]time.Time // when a member of the group last took its share: whoever joined before had been answered
+	synced  map[string]time.Time // last SyncGroup of each member: its earlier JoinGroup had been answered
 }
 
 // joined is a member as it is seen from its requests.
@@ -70,7 +70,12 @@ func (s *strays) hear(r kmsg.Request, now time.Time) {
 	switch r := r.(type) {
 	case *kmsg.JoinGroupRequest:
 		if r.MemberID != "" {
-			s.members[r.MemberID] = &joined{group: r.Group, session: time.Duration(r.SessionTimeoutMillis) * time.Millisecond, at: now, heard: now}
+			s.members[r.MemberID] = &joined{
+				group:   r.Group,
+				session: time.Duration(r.SessionTimeoutMillis) * time.Millisecond,
+				at:      now,
+				heard:   now,
+			}
 		}
 	case *kmsg.SyncGroupRequest:
 		s.synced[r.Group] = now

@@ -254,8 +254,10 @@ func scenario(r *rand.Rand, n int) []testMessage {
 	}
 	var list []testMessage
 	for i := range n {
-		s := testMessage{workspace: "w", product: []string{"p", "p2"}[r.IntN(2)], user: pick("u", "", 6), email: pick("", "@x.io", 6),
-			at: noon.Add(time.Duration(r.IntN(40)) * 3 * time.Minute)}
+		s := testMessage{
+			workspace: "w", product: []string{"p", "p2"}[r.IntN(2)], user: pick("u", "", 6), email: pick("", "@x.io", 6),
+			at: noon.Add(time.Duration(r.IntN(40)) * 3 * time.Minute),
+		}
 		if r.IntN(8) == 0 {
 			s.workspace, s.product = "w2", "p3"
 		}

@@ -53,8 +53,12 @@ func (s *scope) writeDeadLetters(list []deadLetter) error {
 			for i := range some {
 				d := &some[i]
 				out.AddDeadLetter(&d.source, d.receivedAt, d.value, d.context, &stream.DeadLetter{
-					OriginalKind: d.originalKind, Reason: d.reason, Detail: d.detail, Origin: fmt.Sprintf("%s/%d", s.partition, d.offset),
-					ReplayOf: d.replayOf, Salt: d.salt,
+					OriginalKind: d.originalKind,
+					Reason:       d.reason,
+					Detail:       d.detail,
+					Origin:       fmt.Sprintf("%s/%d", s.partition, d.offset),
+					ReplayOf:     d.replayOf,
+					Salt:         d.salt,
 				})
 			}
 			return out.Send(ctx)

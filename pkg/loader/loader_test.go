@@ -75,7 +75,8 @@ func TestLoader_BlockOf300Months_IsStored(t *testing.T) {
 // event makes a record with only the headers that another producer must write.
 func event(value string, headers ...kgo.RecordHeader) *kgo.Record {
 	return &kgo.Record{Key: []byte("p"), Value: []byte(value), Headers: append([]kgo.RecordHeader{
-		{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}}, headers...)}
+		{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")},
+	}, headers...)}
 }
 
 func TestLoader_UnmappableMessages_BecomeDeadLetters(t *testing.T) {

@@ -48,10 +48,15 @@ func observeActivity(e *stream.Record, a *mapping.Activity) attribution.Observat
 	o := newObservation(e, a.ExternalUserID, a.Email)
 	o.Claim.Explicit = identity.Timestamped{At: a.At, Text: createdByConversation}
 	o.Activity = warehouse.Activity{
-		Workspace: o.Claim.Workspace, Product: bytes.Clone(e.Product),
+		Workspace:              o.Claim.Workspace,
+		Product:                bytes.Clone(e.Product),
 		ExternalConversationID: bytes.Clone(a.ExternalConversationID),
-		ExternalUserID:         o.Claim.ExternalID, Email: o.Claim.Email, At: a.At, Properties: bytes.Clone(a.Properties),
-		ReceivedAt: e.ReceivedAt, Version: warehouse.Version(e.ReceivedAt),
+		ExternalUserID:         o.Claim.ExternalID,
+		Email:                  o.Claim.Email,
+		At:                     a.At,
+		Properties:             bytes.Clone(a.Properties),
+		ReceivedAt:             e.ReceivedAt,
+		Version:                warehouse.Version(e.ReceivedAt),
 	}
 	o.Activity.ConversationID = identity.ConversationID(e.Product, a.ExternalConversationID)
 	return o

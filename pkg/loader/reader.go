@@ -98,7 +98,7 @@ func (r *reader) receive(b *stream.Batch) {
 	if b.Lost > 0 {
 		r.metrics.recordsLost.Add(float64(b.Lost))
 		r.deps.Log.Error("records were deleted from Kafka before they were loaded: raise the topic's retention",
-			"partition", b.Partition.String(), "offset", b.LostFrom, "records", b.Lost)
+			"partition", b.String(), "offset", b.LostFrom, "records", b.Lost)
 	}
 	r.memory.reserve(b.Bytes)
 	w.enqueue(b)

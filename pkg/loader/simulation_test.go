@@ -84,9 +84,11 @@ func (w *simulation) run(seed uint64) string {
 	offset := int64(0)
 	for i := range 1 + w.r.IntN(30) {
 		offset += int64(1 + w.r.IntN(2)*w.r.IntN(3)) // compaction and markers leave gaps
-		w.log = append(w.log, &kgo.Record{Topic: "t", Offset: offset - 1, Key: []byte("p"),
+		w.log = append(w.log, &kgo.Record{
+			Topic: "t", Offset: offset - 1, Key: []byte("p"),
 			Value:   fmt.Appendf(nil, `{"type":"track","event":"E","messageId":"%d"}`, i),
-			Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}}})
+			Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "provider", Value: []byte("segment")}},
+		})
 	}
 	var workers []*partitionWorker
 	owners := 2 + w.r.IntN(6)
@@ -309,6 +311,7 @@ func (m *member) Insert(ctx context.Context, b warehouse.Block, token string) er
 func (m *member) InsertRows(context.Context, warehouse.Block, int, int, string) error {
 	panic("BUG: no row is refused in the simulation")
 }
+
 func (m *member) Poll(context.Context, func(*stream.Batch)) error {
 	panic("BUG: the simulation does not poll")
 }

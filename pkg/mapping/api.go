@@ -8,8 +8,8 @@ import (
 	"github.com/millrace/millrace/pkg/payload"
 )
 
-// mapAPI maps an event of the API. The API names each field, so there is little to decide: an event with an invalid field
-// is no event. Its contract is that of MapRecord.
+// mapAPI maps an event of the API. The API names each field, so there is little to decide: an event with an invalid
+// field is no event. Its contract is that of MapRecord.
 func (m *Mapper) mapAPI(msg *Message, e *Event) error {
 	n := &m.event
 	if err := m.readAPI(msg.Raw, n, errNotAnEvent); err != nil {
@@ -56,7 +56,13 @@ func (m *Mapper) apiHints(n *api.Event, e *Event) {
 	m.trace.tried(colExternalOrganizationID, "externalOrganizationId", n.ExternalOrganizationID,
 		e.ExternalOrganizationID != nil, idFault)
 	e.OrganizationName = m.trimmed(n.OrganizationName)
-	m.trace.tried(colOrganizationName, "organizationHints.name", n.OrganizationName, e.OrganizationName != nil, textFault)
+	m.trace.tried(
+		colOrganizationName,
+		"organizationHints.name",
+		n.OrganizationName,
+		e.OrganizationName != nil,
+		textFault,
+	)
 	e.ExternalConversationID = m.id(n.ExternalConversationID)
 	m.trace.tried(colExternalConversationID, "externalConversationId", n.ExternalConversationID,
 		e.ExternalConversationID != nil, idFault)

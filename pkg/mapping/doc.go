@@ -1,6 +1,6 @@
-// Package mapping maps messages: a track, page or screen call of Segment or an event of the API becomes an Event, with its
-// time, value, influence and the ids of its user and organization. An identify call of the API becomes an Identify, and a
-// conversation call an Activity. The package is pure: bytes in, values out.
+// Package mapping maps messages: a track, page or screen call of Segment or an event of the API becomes an Event, with
+// its time, value, influence and the ids of its user and organization. An identify call of the API becomes an Identify,
+// and a conversation call an Activity. The package is pure: bytes in, values out.
 //
 // Nothing is copied that can be a view of the message. Texts that must be built (unescaped texts, insert ids, appended
 // properties) are in memory of the Mapper that its next message reuses, so mapping allocates nothing.

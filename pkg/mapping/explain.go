@@ -8,7 +8,8 @@ import (
 // InTheBatch begins the path of a member of the context that stands beside the batch.
 const InTheBatch = "the batch's "
 
-// Explained is one field of an event, and the rule that decided it. Value and Rule are copies and may quote the message.
+// Explained is one field of an event, and the rule that decided it. Value and Rule are copies and may quote the
+// message.
 type Explained struct {
 	Field string   // the column of outcomes
 	Value string   // as it will be stored; empty if the field is null
@@ -102,7 +103,10 @@ func organizationRule(e *Event) rule {
 func conversationRule(e *Event) rule {
 	switch {
 	case e.ExternalConversationID != nil:
-		return rule{later: true, text: "the conversation with this external_conversation_id; null until its first activity"}
+		return rule{
+			later: true,
+			text:  "the conversation with this external_conversation_id; null until its first activity",
+		}
 	case e.ExternalUserID != nil || e.UserEmail != nil:
 		return rule{later: true, text: "the user's conversation in this product with the latest activity in the " +
 			"15 minutes up to event_at, both ends included; null if there is none"}

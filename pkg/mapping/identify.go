@@ -1,7 +1,7 @@
 package mapping
 
-// Identify is an identify call: who a user is. Its slices alias the message or the Mapper's own memory and are valid until
-// the Mapper's next call; a nil slice is an absent field. At least one of ExternalUserID and Email is there.
+// Identify is an identify call: who a user is. Its slices alias the message or the Mapper's own memory and are valid
+// until the Mapper's next call; a nil slice is an absent field. At least one of ExternalUserID and Email is there.
 type Identify struct {
 	ExternalUserID         []byte
 	Email                  []byte // as it was sent; compare without regard to case

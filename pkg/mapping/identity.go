@@ -21,7 +21,11 @@ func (m *Mapper) user(e *Event) {
 type hintPaths struct{ email, name, organizationID, organizationName, company string }
 
 var (
-	inContext      = hintPaths{email: "context.traits.email", name: "context.traits.name", organizationID: "context.groupId"}
+	inContext = hintPaths{
+		email:          "context.traits.email",
+		name:           "context.traits.name",
+		organizationID: "context.groupId",
+	}
 	inBatchContext = hintPaths{
 		email: InTheBatch + inContext.email, name: InTheBatch + inContext.name,
 		organizationID: InTheBatch + inContext.organizationID,
@@ -78,7 +82,13 @@ func (m *Mapper) fill(paths *hintPaths, h *hints, e *Event) {
 	}
 	if e.ExternalOrganizationID == nil {
 		e.ExternalOrganizationID = m.id(h.organizationID)
-		m.trace.tried(colExternalOrganizationID, paths.organizationID, h.organizationID, e.ExternalOrganizationID != nil, idFault)
+		m.trace.tried(
+			colExternalOrganizationID,
+			paths.organizationID,
+			h.organizationID,
+			e.ExternalOrganizationID != nil,
+			idFault,
+		)
 	}
 }
 

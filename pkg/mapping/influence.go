@@ -95,9 +95,9 @@ func classOf(r rune, before class) class {
 	return separator
 }
 
-// split splits a name at separators and where the case changes: before a capital that follows a small letter or a digit,
-// and before the last of several capitals that a small letter follows (HTML|Export). A digit belongs to the word it is
-// in, so Error404 is no error.
+// split splits a name at separators and where the case changes: before a capital that follows a small letter or a
+// digit, and before the last of several capitals that a small letter follows (HTML|Export). A digit belongs to the word
+// it is in, so Error404 is no error.
 func (w *words) split(name []byte) {
 	w.text, w.ends = w.text[:0], w.ends[:0]
 	before, capital := separator, 0 // capital is where the last capital is

@@ -4,8 +4,8 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// influence decides by the override, else by the sign of the revenue, else by the name. price × quantity does not count:
-// a viewed product is no outcome.
+// influence decides by the override, else by the sign of the revenue, else by the name. price × quantity does not
+// count: a viewed product is no outcome.
 func (m *Mapper) influence(revenueSign int, e *Event) {
 	const path = "properties.gf_influence"
 	p := &m.fields.properties
@@ -84,5 +84,11 @@ func (m *Mapper) conversation(e *Event) {
 			e.Malformed |= OverrideConversationID
 		}
 	}
-	m.trace.tried(colExternalConversationID, "properties.gf_conversation_id", raw, e.ExternalConversationID != nil, idFault)
+	m.trace.tried(
+		colExternalConversationID,
+		"properties.gf_conversation_id",
+		raw,
+		e.ExternalConversationID != nil,
+		idFault,
+	)
 }

@@ -25,8 +25,8 @@ const (
 type Result struct {
 	Type ResultType
 
-	// IncredibleTime reports that the message has a time before 2000 or more than 24 hours after its receipt. Another time
-	// of the message counts instead, or the time of receipt.
+	// IncredibleTime reports that the message has a time before 2000 or more than 24 hours after its receipt. Another
+	// time of the message counts instead, or the time of receipt.
 	IncredibleTime bool
 
 	Event    Event

@@ -50,8 +50,10 @@ func TestMapRecord_AllocatesNothing(t *testing.T) {
 	var m Mapper
 	var r Result
 	for _, row := range [][3]string{
-		{KindEvent, ProviderSegment, realistic}, {KindEvent, ProviderAPI, apiEvent},
-		{KindIdentify, ProviderAPI, identifyCall}, {KindConversation, ProviderAPI, activityCall},
+		{KindEvent, ProviderSegment, realistic},
+		{KindEvent, ProviderAPI, apiEvent},
+		{KindIdentify, ProviderAPI, identifyCall},
+		{KindConversation, ProviderAPI, activityCall},
 	} {
 		kind, provider, msg := []byte(row[0]), []byte(row[1]), &Message{Raw: []byte(row[2]), ReceivedAt: receivedAt}
 		require.Zero(t, testing.AllocsPerRun(100, func() {

@@ -5,8 +5,8 @@ import (
 	"github.com/millrace/millrace/pkg/scalar"
 )
 
-// A message's own time is credible from minCredibleMs until maxAheadMs after its receipt. One sender with a wrong clock, or
-// a hostile one, cannot make the events table grow a partition for any month of four centuries.
+// A message's own time is credible from minCredibleMs until maxAheadMs after its receipt. One sender with a wrong
+// clock, or a hostile one, cannot make the events table grow a partition for any month of four centuries.
 const (
 	minCredibleMs = 946_684_800_000 // 2000-01-01T00:00:00.000Z
 	maxAheadMs    = 24 * 60 * 60 * 1000

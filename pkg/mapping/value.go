@@ -16,11 +16,11 @@ const (
 	pathValueType = "properties.gf_value_type"
 )
 
-// value reads the value of the event. It returns the sign of the revenue, 0 if there is no readable one. The sign is that
-// of the number as it was sent: a revenue that is too small for a Decimal has one too.
+// value reads the value of the event. It returns the sign of the revenue, 0 if there is no readable one. The sign is
+// that of the number as it was sent: a revenue that is too small for a Decimal has one too.
 //
-// The default is properties.revenue, else price × quantity, as currency. A number that a Decimal does not hold counts as
-// unreadable. More than 18 digits after the point are rounded half to even.
+// The default is properties.revenue, else price × quantity, as currency. A number that a Decimal does not hold counts
+// as unreadable. More than 18 digits after the point are rounded half to even.
 func (m *Mapper) value(e *Event) (revenueSign int) {
 	p := &m.fields.properties
 	if n, text, ok := m.number(p.revenue); ok {
@@ -80,9 +80,9 @@ func (m *Mapper) product(e *Event) {
 	m.trace.factors(p.price, p.quantity, isPrice, isQuantity)
 }
 
-// valueOverrides applies gf_value and gf_value_type. A gf_value without a valid type is currency if it is a number, else
-// text. A type without a valid gf_value is the type of the default value if that can have it (which boolean cannot), and
-// nothing if there is none.
+// valueOverrides applies gf_value and gf_value_type. A gf_value without a valid type is currency if it is a number,
+// else text. A type without a valid gf_value is the type of the default value if that can have it (which boolean
+// cannot), and nothing if there is none.
 func (m *Mapper) valueOverrides(e *Event) {
 	p := &m.fields.properties
 	asked := NoValue
@@ -112,8 +112,8 @@ func (m *Mapper) valueOverrides(e *Event) {
 	m.trace.typed(e, asked, override)
 }
 
-// setValue sets the value to gf_value as type t. It reports whether gf_value can be of that type: a blank string cannot,
-// and a number must fit a scalar.Decimal.
+// setValue sets the value to gf_value as type t. It reports whether gf_value can be of that type: a blank string
+// cannot, and a number must fit a scalar.Decimal.
 func (m *Mapper) setValue(t ValueType, value []byte, e *Event) bool {
 	if t == Boolean && rawjson.KindOf(value) == rawjson.Bool {
 		e.setText(Boolean, value)

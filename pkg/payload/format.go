@@ -11,7 +11,8 @@ type Format struct {
 	Invalid     []*Reason // all verdicts that make a message a dead letter
 }
 
-// Object reads a JSON object member by member and then decides whether it is a valid message. It is reused for the next.
+// Object reads a JSON object member by member and then decides whether it is a valid message. It is reused for the
+// next.
 type Object interface {
 	// Reset forgets the object before.
 	Reset()
@@ -23,8 +24,8 @@ type Object interface {
 	Verdict(size int, limits *Limits) *Reason
 	// ID is the raw JSON value of the id by which duplicates are found; nil without one.
 	ID() []byte
-	// PartitionKey is the text of the user's id, else of the message's own; nil without both. It is valid until the next
-	// call. It is only called for accepted messages.
+	// PartitionKey is the text of the user's id, else of the message's own; nil without both. It is valid until the
+	// next call. It is only called for accepted messages.
 	PartitionKey() []byte
 }
 
@@ -53,8 +54,8 @@ var Accepted *Reason
 // TooLarge is the verdict on a message beyond Limits.MessageBytes.
 var TooLarge = Invalid("message_too_large", "it is larger than the limit for one message")
 
-// Invalid makes a verdict on messages that break the format. The code is the snake_case name in dead letters and metrics;
-// the sentence is for people, half a sentence that follows a colon.
+// Invalid makes a verdict on messages that break the format. The code is the snake_case name in dead letters and
+// metrics; the sentence is for people, half a sentence that follows a colon.
 func Invalid(code, sentence string) *Reason { return &Reason{code, sentence, false} }
 
 // Ignored makes a verdict on messages that are well-formed and dropped silently.

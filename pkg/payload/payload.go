@@ -67,8 +67,8 @@ func (p *Payload) Errors(limit int) (errors []MessageError) {
 // Parse splits body into messages and decides on each. It returns a *Refusal if the payload as a whole is refused. The
 // messages alias body, which the caller must not change while it uses them.
 //
-// The checks come in the order of the contract: the whole body is read as JSON before the messages are counted, and they
-// are counted before their shapes matter.
+// The checks come in the order of the contract: the whole body is read as JSON before the messages are counted, and
+// they are counted before their shapes matter.
 func (p *Payload) Parse(body []byte, limits Limits) error {
 	p.reset(limits)
 	if !utf8.Valid(body) {

@@ -97,8 +97,12 @@ func TestParse_Depth_CountsThePayload(t *testing.T) {
 		body string
 		ok   bool
 	}{
-		{properties(63), true}, {properties(64), false}, {"[" + properties(62) + "]", true}, {"[" + properties(63) + "]", false},
-		{`{"batch":[` + properties(61) + `]}`, true}, {`{"batch":[` + properties(62) + `]}`, false},
+		{properties(63), true},
+		{properties(64), false},
+		{"[" + properties(62) + "]", true},
+		{"[" + properties(63) + "]", false},
+		{`{"batch":[` + properties(61) + `]}`, true},
+		{`{"batch":[` + properties(62) + `]}`, false},
 	} {
 		_, refusal := parse(t, c.body)
 		require.Equal(t, c.ok, refusal == nil)
@@ -209,8 +213,10 @@ func TestRefusal_QuotesNothing(t *testing.T) {
 
 // FuzzParse compares the split into messages with encoding/json.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{track, "[" + track + "]", `{"batch":[` + track + `,{"type":"identify"},1]}`, `{"batch":[],"type":"page"}`,
-		`{"type":"track","properties":{"gf_event_type":"X"}}`, `[`, `{"batch":[{"type":"track","event":"\ud800"}],"context":{"a":{}}}`} {
+	for _, seed := range []string{
+		track, "[" + track + "]", `{"batch":[` + track + `,{"type":"identify"},1]}`, `{"batch":[],"type":"page"}`,
+		`{"type":"track","properties":{"gf_event_type":"X"}}`, `[`, `{"batch":[{"type":"track","event":"\ud800"}],"context":{"a":{}}}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -38,15 +38,27 @@ func refuseSyntax(err error, maxDepth int) *Refusal {
 }
 
 func refuseCount(n, most int) *Refusal {
-	return &Refusal{CodeTooManyMessages, fmt.Sprintf("The batch has %d messages, more than the %d allowed: split it.", n, most), -1}
+	return &Refusal{
+		CodeTooManyMessages,
+		fmt.Sprintf("The batch has %d messages, more than the %d allowed: split it.", n, most),
+		-1,
+	}
 }
 
 var errSecondBatch = &Refusal{CodeSecondBatch, "The body has more than one member named batch.", -1}
 
 func refuseContext(most int) *Refusal {
-	return &Refusal{CodeContextTooLarge, fmt.Sprintf("The context beside the batch is larger than %d bytes: put it into the messages.", most), -1}
+	return &Refusal{
+		CodeContextTooLarge,
+		fmt.Sprintf("The context beside the batch is larger than %d bytes: put it into the messages.", most),
+		-1,
+	}
 }
 
 func (f *Format) refuse(index int, reason *Reason) *Refusal {
-	return &Refusal{f.RefusalCode, fmt.Sprintf("No element is %s; element %d: %s.", f.Name, index, reason.Sentence()), index}
+	return &Refusal{
+		f.RefusalCode,
+		fmt.Sprintf("No element is %s; element %d: %s.", f.Name, index, reason.Sentence()),
+		index,
+	}
 }

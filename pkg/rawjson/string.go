@@ -95,8 +95,8 @@ var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 
 // without its other half becomes U+FFFD, as in encoding/json.
 func AppendUnquoted(dst, literal []byte) []byte { return appendUnquoted(dst, literal, false) }
 
-// AppendID is AppendUnquoted for ids: a surrogate without its other half stays as its escape text in lower case, so that
-// ids that differ stay different.
+// AppendID is AppendUnquoted for ids: a surrogate without its other half stays as its escape text in lower case, so
+// that ids that differ stay different.
 func AppendID(dst, literal []byte) []byte { return appendUnquoted(dst, literal, true) }
 
 func appendUnquoted(dst, literal []byte, keepSurrogates bool) []byte {

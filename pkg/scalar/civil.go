@@ -8,9 +8,9 @@ import (
 
 const dayMs = 24 * 60 * 60 * 1000
 
-// readCivil reads a date with or without a time: RFC 3339, ISO 8601, and the default texts of Go and Ruby. A month, a day and
-// an hour may have one digit. T and Z may be lower case, a space may replace the T and a comma the point. The seconds, their
-// fraction and the offset may be missing: no offset is UTC. The fraction is cut to milliseconds.
+// readCivil reads a date with or without a time: RFC 3339, ISO 8601, and the default texts of Go and Ruby. A month, a
+// day and an hour may have one digit. T and Z may be lower case, a space may replace the T and a comma the point. The
+// seconds, their fraction and the offset may be missing: no offset is UTC. The fraction is cut to milliseconds.
 func readCivil(text []byte) (ms int64, ok bool) {
 	c := cursor{rest: text}
 	ms = c.date()
@@ -28,15 +28,15 @@ type cursor struct {
 	bad  bool
 }
 
-// number reads least to most digits, for a number of at most max.
-func (c *cursor) number(least, most, max int) int {
+// number reads least to most digits, for a number of at most limit.
+func (c *cursor) number(least, most, limit int) int {
 	n, i := 0, 0
 	for i < most && i < len(c.rest) && c.rest[i]-'0' <= 9 {
 		n = n*10 + int(c.rest[i]-'0')
 		i++
 	}
 	c.rest = c.rest[i:]
-	c.bad = c.bad || i < least || n > max
+	c.bad = c.bad || i < least || n > limit
 	return n
 }
 
@@ -125,8 +125,8 @@ func (c *cursor) offset() int64 {
 	return sign * int64(minutes) * 60_000
 }
 
-// zoneName reads what JavaScript and Go write after an offset: "(Central European Summer Time)"; or "CEST", or the offset
-// again, with a monotonic clock ("m=+0.5"). The offset before it decides.
+// zoneName reads what JavaScript and Go write after an offset: "(Central European Summer Time)"; or "CEST", or the
+// offset again, with a monotonic clock ("m=+0.5"). The offset before it decides.
 func (c *cursor) zoneName() {
 	if len(c.rest) > 2 && c.rest[0] == ' ' && c.rest[1] == '(' {
 		c.bad = c.bad || c.rest[len(c.rest)-1] != ')'

@@ -51,8 +51,8 @@ func (s *signs) suffix(text []byte) (ok bool) {
 	return s.open == s.closed
 }
 
-// currency is the length of the currency symbol or ISO code at the start of text; 0 if there is none, or one more than a
-// number may have.
+// currency is the length of the currency symbol or ISO code at the start of text; 0 if there is none, or one more than
+// a number may have.
 func (s *signs) currency(text []byte) int {
 	letters := 0
 	for letters < len(text) && letters < 3 && isASCIILetter(text[letters]) {

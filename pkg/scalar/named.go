@@ -2,8 +2,8 @@ package scalar
 
 import "bytes"
 
-// readNamed reads a date with names of weekday and month: RFC 1123 ("Mon, 18 May 2026 12:00:00 GMT") and the default text
-// of JavaScript ("Mon May 18 2026 12:00:00 GMT+0000 (Coordinated Universal Time)").
+// readNamed reads a date with names of weekday and month: RFC 1123 ("Mon, 18 May 2026 12:00:00 GMT") and the default
+// text of JavaScript ("Mon May 18 2026 12:00:00 GMT+0000 (Coordinated Universal Time)").
 func readNamed(text []byte) (ms int64, ok bool) {
 	c := cursor{rest: text}
 	c.name(weekdays)

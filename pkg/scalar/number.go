@@ -48,9 +48,9 @@ func ReadFloat(text []byte) (float64, bool) {
 
 // ReadNumber reads a number as JSON or people write it: "49.9", "-$1,234.50", "€ 12", "12 EUR", "(5.00)", "1e3".
 //
-// Before and after the digits there may be one currency symbol and one ISO code. A sign may come before; parentheses mean
-// minus. A comma, an apostrophe or a space may separate groups of three digits, or groups as in India (1,00,000). A decimal
-// comma could be mistaken for a separator and is unreadable.
+// Before and after the digits there may be one currency symbol and one ISO code. A sign may come before; parentheses
+// mean minus. A comma, an apostrophe or a space may separate groups of three digits, or groups as in India (1,00,000).
+// A decimal comma could be mistaken for a separator and is unreadable.
 func ReadNumber(text []byte) (n Number, ok bool) {
 	var s signs
 	text, ok = n.prefix(bytes.TrimSpace(text), &s)

@@ -172,9 +172,9 @@ func TestNumberReadsWhatPeopleWrite(t *testing.T) {
 				front[i] = "−"
 			}
 		}
-		behind := ""
+		var behind string
 		if rapid.Bool().Draw(t, "symbol behind") {
-			front, behind = []string{"", front[0] + front[1]}, ""
+			front = []string{"", front[0] + front[1]}
 			front[1] = strings.TrimSuffix(strings.TrimPrefix(front[1], symbol), symbol)
 			behind = space.Draw(t, "4") + symbol
 		}

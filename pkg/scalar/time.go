@@ -8,16 +8,17 @@ const (
 	MaxTimeMs = 10413791999999 // 2299-12-31T23:59:59.999Z
 )
 
-// Magnitudes tell the units of epochs: a number below maxSeconds counts seconds (up to the year 5138), one below maxMillis
-// milliseconds (1973 to 5138), one below maxMicros microseconds, and any other nanoseconds.
+// Magnitudes tell the units of epochs: a number below maxSeconds counts seconds (up to the year 5138), one below
+// maxMillis milliseconds (1973 to 5138), one below maxMicros microseconds, and any other nanoseconds.
 const (
 	maxSeconds = 100_000_000_000
 	maxMillis  = 1000 * maxSeconds
 	maxMicros  = 1000 * maxMillis
 )
 
-// ReadTime reads a time: RFC 3339 with any offset, ISO dates, RFC 1123, the default texts of JavaScript, Go and Ruby, and
-// epochs in seconds, milli-, micro- or nanoseconds. quoted tells a string from a number. The result is in Unix milliseconds.
+// ReadTime reads a time: RFC 3339 with any offset, ISO dates, RFC 1123, the default texts of JavaScript, Go and Ruby,
+// and epochs in seconds, milli-, micro- or nanoseconds. quoted tells a string from a number. The result is in Unix
+// milliseconds.
 func ReadTime(text []byte, quoted bool) (ms int64, ok bool) {
 	if quoted && isYearOrCompactDate(text) {
 		return 0, false

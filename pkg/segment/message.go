@@ -17,10 +17,16 @@ var Format = payload.Format{
 
 // The verdicts on messages, beside payload.Accepted and payload.TooLarge.
 var (
-	Ignored           = payload.Ignored("ignored_type", "its type is not kept")
-	UnknownType       = payload.Invalid("unknown_type", "its type is not track, page, screen, identify, group, alias or delete")
-	NotAMessage       = payload.Invalid("not_a_message", "it is not an object whose type is a string")
-	MissingEvent      = payload.Invalid("missing_event", "a track message needs a non-empty string as its event, or a gf_event_type")
+	Ignored     = payload.Ignored("ignored_type", "its type is not kept")
+	UnknownType = payload.Invalid(
+		"unknown_type",
+		"its type is not track, page, screen, identify, group, alias or delete",
+	)
+	NotAMessage  = payload.Invalid("not_a_message", "it is not an object whose type is a string")
+	MissingEvent = payload.Invalid(
+		"missing_event",
+		"a track message needs a non-empty string as its event, or a gf_event_type",
+	)
 	InvalidProperties = payload.Invalid("invalid_properties", "its properties are neither an object nor null")
 )
 
@@ -52,8 +58,8 @@ func (f *fields) Set(name, value []byte) {
 	}
 }
 
-// IsMessage reports that an object with a member "batch" and one of Segment's types is a message. With any other type it
-// is a batch: to reject it as a message of unknown type would lose all that is in it.
+// IsMessage reports that an object with a member "batch" and one of Segment's types is a message. With any other type
+// it is a batch: to reject it as a message of unknown type would lose all that is in it.
 func (f *fields) IsMessage() bool {
 	if rawjson.KindOf(f.kind) != rawjson.String {
 		return false
@@ -61,7 +67,8 @@ func (f *fields) IsMessage() bool {
 	return f.isOneOf(acceptedTypes) || f.isOneOf(ignoredTypes[:3])
 }
 
-// The types of Segment's messages. IsMessage does not count the last one, delete: an object with it and a "batch" is a batch.
+// The types of Segment's messages. IsMessage does not count the last one, delete: an object with it and a "batch" is a
+// batch.
 var (
 	acceptedTypes = []string{"track", "page", "screen"}
 	ignoredTypes  = []string{"identify", "group", "alias", "delete"}
@@ -89,8 +96,8 @@ func (f *fields) isOneOf(types []string) bool {
 // ID is the messageId.
 func (f *fields) ID() []byte { return f.id }
 
-// PartitionKey is the userId, else the anonymousId, as in pkg/mapping; else the messageId. The e-mail address does not count:
-// a sender that knows it sends an id as well.
+// PartitionKey is the userId, else the anonymousId, as in pkg/mapping; else the messageId. The e-mail address does not
+// count: a sender that knows it sends an id as well.
 func (f *fields) PartitionKey() []byte {
 	for _, value := range [...][]byte{f.userID, f.anonymousID, f.id} {
 		if name := f.keyText(value); len(name) > 0 {

@@ -36,7 +36,10 @@ type Login interface {
 	Mechanism() string
 	// Begin logs in over a connection to a broker, host:port. first is sent to it, and answer called with each thing it
 	// says, until that is done. It is called for each new connection, and again before a session runs out.
-	Begin(ctx context.Context, broker string) (first []byte, answer func(said []byte) (done bool, reply []byte, err error), err error)
+	Begin(
+		ctx context.Context,
+		broker string,
+	) (first []byte, answer func(said []byte) (done bool, reply []byte, err error), err error)
 }
 
 const (
@@ -54,9 +57,15 @@ func (a *Access) check() error {
 	a.SASL = strings.ToUpper(a.SASL)
 	switch {
 	case a.Login != nil && a.SASL != "":
-		return fmt.Errorf("--kafka-sasl is %s, but this program logs in with %s: leave the flag out", a.SASL, a.Login.Mechanism())
+		return fmt.Errorf(
+			"--kafka-sasl is %s, but this program logs in with %s: leave the flag out",
+			a.SASL,
+			a.Login.Mechanism(),
+		)
 	case a.SASL == "" && (a.User != "" || !a.Password.IsZero()):
-		return errors.New("--kafka-user and --kafka-password are of no use without --kafka-sasl: set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+		return errors.New(
+			"--kafka-user and --kafka-password are of no use without --kafka-sasl: set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+		)
 	case a.SASL == "":
 		return nil
 	case a.mechanism() == nil:
@@ -75,8 +84,8 @@ func (a *Access) options() []kgo.Opt {
 	return options
 }
 
-// nearestReplica has a consumer read from the nearest replica. The registry's followers do not: a replica hears of a change later
-// than its leader, and an edge must know all there is within its lease.
+// nearestReplica has a consumer read from the nearest replica. The registry's followers do not: a replica hears of a
+// change later than its leader, and an edge must know all there is within its lease.
 func (a *Access) nearestReplica() kgo.Opt { return kgo.Rack(a.Rack) }
 
 // mechanism is nil if there is none. The password is read for each connection.

@@ -17,8 +17,8 @@ import (
 // more, and nothing of it counts.
 var ErrFenced = errors.New("the consumer group has moved on")
 
-// ErrInstanceIDTaken is an ErrFenced by a member with the same instance id. That may have been this one's own attempt to
-// join, of which it did not hear; if it comes again and again, there is another loader of that name.
+// ErrInstanceIDTaken is an ErrFenced by a member with the same instance id. That may have been this one's own attempt
+// to join, of which it did not hear; if it comes again and again, there is another loader of that name.
 var ErrInstanceIDTaken = fmt.Errorf("the same --instance-id has joined once more: %w", ErrFenced)
 
 // commitTimeout bounds one attempt to commit.
@@ -133,9 +133,13 @@ func (c *Consumer) commitSettled(ctx context.Context, p Partition, member string
 	})
 	offsets := map[string]map[int32]kgo.EpochOffset{p.Topic: {p.ID: {Epoch: -1, Offset: offset}}}
 	var failed error
-	c.kafka.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-		failed = commitError(answer, err)
-	})
+	c.kafka.CommitOffsetsSync(
+		ctx,
+		offsets,
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+			failed = commitError(answer, err)
+		},
+	)
 	switch {
 	case failed != nil && errors.Is(context.Cause(ctx), errJoining):
 		return errJoining

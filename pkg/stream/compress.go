@@ -25,7 +25,11 @@ var codecs = map[string]kgo.CompressionCodec{
 type lz4Compressor struct{ writers sync.Pool }
 
 // Compress is called by the client, of several goroutines.
-func (c *lz4Compressor) Compress(to *bytes.Buffer, from []byte, _ ...kgo.CompressFlag) ([]byte, kgo.CompressionCodecType) {
+func (c *lz4Compressor) Compress(
+	to *bytes.Buffer,
+	from []byte,
+	_ ...kgo.CompressFlag,
+) ([]byte, kgo.CompressionCodecType) {
 	w, ok := c.writers.Get().(*lz4.Writer)
 	if !ok {
 		w = lz4.NewWriter(nil)

@@ -40,9 +40,17 @@ func (c *ConsumerConfig) Validate() error {
 	case c.Group == "":
 		return errors.New("--group must not be empty")
 	case c.SessionTimeout < minSessionTimeout:
-		return fmt.Errorf("--session-timeout is %s, but must be at least %s: brokers take no less by default", c.SessionTimeout, minSessionTimeout)
+		return fmt.Errorf(
+			"--session-timeout is %s, but must be at least %s: brokers take no less by default",
+			c.SessionTimeout,
+			minSessionTimeout,
+		)
 	case c.RebalanceTimeout < c.SessionTimeout:
-		return fmt.Errorf("--rebalance-timeout is %s, but must be at least --session-timeout, %s", c.RebalanceTimeout, c.SessionTimeout)
+		return fmt.Errorf(
+			"--rebalance-timeout is %s, but must be at least --session-timeout, %s",
+			c.RebalanceTimeout,
+			c.SessionTimeout,
+		)
 	case c.FetchPartition < 1<<20 || c.FetchBytes < c.FetchPartition:
 		return errors.New("--fetch-partition-bytes must be at least 1048576, and --fetch-bytes at least that")
 	case c.ConcurrentFetches < 1:
@@ -148,10 +156,12 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		return nil, err
 	}
 	ctx, cut := context.WithCancel(context.Background())
-	consumer := &Consumer{owner: owner, config: config, cancel: cut, committing: make(chan struct{}, 1),
+	consumer := &Consumer{
+		owner: owner, config: config, cancel: cut, committing: make(chan struct{}, 1),
 		members: map[Partition]string{}, expected: map[Partition]int64{}, prepared: map[Partition]int64{},
 		topicIDs:  map[string][16]byte{},
-		unpacking: newUnpackLimit(config.MaxUnpackedBytes)}
+		unpacking: newUnpackLimit(config.MaxUnpackedBytes),
+	}
 	options := []kgo.Opt{
 		kgo.WithContext(ctx),
 		c.metricsHook("consumer"),
@@ -175,8 +185,12 @@ func (c *Client) NewConsumer(config ConsumerConfig, owner Owner, topics ...strin
 		kgo.MaxConcurrentFetches(config.ConcurrentFetches),
 		kgo.OnPartitionsAssigned(consumer.assigned),
 		kgo.OnOffsetsFetched(consumer.readPrepared),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), false) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), true) }),
+		kgo.OnPartitionsRevoked(
+			func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), false) },
+		),
+		kgo.OnPartitionsLost(
+			func(_ context.Context, _ *kgo.Client, m map[string][]int32) { consumer.revoked(partitions(m), true) },
+		),
 	}
 	if config.InstanceID != "" {
 		options = append(options, kgo.InstanceID(config.InstanceID))

@@ -58,21 +58,43 @@ func (c *Client) checkBrokers(ctx context.Context, r *doctor.Report) (reached bo
 	}
 	guesses := c.checkEach(meta.Brokers, versions, r)
 	if len(guesses) > 0 {
-		r.OK(brokersCheck, "%d, of which %d answer (%s)", len(meta.Brokers), len(guesses), strings.Join(slices.Compact(slices.Sorted(slices.Values(guesses))), "; "))
+		r.OK(
+			brokersCheck,
+			"%d, of which %d answer (%s)",
+			len(meta.Brokers),
+			len(guesses),
+			strings.Join(slices.Compact(slices.Sorted(slices.Values(guesses))), "; "),
+		)
 	}
 	if want := int(c.config.Replication); want > len(meta.Brokers) {
-		r.Fail(brokersCheck, "add brokers, or lower --replication", "--replication is %d, and there are %d", want, len(meta.Brokers))
+		r.Fail(
+			brokersCheck,
+			"add brokers, or lower --replication",
+			"--replication is %d, and there are %d",
+			want,
+			len(meta.Brokers),
+		)
 	}
 	c.checkAccess(ctx, meta.Brokers, r)
 	return true
 }
 
-func (c *Client) checkEach(brokers kadm.BrokerDetails, versions kadm.BrokersApiVersions, r *doctor.Report) (guesses []string) {
+func (c *Client) checkEach(
+	brokers kadm.BrokerDetails,
+	versions kadm.BrokersApiVersions,
+	r *doctor.Report,
+) (guesses []string) {
 	for _, b := range brokers {
 		v := versions[b.NodeID]
 		if v.Err != nil {
-			r.Fail(brokersCheck, "set its advertised.listeners to an address that is reached from here, or see why it is down",
-				"broker %d does not answer at %s, the address it gives: %v", b.NodeID, net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), v.Err)
+			r.Fail(
+				brokersCheck,
+				"set its advertised.listeners to an address that is reached from here, or see why it is down",
+				"broker %d does not answer at %s, the address it gives: %v",
+				b.NodeID,
+				net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))),
+				v.Err,
+			)
 			continue
 		}
 		guess := "a Kafka of no version we know" // such as the embedded one
@@ -119,7 +141,11 @@ func (c *Client) checkAccess(ctx context.Context, brokers kadm.BrokerDetails, r 
 func (c *Client) checkTopic(t *topicState, r *doctor.Report) {
 	check := "topic " + t.spec.name
 	if !t.exists {
-		r.Warn(check, "start an edge or a loader, which makes it, or give --kafka-user the right to see it", "there is none")
+		r.Warn(
+			check,
+			"start an edge or a loader, which makes it, or give --kafka-user the right to see it",
+			"there is none",
+		)
 		return
 	}
 	before := len(*r)
@@ -153,10 +179,22 @@ func (c *Client) checkInSync(t *topicState, r *doctor.Report) {
 	}
 	const change = "see which broker is down or slow"
 	if stuck > 0 {
-		r.Fail("topic "+t.spec.name, change, "%d of %d partitions take no writes: they have no leader, or too few replicas in sync", stuck, len(t.partitions))
+		r.Fail(
+			"topic "+t.spec.name,
+			change,
+			"%d of %d partitions take no writes: they have no leader, or too few replicas in sync",
+			stuck,
+			len(t.partitions),
+		)
 	}
 	if behind > 0 {
-		r.Warn("topic "+t.spec.name, change, "%d of %d partitions have replicas that are not in sync", behind, len(t.partitions))
+		r.Warn(
+			"topic "+t.spec.name,
+			change,
+			"%d of %d partitions have replicas that are not in sync",
+			behind,
+			len(t.partitions),
+		)
 	}
 }
 
@@ -168,12 +206,21 @@ func (t *topicState) describe() string {
 			kept = "kept for " + millis(ms).String()
 		}
 	}
-	return fmt.Sprintf("%s, %s of which %s must be in sync, %s, records of up to %s bytes",
-		doctor.Some(len(t.partitions), "partition"), doctor.Some(t.replicas(), "replica"), t.settings[minInsync], kept, t.settings[maxMessageBytes])
+	return fmt.Sprintf(
+		"%s, %s of which %s must be in sync, %s, records of up to %s bytes",
+		doctor.Some(
+			len(t.partitions),
+			"partition",
+		),
+		doctor.Some(t.replicas(), "replica"),
+		t.settings[minInsync],
+		kept,
+		t.settings[maxMessageBytes],
+	)
 }
 
-// checkStamps looks for records from the future. Brokers do not tell their time, but edges stamp records with theirs, and
-// it is edges whose clocks decide which delivery was the first.
+// checkStamps looks for records from the future. Brokers do not tell their time, but edges stamp records with theirs,
+// and it is edges whose clocks decide which delivery was the first.
 func (c *Client) checkStamps(ctx context.Context, r *doctor.Report) {
 	latest, err := c.admin.ListMaxTimestampOffsets(ctx, c.topics.Ingest)
 	if err != nil || latest.Error() != nil {
@@ -187,7 +234,12 @@ func (c *Client) checkStamps(ctx context.Context, r *doctor.Report) {
 	})
 	const check = "edge clocks"
 	if ahead := newest.Sub(now); ahead > time.Second {
-		r.Warn(check, "have all machines keep time with the same NTP servers", "the newest message is stamped %s ahead of our clock", ahead.Round(time.Millisecond))
+		r.Warn(
+			check,
+			"have all machines keep time with the same NTP servers",
+			"the newest message is stamped %s ahead of our clock",
+			ahead.Round(time.Millisecond),
+		)
 		return
 	}
 	r.OK(check, "no message is stamped ahead of our clock")

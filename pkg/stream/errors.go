@@ -32,7 +32,9 @@ func remedy(err error) string {
 		return "name another mechanism in --kafka-sasl"
 	case errors.Is(err, kerr.IllegalSaslState), errors.Is(err, io.EOF):
 		return "the brokers may want TLS (--kafka-tls) at that port, a login (--kafka-sasl), another password, or none of these"
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+	case errors.Is(err, kerr.TopicAuthorizationFailed),
+		errors.Is(err, kerr.GroupAuthorizationFailed),
+		errors.Is(err, kerr.ClusterAuthorizationFailed):
 		return "give the user of --kafka-user the rights named in docs/security.md"
 	}
 	return ""

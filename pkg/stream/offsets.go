@@ -70,8 +70,14 @@ func (c *Client) OffsetRanges(ctx context.Context, r *ReplayRange) ([]OffsetRang
 	return spans, nil
 }
 
-// listOffsets is where the records written at a time or later begin in each partition, or where otherwise says if it is zero.
-func (c *Client) listOffsets(ctx context.Context, at time.Time, otherwise func(context.Context, ...string) (kadm.ListedOffsets, error), topics []string) (kadm.ListedOffsets, error) {
+// listOffsets is where the records written at a time or later begin in each partition, or where otherwise says if it is
+// zero.
+func (c *Client) listOffsets(
+	ctx context.Context,
+	at time.Time,
+	otherwise func(context.Context, ...string) (kadm.ListedOffsets, error),
+	topics []string,
+) (kadm.ListedOffsets, error) {
 	ask := otherwise
 	if !at.IsZero() {
 		ask = func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
@@ -99,9 +105,21 @@ func rangesFrom(r *ReplayRange, first, ends kadm.ListedOffsets) (spans []OffsetR
 		end := offsetIn(ends, p.Partition)
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%s has no partition %d: it has those from 0 to %d", p.Topic, p.ID, len(first[p.Topic])-1)
+			return nil, fmt.Errorf(
+				"%s has no partition %d: it has those from 0 to %d",
+				p.Topic,
+				p.ID,
+				len(first[p.Topic])-1,
+			)
 		case p.Offset < start.Offset:
-			return nil, fmt.Errorf("%s begins at offset %d, and %d is not kept any more: the least that can be asked for is %d:%d", p.Partition, start.Offset, p.Offset, p.ID, start.Offset)
+			return nil, fmt.Errorf(
+				"%s begins at offset %d, and %d is not kept any more: the least that can be asked for is %d:%d",
+				p.Partition,
+				start.Offset,
+				p.Offset,
+				p.ID,
+				start.Offset,
+			)
 		case p.Offset > end && r.Until.IsZero():
 			return nil, fmt.Errorf("%s has no offset %d: it ends at %d", p.Partition, p.Offset, end)
 		case slices.ContainsFunc(spans, func(s OffsetRange) bool { return s.Partition == p.Partition }):

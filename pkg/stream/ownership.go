@@ -12,9 +12,9 @@ import (
 // ErrNotOwned means that a partition is not this member's any more, or not yet: the group and the member agree.
 var ErrNotOwned = errors.New("the partition is another loader's")
 
-// ConfirmOwnership asks the group whether the partitions are still this member's, as it was called when they were assigned: a
-// member that slept, or lost the brokers, believes so for a while after others have them. A rebalance that has begun
-// has given nothing to anybody yet. Without an error they were this member's at some moment of the call.
+// ConfirmOwnership asks the group whether the partitions are still this member's, as it was called when they were
+// assigned: a member that slept, or lost the brokers, believes so for a while after others have them. A rebalance that
+// has begun has given nothing to anybody yet. Without an error they were this member's at some moment of the call.
 func (c *Consumer) ConfirmOwnership(ctx context.Context, partitions []Partition) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()

@@ -36,8 +36,8 @@ func splitKey(key []byte) (workspace, product []byte) {
 	return nil, key
 }
 
-// PartitionOf returns the partition of a product's key by Kafka's default partitioning (murmur2). Records with a salt are
-// in the partitions after it.
+// PartitionOf returns the partition of a product's key by Kafka's default partitioning (murmur2). Records with a
+// salt are in the partitions after it.
 func PartitionOf(workspace, product string, partitions int32) int32 {
 	keyed := newPartitioner().ForTopic("")
 	return int32(keyed.Partition(&kgo.Record{Key: appendKey(nil, workspace, product)}, int(partitions)))

@@ -29,7 +29,10 @@ func (c *ProducerConfig) Validate() error {
 	case c.Linger < 0 || c.Linger > time.Second:
 		return fmt.Errorf("--linger is %s, but must be from 0 to 1s", c.Linger)
 	case c.ProduceTimeout < time.Second:
-		return fmt.Errorf("--produce-timeout is %s, but must be at least 1s: a broker's failover takes seconds", c.ProduceTimeout)
+		return fmt.Errorf(
+			"--produce-timeout is %s, but must be at least 1s: a broker's failover takes seconds",
+			c.ProduceTimeout,
+		)
 	case c.MaxProduceBufferBytes < 1<<20:
 		return fmt.Errorf("--max-produce-buffer-bytes is %d, but must be at least 1048576", c.MaxProduceBufferBytes)
 	}
@@ -233,8 +236,8 @@ func (o *Request) header(name string, value []byte) {
 
 // Send writes the records and waits until each is acknowledged by all in-sync replicas. Any error
 // wraps ErrNotAcknowledged: some of the records may be stored all the same, and only a resend settles
-// it. Send gives up after the time-out; the memory stays theirs until the client lets go of it. Where the client has no room, a
-// context that can end is waited for, and one that cannot is answered at once.
+// it. Send gives up after the time-out; the memory stays theirs until the client lets go of it. Where the client has no
+// room, a context that can end is waited for, and one that cannot is answered at once.
 func (o *Request) Send(ctx context.Context) error {
 	n := int32(len(o.records))
 	if n == 0 {

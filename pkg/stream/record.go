@@ -61,7 +61,7 @@ type Record struct {
 	Salt                                     []byte // how far from its product's partition it is; nil if it is there
 	Value                                    []byte
 	OriginalKind, Reason, Detail, Origin     []byte // of dead letters
-	ReplayOf                                 []byte // what it is a copy of, or the dead letter of a copy; nil if it is none
+	ReplayOf                                 []byte // origin of a replayed copy or of its dead letter, else nil
 
 	Offset int64
 }

@@ -66,11 +66,23 @@ const (
 )
 
 // replayProducer waits longer than an edge: nobody stands in line behind it.
-var replayProducer = ProducerConfig{Linger: time.Millisecond, ProduceTimeout: 15 * time.Second, MaxProduceBufferBytes: 256 << 20, Compression: "lz4"}
+var replayProducer = ProducerConfig{
+	Linger:                time.Millisecond,
+	ProduceTimeout:        15 * time.Second,
+	MaxProduceBufferBytes: 256 << 20,
+	Compression:           "lz4",
+}
 
 // NewReplay prepares a replay of the spans.
 func (c *Client) NewReplay(config ReplayConfig, spans []OffsetRange) (*Replay, error) {
-	r := &Replay{config: config, client: c, selection: newSelection(&config, c.topics, spans), pace: pace{rate: config.Rate}, remaining: map[Partition]OffsetRange{}, lastProgress: time.Now()}
+	r := &Replay{
+		config:       config,
+		client:       c,
+		selection:    newSelection(&config, c.topics, spans),
+		pace:         pace{rate: config.Rate},
+		remaining:    map[Partition]OffsetRange{},
+		lastProgress: time.Now(),
+	}
 	r.current.ByGroup = map[ReplayGroup]int64{}
 	from := map[string]map[int32]kgo.Offset{}
 	for _, s := range spans {
@@ -180,7 +192,15 @@ func (r *Replay) poll(ctx context.Context) (*replayBatch, error) {
 		run.counts[verdict]++
 		if verdict == Selected {
 			run.chosen = append(run.chosen, record)
-			run.as = append(run.as, ReplayGroup{string(e.Workspace), string(e.Product), e.originalKind(), record.Topic == r.client.topics.DeadLetters})
+			run.as = append(
+				run.as,
+				ReplayGroup{
+					string(e.Workspace),
+					string(e.Product),
+					e.originalKind(),
+					record.Topic == r.client.topics.DeadLetters,
+				},
+			)
 		}
 	})
 	if len(run.read) > 0 || time.Since(r.lastProgress) < replayTimeout {
@@ -202,7 +222,10 @@ func (r *Replay) write(ctx context.Context, run *replayBatch) error {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	backoff := retry.WithMaxDuration(replayTimeout, retry.WithCappedDuration(awaitMost, retry.NewExponential(awaitFirst)))
+	backoff := retry.WithMaxDuration(
+		replayTimeout,
+		retry.WithCappedDuration(awaitMost, retry.NewExponential(awaitFirst)),
+	)
 	return retry.Do(ctx, backoff, func(ctx context.Context) error {
 		out := r.producer.NewRequest(len(run.chosen), nil)
 		for _, record := range run.chosen {

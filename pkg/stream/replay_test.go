@@ -48,8 +48,10 @@ func TestACopyIsWhatItIsACopyOf(t *testing.T) {
 	send(t, producerOf(t, c, nil), func(o *Request) {
 		o.AddMessage(KindConversation, &source, 1779105600123456, []byte(`{"a":1}`), []byte(`{"ip":"::1"}`))
 	})
-	others := &kgo.Record{Topic: c.Topics().Ingest, Key: []byte("p"), Value: []byte("{}"), Timestamp: time.UnixMilli(time.Now().Add(-time.Hour).UnixMilli()),
-		Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "trace", Value: []byte("x")}}}
+	others := &kgo.Record{
+		Topic: c.Topics().Ingest, Key: []byte("p"), Value: []byte("{}"), Timestamp: time.UnixMilli(time.Now().Add(-time.Hour).UnixMilli()),
+		Headers: []kgo.RecordHeader{{Key: "kind", Value: []byte("event")}, {Key: "trace", Value: []byte("x")}},
+	}
 	require.NoError(t, foreign(t, c).ProduceSync(t.Context(), others).FirstErr())
 	require.Equal(t, map[ReplayGroup]int64{{"w", "p", KindConversation, false}: 1, {"", "p", KindEvent, false}: 1}, replay(t, c, ReplayConfig{}, everything(t, c)).ByGroup)
 
@@ -79,8 +81,10 @@ func TestDeadLettersGoBackAsWhatTheyWere(t *testing.T) {
 	letters, records := fetch(t, c, c.Topics().DeadLetters, 2), fetch(t, c, c.Topics().Ingest, 2)
 	var e Record
 	e.decode(records[0])
-	require.Equal(t, Record{Kind: []byte("identify"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
-		ReceivedAt: 5, Context: []byte(`{}`), Value: []byte(`{"a":1}`), Origin: []byte("elsewhere/0/7"), ReplayOf: []byte(at(letters[0]))}, e)
+	require.Equal(t, Record{
+		Kind: []byte("identify"), Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
+		ReceivedAt: 5, Context: []byte(`{}`), Value: []byte(`{"a":1}`), Origin: []byte("elsewhere/0/7"), ReplayOf: []byte(at(letters[0])),
+	}, e)
 	e.decode(records[1])
 	require.Equal(t, "event", string(e.Kind), "as all were before letters said what of")
 	require.Nil(t, e.Reason)

@@ -37,10 +37,12 @@ func rightsTo(user string, group bool, topics map[string][]kmsg.ACLOperation) kf
 // The rights of docs/security.md are enough, and each program can do without the other's.
 func TestTheRightsInTheDocsAreEnough(t *testing.T) {
 	const read, write = kmsg.ACLOperationRead, kmsg.ACLOperationWrite
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Options: []kfake.Opt{kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "admin", "secret"),
+	broker, err := embedded.StartBroker(embedded.BrokerConfig{Options: []kfake.Opt{
+		kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "admin", "secret"),
 		rightsTo("edge", false, map[string][]kmsg.ACLOperation{"ingest": {write}, "dead-letters": {write}, "connections": {read, write}}),
 		rightsTo("loader", true, map[string][]kmsg.ACLOperation{"ingest": {read}, "dead-letters": {read, write}}),
-		rightsTo("replay", false, map[string][]kmsg.ACLOperation{"ingest": {read, write}, "dead-letters": {read}})}})
+		rightsTo("replay", false, map[string][]kmsg.ACLOperation{"ingest": {read, write}, "dead-letters": {read}}),
+	}})
 	require.NoError(t, err)
 	t.Cleanup(broker.Close)
 	as := func(user string) *Client {

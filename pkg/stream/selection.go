@@ -18,7 +18,7 @@ const (
 	OtherReason                    // it is a dead letter of a reason that is not asked for
 	NotSelected                    // it is none of the records that were chosen one by one
 	AlreadySelected                // what it was made of is within reach, and stands for it
-	TooLarge                       // no record of the ingest topic can be so large: a message that was refused for its size
+	TooLarge                       // refused for its size: too large for a record of the ingest topic
 
 	verdicts = iota
 )
@@ -35,8 +35,15 @@ type selection struct {
 }
 
 func newSelection(config *ReplayConfig, topics Topics, spans []OffsetRange) selection {
-	c := selection{workspaces: config.Workspaces, products: config.Products, reasons: config.Reasons, ingest: topics.Ingest, dead: topics.DeadLetters,
-		ranges: map[Partition]OffsetRange{}, passed: map[Position]struct{}{}}
+	c := selection{
+		workspaces: config.Workspaces,
+		products:   config.Products,
+		reasons:    config.Reasons,
+		ingest:     topics.Ingest,
+		dead:       topics.DeadLetters,
+		ranges:     map[Partition]OffsetRange{},
+		passed:     map[Position]struct{}{},
+	}
 	for _, s := range spans {
 		c.ranges[s.Partition] = s
 	}
@@ -86,8 +93,8 @@ func (c *selection) isSelected(coordinates []byte) bool {
 	return within && p.Offset >= span.From && p.Offset < span.Until && !passed
 }
 
-// copyOverheadBytes is above what a copy is larger by than its key, value and headers: its coordinates, of which a topic's
-// name is 249 bytes at most, and what frames it.
+// copyOverheadBytes is above what a copy is larger by than its key, value and headers: its coordinates, of which a
+// topic's name is 249 bytes at most, and what frames it.
 const copyOverheadBytes = 1024
 
 // addCopy adds a record of the log as it was sent at first, with a note of what it is a copy of.
@@ -95,8 +102,10 @@ func (o *Request) addCopy(r *kgo.Record) {
 	if len(o.records) == cap(o.records) {
 		panic("BUG: more records than Begin was told of")
 	}
-	o.records = append(o.records, kgo.Record{Topic: o.producer.topics.Ingest, Key: r.Key, Value: r.Value,
-		Headers: copyHeaders(r, r.Topic == o.producer.topics.DeadLetters)})
+	o.records = append(o.records, kgo.Record{
+		Topic: o.producer.topics.Ingest, Key: r.Key, Value: r.Value,
+		Headers: copyHeaders(r, r.Topic == o.producer.topics.DeadLetters),
+	})
 }
 
 // copyHeaders keeps what the record says of the message. It says when that was received in any case: where others
@@ -109,7 +118,8 @@ func copyHeaders(r *kgo.Record, dead bool) []kgo.RecordHeader {
 	for _, h := range r.Headers {
 		switch {
 		case h.Key == headerReceivedAt, h.Key == headerReplayOf:
-		case dead && (h.Key == headerKind || h.Key == headerOriginalKind || h.Key == headerReason || h.Key == headerDetail):
+		case dead && (h.Key == headerKind || h.Key == headerOriginalKind ||
+			h.Key == headerReason || h.Key == headerDetail):
 		default:
 			headers = append(headers, h)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Tail reads the end of some partitions for people to look at. What comes faster than it may read, it leaves out, so that
-// looking costs the same however much comes in.
+// Tail reads the end of some partitions for people to look at. What comes faster than it may read, it leaves out, so
+// that looking costs the same however much comes in.
 type Tail struct {
 	kafka     *kgo.Client
 	maxBehind int64 // how far behind a partition may be read
@@ -19,7 +19,7 @@ type Tail struct {
 type TailConfig struct {
 	Partitions []Partition
 	Last       int64 // how many records before the end of each partition to begin with
-	MaxBehind  int64 // by how many records all of them may be read behind; what is further behind is read on from its end
+	MaxBehind  int64 // maximum lag in records; a partition further behind is read from its end
 }
 
 // tailFetchBytes bounds what is fetched of a partition at once. A broker sends at least one batch.
@@ -106,7 +106,8 @@ func (t *Tail) add(f *kgo.FetchTopicPartition, batch *TailBatch, skip map[string
 	}
 }
 
-// PartitionsOf are those of the ingest topic that a product's messages are in, and those of the dead letters that its own are in.
+// PartitionsOf are those of the ingest topic that a product's messages are in, and those of the dead letters that its
+// own are in.
 func (c *Client) PartitionsOf(ctx context.Context, workspace, product string, salts int) ([]Partition, error) {
 	var all []Partition
 	for _, topic := range []string{c.topics.Ingest, c.topics.DeadLetters} {

@@ -71,8 +71,8 @@ func (c *Config) specs() []topicSpec {
 	}
 }
 
-// EnsureTopics creates the topics that are missing. It leaves those that exist as they are, refuses those that would break
-// a promise, and tells the log what had better be otherwise.
+// EnsureTopics creates the topics that are missing. It leaves those that exist as they are, refuses those that would
+// break a promise, and tells the log what had better be otherwise.
 func (c *Client) EnsureTopics(ctx context.Context) error {
 	return retry.Do(ctx, retry.NewConstant(metadataMinAge), func(ctx context.Context) error {
 		err := c.ensureTopics(ctx)

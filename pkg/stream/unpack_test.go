@@ -25,8 +25,10 @@ func TestConsumer_CompressibleRecords_UnpacksNoMoreThanTheLimit(t *testing.T) {
 		"the control: no limit": {0, n / 2 * size, 1 << 40},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := ConsumerConfig{Group: name, SessionTimeout: minSessionTimeout, RebalanceTimeout: 10 * time.Second,
-				FetchBytes: 1 << 20, FetchPartition: 1 << 20, ConcurrentFetches: 1, MaxUnpackedBytes: row.limit}
+			config := ConsumerConfig{
+				Group: name, SessionTimeout: minSessionTimeout, RebalanceTimeout: 10 * time.Second,
+				FetchBytes: 1 << 20, FetchPartition: 1 << 20, ConcurrentFetches: 1, MaxUnpackedBytes: row.limit,
+			}
 			consumer, err := clientFor(t, c.config).NewConsumer(config, ignoringOwner{}, c.Topics().Ingest)
 			require.NoError(t, err)
 			defer consumer.Close(t.Context())

@@ -98,7 +98,14 @@ func (c *Config) problems(t *topicState) []problem {
 	registry := t.spec.settings[cleanupPolicy] == compact
 	var all []problem
 	if n := len(t.partitions); registry && n != 1 {
-		all = append(all, problem{invalid, fmt.Sprintf("has %d partitions, but a registry must have one", n), "delete it or choose another --topic-prefix"})
+		all = append(
+			all,
+			problem{
+				invalid,
+				fmt.Sprintf("has %d partitions, but a registry must have one", n),
+				"delete it or choose another --topic-prefix",
+			},
+		)
 	}
 	all = append(all, c.replicaProblems(t)...)
 	if t.settings == nil {
@@ -107,9 +114,23 @@ func (c *Config) problems(t *topicState) []problem {
 	switch policy := t.settings[cleanupPolicy]; {
 	case registry && policy != compact:
 		// Without compaction alone the brokers delete connections with age.
-		all = append(all, problem{invalid, "has cleanup.policy=" + policy + ", but a registry must have compact", alter(t, cleanupPolicy, compact) + ", or choose another --topic-prefix"})
+		all = append(
+			all,
+			problem{
+				invalid,
+				"has cleanup.policy=" + policy + ", but a registry must have compact",
+				alter(t, cleanupPolicy, compact) + ", or choose another --topic-prefix",
+			},
+		)
 	case !registry && strings.Contains(policy, compact):
-		all = append(all, problem{invalid, "has cleanup.policy=" + policy + ", which forgets messages", alter(t, cleanupPolicy, deleteByAge)})
+		all = append(
+			all,
+			problem{
+				invalid,
+				"has cleanup.policy=" + policy + ", which forgets messages",
+				alter(t, cleanupPolicy, deleteByAge),
+			},
+		)
 	}
 	if !registry {
 		all = append(all, c.sizeProblems(t)...)
@@ -121,21 +142,74 @@ func (c *Config) problems(t *topicState) []problem {
 func (c *Config) replicaProblems(t *topicState) (all []problem) {
 	replicas := t.replicas()
 	if want := int(c.Replication); want > replicas {
-		all = append(all, problem{warning, fmt.Sprintf("has %d of the %d replicas that --replication names", replicas, want), "add replicas with kafka-reassign-partitions.sh"})
+		all = append(
+			all,
+			problem{
+				warning,
+				fmt.Sprintf("has %d of the %d replicas that --replication names", replicas, want),
+				"add replicas with kafka-reassign-partitions.sh",
+			},
+		)
 	} else if replicas == 1 && want < 1 {
-		all = append(all, problem{advice, "has one replica, so the loss of a broker loses messages", "have three brokers and --replication 3, and add replicas with kafka-reassign-partitions.sh"})
+		all = append(
+			all,
+			problem{
+				advice,
+				"has one replica, so the loss of a broker loses messages",
+				"have three brokers and --replication 3, and add replicas with kafka-reassign-partitions.sh",
+			},
+		)
 	}
 	best := strconv.Itoa(max(1, replicas-1))
 	switch needed, known := t.number(minInsync); {
 	case known && int(needed) > replicas:
-		all = append(all, problem{warning, fmt.Sprintf("has min.insync.replicas=%d and %d replicas, which some versions of Kafka take no writes to", needed, replicas), alter(t, minInsync, best)})
+		all = append(
+			all,
+			problem{
+				warning,
+				fmt.Sprintf(
+					"has min.insync.replicas=%d and %d replicas, which some versions of Kafka take no writes to",
+					needed,
+					replicas,
+				),
+				alter(t, minInsync, best),
+			},
+		)
 	case known && replicas > 2 && needed == 1:
-		all = append(all, problem{warning, fmt.Sprintf("has min.insync.replicas=1 of %d replicas, so what was answered with 200 can be lost with one broker", replicas), alter(t, minInsync, best)})
+		all = append(
+			all,
+			problem{
+				warning,
+				fmt.Sprintf(
+					"has min.insync.replicas=1 of %d replicas, so what was answered with 200 can be lost with one broker",
+					replicas,
+				),
+				alter(t, minInsync, best),
+			},
+		)
 	case known && replicas > 1 && int(needed) == replicas:
-		all = append(all, problem{warning, fmt.Sprintf("has min.insync.replicas=%d of %d replicas, so one broker that is away stops all writing", needed, replicas), alter(t, minInsync, best)})
+		all = append(
+			all,
+			problem{
+				warning,
+				fmt.Sprintf(
+					"has min.insync.replicas=%d of %d replicas, so one broker that is away stops all writing",
+					needed,
+					replicas,
+				),
+				alter(t, minInsync, best),
+			},
+		)
 	}
 	if t.settings[uncleanElection] == "true" {
-		all = append(all, problem{warning, "has unclean.leader.election.enable=true, so what was answered with 200 can be lost", alter(t, uncleanElection, "false")})
+		all = append(
+			all,
+			problem{
+				warning,
+				"has unclean.leader.election.enable=true, so what was answered with 200 can be lost",
+				alter(t, uncleanElection, "false"),
+			},
+		)
 	}
 	return all
 }
@@ -147,14 +221,42 @@ func (c *Config) sizeProblems(t *topicState) (all []problem) {
 		need, weight = DeadLetterRecordBytes, warning
 	}
 	if most, known := t.number(maxMessageBytes); known && most < need {
-		all = append(all, problem{weight, fmt.Sprintf("has max.message.bytes=%d, but records of ours have up to %d", most, need), alter(t, maxMessageBytes, strconv.FormatInt(need, 10))})
+		all = append(
+			all,
+			problem{
+				weight,
+				fmt.Sprintf("has max.message.bytes=%d, but records of ours have up to %d", most, need),
+				alter(t, maxMessageBytes, strconv.FormatInt(need, 10)),
+			},
+		)
 	}
 	want, _ := strconv.ParseInt(t.spec.settings[retentionMs], 10, 64)
 	if kept, known := t.number(retentionMs); known && kept >= 0 && kept < want {
-		all = append(all, problem{warning, fmt.Sprintf("keeps messages for %s, less than the %s that are configured here", millis(kept), millis(want)), alter(t, retentionMs, strconv.FormatInt(want, 10))})
+		all = append(
+			all,
+			problem{
+				warning,
+				fmt.Sprintf(
+					"keeps messages for %s, less than the %s that are configured here",
+					millis(kept),
+					millis(want),
+				),
+				alter(t, retentionMs, strconv.FormatInt(want, 10)),
+			},
+		)
 	}
 	if most, known := t.number(retentionBytes); known && most >= 0 {
-		all = append(all, problem{warning, fmt.Sprintf("has retention.bytes=%d, so the brokers delete messages by size, whether they are loaded or not", most), alter(t, retentionBytes, "-1")})
+		all = append(
+			all,
+			problem{
+				warning,
+				fmt.Sprintf(
+					"has retention.bytes=%d, so the brokers delete messages by size, whether they are loaded or not",
+					most,
+				),
+				alter(t, retentionBytes, "-1"),
+			},
+		)
 	}
 	return all
 }

@@ -101,8 +101,10 @@ func TestWhatAnAcknowledgementIsWorth(t *testing.T) {
 	} {
 		c := &Config{Replication: is.replication}
 		spec := c.specs()[0]
-		topic := topicState{spec: spec, exists: true, partitions: kadm.PartitionDetails{0: {Replicas: make([]int32, is.replicas)}},
-			settings: map[string]string{cleanupPolicy: deleteByAge, minInsync: is.minInsync, uncleanElection: is.unclean}}
+		topic := topicState{
+			spec: spec, exists: true, partitions: kadm.PartitionDetails{0: {Replicas: make([]int32, is.replicas)}},
+			settings: map[string]string{cleanupPolicy: deleteByAge, minInsync: is.minInsync, uncleanElection: is.unclean},
+		}
 		var all []string
 		for _, f := range c.problems(&topic) {
 			all = append(all, f.found)

@@ -48,8 +48,8 @@ func (w *wait) endAs(state int32) {
 	}
 }
 
-// end returns when the wait is over. Where again is false, a call of giveUp may be under way that would end the next wait
-// too soon: it must not be used again.
+// end returns when the wait is over. Where again is false, a call of giveUp may be under way that would end the next
+// wait too soon: it must not be used again.
 func (w *wait) end() (done, reusable bool) {
 	<-w.over
 	reusable = w.timer.Stop()

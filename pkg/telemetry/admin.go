@@ -24,7 +24,11 @@ type AdminConfig struct {
 // NewRegistry makes a metrics registry with the Go runtime's, the build's and the process's own.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	return registry
 }
 
@@ -42,13 +46,22 @@ type Mount struct {
 }
 
 // NewAdmin listens; Run serves.
-func NewAdmin(config AdminConfig, health *Health, registry *prometheus.Registry, log *slog.Logger, mounts ...Mount) (*Admin, error) {
+func NewAdmin(
+	config AdminConfig,
+	health *Health,
+	registry *prometheus.Registry,
+	log *slog.Logger,
+	mounts ...Mount,
+) (*Admin, error) {
 	listener, err := net.Listen("tcp", config.Admin)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the admin address: %w (choose another with --admin)", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "ok"}) })
+	mux.HandleFunc(
+		"GET /healthz",
+		func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]any{"status": "ok"}) },
+	)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, health) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -60,7 +73,16 @@ func NewAdmin(config AdminConfig, health *Health, registry *prometheus.Registry,
 		mux.Handle(m.Path, m.Handler)
 		mux.Handle(m.Path+"/", m.Handler)
 	}
-	return &Admin{listener: listener, log: log, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}}, nil
+	return &Admin{
+		listener: listener,
+		log:      log,
+		server: &http.Server{
+			Handler:           mux,
+			ReadHeaderTimeout: 5 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+	}, nil
 }
 
 // URL is the base URL of what is served.

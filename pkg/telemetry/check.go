@@ -40,7 +40,8 @@ func Check(ctx context.Context, config AdminConfig) error {
 	return errors.New(strings.TrimSpace(string(body)))
 }
 
-// dial is where the admin address is reached from its own machine: by number, since nothing need be there that knows names.
+// dial is where the admin address is reached from its own machine: by number, since nothing need be there that knows
+// names.
 func (c *AdminConfig) dial() (string, error) {
 	host, port, err := net.SplitHostPort(c.Admin)
 	if err != nil {

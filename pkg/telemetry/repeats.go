@@ -15,8 +15,8 @@ const repeatWindow = time.Second
 const repeatKinds = 1024
 
 // repeats is a handler that logs a message once a second at most. What comes again within the second, whatever its
-// attributes, is counted, and at its end the last of these is logged with how many there were: brokers or a ClickHouse that
-// are away are some lines a second, not one for each block and partition.
+// attributes, is counted, and at its end the last of these is logged with how many there were: brokers or a ClickHouse
+// that are away are some lines a second, not one for each block and partition.
 type repeats struct {
 	next slog.Handler
 	seen *seen
@@ -109,7 +109,8 @@ func (w *window) tell() {
 	}
 }
 
-// Flush is for the end of a program: it logs what was counted and not logged yet. What comes later is logged as it comes.
+// Flush is for the end of a program: it logs what was counted and not logged yet. What comes later is logged as it
+// comes.
 func Flush(log *slog.Logger) {
 	h, ok := log.Handler().(*repeats)
 	if !ok {

@@ -46,7 +46,9 @@ func NewKey() Key {
 func ParseKey(text string) (Key, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return Key{}, errors.New("the key is empty: make one with \"openssl rand -base64 32\", and give every edge and command the same")
+		return Key{}, errors.New(
+			"the key is empty: make one with \"openssl rand -base64 32\", and give every edge and command the same",
+		)
 	}
 	material, err := decodeKey(text)
 	if err != nil {

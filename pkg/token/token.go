@@ -63,10 +63,11 @@ func (k Key) assemble(connectionID string, secret []byte) Secret {
 	return NewSecret(string(text))
 }
 
-// ConnectionID returns the connection id in a token that has the form of one, which aliases text. It says no more of it:
-// see Parse. It allocates nothing.
+// ConnectionID returns the connection id in a token that has the form of one, which aliases text. It says no more of
+// it: see Parse. It allocates nothing.
 func ConnectionID(text []byte) (id []byte, ok bool) {
-	if len(text) != Length || string(text[:len(prefix)]) != prefix || text[secretAt-1] != '_' || text[checkAt-1] != '_' {
+	if len(text) != Length || string(text[:len(prefix)]) != prefix || text[secretAt-1] != '_' ||
+		text[checkAt-1] != '_' {
 		return nil, false
 	}
 	id = text[len(prefix) : secretAt-1]

@@ -21,7 +21,8 @@ type Requests struct {
 // Meet takes in a record's traceparent.
 func (r *Requests) Meet(traceparent []byte) {
 	parent := parse(traceparent)
-	if len(r.parents) >= maxRequests || !parent.IsSampled() || !parent.IsValid() || slices.ContainsFunc(r.parents, parent.Equal) {
+	if len(r.parents) >= maxRequests || !parent.IsSampled() || !parent.IsValid() ||
+		slices.ContainsFunc(r.parents, parent.Equal) {
 		return
 	}
 	if len(r.parents) == 0 {
@@ -39,8 +40,8 @@ type Block struct {
 	begun  time.Time
 }
 
-// Block begins the trace of a block, when it is mapped; nil if it has none. The block belongs to the first request's trace,
-// with what was done with it. It links to the others, whose own traces have that it was loaded.
+// Block begins the trace of a block, when it is mapped; nil if it has none. The block belongs to the first request's
+// trace, with what was done with it. It links to the others, whose own traces have that it was loaded.
 func (t *Tracer) Block(r *Requests, partition string, entries int) *Block {
 	if t == nil || len(r.parents) == 0 {
 		return nil
@@ -50,9 +51,17 @@ func (t *Tracer) Block(r *Requests, partition string, entries int) *Block {
 	for _, other := range b.others {
 		links = append(links, trace.Link{SpanContext: other})
 	}
-	b.ctx, b.span = t.spans.Start(trace.ContextWithRemoteSpanContext(context.Background(), r.parents[0]), "load block",
-		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(r.begun), trace.WithLinks(links...), trace.WithAttributes(
-			attribute.String("millrace.partition", partition), attribute.Int("millrace.entries", entries)))
+	b.ctx, b.span = t.spans.Start(
+		trace.ContextWithRemoteSpanContext(context.Background(), r.parents[0]),
+		"load block",
+		trace.WithSpanKind(
+			trace.SpanKindConsumer,
+		),
+		trace.WithTimestamp(r.begun),
+		trace.WithLinks(links...),
+		trace.WithAttributes(
+			attribute.String("millrace.partition", partition), attribute.Int("millrace.entries", entries)),
+	)
 	b.Stage("map", r.begun, nil)
 	return b
 }
@@ -72,8 +81,15 @@ func (b *Block) End(err error) {
 		return
 	}
 	for _, other := range b.others {
-		_, span := b.spans.Start(trace.ContextWithRemoteSpanContext(context.Background(), other), "load",
-			trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(b.begun), trace.WithLinks(trace.Link{SpanContext: b.span.SpanContext()}))
+		_, span := b.spans.Start(
+			trace.ContextWithRemoteSpanContext(context.Background(), other),
+			"load",
+			trace.WithSpanKind(
+				trace.SpanKindConsumer,
+			),
+			trace.WithTimestamp(b.begun),
+			trace.WithLinks(trace.Link{SpanContext: b.span.SpanContext()}),
+		)
 		end(span, err)
 	}
 	end(b.span, err)

@@ -1,7 +1,8 @@
 // Package tracing follows some requests from the edge into ClickHouse, as OpenTelemetry traces. It alone knows the SDK.
 //
-// Off is a nil *Tracer, and a request or a block that is not traced is a nil too: all methods take that, and cost nothing then.
-// What is written into spans is counts, words of ours, and ids that are no secrets; never a path, a header or a text of an error.
+// Off is a nil *Tracer, and a request or a block that is not traced is a nil too: all methods take that, and cost
+// nothing then. What is written into spans is counts, words of ours, and ids that are no secrets; never a path, a
+// header or a text of an error.
 //
 // Files:
 //

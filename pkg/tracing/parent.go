@@ -14,9 +14,11 @@ const Header = "traceparent"
 // parentBytes is the length of what we write and read: version, trace id, span id, flags.
 const parentBytes = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
-// parse reads a traceparent. What is none, and one of a later version that is longer, gives a context that is not valid.
+// parse reads a traceparent. What is none, and one of a later version that is longer, gives a context that is not
+// valid.
 func parse(text []byte) (parent trace.SpanContext) {
-	if len(text) != parentBytes || text[2] != '-' || text[35] != '-' || text[52] != '-' || text[0] == 'f' && text[1] == 'f' {
+	if len(text) != parentBytes || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
+		text[0] == 'f' && text[1] == 'f' {
 		return parent
 	}
 	var version, flags [1]byte
@@ -29,7 +31,14 @@ func parse(text []byte) (parent trace.SpanContext) {
 			return parent
 		}
 	}
-	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: trace.TraceFlags(flags[0]) & trace.FlagsSampled, Remote: true})
+	return trace.NewSpanContext(
+		trace.SpanContextConfig{
+			TraceID:    traceID,
+			SpanID:     spanID,
+			TraceFlags: trace.TraceFlags(flags[0]) & trace.FlagsSampled,
+			Remote:     true,
+		},
+	)
 }
 
 // format writes the traceparent of a span.
@@ -42,9 +51,9 @@ func format(c trace.SpanContext) []byte {
 	return append(b, "-01"...)
 }
 
-// chosen tells whether a request is traced. One that is part of a trace is chosen by that trace's id, as OpenTelemetry's own
-// samplers do it: who samples by the same share chooses the same traces, and who does not sample one is followed. A sender
-// that marks all it sends gets no more of it than its share.
+// chosen tells whether a request is traced. One that is part of a trace is chosen by that trace's id, as
+// OpenTelemetry's own samplers do it: who samples by the same share chooses the same traces, and who does not sample
+// one is followed. A sender that marks all it sends gets no more of it than its share.
 func (t *Tracer) chosen(parent trace.SpanContext) bool {
 	if !parent.IsValid() {
 		return rand.Uint64()>>1 < t.sample

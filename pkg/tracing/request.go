@@ -24,8 +24,8 @@ type Asked struct {
 	Workspace, Product, Connection string
 }
 
-// Request begins the trace of a request that came at begun with that traceparent, which may be nil. It is nil itself if the
-// request is not traced.
+// Request begins the trace of a request that came at begun with that traceparent, which may be nil. It is nil itself if
+// the request is not traced.
 func (t *Tracer) Request(traceparent []byte, begun time.Time, asked Asked) *Request {
 	parent := parse(traceparent)
 	if !t.chosen(parent) {
@@ -34,9 +34,15 @@ func (t *Tracer) Request(traceparent []byte, begun time.Time, asked Asked) *Requ
 	r := &Request{spans: t.spans, begun: begun}
 	r.ctx, r.span = t.spans.Start(trace.ContextWithRemoteSpanContext(context.Background(), parent), "POST "+asked.Route,
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begun), trace.WithAttributes(
-			attribute.String("http.request.method", "POST"), attribute.String("http.route", asked.Route),
-			attribute.String("millrace.workspace", asked.Workspace), attribute.String("millrace.product", asked.Product),
-			attribute.String("millrace.connection", asked.Connection)))
+			attribute.String("http.request.method", "POST"),
+			attribute.String("http.route", asked.Route),
+			attribute.String(
+				"millrace.workspace",
+				asked.Workspace,
+			),
+			attribute.String("millrace.product", asked.Product),
+			attribute.String("millrace.connection", asked.Connection),
+		))
 	return r
 }
 

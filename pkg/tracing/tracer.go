@@ -37,8 +37,11 @@ func (c *Config) Validate() error {
 		_, err := c.endpoint()
 		return err
 	}
-	if c.TraceSample > 0 && cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) == "" {
-		return errors.New("--trace-sample is above 0, and nothing says where traces go: set --trace-endpoint (MILLRACE_TRACE_ENDPOINT) or OTEL_EXPORTER_OTLP_ENDPOINT")
+	if c.TraceSample > 0 &&
+		cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) == "" {
+		return errors.New(
+			"--trace-sample is above 0, and nothing says where traces go: set --trace-endpoint (MILLRACE_TRACE_ENDPOINT) or OTEL_EXPORTER_OTLP_ENDPOINT",
+		)
 	}
 	return nil
 }
@@ -87,8 +90,16 @@ func (c *Config) Start(service string, log *slog.Logger) (*Tracer, error) {
 		return nil, fmt.Errorf("say in traces where they come from: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces are lost", "error", err) }))
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about), sdk.WithSampler(sdk.AlwaysSample()))
-	return &Tracer{spans: provider.Tracer("github.com/millrace/millrace"), provider: provider, sample: uint64(c.TraceSample * (1 << 63))}, nil
+	provider := sdk.NewTracerProvider(
+		sdk.WithBatcher(exporter),
+		sdk.WithResource(about),
+		sdk.WithSampler(sdk.AlwaysSample()),
+	)
+	return &Tracer{
+		spans:    provider.Tracer("github.com/millrace/millrace"),
+		provider: provider,
+		sample:   uint64(c.TraceSample * (1 << 63)),
+	}, nil
 }
 
 // closeTimeout is how long an end waits for traces to be taken.

@@ -52,7 +52,11 @@ func (p *PartitionFilter) condition() string {
 	for i, id := range p.IDs {
 		ids[i] = strconv.Itoa(int(id))
 	}
-	return fmt.Sprintf("(kafka_partition < 0 OR kafka_partition %% %d IN (%s))", p.PartitionCount, strings.Join(ids, ", "))
+	return fmt.Sprintf(
+		"(kafka_partition < 0 OR kafka_partition %% %d IN (%s))",
+		p.PartitionCount,
+		strings.Join(ids, ", "),
+	)
 }
 
 // ExpectedUser is an external id or an address, and the user it resolves to, or the zero id.
@@ -77,8 +81,8 @@ func (e *StoredEvent) ProductPartition() ProductPartition {
 	return ProductPartition{e.Workspace, e.Product, e.Partition}
 }
 
-// AffectedEvents passes the selected rows of events to take, in parts. take may use the Lookup. A row may come more than
-// once.
+// AffectedEvents passes the selected rows of events to take, in parts. take may use the Lookup. A row may come more
+// than once.
 func (l *Lookup) AffectedEvents(ctx context.Context, a *AffectedRows, take func([]StoredEvent) error) error {
 	l = l.on(stringsOf(a.Products))
 	if users := a.userCondition("lower(ifNull(user_email, ''))"); users != "" {

@@ -75,7 +75,12 @@ func (b *block) slice(from, to int) *block { return b.partition(from, make([]int
 func (b *block) partition(first int, to []int, n int) []*block {
 	parts := make([]*block, n)
 	for i := range parts {
-		parts[i] = &block{table: b.table, names: b.names, derived: b.derived, columns: make([]column.Column, len(b.columns))}
+		parts[i] = &block{
+			table:   b.table,
+			names:   b.names,
+			derived: b.derived,
+			columns: make([]column.Column, len(b.columns)),
+		}
 	}
 	for i, c := range b.columns {
 		for part, rows := range c.Partition(first, to, n) {

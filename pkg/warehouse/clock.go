@@ -10,8 +10,8 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// VisibilityDelay is the age from which on all rows written before are visible to readers, apart from rows of inserts in
-// progress: see Watermark. It covers the differences between the clocks of replicas.
+// VisibilityDelay is the age from which on all rows written before are visible to readers, apart from rows of inserts
+// in progress: see Watermark. It covers the differences between the clocks of replicas.
 const VisibilityDelay = 10 * time.Second
 
 // VisibilityDelay returns the configured delay.
@@ -19,8 +19,8 @@ func (l *Lookup) VisibilityDelay() time.Duration {
 	return cmp.Or(l.config.VisibilityDelay, VisibilityDelay)
 }
 
-// SafeTime returns a time by ClickHouse's clock that is VisibilityDelay ago. Of several shards it takes the clock that is
-// behind: later writes have later times on every shard.
+// SafeTime returns a time by ClickHouse's clock that is VisibilityDelay ago. Of several shards it takes the clock that
+// is behind: later writes have later times on every shard.
 func (l *Lookup) SafeTime(ctx context.Context) (time.Time, error) {
 	now, _, err := l.time(ctx, "toUnixTimestamp64Micro(now64(6))")
 	return now.Add(-l.VisibilityDelay()), err

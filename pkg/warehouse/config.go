@@ -48,7 +48,10 @@ func (c *Config) Validate() error {
 	case !identifier.MatchString(c.Database):
 		return fmt.Errorf("--database is %q, but must be letters, digits and underscores", c.Database)
 	case !clusterName.MatchString(c.Cluster):
-		return fmt.Errorf("--clickhouse-cluster is %q, but must be letters, digits, underscores, dots and hyphens", c.Cluster)
+		return fmt.Errorf(
+			"--clickhouse-cluster is %q, but must be letters, digits, underscores, dots and hyphens",
+			c.Cluster,
+		)
 	case c.Replicated && c.Cluster == "":
 		return errors.New("--clickhouse-replicated needs --clickhouse-cluster")
 	case c.Timeout < time.Second:
@@ -95,7 +98,11 @@ func (c *Config) credentials() (password string, secured *tls.Config, err error)
 	return password, secured, err
 }
 
-var compressions = map[string]ch.Compression{"none": ch.CompressionDisabled, "lz4": ch.CompressionLZ4, "zstd": ch.CompressionZSTD}
+var compressions = map[string]ch.Compression{
+	"none": ch.CompressionDisabled,
+	"lz4":  ch.CompressionLZ4,
+	"zstd": ch.CompressionZSTD,
+}
 
 // options returns ch-go's options for one connection.
 func (c *Config) options(addr string) (ch.Options, error) {

@@ -81,7 +81,12 @@ func (d *inspection) checkServer(ctx context.Context) (reached bool) {
 	received := time.Now()
 	d.checkVersion(version)
 	if !d.config.Password.IsZero() && d.config.TLS.Exposed(d.config.ClickHouse) {
-		d.report.Warn(serverCheck, "set --clickhouse-tls", "the password is sent to %s without TLS", d.config.ClickHouse)
+		d.report.Warn(
+			serverCheck,
+			"set --clickhouse-tls",
+			"the password is sent to %s without TLS",
+			d.config.ClickHouse,
+		)
 	}
 	d.report.Clock("clickhouse clock", "ClickHouse", time.UnixMicro(micros), sent, received)
 	return true
@@ -95,10 +100,25 @@ func (d *inspection) checkVersion(version string) {
 		how = "with TLS"
 	}
 	if err == nil && (is[0] < testedVersion[0] || is[0] == testedVersion[0] && is[1] < testedVersion[1]) {
-		d.report.Warn(serverCheck, "upgrade it", "%s is ClickHouse %s, and Millrace is tested with %d.%d", d.config.ClickHouse, version, testedVersion[0], testedVersion[1])
+		d.report.Warn(
+			serverCheck,
+			"upgrade it",
+			"%s is ClickHouse %s, and Millrace is tested with %d.%d",
+			d.config.ClickHouse,
+			version,
+			testedVersion[0],
+			testedVersion[1],
+		)
 		return
 	}
-	d.report.OK(serverCheck, "%s is ClickHouse %s, connected %s as %s", d.config.ClickHouse, version, how, d.config.User)
+	d.report.OK(
+		serverCheck,
+		"%s is ClickHouse %s, connected %s as %s",
+		d.config.ClickHouse,
+		version,
+		how,
+		d.config.User,
+	)
 }
 
 // checkMigrations compares the applied migrations with those of this program. It returns false if there are no tables.
@@ -108,9 +128,18 @@ func (d *inspection) checkMigrations(ctx context.Context) (found bool) {
 	if err != nil {
 		switch codeOf(err) {
 		case proto.ErrUnknownDatabase, proto.ErrUnknownTable:
-			d.report.Fail(check, "run millrace migrate, or name another database with --database", "has none of Millrace's tables")
+			d.report.Fail(
+				check,
+				"run millrace migrate, or name another database with --database",
+				"has none of Millrace's tables",
+			)
 		case proto.ErrAccessDenied:
-			d.report.Fail(check, "GRANT SELECT, INSERT ON "+d.config.local()+".* TO "+d.config.User, "cannot be read: %v", err)
+			d.report.Fail(
+				check,
+				"GRANT SELECT, INSERT ON "+d.config.local()+".* TO "+d.config.User,
+				"cannot be read: %v",
+				err,
+			)
 		default:
 			d.report.Fail(check, remedy(err), "%v", err)
 		}
@@ -134,7 +163,12 @@ func (d *inspection) checkMigrations(ctx context.Context) (found bool) {
 	case len(missing) > 0:
 		d.report.Fail(check, "run millrace migrate", "migrations are missing: %s", strings.Join(missing, ", "))
 	case len(applied) > 0:
-		d.report.Warn(check, "use the newer version of Millrace everywhere", "has %s that this version of Millrace does not know", doctor.Some(len(applied), "migration"))
+		d.report.Warn(
+			check,
+			"use the newer version of Millrace everywhere",
+			"has %s that this version of Millrace does not know",
+			doctor.Some(len(applied), "migration"),
+		)
 	default:
 		d.report.OK(check, "is up to date")
 	}
@@ -142,7 +176,10 @@ func (d *inspection) checkMigrations(ctx context.Context) (found bool) {
 }
 
 func (d *inspection) applied(ctx context.Context) (map[int64]bool, error) {
-	rows, err := d.db.QueryContext(ctx, "SELECT version_id FROM `"+d.config.local()+"`.goose_db_version GROUP BY version_id HAVING argMax(is_applied, tstamp)")
+	rows, err := d.db.QueryContext(
+		ctx,
+		"SELECT version_id FROM `"+d.config.local()+"`.goose_db_version GROUP BY version_id HAVING argMax(is_applied, tstamp)",
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,15 @@ import (
 )
 
 // writtenTables are the tables that loaders read and write.
-var writtenTables = []string{"events", "dead_letters", "user_claims", "organization_claims", "conversation_activity", "products", "attribution_progress"}
+var writtenTables = []string{
+	"events",
+	"dead_letters",
+	"user_claims",
+	"organization_claims",
+	"conversation_activity",
+	"products",
+	"attribution_progress",
+}
 
 // checkRights checks the rights that loaders need, and those that migrate needs.
 func (d *inspection) checkRights(ctx context.Context) {
@@ -31,10 +39,20 @@ func (d *inspection) checkRights(ctx context.Context) {
 		}
 	}
 	if !granted("SELECT ON system.processes") {
-		d.report.Fail(check, grant("SELECT ON system.processes"), "%s may not see its running queries, which loaders check when a partition is assigned", user)
+		d.report.Fail(
+			check,
+			grant("SELECT ON system.processes"),
+			"%s may not see its running queries, which loaders check when a partition is assigned",
+			user,
+		)
 	}
 	if d.config.Replicated && !granted("SYSTEM SYNC REPLICA ON "+database+".*") {
-		d.report.Fail(check, grant("SYSTEM SYNC REPLICA ON "+database+".*"), "%s may not wait until a replica has what the others have acknowledged", user)
+		d.report.Fail(
+			check,
+			grant("SYSTEM SYNC REPLICA ON "+database+".*"),
+			"%s may not wait until a replica has what the others have acknowledged",
+			user,
+		)
 	}
 	if d.setting(ctx, "readonly") > 0 {
 		d.report.Fail(check, "give "+user+" a profile with readonly = 0", "the profile of %s has readonly set", user)
@@ -59,13 +77,19 @@ func (d *inspection) checkWindows(ctx context.Context) {
 	for _, table := range deduplicated {
 		check := "table " + table
 		var engine, full string
-		if err := d.db.QueryRowContext(ctx, "SELECT engine, engine_full FROM system.tables WHERE database = ? AND name = ?", d.config.local(), table).Scan(&engine, &full); err != nil {
+		if err := d.db.QueryRowContext(ctx, "SELECT engine, engine_full FROM system.tables WHERE database = ? AND name = ?", d.config.local(), table).
+			Scan(&engine, &full); err != nil {
 			d.report.Fail(check, "run millrace migrate", "cannot be read: %v", err)
 			continue
 		}
 		setting := "non_replicated_deduplication_window"
 		if !strings.HasSuffix(engine, "MergeTree") {
-			d.report.Fail(check, "create it with millrace migrate, or with an engine of the MergeTree family", "has the engine %s, which has no block deduplication", engine)
+			d.report.Fail(
+				check,
+				"create it with millrace migrate, or with an engine of the MergeTree family",
+				"has the engine %s, which has no block deduplication",
+				engine,
+			)
 			continue
 		}
 		if strings.HasPrefix(engine, "Replicated") || strings.HasPrefix(engine, "Shared") {
@@ -83,9 +107,20 @@ func (d *inspection) checkWindow(ctx context.Context, check, table, full, settin
 	case err != nil:
 		d.report.Warn(check, change, "%s cannot be read: %v", setting, err)
 	case is == 0:
-		d.report.Fail(check, change, "has %s = 0: rows of a block that is retried after a crash count twice until a merge", setting)
+		d.report.Fail(
+			check,
+			change,
+			"has %s = 0: rows of a block that is retried after a crash count twice until a merge",
+			setting,
+		)
 	case is < want:
-		d.report.Warn(check, change, "has %s = %d: rows of a block that is retried late count twice until a merge", setting, is)
+		d.report.Warn(
+			check,
+			change,
+			"has %s = %d: rows of a block that is retried late count twice until a merge",
+			setting,
+			is,
+		)
 	default:
 		d.report.OK(check, "block deduplication is on (%s = %d)", setting, is)
 	}
@@ -126,7 +161,14 @@ func (d *inspection) checkLimits(ctx context.Context) {
 		{"max_bytes_to_read", 1 << 50, "look-ups and views may read whole tables"},
 	} {
 		if is := d.setting(ctx, limit.name); is > 0 && is < limit.least {
-			d.report.Warn(check, fmt.Sprintf("set it to 0 or at least %d in the profile of %s", limit.least, d.config.User), "%s is %d: %s", limit.name, is, limit.why)
+			d.report.Warn(
+				check,
+				fmt.Sprintf("set it to 0 or at least %d in the profile of %s", limit.least, d.config.User),
+				"%s is %d: %s",
+				limit.name,
+				is,
+				limit.why,
+			)
 		}
 	}
 	if len(*d.report) == before {
@@ -142,9 +184,10 @@ func partLimit(setting string) string {
 
 // tableParts is the number of active parts of a table, and its limits.
 type tableParts struct {
-	table               string
-	month, total        uint64 // of the month with the most parts, and of all months
-	delay, throw, limit uint64 // parts of a month that delay and refuse inserts, and parts of all months that refuse them
+	table        string
+	month, total uint64 // of the month with the most parts, and of all months
+	delay, throw uint64 // parts of a month that delay and refuse inserts
+	limit        uint64 // parts of all months that refuse inserts
 }
 
 // checkParts checks that inserts are neither delayed nor refused because of too many parts.
@@ -161,13 +204,41 @@ func (d *inspection) checkParts(ctx context.Context) {
 	for _, t := range tables {
 		switch {
 		case t.month >= t.throw:
-			d.report.Fail(check, change, "%s has %d parts in a month: inserts are refused from %d on (TOO_MANY_PARTS)", t.table, t.month, t.throw)
+			d.report.Fail(
+				check,
+				change,
+				"%s has %d parts in a month: inserts are refused from %d on (TOO_MANY_PARTS)",
+				t.table,
+				t.month,
+				t.throw,
+			)
 		case t.total >= t.limit:
-			d.report.Fail(check, change, "%s has %d parts: inserts are refused from %d on (TOO_MANY_PARTS)", t.table, t.total, t.limit)
+			d.report.Fail(
+				check,
+				change,
+				"%s has %d parts: inserts are refused from %d on (TOO_MANY_PARTS)",
+				t.table,
+				t.total,
+				t.limit,
+			)
 		case t.month >= t.delay:
-			d.report.Fail(check, change, "%s has %d parts in a month: inserts are delayed from %d on", t.table, t.month, t.delay)
+			d.report.Fail(
+				check,
+				change,
+				"%s has %d parts in a month: inserts are delayed from %d on",
+				t.table,
+				t.month,
+				t.delay,
+			)
 		case t.month >= t.delay/2:
-			d.report.Warn(check, change, "%s has %d parts in a month: inserts are delayed from %d on", t.table, t.month, t.delay)
+			d.report.Warn(
+				check,
+				change,
+				"%s has %d parts in a month: inserts are delayed from %d on",
+				t.table,
+				t.month,
+				t.delay,
+			)
 		default:
 			continue
 		}
@@ -179,11 +250,15 @@ func (d *inspection) checkParts(ctx context.Context) {
 }
 
 func (d *inspection) readParts(ctx context.Context) (tables []tableParts, err error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT p.table, max(p.n), sum(p.n), any(`+partLimit("parts_to_delay_insert")+`),
+	rows, err := d.db.QueryContext(
+		ctx,
+		`SELECT p.table, max(p.n), sum(p.n), any(`+partLimit("parts_to_delay_insert")+`),
 		any(`+partLimit("parts_to_throw_insert")+`), any(`+partLimit("max_parts_in_total")+`)
 		FROM (SELECT database, table, count() AS n FROM system.parts WHERE active AND database = ?
 			GROUP BY database, table, partition_id) AS p
-		JOIN system.tables AS t ON t.database = p.database AND t.name = p.table GROUP BY p.table ORDER BY p.table`, d.config.local())
+		JOIN system.tables AS t ON t.database = p.database AND t.name = p.table GROUP BY p.table ORDER BY p.table`,
+		d.config.local(),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +277,10 @@ func (d *inspection) readParts(ctx context.Context) (tables []tableParts, err er
 func (d *inspection) checkDisks(ctx context.Context) {
 	const check = "clickhouse disks"
 	const change = "add space, or drop old months with ALTER TABLE … DROP PARTITION"
-	rows, err := d.db.QueryContext(ctx, "SELECT name, free_space / total_space FROM system.disks WHERE total_space > 0 AND NOT is_remote")
+	rows, err := d.db.QueryContext(
+		ctx,
+		"SELECT name, free_space / total_space FROM system.disks WHERE total_space > 0 AND NOT is_remote",
+	)
 	if err != nil {
 		d.report.Warn(check, "GRANT SELECT ON system.disks TO "+d.config.User, "cannot be read: %v", err)
 		return

@@ -121,8 +121,10 @@ func startWithUsers(t *testing.T) Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "users.xml")
 	require.NoError(t, os.WriteFile(file, []byte(users), 0o600))
-	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{Dir: t.TempDir(), Engine: env.Engine(t),
-		ExtraConfig: fmt.Sprintf("<users_config>%s</users_config>", file)})
+	engine, err := embedded.StartClickHouse(t.Context(), embedded.ClickHouseConfig{
+		Dir: t.TempDir(), Engine: env.Engine(t),
+		ExtraConfig: fmt.Sprintf("<users_config>%s</users_config>", file),
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, engine.Close(context.Background())) })
 	config := configFor(env.Database{ClickHouse: engine, Name: "millrace"})

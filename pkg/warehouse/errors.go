@@ -14,8 +14,8 @@ import (
 // rowErrors are the errors that blame the rows of a block. Retrying the same rows fails again, while other rows may be
 // inserted. They come from constraints and materialized views that operators add: Millrace checks its own columns.
 //
-// All other errors are retried: a server that is down, read-only, or out of memory, disk, parts or quota; a table that is
-// missing or has other columns; a broken connection, after which the block may have been written or not.
+// All other errors are retried: a server that is down, read-only, or out of memory, disk, parts or quota; a table that
+// is missing or has other columns; a broken connection, after which the block may have been written or not.
 var rowErrors = map[proto.Error]string{
 	proto.ErrCannotParseText:                  "a text that cannot be parsed",
 	proto.ErrCannotParseDate:                  "a date that cannot be parsed",

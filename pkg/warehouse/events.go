@@ -76,9 +76,16 @@ const derivedEventColumns = 3
 // The names of the enumerations: the first has the value 1.
 var (
 	messageTypes = []fmt.Stringer{mapping.Track, mapping.Page, mapping.Screen, mapping.API}
-	timeSources  = []fmt.Stringer{mapping.FromTimestamp, mapping.FromOriginalTimestamp, mapping.FromSentAt, mapping.FromReceivedAt, mapping.FromEdge, mapping.FromEventAt}
-	influences   = []fmt.Stringer{mapping.Negative, mapping.Neutral, mapping.Positive}
-	valueTypes   = []fmt.Stringer{mapping.Currency, mapping.Numeric, mapping.Text, mapping.Boolean}
+	timeSources  = []fmt.Stringer{
+		mapping.FromTimestamp,
+		mapping.FromOriginalTimestamp,
+		mapping.FromSentAt,
+		mapping.FromReceivedAt,
+		mapping.FromEdge,
+		mapping.FromEventAt,
+	}
+	influences = []fmt.Stringer{mapping.Negative, mapping.Neutral, mapping.Positive}
+	valueTypes = []fmt.Stringer{mapping.Currency, mapping.Numeric, mapping.Text, mapping.Boolean}
 )
 
 // Events is a block of the table events. Not all columns can be read back: see EntityRows and KeyRows.

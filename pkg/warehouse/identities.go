@@ -114,7 +114,8 @@ func (l *Lookup) claims(ctx context.Context, externalIDs []identity.Name) ([]ide
 // addressesQuery ranks the claims of each address as identity.Hold does: the least (strength, time, user) holds it.
 var addressesQuery = `SELECT workspace, email,
 		min(tuple(multiIf(external_user_id = '', 2, explicit = 9223372036854775807, 1, 0),
-			multiIf(external_user_id = '', 0, explicit = 9223372036854775807, event, explicit), toString(user))) AS hold,
+			multiIf(external_user_id = '', 0, explicit = 9223372036854775807, event, explicit),
+			toString(user))) AS hold,
 		toUInt8(hold.1) AS strength, toInt64(hold.2) AS since, toUUID(hold.3) AS holder,
 		minIf(explicit, external_user_id = '') AS alone_explicit, minIf(event, external_user_id = '') AS alone_event,
 		minIf(named, external_user_id = '') AS alone_named, countIf(external_user_id = '') AS alone

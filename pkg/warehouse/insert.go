@@ -26,8 +26,8 @@ func NewInserter(config Config) (*Inserter, error) {
 //
 //   - async_insert is off: it would answer before the rows are written, and is the default of new servers.
 //   - insert_deduplicate is on if there is a token, and off otherwise: replicas would deduplicate by content.
-//   - optimize_on_insert is off: rows with one key stay side by side until a merge, as those of two inserts do. Collapsing
-//     them took a quarter to a half of an insert's processor time (BenchmarkCodecs).
+//   - optimize_on_insert is off: rows with one key stay side by side until a merge, as those of two inserts do.
+//     Collapsing them took a quarter to a half of an insert's processor time (BenchmarkCodecs).
 //   - max_partitions_per_insert_block is the bound that blocks are split to. Each month becomes a part, which is
 //     deduplicated by itself.
 func insertSettings(token string) []ch.Setting {
@@ -62,8 +62,8 @@ func (i *Inserter) Split(ctx context.Context, b Block) ([]Block, error) {
 	return blocks, nil
 }
 
-// Insert inserts a block under a deduplication token and returns when ClickHouse has written it. After an error the block
-// may have been written or not. Retrying the same block under the same token writes it once.
+// Insert inserts a block under a deduplication token and returns when ClickHouse has written it. After an error the
+// block may have been written or not. Retrying the same block under the same token writes it once.
 func (i *Inserter) Insert(ctx context.Context, b Block, token string) error {
 	return i.InsertRows(ctx, b, 0, b.Rows(), token)
 }
@@ -86,7 +86,12 @@ func (i *Inserter) InsertRows(ctx context.Context, b Block, from, to int, token 
 	return err
 }
 
-func (p *pool) insert(ctx context.Context, b *block, queryID string, settings []ch.Setting) (took time.Duration, err error) {
+func (p *pool) insert(
+	ctx context.Context,
+	b *block,
+	queryID string,
+	settings []ch.Setting,
+) (took time.Duration, err error) {
 	took, err = p.do(ctx, ch.Query{
 		QueryID:  queryID,
 		Body:     "INSERT INTO " + b.table + " (" + strings.Join(b.names, ", ") + ") VALUES",

@@ -84,9 +84,11 @@ func TestIdentities_StoredClaims_AreFound(t *testing.T) {
 		both := claimed("w"+text, text, text+"@x", 9, 5)
 		both.FirstName = identity.Timestamped{At: 7, Text: []byte{}}
 		require.Equal(t, []identity.Claim{claimed("w"+text, text, "", 3, never), both}, claims, text)
-		require.Equal(t, []identity.AddressState{{Workspace: []byte("w" + text), Email: []byte(text + "@x"),
+		require.Equal(t, []identity.AddressState{{
+			Workspace: []byte("w" + text), Email: []byte(text + "@x"),
 			Hold:       identity.Hold{Strength: identity.ByExplicit, At: 8, UserID: identity.UserID([]byte("w"+text), []byte(text+text))},
-			ExplicitAt: never, EventAt: 2, NameAt: never}}, holdings, text)
+			ExplicitAt: never, EventAt: 2, NameAt: never,
+		}}, holdings, text)
 	}
 }
 
@@ -158,8 +160,10 @@ func TestIdentities_ManyAddresses_ReturnsFirst(t *testing.T) {
 
 // activityOf is an activity of a user, or of nobody.
 func activityOf(product, conversation, user string, at int64) *Activity {
-	a := &Activity{Workspace: []byte("w"), Product: []byte(product), ExternalConversationID: []byte(conversation), ExternalUserID: bytesOrNil(user), At: at,
-		Properties: []byte("{}"), ReceivedAt: origin.ReceivedAt, Version: Version(origin.ReceivedAt), ConversationID: identity.ConversationID([]byte(product), []byte(conversation))}
+	a := &Activity{
+		Workspace: []byte("w"), Product: []byte(product), ExternalConversationID: []byte(conversation), ExternalUserID: bytesOrNil(user), At: at,
+		Properties: []byte("{}"), ReceivedAt: origin.ReceivedAt, Version: Version(origin.ReceivedAt), ConversationID: identity.ConversationID([]byte(product), []byte(conversation)),
+	}
 	if user != "" {
 		a.UserID, a.HasUser = identity.UserID(a.Workspace, a.ExternalUserID), true
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/millrace/millrace/pkg/column"
 )
 
-// maxMonthsPerInsert bounds the partitions of a table that one insert writes to. Each is at least one part, and its cost
-// does not depend on the number of its rows: senders choose their timestamps, so without a bound one small batch could
-// take as long as thousands of inserts.
+// maxMonthsPerInsert bounds the partitions of a table that one insert writes to. Each is at least one part, and its
+// cost does not depend on the number of its rows: senders choose their timestamps, so without a bound one small batch
+// could take as long as thousands of inserts.
 const maxMonthsPerInsert = 12
 
 // partitionTimes are the columns by whose month a table is partitioned, in Unix milliseconds.
@@ -30,8 +30,8 @@ func monthOf(milliseconds int64) int {
 // safeSpan is so short that it touches no more than maxMonthsPerInsert months.
 const safeSpan = (maxMonthsPerInsert - 1) * 28 * 24 * int64(time.Hour/time.Millisecond)
 
-// groupByMonth distributes n rows over groups of at most maxMonthsPerInsert months. It returns the group of each row and
-// the number of groups, or nil and 1 if all rows are in one group. The result depends on the times alone.
+// groupByMonth distributes n rows over groups of at most maxMonthsPerInsert months. It returns the group of each row
+// and the number of groups, or nil and 1 if all rows are in one group. The result depends on the times alone.
 func groupByMonth(n int, at func(row int) int64) (group []int, groups int) {
 	earliest, latest := int64(math.MaxInt64), int64(math.MinInt64)
 	for row := range n {

@@ -103,8 +103,10 @@ func TestInsert_ActivitiesOf324Months_AreStoredAndRevised(t *testing.T) {
 			At: at, Properties: []byte("{}"), Version: 1,
 		}
 		b.Append(&a)
-		list = append(list, StoredActivity{Product: "p", Conversation: "c", At: at, ExternalUserID: "u", Version: 1,
-			UserID: userOf("p", "u").User})
+		list = append(list, StoredActivity{
+			Product: "p", Conversation: "c", At: at, ExternalUserID: "u", Version: 1,
+			UserID: userOf("p", "u").User,
+		})
 	}
 	insertRows(t, l, b)
 	require.Equal(t, "324", db.Exec(t, "SELECT count() FROM conversation_activity"))

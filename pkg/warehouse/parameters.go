@@ -30,8 +30,8 @@ func encoded(query string, parameters map[string]string) map[string]string {
 	return coded
 }
 
-// InlineParameters writes the values of parameters into a query, for people to copy. A value cannot end its literal, also
-// inside a shell's double quotes.
+// InlineParameters writes the values of parameters into a query, for people to copy. A value cannot end its literal,
+// also inside a shell's double quotes.
 func InlineParameters(query string, parameters map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(query, func(p string) string {
 		parts := placeholder.FindStringSubmatch(p)

@@ -69,7 +69,8 @@ func (p *pool) run(ctx context.Context, c connection, q ch.Query) (connection, e
 	return c, nil
 }
 
-// send runs a query on an open connection. It closes the connection if ctx ends or the server is silent for the time-out.
+// send runs a query on an open connection. It closes the connection if ctx ends or the server is silent for the
+// time-out.
 func (p *pool) send(ctx context.Context, c connection, q ch.Query) error {
 	// The client checks its context only between reads, so only closing the connection ends a read. The time in
 	// OnResult does not count as the server's.

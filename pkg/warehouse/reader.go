@@ -26,8 +26,8 @@ type Reader struct {
 	conn   driver.Conn
 }
 
-// OpenReader returns a reader that connects on first use. In a cluster it queries all shards. It returns an error if the
-// configuration is invalid.
+// OpenReader returns a reader that connects on first use. In a cluster it queries all shards. It returns an error if
+// the configuration is invalid.
 func OpenReader(config Config) (*Reader, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -54,7 +54,12 @@ func OpenReader(config Config) (*Reader, error) {
 }
 
 // dialWithCredentials opens a connection with the password and certificates that the files hold now.
-func (c Config) dialWithCredentials(ctx context.Context, _ int, options *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
+func (c Config) dialWithCredentials(
+	ctx context.Context,
+	_ int,
+	options *clickhouse.Options,
+	dial clickhouse.Dial,
+) (clickhouse.DialResult, error) {
 	now := *options
 	var err error
 	if now.Auth.Password, now.TLS, err = c.credentials(); err != nil {
@@ -66,8 +71,8 @@ func (c Config) dialWithCredentials(ctx context.Context, _ int, options *clickho
 // Close closes the connections.
 func (r *Reader) Close() error { return r.conn.Close() }
 
-// Select runs a query. Columns go to the fields of T with the tag `ch:"name"`. A parameter is written {name:Type} in the
-// query, and its value is sent apart from the text. The value of a String is the string; any other value is in
+// Select runs a query. Columns go to the fields of T with the tag `ch:"name"`. A parameter is written {name:Type} in
+// the query, and its value is sent apart from the text. The value of a String is the string; any other value is in
 // ClickHouse's text form, with strings in it quoted by Quote. Errors say what to do where that is known.
 func Select[T any](ctx context.Context, r *Reader, query string, parameters map[string]string) ([]T, error) {
 	queryCtx, end := withoutDeadline(ctx)
@@ -83,8 +88,8 @@ func Select[T any](ctx context.Context, r *Reader, query string, parameters map[
 	return rows, nil
 }
 
-// withoutDeadline returns a context that ends with ctx but has no deadline. clickhouse-go turns a deadline into the setting
-// max_execution_time.
+// withoutDeadline returns a context that ends with ctx but has no deadline. clickhouse-go turns a deadline into the
+// setting max_execution_time.
 func withoutDeadline(ctx context.Context) (context.Context, func()) {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)

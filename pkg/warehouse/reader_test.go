@@ -43,8 +43,10 @@ func TestSelect_HostileParameter_StaysValue(t *testing.T) {
 	db := env.ClickHouse(t)
 	r := reading(t, configFor(db))
 	for _, value := range hostile {
-		p := map[string]string{"value": value, "at": "1969-12-31 23:59:59.999", "n": "-5",
-			"list": "[('','2026-01-01 00:00:00.000'),(" + Quote(value) + ",'2026-01-01 00:00:00.000')]"}
+		p := map[string]string{
+			"value": value, "at": "1969-12-31 23:59:59.999", "n": "-5",
+			"list": "[('','2026-01-01 00:00:00.000'),(" + Quote(value) + ",'2026-01-01 00:00:00.000')]",
+		}
 		rows, err := Select[asked](t.Context(), r, askedQuery, p)
 		require.NoError(t, err, "%q", value)
 		hex := fmt.Sprintf("%X", value)

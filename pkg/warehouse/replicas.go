@@ -10,8 +10,8 @@ import (
 	"github.com/ClickHouse/ch-go"
 )
 
-// replicas holds the addresses of one shard. All connections of a process use the same replica, so reads see its writes,
-// and switch to the next one together when it fails.
+// replicas holds the addresses of one shard. All connections of a process use the same replica, so reads see its
+// writes, and switch to the next one together when it fails.
 type replicas struct {
 	addrs []string
 	at    atomic.Int32

@@ -111,11 +111,18 @@ func (r *revision) sql(lease Lease) string {
 			values[i] = fmt.Sprintf("toUInt64(%d)", r.writer)
 		}
 	}
-	return fmt.Sprintf(`INSERT INTO %[1]s (%[2]s) SELECT %[3]s
+	return fmt.Sprintf(
+		`INSERT INTO %[1]s (%[2]s) SELECT %[3]s
 		FROM (SELECT * FROM %[1]s FINAL WHERE %[4]s) AS e
 		INNER JOIN revised AS r ON %[5]s AND e.version = r.version
 		WHERE throwIf(now64(6) > fromUnixTimestamp64Micro(%[6]d, 'UTC'), 'the lease of this revision has expired') = 0`,
-		r.table, strings.Join(r.columns, ", "), strings.Join(values, ", "), r.key, r.match, time.Time(lease).UnixMicro())
+		r.table,
+		strings.Join(r.columns, ", "),
+		strings.Join(values, ", "),
+		r.key,
+		r.match,
+		time.Time(lease).UnixMicro(),
+	)
 }
 
 // nextVersion is the version of a row's next revision. The count of revisions stops at its maximum.

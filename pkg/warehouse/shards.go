@@ -41,7 +41,11 @@ func (c *Config) shards(ctx context.Context) ([]shard, error) {
 		return nil, err
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(ctx, "SELECT toInt64(shard_num), toInt64(shard_weight), host_name, port FROM system.clusters WHERE cluster = ? ORDER BY shard_num, replica_num", c.Cluster)
+	rows, err := db.QueryContext(
+		ctx,
+		"SELECT toInt64(shard_num), toInt64(shard_weight), host_name, port FROM system.clusters WHERE cluster = ? ORDER BY shard_num, replica_num",
+		c.Cluster,
+	)
 	if err != nil {
 		return nil, fmt.Errorf("ask ClickHouse at %s for cluster %s: %w", c.ClickHouse, c.Cluster, explain(err))
 	}
@@ -69,7 +73,11 @@ func (c *Config) shards(ctx context.Context) ([]shard, error) {
 // checkShards returns an error if the cluster cannot be used.
 func (c *Config) checkShards(shards []shard) error {
 	if len(shards) == 0 {
-		return fmt.Errorf("ClickHouse at %s knows no cluster %s: name one of those in system.clusters with --clickhouse-cluster", c.ClickHouse, c.Cluster)
+		return fmt.Errorf(
+			"ClickHouse at %s knows no cluster %s: name one of those in system.clusters with --clickhouse-cluster",
+			c.ClickHouse,
+			c.Cluster,
+		)
 	}
 	if len(slotsOf(shards)) == 0 {
 		return fmt.Errorf("all shards of cluster %s have weight 0", c.Cluster)
@@ -82,7 +90,8 @@ func (c *Config) checkShards(shards []shard) error {
 	return nil
 }
 
-// slotsOf returns the slots of the sharding function, as the engine Distributed has them: each shard as often as its weight.
+// slotsOf returns the slots of the sharding function, as the engine Distributed has them: each shard as often as its
+// weight.
 func slotsOf(shards []shard) (slots []int) {
 	for i := range shards {
 		for range shards[i].weight {
@@ -122,7 +131,8 @@ func (c *Config) checkLayout(ctx context.Context, addr string, number int, shard
 	var is int64
 	var weights string
 	var made uint64
-	if err := db.QueryRowContext(ctx, "SELECT count() FROM system.tables WHERE database = ? AND name = ?", c.Database, layoutView).Scan(&made); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT count() FROM system.tables WHERE database = ? AND name = ?", c.Database, layoutView).
+		Scan(&made); err != nil {
 		return fmt.Errorf("ask ClickHouse at %s which shard it is: %w", addr, explain(err))
 	}
 	if made == 0 {
@@ -133,7 +143,16 @@ func (c *Config) checkLayout(ctx context.Context, addr string, number int, shard
 		return fmt.Errorf("ask ClickHouse at %s which shard it is: %w", addr, explain(err))
 	}
 	if want := weightsOf(shards); int(is) != number || weights != want {
-		return fmt.Errorf("%w: the rows at %s are of shard %d with weights %s, and in cluster %s it is shard %d with weights %s", errShardsChanged, addr, is, weights, c.Cluster, number, want)
+		return fmt.Errorf(
+			"%w: the rows at %s are of shard %d with weights %s, and in cluster %s it is shard %d with weights %s",
+			errShardsChanged,
+			addr,
+			is,
+			weights,
+			c.Cluster,
+			number,
+			want,
+		)
 	}
 	return nil
 }

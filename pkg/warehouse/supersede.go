@@ -14,8 +14,8 @@ const revisionsAhead = 4
 
 // Supersede gives the rows of a block that are already stored versions that supersede the stored ones, and reports
 // which rows those are. Two kinds of rows do not supersede: a later delivery than the stored one, because the first
-// delivery counts, and a row that the same record made, which keeps the stored version. So a block that is rebuilt after
-// a crash is the same block.
+// delivery counts, and a row that the same record made, which keeps the stored version. So a block that is rebuilt
+// after a crash is the same block.
 func (l *Lookup) Supersede(
 	ctx context.Context, b *Events, topic string, partition int32,
 ) (stored []bool, err error) {

@@ -46,8 +46,8 @@ type ActivityCursor struct {
 	conversation string
 }
 
-// SweepActivities returns the next page of a product's activities that were written since a time, and moves the cursor to
-// its end. more is false for the last page.
+// SweepActivities returns the next page of a product's activities that were written since a time, and moves the cursor
+// to its end. more is false for the last page.
 func (l *Lookup) SweepActivities(
 	ctx context.Context, product string, since time.Time, cursor *ActivityCursor,
 ) (activities []StoredActivity, more bool, err error) {

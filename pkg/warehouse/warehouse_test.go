@@ -27,8 +27,10 @@ var full = mapping.Event{
 	Properties: []byte(`{"a":12345678901234567890,"a":"\u00e9" }`),
 }
 
-var origin = Origin{Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
-	ReceivedAt: 1779105600123456, Topic: "millrace.ingest", Partition: 3, Offset: 1 << 40}
+var origin = Origin{
+	Workspace: []byte("w"), Product: []byte("p"), Connection: []byte("c"), Provider: []byte("segment"),
+	ReceivedAt: 1779105600123456, Topic: "millrace.ingest", Partition: 3, Offset: 1 << 40,
+}
 
 func insert(t testing.TB, config Config, b Block, token string) {
 	t.Helper()

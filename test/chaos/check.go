@@ -36,7 +36,8 @@ func (v *result) find(count *int, format string, args ...any) {
 
 // failed reports whether any check failed.
 func (v *result) failed() bool {
-	findings := v.lost + v.duplicates + v.neverSent + v.wrong + v.splitUsers + v.secondRows + v.deadLetters + v.badAnswers
+	outcomes := v.lost + v.duplicates + v.neverSent + v.wrong + v.splitUsers
+	findings := outcomes + v.secondRows + v.deadLetters + v.badAnswers
 	return findings > 0 || v.notLoaded > 0
 }
 
@@ -82,9 +83,14 @@ func (sys *system) check(ctx context.Context, v *result) error {
 	}); err != nil {
 		return fmt.Errorf("compare users: %w", err)
 	}
-	return sys.clickhouse.Each(ctx, database, "SELECT reason, detail, message, origin FROM dead_letters FINAL", func(line string) {
-		v.find(&v.deadLetters, "dead letter: %s", line)
-	})
+	return sys.clickhouse.Each(
+		ctx,
+		database,
+		"SELECT reason, detail, message, origin FROM dead_letters FINAL",
+		func(line string) {
+			v.find(&v.deadLetters, "dead letter: %s", line)
+		},
+	)
 }
 
 func (sys *system) checkOutcomes(ctx context.Context, v *result) error {
@@ -122,8 +128,8 @@ func (sys *system) checkOutcomes(ctx context.Context, v *result) error {
 	return nil
 }
 
-// secondRows selects rows of the same record and version: they are our duplicates. secondKeys selects rows with the same
-// key, which are our duplicates if the sender sent the event once.
+// secondRows selects rows of the same record and version: they are our duplicates. secondKeys selects rows with the
+// same key, which are our duplicates if the sender sent the event once.
 const (
 	secondRows = `SELECT kafka_partition, kafka_offset, any(insert_id), any(product_id), count(),
 		toString(groupArray(_part)) FROM events GROUP BY kafka_topic, kafka_partition, kafka_offset, version HAVING count() > 1`
@@ -146,7 +152,12 @@ func (sys *system) checkRows(ctx context.Context, v *result) error {
 		return fmt.Errorf("%s: %w", counts, err)
 	}
 	v.revised += revised
-	err = sys.clickhouse.Each(ctx, database, secondRows, func(line string) { v.find(&v.secondRows, "two rows of one record: %s", line) })
+	err = sys.clickhouse.Each(
+		ctx,
+		database,
+		secondRows,
+		func(line string) { v.find(&v.secondRows, "two rows of one record: %s", line) },
+	)
 	if err != nil {
 		return err
 	}
@@ -156,7 +167,8 @@ func (sys *system) checkRows(ctx context.Context, v *result) error {
 		seq, err := strconv.Atoi(strings.TrimPrefix(id, prefix))
 		sys.ledger.mu.Lock()
 		defer sys.ledger.mu.Unlock()
-		if err != nil || seq >= len(sys.ledger.events) || sys.ledger.events[seq].flags&(retried|duplicated|shifted) == 0 {
+		if err != nil || seq >= len(sys.ledger.events) ||
+			sys.ledger.events[seq].flags&(retried|duplicated|shifted) == 0 {
 			v.find(&v.secondRows, "two rows of an event that was sent once: %s", line)
 		}
 	})

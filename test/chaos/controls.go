@@ -12,7 +12,8 @@ import (
 // partitions.
 const controlGap = 15 * time.Second
 
-// loaderKill is the fault of a run with --loader-kills. After loaderKillGap the loader runs again and has its partitions.
+// loaderKill is the fault of a run with --loader-kills. After loaderKillGap the loader runs again and has its
+// partitions.
 var loaderKill = kind{
 	name: "loader killed until its session ends", targets: loaders, lasts: seconds(18, 18), resource: "loader",
 	do: killService(loadersOf, syscall.SIGKILL),

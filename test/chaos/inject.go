@@ -150,8 +150,8 @@ func (s *faultRun) awaitRecovered() {
 	}
 }
 
-// recovery measures the time until recovery from the start of the fault, and from its end. Other faults meanwhile prolong
-// it.
+// recovery measures the time until recovery from the start of the fault, and from its end. Other faults meanwhile
+// prolong it.
 func (s *faultRun) recovery(ctx context.Context, f *fault, begin, healed time.Time) {
 	for deadline := healed.Add(recoveryTimeout); ctx.Err() == nil; time.Sleep(recoveryPoll) {
 		first, afterFault := s.recoveredAt(f, begin)

@@ -38,8 +38,8 @@ const (
 	redisResource = "redis"
 )
 
-// stopsAnswers reports whether recovery means that the edge answers 200 again. Otherwise it means that the loaders commit
-// all partitions further.
+// stopsAnswers reports whether recovery means that the edge answers 200 again. Otherwise it means that the loaders
+// commit all partitions further.
 func (k *kind) stopsAnswers() bool {
 	return k.resource == redisResource || strings.HasPrefix(k.resource, "edge")
 }
@@ -57,7 +57,14 @@ func processKinds() []kind {
 		{"loader paused", 1, loaders, seconds(2, 5), "loader", pauseService(loadersOf)},
 		{"loader paused past its session", 2, loaders, seconds(11, 14), "loader", pauseService(loadersOf)},
 		{"loader without ClickHouse, then killed", 1, loaders, seconds(.2, 2), "loader", cutAndKill((*proxy.Link).Cut)},
-		{"loader without ClickHouse's answers, then killed", 1, loaders, seconds(.2, 2), "loader", cutAndKill((*proxy.Link).CutAnswers)},
+		{
+			"loader without ClickHouse's answers, then killed",
+			1,
+			loaders,
+			seconds(.2, 2),
+			"loader",
+			cutAndKill((*proxy.Link).CutAnswers),
+		},
 		{"loader terminated", 2, loaders, seconds(.2, 3), "loader", killService(loadersOf, syscall.SIGTERM)},
 		{"third loader joins and leaves", 2, 1, seconds(4, 8), "third", joinAndLeave},
 		{"ClickHouse killed", 4, 1, seconds(0, 0), "clickhouse", killClickHouse},

@@ -37,8 +37,8 @@ var names = []name{
 	{"page", "Pricing", "neutral", 0},
 }
 
-// users is the number of users: few enough that most blocks contain no new user and need no look-up. A user either always
-// or never gives an address, so that attribution never rewrites events.
+// users is the number of users: few enough that most blocks contain no new user and need no look-up. A user either
+// always or never gives an address, so that attribution never rewrites events.
 const users = 320
 
 // Some events are in another month, so that a block becomes more than one part.

@@ -27,8 +27,8 @@ const (
 	kafkaGap = 20 * time.Second
 )
 
-// makePlan deals faults from a shuffled deck. A kind has as many cards as its weight. The first deck has one card of each
-// kind, so that a short run has most kinds.
+// makePlan deals faults from a shuffled deck. A kind has as many cards as its weight. The first deck has one card of
+// each kind, so that a short run has most kinds.
 func makePlan(seed uint64, length time.Duration, kinds []kind) []fault {
 	d := dealer{kinds: kinds, random: rand.New(rand.NewPCG(seed, 1<<62))}
 	var plan []fault

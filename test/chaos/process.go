@@ -72,7 +72,8 @@ func (p *supervised) supervise(running *process.Process) {
 	}
 }
 
-// stop sends a signal and returns when the process has ended. After stopTimeout it kills the process and returns an error.
+// stop sends a signal and returns when the process has ended. After stopTimeout it kills the process and returns an
+// error.
 func (p *supervised) stop(signal syscall.Signal) error {
 	p.mu.Lock()
 	running := p.running

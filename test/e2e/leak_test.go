@@ -28,8 +28,10 @@ func TestTokensAndSecrets_AppearNowhere(t *testing.T) {
 	proxy := env.NewProxy(t, broker.Addr())
 	traces := collect(t)
 	traced := []string{"--trace-sample", "1", "--trace-endpoint", traces.URL}
-	edge := startServer(t, "edge", append([]string{"--brokers", proxy.Addr(), "--http", "127.0.0.1:0", "--redis", "redis://" + redisServer.Addr(),
-		"--log-level", "debug", "--produce-timeout", "1s", "--read-timeout", "2s"}, traced...)...)
+	edge := startServer(t, "edge", append([]string{
+		"--brokers", proxy.Addr(), "--http", "127.0.0.1:0", "--redis", "redis://" + redisServer.Addr(),
+		"--log-level", "debug", "--produce-timeout", "1s", "--read-timeout", "2s",
+	}, traced...)...)
 	loader := startServer(t, "loader", append(append([]string{"--brokers", broker.Addr(), "--log-level", "debug"}, clickhouse...), traced...)...)
 	edge.awaitReady()
 	loader.awaitReady()

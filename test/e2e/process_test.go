@@ -122,8 +122,10 @@ func startUp(t testing.TB, data string, flags ...string) *up {
 	t.Helper()
 	env.KfakeOnly(t)
 	file := filepath.Join(t.TempDir(), "ready.json")
-	args := []string{"up", "--data", data, "--ready-file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-		"--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0"}
+	args := []string{
+		"up", "--data", data, "--ready-file", file, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+		"--kafka", "127.0.0.1:0", "--clickhouse", "127.0.0.1:0", "--clickhouse-http", "127.0.0.1:0",
+	}
 	u := &up{process: start(t, nil, "millrace", append(args, flags...)...), data: data, readyFile: file}
 	deadline := time.Now().Add(2 * time.Minute)
 	for {

@@ -37,7 +37,8 @@ func Broker(t testing.TB) *embedded.Broker {
 	return broker
 }
 
-// KfakeOnly skips a test in the Apache Kafka run, where Broker returns no broker of the test's own. "make test" runs it.
+// KfakeOnly skips a test in the Apache Kafka run, where Broker returns no broker of the test's own. "make test" runs
+// it.
 func KfakeOnly(t testing.TB) {
 	t.Helper()
 	if os.Getenv(kafka.JarsEnv) != "" {

@@ -82,8 +82,10 @@ func startShards() (err error) {
 	defer cancel()
 	for i := range addrs {
 		starting.Go(func() (err error) {
-			shards.engines[i], err = embedded.StartClickHouse(ctx, embedded.ClickHouseConfig{Dir: filepath.Join(shards.dir, fmt.Sprint(i)),
-				TCPAddr: addrs[i], Engine: engine, ExtraConfig: remoteServers(addrs)})
+			shards.engines[i], err = embedded.StartClickHouse(ctx, embedded.ClickHouseConfig{
+				Dir:     filepath.Join(shards.dir, fmt.Sprint(i)),
+				TCPAddr: addrs[i], Engine: engine, ExtraConfig: remoteServers(addrs),
+			})
 			return err
 		})
 	}
@@ -94,7 +96,11 @@ func remoteServers(addrs [2]string) string {
 	var b strings.Builder
 	shard := func(i, weight int) string {
 		_, port, _ := net.SplitHostPort(addrs[i])
-		return fmt.Sprintf("<shard><weight>%d</weight><replica><host>127.0.0.1</host><port>%s</port></replica></shard>", weight, port)
+		return fmt.Sprintf(
+			"<shard><weight>%d</weight><replica><host>127.0.0.1</host><port>%s</port></replica></shard>",
+			weight,
+			port,
+		)
 	}
 	fmt.Fprintf(&b, "<remote_servers><%s>%s</%[1]s>", OneShard, shard(0, 1))
 	fmt.Fprintf(&b, "<%s>%s%s</%[1]s>", TwoShards, shard(0, 1), shard(1, 1))

@@ -1,6 +1,6 @@
-// Command bareedge is the minimum that can take the edge's requests. It splits a body into messages, writes them to Kafka
-// with the last part of the path as the key, and answers 200 when all in-sync replicas have them. It has no tokens, no
-// checks of messages, no limits, no headers and no metrics.
+// Command bareedge is the minimum that can take the edge's requests. It splits a body into messages, writes them to
+// Kafka with the last part of the path as the key, and answers 200 when all in-sync replicas have them. It has no
+// tokens, no checks of messages, no limits, no headers and no metrics.
 package main
 
 import (
@@ -33,8 +33,16 @@ func main() {
 }
 
 func (c *flags) run(ctx context.Context) error {
-	kafka, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers), kgo.DefaultProduceTopic(c.Topic), kgo.ProducerLinger(c.Linger),
-		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.MaxBufferedRecords(4<<20))
+	kafka, err := kgo.NewClient(
+		kgo.SeedBrokers(c.Brokers),
+		kgo.DefaultProduceTopic(c.Topic),
+		kgo.ProducerLinger(c.Linger),
+		kgo.RequiredAcks(
+			kgo.AllISRAcks(),
+		),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.MaxBufferedRecords(4<<20),
+	)
 	if err != nil {
 		return err
 	}

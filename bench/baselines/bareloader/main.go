@@ -90,7 +90,12 @@ func (c *flags) build(first, last int) (*warehouse.Events, error) {
 		origin.Product, origin.Connection = []byte(name), []byte("c-"+name)
 		origin.Partition, origin.Offset = stream.PartitionOf(traffic.Workspace, name, int32(c.Partitions)), int64(n)
 		origin.ReceivedAt = c.Start.Add(time.Duration(n) * c.Every).UnixMicro()
-		if err := mapper.MapRecord(kind, provider, &mapping.Message{Raw: raw, ReceivedAt: origin.ReceivedAt}, &result); err != nil {
+		if err := mapper.MapRecord(
+			kind,
+			provider,
+			&mapping.Message{Raw: raw, ReceivedAt: origin.ReceivedAt},
+			&result,
+		); err != nil {
 			return nil, err
 		}
 		block.Append(&result.Event, &origin)

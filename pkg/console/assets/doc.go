@@ -6,6 +6,7 @@
 //	console.js    our script
 //	npm           files of npm packages with their licences, under their paths in node_modules
 //
-// package.json has the versions of the npm packages, package-lock.json their hashes. To update one, change package.json,
-// run "npm install --package-lock-only" here and "make assets"; "make test-console" compares the files with the lock.
+// package.json has the versions of the npm packages, package-lock.json their hashes. To update one, change
+// package.json, run "npm install --package-lock-only" here and "make assets"; "make test-console" compares the files
+// with the lock.
 package assets

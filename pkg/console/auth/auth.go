@@ -30,13 +30,21 @@ type Authenticator struct {
 }
 
 // New returns an Authenticator for a console at the address listen. page writes the login page.
-func New(config Config, listen string, page LoginPage, reg prometheus.Registerer, log *slog.Logger) (*Authenticator, error) {
+func New(
+	config Config,
+	listen string,
+	page LoginPage,
+	reg prometheus.Registerer,
+	log *slog.Logger,
+) (*Authenticator, error) {
 	read, err := config.settings(listen)
 	if err != nil {
 		return nil, err
 	}
-	a := &Authenticator{settings: read, page: page, limiter: newLimiter(), crossOrigin: http.NewCrossOriginProtection(),
-		metrics: NewMetrics(reg), log: log}
+	a := &Authenticator{
+		settings: read, page: page, limiter: newLimiter(), crossOrigin: http.NewCrossOriginProtection(),
+		metrics: NewMetrics(reg), log: log,
+	}
 	a.sessions = newSessions(a.metrics.sessions)
 	a.passwords = newPasswordChecker(read.passwordFile, a.sessions.endAll)
 	if read.origin != "" { // a proxy may send another Host than the browser does

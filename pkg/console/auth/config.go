@@ -47,7 +47,11 @@ func (c *Config) settings(listen string) (settings, error) {
 			return settings{}, fmt.Errorf("--console-password-file: %w", err)
 		}
 	}
-	r := settings{passwordFile: c.PasswordFile, userHeader: http.CanonicalHeaderKey(c.ProxyHeader), open: c.PasswordFile == "" && c.ProxyHeader == ""}
+	r := settings{
+		passwordFile: c.PasswordFile,
+		userHeader:   http.CanonicalHeaderKey(c.ProxyHeader),
+		open:         c.PasswordFile == "" && c.ProxyHeader == "",
+	}
 	var err error
 	if r.proxies, err = parseProxies(c.ProxyFrom); err != nil {
 		return settings{}, err
@@ -72,12 +76,20 @@ func (c *Config) validateCombination(listen string) error {
 	case c.ProxyHeader != "" && !isHeaderName(c.ProxyHeader):
 		return fmt.Errorf("--console-proxy-header: %q is not a valid header name", c.ProxyHeader)
 	case c.ProxyHeader != "" && len(c.ProxyFrom) == 0:
-		return errors.New("--console-proxy-header needs --console-proxy-from: set it to the addresses of the trusted proxies")
+		return errors.New(
+			"--console-proxy-header needs --console-proxy-from: set it to the addresses of the trusted proxies",
+		)
 	case len(c.ProxyFrom) > 0 && c.ProxyHeader == "" && c.PasswordFile == "":
-		return errors.New("--console-proxy-from has no effect without --console-proxy-header or --console-password-file: set one of them")
+		return errors.New(
+			"--console-proxy-from has no effect without --console-proxy-header or --console-password-file: set one of them",
+		)
 	case !listensOnLoopback(listen) && c.ProxyHeader == "" && c.PasswordFile == "":
-		return fmt.Errorf("%w, on %q: set a password (write the output of millrace console hash-password to a file, and set "+
-			"--console-password-file to it) or --console-proxy-header, or listen on 127.0.0.1", ErrExposed, listen)
+		return fmt.Errorf(
+			"%w, on %q: set a password (write the output of millrace console hash-password to a file, and set "+
+				"--console-password-file to it) or --console-proxy-header, or listen on 127.0.0.1",
+			ErrExposed,
+			listen,
+		)
 	}
 	return nil
 }
@@ -104,7 +116,9 @@ func (c *Config) publicURL() (*url.URL, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("--console-url must have the form https://millrace.example.com, with an optional port and no path")
+		return nil, errors.New(
+			"--console-url must have the form https://millrace.example.com, with an optional port and no path",
+		)
 	}
 	u.Host = strings.ToLower(u.Host) // as browsers write an origin
 	return u, nil
@@ -112,5 +126,6 @@ func (c *Config) publicURL() (*url.URL, error) {
 
 // isHeaderName reports whether text is a token (RFC 9110) that net/http keeps in Request.Header.
 func isHeaderName(text string) bool {
-	return text != "" && !strings.EqualFold(text, "Host") && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == ""
+	return text != "" && !strings.EqualFold(text, "Host") &&
+		strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == ""
 }

@@ -70,6 +70,8 @@ func TestConfig_FlagsAndVariables(t *testing.T) {
 	t.Setenv("MILLRACE_CONSOLE_PASSWORD_FILE", "/run/secrets/console")
 	_, err = parser.Parse([]string{"--console-proxy-header=X-Forwarded-User", "--console-proxy-from=10.0.0.0/8,10.1.0.1", "--console-host=a,b", "--console-url=https://a"})
 	require.NoError(t, err)
-	require.Equal(t, Config{PasswordFile: "/run/secrets/console", ProxyHeader: "X-Forwarded-User", ProxyFrom: []string{"10.0.0.0/8", "10.1.0.1"},
-		Hosts: []string{"a", "b"}, URL: "https://a"}, config)
+	require.Equal(t, Config{
+		PasswordFile: "/run/secrets/console", ProxyHeader: "X-Forwarded-User", ProxyFrom: []string{"10.0.0.0/8", "10.1.0.1"},
+		Hosts: []string{"a", "b"}, URL: "https://a",
+	}, config)
 }

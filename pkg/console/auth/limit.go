@@ -29,7 +29,10 @@ type limiter struct {
 }
 
 func newLimiter() *limiter {
-	return &limiter{total: rate.NewLimiter(rate.Every(totalInterval), totalBurst), byAddress: map[netip.Addr]*rate.Limiter{}}
+	return &limiter{
+		total:     rate.NewLimiter(rate.Every(totalInterval), totalBurst),
+		byAddress: map[netip.Addr]*rate.Limiter{},
+	}
 }
 
 // take takes a token for an attempt, or returns the time until there is one. A rejected attempt takes no token.

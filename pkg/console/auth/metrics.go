@@ -25,19 +25,29 @@ type Metrics struct {
 // NewMetrics registers the metrics; with a nil Registerer they are not shown.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	factory := promauto.With(reg)
-	logins := factory.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "logins_total",
-		Help: "Logins to the console by result: ok, failed (wrong password), limited (too many failures)."}, []string{"result"})
+	logins := factory.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "millrace", Subsystem: "console", Name: "logins_total",
+		Help: "Logins to the console by result: ok, failed (wrong password), limited (too many failures).",
+	}, []string{"result"})
 	m := &Metrics{
 		loggedIn: logins.WithLabelValues("ok"),
 		failed:   logins.WithLabelValues("failed"),
 		limited:  logins.WithLabelValues("limited"),
-		sessions: factory.NewGauge(prometheus.GaugeOpts{Namespace: "millrace", Subsystem: "console", Name: "sessions",
-			Help: "Sessions of the console that have not ended."}),
-		refused: factory.NewCounterVec(prometheus.CounterOpts{Namespace: "millrace", Subsystem: "console", Name: "requests_rejected_total",
+		sessions: factory.NewGauge(prometheus.GaugeOpts{
+			Namespace: "millrace", Subsystem: "console", Name: "sessions",
+			Help: "Sessions of the console that have not ended.",
+		}),
+		refused: factory.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "millrace",
+			Subsystem: "console",
+			Name:      "requests_rejected_total",
 			Help: "Refused requests to the console by reason: host (unknown Host header), forwarded (by a proxy to a console without login), " +
-				"cross_origin (from another site's page), no_origin, no_session, no_proxy_user."}, []string{"reason"}),
+				"cross_origin (from another site's page), no_origin, no_session, no_proxy_user.",
+		}, []string{"reason"}),
 	}
-	for _, reason := range []string{reasonHost, reasonForwarded, reasonCrossOrigin, reasonNoOrigin, reasonNoSession, reasonNoProxyUser} {
+	for _, reason := range []string{
+		reasonHost, reasonForwarded, reasonCrossOrigin, reasonNoOrigin, reasonNoSession, reasonNoProxyUser,
+	} {
 		m.refused.WithLabelValues(reason)
 	}
 	return m

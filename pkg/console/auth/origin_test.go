@@ -17,8 +17,10 @@ func TestCheckHost_AllowedNames(t *testing.T) {
 	namedElsewhere.PasswordFile = password.PasswordFile
 	ours := []string{"localhost", "LOCALHOST:8081", "127.0.0.1", "127.0.0.1:1", "127.1.2.3:8081", "[::1]", "[::1]:8081"}
 	listed := []string{"console.example.com", "CONSOLE.example.com:443", "[fd00::1]:8081", "[fd00:0::1]", "192.0.2.7:8081", "public.example.com", "public.example.com:8443"}
-	strange := []string{"evil.example", "evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example", "console.example.com.evil.example", "10.0.0.1:8081", "[::2]:8081",
-		"0.0.0.0:8081", "2130706433", "127.1"}
+	strange := []string{
+		"evil.example", "evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example", "console.example.com.evil.example", "10.0.0.1:8081", "[::2]:8081",
+		"0.0.0.0:8081", "2130706433", "127.1",
+	}
 	malformed := []string{"", "[::1", "::1]:8081", "localhost@evil.example", "[::1%25evil]:8081", "a:b:c"}
 	for name, c := range map[string]struct {
 		config       Config

@@ -30,8 +30,10 @@ type sessions struct {
 func newSessions(gauge prometheus.Gauge) *sessions {
 	s := &sessions{}
 	s.store = &sessionStore{gauge: gauge, byHash: map[sessionHash]*session{}, expired: s.expire}
-	s.manager = &scs.SessionManager{Lifetime: sessionLifetime, IdleTimeout: sessionIdleTimeout, Store: s.store,
-		Codec: scs.GobCodec{}} // scs.New would start a goroutine for a store of its own
+	s.manager = &scs.SessionManager{
+		Lifetime: sessionLifetime, IdleTimeout: sessionIdleTimeout, Store: s.store,
+		Codec: scs.GobCodec{},
+	} // scs.New would start a goroutine for a store of its own
 	return s
 }
 

@@ -73,8 +73,10 @@ func testRecent(t *testing.T, c *Client, db env.Database) {
 	found, err := c.Latest(t.Context(), LatestFilter{Product: "late", Connection: "mine", Since: since, User: "User-96"}, 2)
 	require.NoError(t, err)
 	at := time.Date(2025, 5, 18, 0, 1, 36, 0, time.UTC)
-	require.Equal(t, []LatestEvent{{Product: "late", EventType: "Sold", Influence: "positive", InsertID: "96", KeyAt: at.UnixMilli(), ReceivedAt: at,
-		Value: "5", Currency: "USD", ExternalUserID: "User-96", Email: "Mail96@b.c", Topic: "in", Partition: 3, Offset: 96}}, found)
+	require.Equal(t, []LatestEvent{{
+		Product: "late", EventType: "Sold", Influence: "positive", InsertID: "96", KeyAt: at.UnixMilli(), ReceivedAt: at,
+		Value: "5", Currency: "USD", ExternalUserID: "User-96", Email: "Mail96@b.c", Topic: "in", Partition: 3, Offset: 96,
+	}}, found)
 }
 
 func testDeadLetters(t *testing.T, c *Client, db env.Database) {
@@ -129,9 +131,11 @@ func testStored(t *testing.T, c *Client) {
 	found, err := c.Stored(t.Context(), []Key{kb, ke, its, {"shop", 1, "kb"}, {"app", kb.KeyAt, "kb"}, {"shop", kb.KeyAt, "x"}})
 	require.NoError(t, err)
 	require.Equal(t, map[Key]StoredEvent{
-		kb: {ReceivedAt: noon.Add(-time.Hour + time.Second), Topic: "ingest", Partition: 3, Offset: 1, EventType: "Order Completed", Influence: "positive",
+		kb: {
+			ReceivedAt: noon.Add(-time.Hour + time.Second), Topic: "ingest", Partition: 3, Offset: 1, EventType: "Order Completed", Influence: "positive",
 			UserID: "00000000-0000-0000-0000-00000000000a", ConversationID: "00000000-0000-0000-0000-0000000000c1", ExternalConversationID: "chat 1", ExternalUserID: "a", UserName: "Ada Lovelace",
-			OrganizationID: "00000000-0000-0000-0000-00000000000e", ExternalOrganizationID: "o", OrganizationName: "Ohm"},
+			OrganizationID: "00000000-0000-0000-0000-00000000000e", ExternalOrganizationID: "o", OrganizationName: "Ohm",
+		},
 		ke:  {ReceivedAt: noon.Add(-2 * time.Minute), Topic: "ingest", Partition: 3, Offset: 4, EventType: "Page Viewed", Influence: "neutral", ConversationID: "00000000-0000-0000-0000-0000000000c2", ExternalConversationID: "chat 2"},
 		its: {ReceivedAt: noon.Add(-30 * time.Minute), Topic: "ingest", Offset: 7, EventType: odd, Influence: "neutral", Revised: true},
 	}, found)

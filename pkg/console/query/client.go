@@ -61,7 +61,12 @@ const finalPerPartition = " SETTINGS do_not_merge_across_partitions_select_final
 const uniqueEvents = "uniqCombined64(20)(product_id, event_key_at, insert_id)"
 
 func (f Filter) parameters() parameters {
-	return parameters{"from": formatTime(f.From), "until": formatTime(f.Until), "product": f.Product, "step": strconv.FormatInt(f.Step, 10)}
+	return parameters{
+		"from":    formatTime(f.From),
+		"until":   formatTime(f.Until),
+		"product": f.Product,
+		"step":    strconv.FormatInt(f.Step, 10),
+	}
 }
 
 // byInfluence selects the columns of Counts.

@@ -95,18 +95,31 @@ type DeadLetters struct {
 }
 
 // DeadLetters returns the newest dead letters, or those after a page's Next. limit is at most MaxDeadLetters.
-func (c *Client) DeadLetters(ctx context.Context, f DeadLetterFilter, after *Coordinates, limit int) (DeadLetters, error) {
+func (c *Client) DeadLetters(
+	ctx context.Context,
+	f DeadLetterFilter,
+	after *Coordinates,
+	limit int,
+) (DeadLetters, error) {
 	limit = min(max(limit, 1), MaxDeadLetters)
 	p := f.parameters()
 	p["limit"], p["excerpt"] = strconv.Itoa(limit+1), strconv.Itoa(maxExcerpt)
 	condition := f.condition()
 	if after != nil {
 		after.addTo(p)
-		condition += fmt.Sprintf(` AND received_at <= {at:%s} AND (received_at, kafka_topic, kafka_partition, kafka_offset) < ({at:%[1]s}, {topic:String}, {partition:Int32}, {offset:Int64})`, dateTime)
+		condition += fmt.Sprintf(
+			` AND received_at <= {at:%s} AND (received_at, kafka_topic, kafka_partition, kafka_offset) < ({at:%[1]s}, {topic:String}, {partition:Int32}, {offset:Int64})`,
+			dateTime,
+		)
 	}
-	rows, sql, err := run[DeadLetter](ctx, c, `SELECT `+deadLetterColumns+`, leftUTF8(message, {excerpt:UInt32}) AS excerpt
+	rows, sql, err := run[DeadLetter](
+		ctx,
+		c,
+		`SELECT `+deadLetterColumns+`, leftUTF8(message, {excerpt:UInt32}) AS excerpt
 FROM dead_letters FINAL WHERE `+condition+`
-ORDER BY received_at DESC, kafka_topic DESC, kafka_partition DESC, kafka_offset DESC LIMIT {limit:UInt8}`, p)
+ORDER BY received_at DESC, kafka_topic DESC, kafka_partition DESC, kafka_offset DESC LIMIT {limit:UInt8}`,
+		p,
+	)
 	page := DeadLetters{DeadLetters: rows, SQL: sql}
 	if len(rows) > limit {
 		page.DeadLetters, page.Next = rows[:limit], &rows[limit-1].Coordinates

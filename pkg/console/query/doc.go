@@ -1,5 +1,5 @@
-// Package query runs the console's queries in ClickHouse. Every answer carries its SQL with the parameters filled in, so
-// that a user can run the same query with any client.
+// Package query runs the console's queries in ClickHouse. Every answer carries its SQL with the parameters filled in,
+// so that a user can run the same query with any client.
 //
 // Files, in the order of a request:
 //
@@ -16,7 +16,7 @@
 //	names.go          names of users, organizations and conversations
 //	dead_letters.go   dead letters, by reason and one by one
 //
-// Charts use event_at, the time of the event in its message, as the views and docs/analytics.md do: replays, outages and
-// late data do not change past days. Freshness, connections and dead letters use received_at. Consumer lag is not known
-// here; it comes from Kafka.
+// Charts use event_at, the time of the event in its message, as the views and docs/analytics.md do: replays, outages
+// and late data do not change past days. Freshness, connections and dead letters use received_at. Consumer lag is not
+// known here; it comes from Kafka.
 package query

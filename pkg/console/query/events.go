@@ -21,7 +21,16 @@ func (c *Client) Events(ctx context.Context, f Filter) (Events, error) {
 FROM `+f.eventsInRange()+`
 GROUP BY at `+fillSteps+finalPerPartition, f.parameters())
 	e := Events{Times: f.times(), SQL: sql}
-	e.Negative, e.Neutral, e.Positive = make([]uint64, len(e.Times)), make([]uint64, len(e.Times)), make([]uint64, len(e.Times))
+	e.Negative, e.Neutral, e.Positive = make(
+		[]uint64,
+		len(e.Times),
+	), make(
+		[]uint64,
+		len(e.Times),
+	), make(
+		[]uint64,
+		len(e.Times),
+	)
 	for _, row := range rows {
 		at := f.stepIndex(row.At)
 		e.Negative[at], e.Neutral[at], e.Positive[at] = row.Negative, row.Neutral, row.Positive

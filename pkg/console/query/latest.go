@@ -54,15 +54,42 @@ func (c *Client) Latest(ctx context.Context, f LatestFilter, limit int) ([]Lates
 	if f.User != "" {
 		condition += " AND (positionCaseInsensitiveUTF8(ifNull(external_user_id, ''), {user:String}) > 0 OR positionCaseInsensitiveUTF8(ifNull(user_email, ''), {user:String}) > 0)"
 	}
-	rows, _, err := run[latestRow](ctx, c, `SELECT product_id, event_type, influence, insert_id, event_key_at, received_at, kafka_topic, kafka_partition, kafka_offset,
-    arrayMap(s -> ifNull(s, ''), [value_text, toString(currency), external_user_id, user_email, external_organization_id, external_conversation_id]) AS nullable
+	rows, _, err := run[latestRow](
+		ctx,
+		c,
+		`SELECT product_id, event_type, influence, insert_id, event_key_at, received_at, kafka_topic, kafka_partition, kafka_offset,
+    arrayMap(s -> ifNull(s, ''), [value_text, toString(currency), external_user_id, user_email,
+        external_organization_id, external_conversation_id]) AS nullable
 FROM events WHERE `+condition+` ORDER BY received_at DESC, kafka_offset DESC LIMIT {limit:UInt8}`,
-		parameters{"product": f.Product, "connection": f.Connection, "since": formatTime(f.Since), "type": f.EventType, "influence": f.Influence, "user": f.User, "limit": strconv.Itoa(limit)})
+		parameters{
+			"product":    f.Product,
+			"connection": f.Connection,
+			"since":      formatTime(f.Since),
+			"type":       f.EventType,
+			"influence":  f.Influence,
+			"user":       f.User,
+			"limit":      strconv.Itoa(limit),
+		},
+	)
 	found := make([]LatestEvent, 0, len(rows))
 	for _, r := range rows {
-		found = append(found, LatestEvent{Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt.UnixMilli(), ReceivedAt: r.ReceivedAt,
-			Value: r.Nullable[0], Currency: r.Nullable[1], ExternalUserID: r.Nullable[2], Email: r.Nullable[3], ExternalOrganizationID: r.Nullable[4], ExternalConversationID: r.Nullable[5],
-			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset})
+		found = append(found, LatestEvent{
+			Product:                r.Product,
+			EventType:              r.EventType,
+			Influence:              r.Influence,
+			InsertID:               r.InsertID,
+			KeyAt:                  r.KeyAt.UnixMilli(),
+			ReceivedAt:             r.ReceivedAt,
+			Value:                  r.Nullable[0],
+			Currency:               r.Nullable[1],
+			ExternalUserID:         r.Nullable[2],
+			Email:                  r.Nullable[3],
+			ExternalOrganizationID: r.Nullable[4],
+			ExternalConversationID: r.Nullable[5],
+			Topic:                  r.Topic,
+			Partition:              r.Partition,
+			Offset:                 r.Offset,
+		})
 	}
 	return found, err
 }

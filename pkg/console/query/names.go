@@ -67,8 +67,15 @@ func (c *Client) addNames(ctx context.Context, rows []storedRow) error {
 	found, _, err := run[struct {
 		ID   string `ch:"id"`
 		Name string `ch:"name"`
-	}](ctx, c, namesQuery, parameters{"products": products.text(), "conversations": conversations.text(), "from": formatTime(newest.Add(-nameLookback - attributionLookback)), "until": formatTime(newest),
-		"users": users.text(), "user_ids": userIDs.text(), "organizations": organizations.text()})
+	}](ctx, c, namesQuery, parameters{
+		"products":      products.text(),
+		"conversations": conversations.text(),
+		"from":          formatTime(newest.Add(-nameLookback - attributionLookback)),
+		"until":         formatTime(newest),
+		"users":         users.text(),
+		"user_ids":      userIDs.text(),
+		"organizations": organizations.text(),
+	})
 	names := make(map[string]string, len(found))
 	for _, n := range found {
 		names[n.ID] = n.Name

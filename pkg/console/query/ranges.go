@@ -25,8 +25,10 @@ const day = 24 * time.Hour
 
 // steps are readable step widths in seconds. Each is less than three times the one before, so a chart has at least a
 // third of maxPoints.
-var steps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600,
-	86400, 2 * 86400, 5 * 86400, 10 * 86400, 28 * 86400}
+var steps = []int64{
+	1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600,
+	86400, 2 * 86400, 5 * 86400, 10 * 86400, 28 * 86400,
+}
 
 const (
 	maxPoints = 200

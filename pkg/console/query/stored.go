@@ -50,8 +50,11 @@ type storedRow struct {
 
 // setNullable sets fields from nullable columns, which are selected as one array.
 func (r *storedRow) setNullable() {
-	for n, to := range []*string{&r.UserID, &r.OrganizationID, &r.ConversationID,
-		&r.ExternalUserID, &r.ExternalOrganizationID, &r.ExternalConversationID, &r.UserName, &r.UserEmail, &r.OrganizationName} {
+	for n, to := range []*string{
+		&r.UserID, &r.OrganizationID, &r.ConversationID,
+		&r.ExternalUserID, &r.ExternalOrganizationID, &r.ExternalConversationID,
+		&r.UserName, &r.UserEmail, &r.OrganizationName,
+	} {
 		*to = r.Nullable[n]
 	}
 	r.Revised = warehouse.Revised(r.Version)
@@ -59,7 +62,8 @@ func (r *storedRow) setNullable() {
 
 const storedQuery = `SELECT workspace_id, product_id, event_key_at, insert_id, event_at, version, received_at, kafka_topic, kafka_partition, kafka_offset, event_type, influence,
     arrayMap(s -> ifNull(s, ''), [toString(user_id), toString(organization_id), toString(conversation_id),
-        external_user_id, external_organization_id, external_conversation_id, user_name, user_email, organization_name]) AS nullable
+        external_user_id, external_organization_id, external_conversation_id,
+        user_name, user_email, organization_name]) AS nullable
 FROM events FINAL WHERE (product_id, event_key_at, insert_id) IN {keys:Array(Tuple(String, ` + dateTime + `, String))}
 SETTINGS do_not_merge_across_partitions_select_final = 1`
 

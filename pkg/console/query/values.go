@@ -46,7 +46,13 @@ FROM (
 GROUP BY currency ORDER BY amounts DESC, currency LIMIT {currencies:UInt8}`+finalPerPartition, f.parametersWith("currencies", maxCurrencies))
 	v := Values{Times: f.times(), SQL: sql}
 	for _, row := range rows {
-		c := Currency{row.Code, row.Amounts, row.Total, make([]decimal.Decimal, len(v.Times)), make([]float64, len(v.Times))}
+		c := Currency{
+			row.Code,
+			row.Amounts,
+			row.Total,
+			make([]decimal.Decimal, len(v.Times)),
+			make([]float64, len(v.Times)),
+		}
 		for n, sum := range row.Sums {
 			at := f.stepIndex(row.At[n])
 			c.Sums[at], c.Points[at] = sum, sum.InexactFloat64()

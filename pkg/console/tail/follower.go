@@ -46,7 +46,13 @@ type Sample struct {
 func (s *Sample) Sampled() bool { return !s.Initial && (s.Skipped > 0 || s.Matched > len(s.Messages)) }
 
 // Follow starts to follow a connection.
-func Follow(ctx context.Context, client *stream.Client, connection, workspace, product string, salts int, filter Filter) (*Follower, error) {
+func Follow(
+	ctx context.Context,
+	client *stream.Client,
+	connection, workspace, product string,
+	salts int,
+	filter Filter,
+) (*Follower, error) {
 	partitions, err := client.PartitionsOf(ctx, workspace, product, salts)
 	if err != nil {
 		return nil, err
@@ -55,7 +61,13 @@ func Follow(ctx context.Context, client *stream.Client, connection, workspace, p
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{tail: tail, connection: connection, filter: filter, reader: newReader(), startedAt: time.Now()}, nil
+	return &Follower{
+		tail:       tail,
+		connection: connection,
+		filter:     filter,
+		reader:     newReader(),
+		startedAt:  time.Now(),
+	}, nil
 }
 
 // Close stops the Follower.

@@ -47,8 +47,10 @@ func newReader() reader { return reader{mapper: mapping.NewExplainer()} }
 // read converts a record, as a loader would map it.
 func (r *reader) read(t *stream.TailRecord) Message {
 	e := &t.Record
-	m := Message{At: fmt.Sprintf("%s/%d/%d", t.Topic, t.ID, e.Offset), ReceivedAt: e.ReceivedTime(), Kind: string(e.Kind),
-		Source: string(e.Provider), Product: string(e.Product)}
+	m := Message{
+		At: fmt.Sprintf("%s/%d/%d", t.Topic, t.ID, e.Offset), ReceivedAt: e.ReceivedTime(), Kind: string(e.Kind),
+		Source: string(e.Provider), Product: string(e.Product),
+	}
 	m.Body, m.Cut = shorten(e.Value)
 	if stream.Kind(e.Kind) == stream.KindDeadLetter {
 		m.Reason, m.Detail = string(e.Reason), string(e.Detail)
@@ -68,7 +70,13 @@ func (r *reader) read(t *stream.TailRecord) Message {
 		m.ExternalUser, m.Email, m.Name = string(i.ExternalUserID), string(i.Email), string(i.Name)
 	case mapping.IsActivity:
 		a := &r.result.Activity
-		m.ExternalUser, m.Email, m.ExternalConversation = string(a.ExternalUserID), string(a.Email), string(a.ExternalConversationID)
+		m.ExternalUser, m.Email, m.ExternalConversation = string(
+			a.ExternalUserID,
+		), string(
+			a.Email,
+		), string(
+			a.ExternalConversationID,
+		)
 	}
 	return m
 }

@@ -1,5 +1,5 @@
-// Package authority makes TLS certificates for the real parts that tests start: one that signs, and those it has signed,
-// as files in PEM.
+// Package authority makes TLS certificates for the real parts that tests start: one that signs, and those it has
+// signed, as files in PEM.
 package certs
 
 import (
@@ -37,7 +37,8 @@ func New(dir string) (*Authority, error) {
 	}
 	a := &Authority{File: filepath.Join(dir, "authority.pem"), dir: dir}
 	template := a.template("Millrace's tests")
-	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
+	template.IsCA, template.BasicConstraintsValid = true, true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
 	var err error
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
@@ -87,7 +88,11 @@ func (a *Authority) ServerConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read our own certificate: %w", err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}, ClientCAs: a.Pool()}, nil
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{certificate},
+		ClientCAs:    a.Pool(),
+	}, nil
 }
 
 // Pool holds the authority's certificate.
@@ -103,7 +108,12 @@ func (a *Authority) template(name string) *x509.Certificate {
 		panic("BUG: a random number: " + err.Error())
 	}
 	now := time.Now()
-	return &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour)}
+	return &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: name},
+		NotBefore:    now.Add(-time.Hour),
+		NotAfter:     now.Add(24 * time.Hour),
+	}
 }
 
 func (a *Authority) sign(template *x509.Certificate, key *ecdsa.PublicKey) ([]byte, error) {

@@ -14,7 +14,8 @@ import (
 func Require(t *testing.T, r doctor.Report, check string, status doctor.Status, found, change string) {
 	t.Helper()
 	for _, f := range r {
-		if f.Check == check && f.Status == status && strings.Contains(f.Found, found) && strings.Contains(f.Change, change) {
+		if f.Check == check && f.Status == status && strings.Contains(f.Found, found) &&
+			strings.Contains(f.Change, change) {
 			return
 		}
 	}

@@ -70,7 +70,11 @@ func Launch(dir string) (*Cluster, error) {
 func prepare(dir string) (*Cluster, error) {
 	jars, err := filepath.Abs(os.Getenv(JarsEnv))
 	if found, _ := filepath.Glob(filepath.Join(jars, "kafka_*.jar")); err != nil || len(found) == 0 {
-		return nil, fmt.Errorf("%s does not name a folder with the broker's jars, but %q: run make test-kafka", JarsEnv, os.Getenv(JarsEnv))
+		return nil, fmt.Errorf(
+			"%s does not name a folder with the broker's jars, but %q: run make test-kafka",
+			JarsEnv,
+			os.Getenv(JarsEnv),
+		)
 	}
 	addrs, err := embedded.FreeAddrs("127.0.0.1", 3*Size)
 	if err != nil {
@@ -83,10 +87,19 @@ func prepare(dir string) (*Cluster, error) {
 	for i := range Size {
 		id := int32(i + 1)
 		c.Nodes = append(c.Nodes, &Node{
-			ID: id, Addr: addrs[i], controller: addrs[Size+i], Secured: addrs[2*Size+i], jars: jars, dir: filepath.Join(dir, fmt.Sprintf("node-%d", id)),
+			ID:         id,
+			Addr:       addrs[i],
+			controller: addrs[Size+i],
+			Secured:    addrs[2*Size+i],
+			jars:       jars,
+			dir:        filepath.Join(dir, fmt.Sprintf("node-%d", id)),
 		})
 	}
-	c.kafka, err = kgo.NewClient(kgo.SeedBrokers(c.Addrs()...), kgo.MetadataMinAge(statePoll), kgo.DialTimeout(time.Second))
+	c.kafka, err = kgo.NewClient(
+		kgo.SeedBrokers(c.Addrs()...),
+		kgo.MetadataMinAge(statePoll),
+		kgo.DialTimeout(time.Second),
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,19 @@ func (n *Node) format(voters string, by *certs.Authority) error {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(settings, n.ID, n.Addr, n.controller, voters, filepath.Join(n.dir, "data"), n.Rack(), n.Secured, User, Password, n.keystore())
+	text := fmt.Sprintf(
+		settings,
+		n.ID,
+		n.Addr,
+		n.controller,
+		voters,
+		filepath.Join(n.dir, "data"),
+		n.Rack(),
+		n.Secured,
+		User,
+		Password,
+		n.keystore(),
+	)
 	if err := os.WriteFile(n.configFile(), []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -121,9 +133,11 @@ func (n *Node) certify(by *certs.Authority) error {
 // java is a small machine's: three nodes share two cores with the tests, and are not up long enough for
 // the optimizing compiler to pay.
 func (n *Node) java(args ...string) *exec.Cmd {
-	return exec.Command("java", append([]string{"-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+	return exec.Command("java", append([]string{
+		"-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
-		"-cp", filepath.Join(n.jars, "*")}, args...)...)
+		"-cp", filepath.Join(n.jars, "*"),
+	}, args...)...)
 }
 
 // Start starts the node, which must not run. It does not wait until it is ready: see Cluster.AwaitInSync.

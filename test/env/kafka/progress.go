@@ -17,7 +17,11 @@ type Progress struct {
 
 // NewProgress watches a group at the brokers given. The caller has to Close it.
 func NewProgress(group string, brokers ...string) (*Progress, error) {
-	kafka, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(statePoll), kgo.DialTimeout(askPatience))
+	kafka, err := kgo.NewClient(
+		kgo.SeedBrokers(brokers...),
+		kgo.MetadataMinAge(statePoll),
+		kgo.DialTimeout(askPatience),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("watch group %s: %w", group, err)
 	}

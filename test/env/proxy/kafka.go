@@ -53,7 +53,10 @@ type ask struct{ key, version int16 }
 
 func (a *asked) note(frame []byte) {
 	if len(frame) >= 8 {
-		a.requests.Store(string(frame[4:8]), ask{int16(binary.BigEndian.Uint16(frame)), int16(binary.BigEndian.Uint16(frame[2:]))})
+		a.requests.Store(
+			string(frame[4:8]),
+			ask{int16(binary.BigEndian.Uint16(frame)), int16(binary.BigEndian.Uint16(frame[2:]))},
+		)
 	}
 }
 
@@ -86,9 +89,9 @@ func (l *Link) rewrite(frame []byte, asked *asked) []byte {
 }
 
 // replace tells whether there was anything to replace.
-func (l *Link) replace(answer kmsg.Response) (any bool) {
+func (l *Link) replace(answer kmsg.Response) (changed bool) {
 	ours := func(host *string, port *int32) {
-		any = true
+		changed = true
 		*host, *port = l.ours(*host, *port)
 	}
 	switch answer := answer.(type) {
@@ -110,7 +113,7 @@ func (l *Link) replace(answer kmsg.Response) (any bool) {
 			ours(&answer.Brokers[i].Host, &answer.Brokers[i].Port)
 		}
 	}
-	return any
+	return changed
 }
 
 // ours is our address for a broker's. The empty one of a coordinator that there is not yet stays.
