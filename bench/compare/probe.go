@@ -166,8 +166,11 @@ func (p *prober) poll(context.Context) {
 	if left, _ := p.state(); left == 0 {
 		return
 	}
-	query := fmt.Sprintf("SELECT insert_id FROM outcomes WHERE product_id IN ('%s') AND event_at > now64() - INTERVAL %d SECOND",
-		strings.Join(p.products, "','"), int(probeWindow.Seconds()))
+	query := fmt.Sprintf(
+		"SELECT insert_id FROM outcomes WHERE product_id IN ('%s') AND event_at > now64() - INTERVAL %d SECOND",
+		strings.Join(p.products, "','"),
+		int(probeWindow.Seconds()),
+	)
 	found, err := p.clickhouse.SQL(context.Background(), database, query)
 	now := time.Now()
 	if err != nil {

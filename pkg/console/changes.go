@@ -87,16 +87,27 @@ var changes = map[string]change{
 		},
 	},
 	"no-secret": {
-		Title: "Stop requiring a shared secret?", Button: "Stop requiring it", Danger: true,
-		Effects: []string{"Anyone with the URL can write events into the product, without the header x-greenflash-secret."},
-		apply:   applyAndShow((*connection.Store).ClearSecret),
+		Title:  "Stop requiring a shared secret?",
+		Button: "Stop requiring it",
+		Danger: true,
+		Effects: []string{
+			"Anyone with the URL can write events into the product, without the header x-greenflash-secret.",
+		},
+		apply: applyAndShow((*connection.Store).ClearSecret),
 	},
 }
 
 // applyAndShow returns a change that calls do and redirects to the connection's page.
-func applyAndShow(do func(*connection.Store, context.Context, string) (*connection.Connection, error)) func(*Console, http.ResponseWriter, *http.Request, context.Context, string) error {
+func applyAndShow(
+	do func(*connection.Store, context.Context, string) (*connection.Connection, error),
+) func(*Console, http.ResponseWriter, *http.Request, context.Context, string) error {
 	return func(c *Console, w http.ResponseWriter, r *http.Request, ctx context.Context, id string) error {
-		return redirectAfter(w, r, id, func() (*connection.Connection, error) { return do(c.deps.Connections, ctx, id) })
+		return redirectAfter(
+			w,
+			r,
+			id,
+			func() (*connection.Connection, error) { return do(c.deps.Connections, ctx, id) },
+		)
 	}
 }
 

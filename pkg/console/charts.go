@@ -93,16 +93,16 @@ type row struct {
 // Rows returns a row for each time with a value.
 func (c chart) Rows() (rows []row) {
 	for n, t := range c.Data.Times {
-		r, any := row{At: time.Unix(t, 0).UTC().Format("2006-01-02 15:04:05")}, false
+		r, nonZero := row{At: time.Unix(t, 0).UTC().Format("2006-01-02 15:04:05")}, false
 		for _, s := range c.Data.Series {
-			any = any || s.Points[n] != 0
+			nonZero = nonZero || s.Points[n] != 0
 			text := strconv.FormatFloat(s.Points[n], 'f', -1, 64)
 			if s.exact != nil {
 				text = s.exact[n]
 			}
 			r.Cells = append(r.Cells, text)
 		}
-		if any {
+		if nonZero {
 			rows = append(rows, r)
 		}
 	}
@@ -119,12 +119,23 @@ func floats(counts []uint64) []float64 {
 
 // chartsOf returns the page's charts by name.
 func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]chart {
-	events := chart{ID: "events", Title: "Events by influence", SQL: e.SQL, Data: plot{Times: e.Times, Kind: "bars", Series: []series{
-		{Label: "positive", Role: "positive", Points: floats(e.Positive)},
-		{Label: "neutral", Role: "neutral", Points: floats(e.Neutral)},
-		{Label: "negative", Role: "negative", Points: floats(e.Negative)},
-	}}}
-	events.Summary = "Events by event time: " + count(sum(e.Positive)) + " positive, " + count(sum(e.Neutral)) + " neutral, " + count(sum(e.Negative)) + " negative."
+	events := chart{
+		ID:    "events",
+		Title: "Events by influence",
+		SQL:   e.SQL,
+		Data: plot{Times: e.Times, Kind: "bars", Series: []series{
+			{Label: "positive", Role: "positive", Points: floats(e.Positive)},
+			{Label: "neutral", Role: "neutral", Points: floats(e.Neutral)},
+			{Label: "negative", Role: "negative", Points: floats(e.Negative)},
+		}},
+	}
+	events.Summary = "Events by event time: " + count(
+		sum(e.Positive),
+	) + " positive, " + count(
+		sum(e.Neutral),
+	) + " neutral, " + count(
+		sum(e.Negative),
+	) + " negative."
 	value := chart{ID: "value", Title: "Value by currency", SQL: v.SQL, Data: plot{Times: v.Times, Kind: "line"}}
 	value.Summary = "Amounts by event time. Currencies are not added together."
 	for n, c := range v.Currencies {
@@ -145,8 +156,17 @@ func chartsOf(e *query.Events, v *query.Values, f *query.Freshness) map[string]c
 	if len(v.Currencies) == 0 {
 		value.Summary = "No amounts in this period."
 	}
-	received := chart{ID: "received", Title: "Received per minute", SQL: f.SQL, Summary: "Events received in the last hour: " + count(sum(f.Events)) + ".",
-		Data: plot{Times: f.Times, Kind: "bars", Series: []series{{Label: "events", Role: "0", Points: floats(f.Events)}}}}
+	received := chart{
+		ID:      "received",
+		Title:   "Received per minute",
+		SQL:     f.SQL,
+		Summary: "Events received in the last hour: " + count(sum(f.Events)) + ".",
+		Data: plot{
+			Times:  f.Times,
+			Kind:   "bars",
+			Series: []series{{Label: "events", Role: "0", Points: floats(f.Events)}},
+		},
+	}
 	all := map[string]chart{}
 	for _, c := range []chart{events, value, received} {
 		all[c.ID] = c

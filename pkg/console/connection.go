@@ -54,16 +54,34 @@ func nameOf(c *connection.Connection) string {
 func (c *Console) connectionMessages(ctx context.Context, stream *eventStream, r *http.Request) {
 	found, err := c.deps.Connections.Find(ctx, r.PathValue("id"))
 	if err != nil {
-		_ = stream.send("summary", "This connection cannot be read: "+template.HTMLEscapeString(err.Error())) // the browser may have disconnected
+		_ = stream.send(
+			"summary",
+			"This connection cannot be read: "+template.HTMLEscapeString(err.Error()),
+		) // the browser may have disconnected
 		return
 	}
-	watch, err := tail.Follow(ctx, c.deps.Stream, found.ID, found.WorkspaceID, found.ProductID, found.Salts, filterOf(r))
+	watch, err := tail.Follow(
+		ctx,
+		c.deps.Stream,
+		found.ID,
+		found.WorkspaceID,
+		found.ProductID,
+		found.Salts,
+		filterOf(r),
+	)
 	if err != nil {
 		_ = stream.send("summary", "Kafka does not answer. Retrying …") // the browser may have disconnected
 		return
 	}
 	defer watch.Close()
-	show := &messageFeed{console: c, stream: stream, connection: found.ID, product: found.ProductID, filter: filterOf(r), seen: map[string]struct{}{}}
+	show := &messageFeed{
+		console:    c,
+		stream:     stream,
+		connection: found.ID,
+		product:    found.ProductID,
+		filter:     filterOf(r),
+		seen:       map[string]struct{}{},
+	}
 	for ctx.Err() == nil {
 		sample, err := watch.Next(ctx)
 		if ctx.Err() != nil {

@@ -35,15 +35,19 @@ func testStore(t *testing.T) (*connection.Store, *stream.Client) {
 	log := client.ConnectionsTopic()
 	registry := connection.NewRegistry(log, connection.NewMetrics(nil))
 	go registry.Run(t.Context())
-	return connection.NewStore(connection.StoreConfig{Key: token.NewKey(), Log: log, Registry: registry,
-		Cost: token.Cost{LogN: 1, R: 1, P: 1}, Settle: time.Nanosecond}), client
+	return connection.NewStore(connection.StoreConfig{
+		Key: token.NewKey(), Log: log, Registry: registry,
+		Cost: token.Cost{LogN: 1, R: 1, P: 1}, Settle: time.Nanosecond,
+	}), client
 }
 
 func testConsole(t *testing.T) (*Console, *connection.Store) {
 	t.Helper()
 	store, client := testStore(t)
-	c, err := New(t.Context(), Config{}, "127.0.0.1:0", Deps{Connections: store, Stream: client,
-		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	c, err := New(t.Context(), Config{}, "127.0.0.1:0", Deps{
+		Connections: store, Stream: client,
+		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+	})
 	require.NoError(t, err)
 	return c, store
 }

@@ -48,11 +48,19 @@ type Console struct {
 
 // New returns a console for the address listen. ctx ends when the program stops.
 func New(ctx context.Context, config Config, listen string, deps Deps) (*Console, error) {
-	c := &Console{config: config, deps: deps, ctx: ctx, tokens: newTokenCache(), urls: newURLPages(), traffic: newTraffic(ctx, deps.Query), edgeClient: &http.Client{
-		Timeout:       testTimeout,
-		Transport:     &http.Transport{}, // without a proxy: the URL is secret
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := &Console{
+		config:  config,
+		deps:    deps,
+		ctx:     ctx,
+		tokens:  newTokenCache(),
+		urls:    newURLPages(),
+		traffic: newTraffic(ctx, deps.Query),
+		edgeClient: &http.Client{
+			Timeout:       testTimeout,
+			Transport:     &http.Transport{}, // without a proxy: the URL is secret
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 	c.deps.EdgeURL = strings.TrimSuffix(deps.EdgeURL, "/")
 	c.pages, c.metrics = newPages(), newMetrics(deps.Metrics)
 	c.replays = newReplays(ctx, deps.Stream, c.metrics.replays)
@@ -110,14 +118,25 @@ const (
 func (c *Console) withLimits(pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if panicked := recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+			if panicked := recover(); panicked != nil &&
+				panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				c.metrics.bugs.Inc()
-				c.deps.Log.Error("BUG: a page of the console panicked", "route", r.Pattern, "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+				c.deps.Log.Error(
+					"BUG: a page of the console panicked",
+					"route",
+					r.Pattern,
+					"panic",
+					fmt.Sprintf("%T", panicked),
+					"stack",
+					string(debug.Stack()),
+				)
 				http.Error(w, "internal error: see the log", http.StatusInternalServerError)
 			}
 		}()
 		if r.Method == http.MethodPost {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // fails only for a reader without deadlines
+			_ = http.NewResponseController(w).
+				SetReadDeadline(time.Now().Add(formTimeout))
+				// fails only for a reader without deadlines
 			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 			if err := r.ParseForm(); err != nil { // the console has no multipart form
 				c.fail(w, r, inputError(fmt.Sprintf("the form cannot be read; the limit is %d bytes", maxFormBytes)))

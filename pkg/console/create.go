@@ -90,7 +90,9 @@ func (c *Console) redirectToURL(w http.ResponseWriter, r *http.Request, made con
 	id, secret := made.Connection.ID, !made.Connection.SecretHash.IsZero()
 	c.tokens.put(id, made.Token)
 	url := c.deps.EdgeURL + "/v1/segment/" + made.Token.Reveal()
-	ref := c.urls.add(urlBody{Connection: made.Connection, URL: url, Curl: curl(url, secret), Rotated: rotated, HasSecret: secret})
+	ref := c.urls.add(
+		urlBody{Connection: made.Connection, URL: url, Curl: curl(url, secret), Rotated: rotated, HasSecret: secret},
+	)
 	http.Redirect(w, r, Base+"/connections/"+id+"/url?ref="+ref, http.StatusSeeOther)
 }
 

@@ -137,17 +137,36 @@ func (s *messageFeed) sendStored(ctx context.Context) error {
 	s.matched = 0
 	ctx, cancel := context.WithTimeout(ctx, feedQueryTimeout)
 	defer cancel()
-	rows, err := s.console.deps.Query.Latest(ctx, query.LatestFilter{Product: s.product, Connection: s.connection, Since: time.Now().Add(-lookback),
-		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User}, limit)
+	rows, err := s.console.deps.Query.Latest(ctx, query.LatestFilter{
+		Product: s.product, Connection: s.connection, Since: time.Now().Add(-lookback),
+		EventType: s.filter.EventType, Influence: s.filter.Influence, User: s.filter.User,
+	}, limit)
 	if err != nil {
 		return nil //nolint:nilerr // the next interval tries again
 	}
 	s.searched = true
 	var messages []tail.Message
 	for _, r := range slices.Backward(rows) {
-		messages = append(messages, tail.Message{At: r.Topic + "/" + strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10), ReceivedAt: r.ReceivedAt,
-			Product: r.Product, EventType: r.EventType, Influence: r.Influence, InsertID: r.InsertID, KeyAt: r.KeyAt, Value: r.Value, Currency: r.Currency,
-			ExternalUser: r.ExternalUserID, Email: r.Email, ExternalOrganization: r.ExternalOrganizationID, ExternalConversation: r.ExternalConversationID})
+		messages = append(messages, tail.Message{
+			At: r.Topic + "/" + strconv.Itoa(
+				int(r.Partition),
+			) + "/" + strconv.FormatInt(
+				r.Offset,
+				10,
+			),
+			ReceivedAt:           r.ReceivedAt,
+			Product:              r.Product,
+			EventType:            r.EventType,
+			Influence:            r.Influence,
+			InsertID:             r.InsertID,
+			KeyAt:                r.KeyAt,
+			Value:                r.Value,
+			Currency:             r.Currency,
+			ExternalUser:         r.ExternalUserID,
+			Email:                r.Email,
+			ExternalOrganization: r.ExternalOrganizationID,
+			ExternalConversation: r.ExternalConversationID,
+		})
 	}
 	return s.sendMessages(messages)
 }
@@ -283,8 +302,14 @@ func keyOf(m *tail.Message) query.Key {
 }
 
 func stageOf(row *query.StoredEvent) stage {
-	return stage{Stored: true, Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
-		User:         entity{row.UserID, cmp.Or(row.UserName, row.UserEmail, row.ExternalUserID, row.UserID)},
-		Organization: entity{row.OrganizationID, cmp.Or(row.OrganizationName, row.ExternalOrganizationID, row.OrganizationID)},
-		Conversation: entity{row.ConversationID, cmp.Or(row.ExternalConversationID, row.ConversationID)}}
+	return stage{
+		Stored:     true,
+		Attributed: row.UserID != "" || row.OrganizationID != "" || row.ConversationID != "",
+		User:       entity{row.UserID, cmp.Or(row.UserName, row.UserEmail, row.ExternalUserID, row.UserID)},
+		Organization: entity{
+			row.OrganizationID,
+			cmp.Or(row.OrganizationName, row.ExternalOrganizationID, row.OrganizationID),
+		},
+		Conversation: entity{row.ConversationID, cmp.Or(row.ExternalConversationID, row.ConversationID)},
+	}
 }

@@ -44,7 +44,9 @@ func (c *Console) readMessage(ctx context.Context, at string) (body messageBody,
 	position, ok := stream.ParseCoordinates([]byte(at))
 	topics := c.deps.Stream.Topics()
 	if !ok || position.Offset < 0 || position.Topic != topics.Ingest && position.Topic != topics.DeadLetters {
-		return body, inputError(fmt.Sprintf("coordinates are topic/partition/offset, of %s or %s", topics.Ingest, topics.DeadLetters))
+		return body, inputError(
+			fmt.Sprintf("coordinates are topic/partition/offset, of %s or %s", topics.Ingest, topics.DeadLetters),
+		)
 	}
 	if there, err := c.deps.Stream.OffsetRangesOf(ctx, []stream.Position{position}); err != nil || len(there) == 0 {
 		return body, cmp.Or(err, inputError("Kafka has no record at "+at))

@@ -22,14 +22,27 @@ var templates embed.FS
 type pages struct{ byName map[string]*template.Template }
 
 var pageNames = []string{
-	"connections", "new", "created", "connection", "confirm", "message", "dead-letters", "replay", "outcomes", "whatif", "login", "error",
+	"connections",
+	"new",
+	"created",
+	"connection",
+	"confirm",
+	"message",
+	"dead-letters",
+	"replay",
+	"outcomes",
+	"whatif",
+	"login",
+	"error",
 }
 
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	for _, name := range pageNames {
 		t := template.New(name).Funcs(functions)
-		p.byName[name] = template.Must(t.ParseFS(templates, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
+		p.byName[name] = template.Must(
+			t.ParseFS(templates, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"),
+		)
 	}
 	return p
 }
@@ -46,7 +59,7 @@ var functions = template.FuncMap{
 	"ago":        ago,
 	"timestamp":  timestamp,
 	"timeOfDay":  timeOfDay,
-	"seconds":    func(s *float64) string { return (time.Duration(*s * float64(time.Second))).Round(time.Second).String() },
+	"seconds":    func(s *float64) string { return time.Duration(*s * float64(time.Second)).Round(time.Second).String() },
 }
 
 // view is the data of the frame.
@@ -75,7 +88,15 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page,
 func (c *Console) fragment(page, part string, body any) (string, error) {
 	var b bytes.Buffer
 	if err := c.pages.byName[page].ExecuteTemplate(&b, part, body); err != nil {
-		c.deps.Log.Error("BUG: a part of a page of the console could not be rendered", "page", page, "part", part, "error", err)
+		c.deps.Log.Error(
+			"BUG: a part of a page of the console could not be rendered",
+			"page",
+			page,
+			"part",
+			part,
+			"error",
+			err,
+		)
 		return "", fmt.Errorf("BUG: render %s of %s: %w", part, page, err)
 	}
 	return b.String(), nil
@@ -128,7 +149,15 @@ type labelledEntity struct {
 type sqlView struct{ ID, Text string }
 
 func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
-	c.show(w, r, http.StatusNotFound, "error", "", "Not found", errorBody{"This page does not exist.", "Use the menu above."})
+	c.show(
+		w,
+		r,
+		http.StatusNotFound,
+		"error",
+		"",
+		"Not found",
+		errorBody{"This page does not exist.", "Use the menu above."},
+	)
 }
 
 // loginBody is the content of the login page.

@@ -69,7 +69,13 @@ func (s *replays) start(what string, config stream.ReplayConfig, spans []stream.
 	if err != nil {
 		return nil, err
 	}
-	r := &runningReplay{ID: strings.ToLower(rand.Text()[:10]), What: what, replay: replay, began: time.Now(), done: make(chan struct{})}
+	r := &runningReplay{
+		ID:     strings.ToLower(rand.Text()[:10]),
+		What:   what,
+		replay: replay,
+		began:  time.Now(),
+		done:   make(chan struct{}),
+	}
 	s.all[r.ID] = r
 	s.running.Inc()
 	go func() {
@@ -113,11 +119,16 @@ func (c *Console) startReplay(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, Base+"/replays/"+started.ID, http.StatusSeeOther)
 }
 
-func (c *Console) selection(ctx context.Context, r *http.Request) (what string, config stream.ReplayConfig, spans []stream.OffsetRange, err error) {
+func (c *Console) selection(
+	ctx context.Context,
+	r *http.Request,
+) (what string, config stream.ReplayConfig, spans []stream.OffsetRange, err error) {
 	letters := c.deps.Stream.Topics().DeadLetters
 	if chosen := r.PostForm["dead-letter"]; r.PostForm.Get("which") == "chosen" {
 		if len(chosen) > maxChosen {
-			return "", config, nil, inputError(fmt.Sprintf("%d dead letters are chosen; the limit is %d", len(chosen), maxChosen))
+			return "", config, nil, inputError(
+				fmt.Sprintf("%d dead letters are chosen; the limit is %d", len(chosen), maxChosen),
+			)
 		}
 		for _, at := range chosen {
 			p, ok := stream.ParseCoordinates([]byte(at))
@@ -169,8 +180,17 @@ func (r *runningReplay) body() replayBody {
 	default:
 	}
 	p := r.replay.Progress()
-	b := replayBody{ID: r.ID, What: r.What, Done: done, Total: p.Total, Read: p.Read, Written: p.Verdicts[stream.Selected],
-		Covered: p.Verdicts[stream.AlreadySelected], Large: p.Verdicts[stream.TooLarge], Took: time.Since(r.began).Round(time.Second).String()}
+	b := replayBody{
+		ID:      r.ID,
+		What:    r.What,
+		Done:    done,
+		Total:   p.Total,
+		Read:    p.Read,
+		Written: p.Verdicts[stream.Selected],
+		Covered: p.Verdicts[stream.AlreadySelected],
+		Large:   p.Verdicts[stream.TooLarge],
+		Took:    time.Since(r.began).Round(time.Second).String(),
+	}
 	if done {
 		b.Took = r.took.Round(10 * time.Millisecond).String()
 		if r.err != nil {

@@ -78,7 +78,12 @@ func (c *Console) test(r *http.Request) testBody {
 }
 
 func (c *Console) post(r *http.Request, used, secret token.Secret, message string) testBody {
-	request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, c.deps.EdgeURL+"/v1/segment/"+used.Reveal(), strings.NewReader(message))
+	request, err := http.NewRequestWithContext(
+		r.Context(),
+		http.MethodPost,
+		c.deps.EdgeURL+"/v1/segment/"+used.Reveal(),
+		strings.NewReader(message),
+	)
 	if err != nil {
 		return testBody{Problem: "The URL cannot be used."} // the error would quote the URL
 	}
@@ -89,14 +94,21 @@ func (c *Console) post(r *http.Request, used, secret token.Secret, message strin
 	began := time.Now()
 	response, err := c.edgeClient.Do(request)
 	if err != nil {
-		return testBody{Problem: "The edge at " + c.deps.EdgeURL + " does not answer. Check that it runs and that --public-url is correct."}
+		return testBody{
+			Problem: "The edge at " + c.deps.EdgeURL + " does not answer. Check that it runs and that --public-url is correct.",
+		}
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // a partial answer is shown
 	if indented := (&bytes.Buffer{}); json.Indent(indented, text, "", "  ") == nil {
 		text = indented.Bytes()
 	}
-	return testBody{Status: response.StatusCode, Text: string(text), Meaning: statusMeanings[response.StatusCode], Took: time.Since(began).Round(100 * time.Microsecond).String()}
+	return testBody{
+		Status:  response.StatusCode,
+		Text:    string(text),
+		Meaning: statusMeanings[response.StatusCode],
+		Took:    time.Since(began).Round(100 * time.Microsecond).String(),
+	}
 }
 
 // statusMeanings explain the edge's answers.

@@ -67,7 +67,9 @@ func (b *whatifBody) explain(text []byte) error {
 		would := mappedMessage{Number: i + 1}
 		if m.Reason != payload.Accepted {
 			would.Code, would.Problem = m.Reason.Code(), m.Reason.Sentence()
-		} else if err := mapper.MapRecord(kind, provider, &mapping.Message{Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro()}, &result); err != nil {
+		} else if err := mapper.MapRecord(kind, provider, &mapping.Message{
+			Raw: m.Raw, Context: p.Context, ReceivedAt: now.UnixMicro(),
+		}, &result); err != nil {
 			would.Code, would.Problem = mapping.Code(err), err.Error()
 		} else {
 			would.Fields = mapper.Explain(&result.Event)

@@ -10,7 +10,8 @@ import (
 // Status is the result of a check.
 type Status string
 
-// The statuses. Fail means that something does not work or breaks a guarantee; Warn that it works but should be changed.
+// The statuses. Fail means that something does not work or breaks a guarantee; Warn that it works but should be
+// changed.
 const (
 	OK   Status = "ok"
 	Warn Status = "warn"

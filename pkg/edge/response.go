@@ -19,22 +19,42 @@ type refusal struct {
 }
 
 var (
-	notFound            = &refusal{404, "not_found", "There is nothing at this path: post to /v1/segment/{token}, /v1/events, /v1/identify or /v1/conversations, without a trailing slash.", -1}
-	methodNotAllowed    = &refusal{405, "method_not_allowed", "Use POST.", -1}
-	unauthorized        = &refusal{401, "unauthorized", "The token or the x-greenflash-secret header is not valid: copy it again, or rotate it.", -1}
+	notFound = &refusal{
+		404,
+		"not_found",
+		"There is nothing at this path: post to /v1/segment/{token}, /v1/events, /v1/identify or /v1/conversations, without a trailing slash.",
+		-1,
+	}
+	methodNotAllowed = &refusal{405, "method_not_allowed", "Use POST.", -1}
+	unauthorized     = &refusal{
+		401,
+		"unauthorized",
+		"The token or the x-greenflash-secret header is not valid: copy it again, or rotate it.",
+		-1,
+	}
 	unauthorizedBearer  = &refusal{401, unauthorized.code, unauthorized.message, -1} // names the scheme
 	registryUnavailable = &refusal{500, "registry_unavailable", "The connection cannot be looked up: retry.", -1}
 	paused              = &refusal{status: 204} // the connection is paused or disconnected; no body
 	overloaded          = &refusal{429, "overloaded", "The server is overloaded: retry later.", -1}
-	bodyTooLarge        = &refusal{413, "body_too_large", "The body is over the limit: send fewer messages per request.", -1}
-	unsupportedEncoding = &refusal{415, "unsupported_encoding", "The Content-Encoding must be gzip, deflate, br, zstd or identity.", -1}
-	invalidEncoding     = &refusal{400, "invalid_encoding", "The body does not match its Content-Encoding.", -1}
-	bodyTruncated       = &refusal{400, "body_truncated", "The body ended before it was complete.", -1}
-	notAcknowledged     = &refusal{503, "not_acknowledged", "The messages could not be stored durably: retry.", -1}
-	internalError       = &refusal{500, "internal_error", "An internal error occurred: retry.", -1}
-	headerTooLarge      = &refusal{431, "headers_too_large", "The request line and headers are over the limit.", -1}
-	requestTimeout      = &refusal{408, "request_timeout", "The request took too long to arrive.", -1}
-	badRequest          = &refusal{400, "bad_request", "The request is not valid HTTP.", -1}
+	bodyTooLarge        = &refusal{
+		413,
+		"body_too_large",
+		"The body is over the limit: send fewer messages per request.",
+		-1,
+	}
+	unsupportedEncoding = &refusal{
+		415,
+		"unsupported_encoding",
+		"The Content-Encoding must be gzip, deflate, br, zstd or identity.",
+		-1,
+	}
+	invalidEncoding = &refusal{400, "invalid_encoding", "The body does not match its Content-Encoding.", -1}
+	bodyTruncated   = &refusal{400, "body_truncated", "The body ended before it was complete.", -1}
+	notAcknowledged = &refusal{503, "not_acknowledged", "The messages could not be stored durably: retry.", -1}
+	internalError   = &refusal{500, "internal_error", "An internal error occurred: retry.", -1}
+	headerTooLarge  = &refusal{431, "headers_too_large", "The request line and headers are over the limit.", -1}
+	requestTimeout  = &refusal{408, "request_timeout", "The request took too long to arrive.", -1}
+	badRequest      = &refusal{400, "bad_request", "The request is not valid HTTP.", -1}
 )
 
 // parseRefusal maps an error of payload.Parse to an answer.

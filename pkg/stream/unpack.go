@@ -8,14 +8,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// unpackLimit bounds the bytes of records that the Kafka client unpacks before they are polled. A fetch is bounded by its
-// compressed bytes only, and messages may compress a thousandfold.
+// unpackLimit bounds the bytes of records that the Kafka client unpacks before they are polled. A fetch is bounded by
+// its compressed bytes only, and messages may compress a thousandfold.
 //
 // At the limit, the client's decompressor returns an error. The client then returns the records that it has unpacked of
 // the partition, and fetches the rest again. If it has none, it returns the error, which Poll ignores.
 //
-// The client has at most one fetch of each broker at a time. So bytes are counted by broker, and the count of a broker is
-// reset when its records are polled. A poll that returns a part of a fetch resets the count as well: each of the
+// The client has at most one fetch of each broker at a time. So bytes are counted by broker, and the count of a broker
+// is reset when its records are polled. A poll that returns a part of a fetch resets the count as well: each of the
 // concurrent fetches may exceed the limit once.
 type unpackLimit struct {
 	kgo.Decompressor

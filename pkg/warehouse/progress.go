@@ -17,7 +17,11 @@ type ProductPartition struct {
 
 // Products returns the products of workspaces with their partitions. No workspace stands for all.
 func (l *Lookup) Products(ctx context.Context, workspaces []string) ([]ProductPartition, error) {
-	return l.products(ctx, `workspace_id IN (SELECT workspace FROM wanted) OR (SELECT count() FROM wanted) = 0`, workspaces)
+	return l.products(
+		ctx,
+		`workspace_id IN (SELECT workspace FROM wanted) OR (SELECT count() FROM wanted) = 0`,
+		workspaces,
+	)
 }
 
 // SaltedProducts returns the products that have been in several partitions.

@@ -17,8 +17,14 @@ var kinds = []struct {
 	often    int
 	from, to float64
 }{
-	{"Product Viewed", 34, 0, 0}, {"Search Used", 18, 0, 0}, {"Order Completed", 16, 19, 140}, {"Signed Up", 10, 0, 0}, {"Plan Upgraded", 7, 29, 99},
-	{"Payment Failed", 8, 0, 0}, {"Order Refunded", 4, -80, -20}, {"Subscription Cancelled", 3, 0, 0},
+	{"Product Viewed", 34, 0, 0},
+	{"Search Used", 18, 0, 0},
+	{"Order Completed", 16, 19, 140},
+	{"Signed Up", 10, 0, 0},
+	{"Plan Upgraded", 7, 29, 99},
+	{"Payment Failed", 8, 0, 0},
+	{"Order Refunded", 4, -80, -20},
+	{"Subscription Cancelled", 3, 0, 0},
 }
 
 // event is a message of Segment's.
@@ -80,8 +86,10 @@ func someEvent(random *rand.Rand, at time.Time) event {
 			break
 		}
 	}
-	e := event{Type: "track", Event: kind.name, UserID: fmt.Sprintf("user_%d", random.IntN(900)), Timestamp: at,
-		Context: map[string]any{"groupId": []string{"acme", "globex", "initech"}[random.IntN(3)]}, Properties: map[string]any{"plan": "pro"}}
+	e := event{
+		Type: "track", Event: kind.name, UserID: fmt.Sprintf("user_%d", random.IntN(900)), Timestamp: at,
+		Context: map[string]any{"groupId": []string{"acme", "globex", "initech"}[random.IntN(3)]}, Properties: map[string]any{"plan": "pro"},
+	}
 	if kind.from != kind.to {
 		e.Properties["revenue"] = float64(int(100*(kind.from+random.Float64()*(kind.to-kind.from)))) / 100
 		e.Properties["currency"] = []string{"USD", "USD", "EUR"}[random.IntN(3)]
@@ -95,7 +103,9 @@ func moments() string {
 		{Type: "track", Event: "Product Viewed", UserID: "user_322", Timestamp: time.Now(), Properties: map[string]any{"sku": "cup-7"}},
 		{Type: "track", UserID: "user_322", Timestamp: time.Now()},
 		{Type: "track", Event: "Payment Failed", UserID: "user_51", Timestamp: time.Now(), Context: map[string]any{"traits": map[string]any{"email": "bob@example.com"}, "groupId": "globex"}},
-		{Type: "track", Event: "Order Completed", UserID: "user_100", Timestamp: time.Now(), Context: map[string]any{"groupId": "acme"},
-			Properties: map[string]any{"revenue": 49.0, "currency": "USD", "plan": "pro"}},
+		{
+			Type: "track", Event: "Order Completed", UserID: "user_100", Timestamp: time.Now(), Context: map[string]any{"groupId": "acme"},
+			Properties: map[string]any{"revenue": 49.0, "currency": "USD", "plan": "pro"},
+		},
 	})
 }

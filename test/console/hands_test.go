@@ -225,7 +225,8 @@ func (g target) text(ctx context.Context) (string, error) {
 	}
 	byValue := true
 	answer, err := chromedp.Call(ctx, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
-		FunctionDeclaration: `function() { return this.innerText }`, ObjectID: id, ReturnByValue: &byValue})
+		FunctionDeclaration: `function() { return this.innerText }`, ObjectID: id, ReturnByValue: &byValue,
+	})
 	if err != nil {
 		return "", err
 	}

@@ -35,8 +35,10 @@ func said(text string) map[string]any {
 	return map[string]any{
 		"type": "track", "event": text, "userId": text, "anonymousId": text, "messageId": text, "timestamp": text,
 		"context": map[string]any{"groupId": text, "traits": map[string]any{"email": text + "@example.com", "name": text}},
-		"properties": map[string]any{text: text, "revenue": text, "currency": text, "gf_influence": text, "gf_value": text, "gf_conversation_id": text,
-			"organization_name": text},
+		"properties": map[string]any{
+			text: text, "revenue": text, "currency": text, "gf_influence": text, "gf_value": text, "gf_conversation_id": text,
+			"organization_name": text,
+		},
 	}
 }
 
@@ -67,9 +69,11 @@ func TestHostileMessages(t *testing.T) {
 		harmless(p)
 	}
 	of := "?product=" + url.QueryEscape(s.product)
-	for _, path := range []string{"/connections", "/connections/new", "/connections/" + s.id + "/delete", "/outcomes" + of, "/outcomes?range=30d&order=outcomes",
+	for _, path := range []string{
+		"/connections", "/connections/new", "/connections/" + s.id + "/delete", "/outcomes" + of, "/outcomes?range=30d&order=outcomes",
 		"/dead-letters" + of, "/dead-letters" + of + "&reason=missing_event", "/dead-letters" + of + "&reason=" + url.QueryEscape(hostile[1]),
-		"/connections/" + s.id + "?type=" + url.QueryEscape(hostile[1]) + "&user=" + url.QueryEscape(hostile[5]) + "&influence=" + url.QueryEscape(hostile[0])} {
+		"/connections/" + s.id + "?type=" + url.QueryEscape(hostile[1]) + "&user=" + url.QueryEscape(hostile[5]) + "&influence=" + url.QueryEscape(hostile[0]),
+	} {
 		p.visit(m.Admin + "/console" + path)
 		harmless(p)
 	}
@@ -87,8 +91,10 @@ func letters(t *testing.T, m *millrace, s source) {
 	t.Helper()
 	var rows []string
 	for n, text := range hostile {
-		rows = append(rows, inJSONOf(map[string]any{"workspace_id": text, "product_id": s.product, "connection_id": s.id, "source": text, "received_at": "now",
-			"reason": text, "detail": text, "message": text, "context": text, "origin": text, "kafka_topic": text, "kafka_offset": n}))
+		rows = append(rows, inJSONOf(map[string]any{
+			"workspace_id": text, "product_id": s.product, "connection_id": s.id, "source": text, "received_at": "now",
+			"reason": text, "detail": text, "message": text, "context": text, "origin": text, "kafka_topic": text, "kafka_offset": n,
+		}))
 	}
 	text := strings.ReplaceAll(strings.Join(rows, "\n"), `"received_at":"now"`, `"received_at":`+strings.Split(m.ask(t, "SELECT toUnixTimestamp64Milli(now64(3))"), ".")[0])
 	m.ask(t, "INSERT INTO dead_letters FORMAT JSONEachRow "+text)

@@ -41,9 +41,11 @@ func (p *page) as(l look) {
 	p.t.Helper()
 	require.NoError(p.t, p.try(func(ctx context.Context) error {
 		_, sized := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.phone})
+			Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.phone,
+		})
 		_, liked := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+			{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}})
 		return errors.Join(sized, liked)
 	}))
 	// What is drawn to fit is drawn anew in the next frame.
@@ -100,8 +102,10 @@ func (p *page) picture(file string, l look) {
 	height = min(max(height, l.height), screens*l.height)
 	beyond := true
 	require.NoError(p.t, p.try(func(ctx context.Context) error {
-		taken, err := chromedp.Call(ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{CaptureBeyondViewport: &beyond,
-			Clip: &cdppage.Viewport{Width: float64(l.width), Height: float64(height), Scale: 1}})
+		taken, err := chromedp.Call(ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{
+			CaptureBeyondViewport: &beyond,
+			Clip:                  &cdppage.Viewport{Width: float64(l.width), Height: float64(height), Scale: 1},
+		})
 		if err != nil {
 			return err
 		}

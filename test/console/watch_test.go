@@ -24,7 +24,8 @@ func watch(ctx context.Context) error {
 	}
 	_, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `document.addEventListener("securitypolicyviolation", e => ` + violated +
-			`(e.violatedDirective + " forbids " + e.blockedURI + " at " + e.sourceFile + ":" + e.lineNumber + " " + e.sample))`})
+			`(e.violatedDirective + " forbids " + e.blockedURI + " at " + e.sourceFile + ":" + e.lineNumber + " " + e.sample))`,
+	})
 	return err
 }
 

@@ -86,10 +86,14 @@ var cases = map[string]struct{ fires, quiet []string }{
 		quiet: []string{`millrace_edge_in_flight_bytes{instance="a"} 900x50 700x50`, `millrace_edge_in_flight_bytes_limit{instance="a"} 1000x100`},
 	},
 	"MillraceSlowAcknowledgements": {
-		fires: []string{`millrace_edge_acknowledge_duration_seconds_bucket{le="1"} 0+90x100`, `millrace_edge_acknowledge_duration_seconds_bucket{le="2.5"} 0+100x100`,
-			`millrace_edge_acknowledge_duration_seconds_bucket{le="+Inf"} 0+100x100`},
-		quiet: []string{`millrace_edge_acknowledge_duration_seconds_bucket{le="1"} 0+999x100`, `millrace_edge_acknowledge_duration_seconds_bucket{le="2.5"} 0+1000x100`,
-			`millrace_edge_acknowledge_duration_seconds_bucket{le="+Inf"} 0+1000x100`},
+		fires: []string{
+			`millrace_edge_acknowledge_duration_seconds_bucket{le="1"} 0+90x100`, `millrace_edge_acknowledge_duration_seconds_bucket{le="2.5"} 0+100x100`,
+			`millrace_edge_acknowledge_duration_seconds_bucket{le="+Inf"} 0+100x100`,
+		},
+		quiet: []string{
+			`millrace_edge_acknowledge_duration_seconds_bucket{le="1"} 0+999x100`, `millrace_edge_acknowledge_duration_seconds_bucket{le="2.5"} 0+1000x100`,
+			`millrace_edge_acknowledge_duration_seconds_bucket{le="+Inf"} 0+1000x100`,
+		},
 	},
 	"MillraceConnectionsRejected": {
 		fires: []string{`millrace_edge_connections_rejected_total 0+10x100`, `millrace_edge_connections_over_address_limit_total 0x100`},

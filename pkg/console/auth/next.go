@@ -13,7 +13,8 @@ const maxNextBytes = 2048
 // localPath returns text if it is a path of the console, and Path otherwise. The result never leads to another host.
 func localPath(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || len(text) > maxNextBytes || strings.Contains(text, `\`) || u.Scheme != "" || u.Host != "" || u.Opaque != "" {
+	if err != nil || len(text) > maxNextBytes || strings.Contains(text, `\`) || u.Scheme != "" || u.Host != "" ||
+		u.Opaque != "" {
 		return Path
 	}
 	inside := strings.HasPrefix(u.Path+"/", Path+"/") && path.Clean(u.Path) == strings.TrimSuffix(u.Path, "/")

@@ -42,7 +42,11 @@ func readHash(name string) (token.Secret, error) {
 	}
 	hash := token.NewSecret(strings.TrimSpace(string(b)))
 	if err := token.CheckHash(hash); err != nil {
-		return token.Secret{}, fmt.Errorf("%s contains no password hash: write the output of millrace console hash-password to it (%w)", name, err)
+		return token.Secret{}, fmt.Errorf(
+			"%s contains no password hash: write the output of millrace console hash-password to it (%w)",
+			name,
+			err,
+		)
 	}
 	return hash, nil
 }

@@ -22,8 +22,11 @@ func parseProxies(texts []string) (clientip.Proxies, error) {
 	}
 	for i, prefix := range list {
 		if prefix.Bits() == 0 {
-			return nil, fmt.Errorf("--console-proxy-from: %q trusts every address, so any client could set a user name: "+
-				"set the addresses of the proxies", texts[i])
+			return nil, fmt.Errorf(
+				"--console-proxy-from: %q trusts every address, so any client could set a user name: "+
+					"set the addresses of the proxies",
+				texts[i],
+			)
 		}
 	}
 	return list, nil
@@ -55,5 +58,6 @@ func (r *settings) proxyUser(request *http.Request) (name string, ok bool) {
 	}
 	name = strings.TrimSpace(values[0])
 	unprintable := func(c rune) bool { return !unicode.IsPrint(c) }
-	return name, name != "" && len(name) <= maxUserBytes && utf8.ValidString(name) && !strings.ContainsFunc(name, unprintable)
+	return name, name != "" && len(name) <= maxUserBytes && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, unprintable)
 }

@@ -60,11 +60,16 @@ func (c *Client) Conversations(ctx context.Context, f Filter, order Conversation
 	if f.Product != "" {
 		condition += " AND product_id = {product:String}"
 	}
-	rows, sql, err := run[Conversation](ctx, c, `SELECT conversation_id, external_conversation_id, product_id, user_id, started_at, last_activity_at, activities,
+	rows, sql, err := run[Conversation](
+		ctx,
+		c,
+		`SELECT conversation_id, external_conversation_id, product_id, user_id, started_at, last_activity_at, activities,
     outcomes, negative, neutral, positive, value_by_currency, first_outcome_at, last_outcome_at,
     toFloat64(first_outcome_after_start_seconds) AS first_after_start, count() OVER () AS conversations
 FROM conversation_outcomes WHERE `+condition+`
-ORDER BY `+by+` LIMIT {limit:UInt8}`, f.parametersWith("limit", maxConversations))
+ORDER BY `+by+` LIMIT {limit:UInt8}`,
+		f.parametersWith("limit", maxConversations),
+	)
 	found := Conversations{Conversations: rows, SQL: sql}
 	if len(rows) > 0 {
 		found.Others = rows[0].Total - uint64(len(rows))

@@ -58,11 +58,16 @@ type UnclassifiedType struct {
 
 // Unclassified returns the rows of the view unclassified_event_types for the range.
 func (c *Client) Unclassified(ctx context.Context, f Filter) (Unclassified, error) {
-	rows, sql, err := run[UnclassifiedType](ctx, c, `SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
+	rows, sql, err := run[UnclassifiedType](
+		ctx,
+		c,
+		`SELECT event_type, count() AS events, max(event_at) AS last_seen_at, arraySort(groupUniqArray(product_id)) AS products,
     argMax(insert_id, (event_at, insert_id)) AS example_insert_id, count() OVER () AS types
 FROM `+f.eventsInRange()+`
 GROUP BY event_type HAVING countIf(influence != 'neutral') = 0
-ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+finalPerPartition, f.parametersWith("limit", maxTypes))
+ORDER BY events DESC, event_type LIMIT {limit:UInt8}`+finalPerPartition,
+		f.parametersWith("limit", maxTypes),
+	)
 	u := Unclassified{Types: rows, SQL: sql}
 	if len(rows) > 0 {
 		u.Others = rows[0].Total - uint64(len(rows))
