@@ -167,9 +167,10 @@ func TestCheckReadsEveryField(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for body, want := range map[string]*payload.Reason{
 		`{}`: MissingEventType, `5`: NotAnEvent, `[null]`: NotAnEvent, `{"batch":"x"}`: MissingEventType, `{"batch":[1]}`: NotAnEvent,
-		`{"batch":[` + small + `],"eventType":5}`:                                   InvalidEventType, // an event, and a broken one
-		`[{"eventType":5},{}]`:                                                      InvalidEventType,
-		`{"type":"track","event":"E"}`:                                              MissingEventType,
+		`{"batch":[` + small + `],"eventType":5}`: InvalidEventType, // an event, and a broken one
+		`[{"eventType":5},{}]`:                    InvalidEventType,
+		`{"type":"track","event":"E"}`:            MissingEventType,
+
 		field("x", `"`+strings.Repeat("x", payload.DefaultLimits.MessageBytes)+`"`): payload.TooLarge,
 	} {
 		_, refusal := parse(t, body)

@@ -90,7 +90,8 @@ func differences(t *testing.T, dir, packages string) (found []string) {
 	return found
 }
 
-// strict is a policy that allows a page nothing but files of its own server: no script and no style in the page, no eval.
+// strict is a policy that allows a page nothing but files of its own server: no script and no style in the page, no
+// eval.
 const strict = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
 
 // moderate is what htmx has to be told under such a policy. By itself it puts a style into the page.

@@ -48,7 +48,8 @@ func browserOptions(path string) []chromedp.ExecAllocatorOption {
 		chromedp.ExecPath(path),
 		chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-component-update", true),
-		// The console works offline: a page that asks another host for anything gets nothing, and that is an error on its console.
+		// The console works offline: a page that asks another host for anything gets nothing, and that is an error on
+		// its console.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
 	if os.Getuid() == 0 {
 		// Chromium's sandbox refuses to serve root, and that is who tests are in many a container. The pages are ours.

@@ -95,7 +95,8 @@ func pasteURL(p *page, console string, s source) {
 	p.seesIn(css(".messages > li:first-child"), "user_test_123")
 }
 
-// elsewhere has a page on another port post to the console. It is the same site to the browser, which sends the session along.
+// elsewhere has a page on another port post to the console. It is the same site to the browser, which sends the session
+// along.
 func elsewhere(t *testing.T, p *page, console string, s source) {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -1,7 +1,7 @@
 // Package console tries the console as people use it: a real Chromium in front of the real "millrace up".
 //
-// Whatever a page does wrong fails the test that opened it: an error on its console, an exception that nobody caught, a violation of the
-// Content-Security-Policy, a request that failed or left this machine, a dialog that nobody expected.
+// Whatever a page does wrong fails the test that opened it: an error on its console, an exception that nobody caught, a
+// violation of the Content-Security-Policy, a request that failed or left this machine, a dialog that nobody expected.
 //
 //	main_test.go      the flags, and what all tests share
 //	millrace_test.go  millrace up, on free ports: one for all tests, each of which has a product of its own

@@ -92,7 +92,8 @@ func inJSON(text string) []byte {
 	return b
 }
 
-// click waits until the element is there and clicks with the mouse where it is: what covers it gets the click, as with a person's.
+// click waits until the element is there and clicks with the mouse where it is: what covers it gets the click, as with
+// a person's.
 func (p *page) click(g target) {
 	p.t.Helper()
 	p.until("click on "+g.String(), func(ctx context.Context) error {

@@ -55,8 +55,8 @@ func (p *page) as(l look) {
 // pictured are the pictures that the docs show: the others are made by nobody.
 var pictured = []string{"connections-wide-light", "connection-wide-dark", "connection-narrow-light", "outcomes-wide-light", "outcomes-wide-dark"}
 
-// inspect looks at the page wide and narrow, light and dark, each once with the other. With -update it writes docs/images/NAME-wide-light.png and
-// so on, those that the docs show.
+// inspect looks at the page wide and narrow, light and dark, each once with the other. With -update it writes
+// docs/images/NAME-wide-light.png and so on, those that the docs show.
 func (p *page) inspect(name string) {
 	p.t.Helper()
 	for _, l := range []look{wideLight, narrowDark} {
@@ -114,7 +114,8 @@ func (p *page) picture(file string, l look) {
 	}))
 }
 
-// inFewColors is a PNG with its 256 most frequent colors, and the nearest of them in place of others: a third of the bytes, and nobody sees it.
+// inFewColors is a PNG with its 256 most frequent colors, and the nearest of them in place of others: a third of the
+// bytes, and nobody sees it.
 func inFewColors(data []byte) ([]byte, error) {
 	decoded, err := png.Decode(bytes.NewReader(data))
 	if err != nil {

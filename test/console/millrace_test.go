@@ -32,7 +32,8 @@ type millrace struct {
 	said *output
 }
 
-// theMillrace is the one that all tests share, since its start takes longer than most of them. Each has a product of its own in it.
+// theMillrace is the one that all tests share, since its start takes longer than most of them. Each has a product of
+// its own in it.
 var theMillrace = sync.OnceValues(func() (*millrace, error) {
 	dir, err := os.MkdirTemp("", "millrace-console-*")
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outcome looks for the events in the plots: what is drawn, the table, and what ClickHouse says to the SQL that is there to be copied.
+// outcome looks for the events in the plots: what is drawn, the table, and what ClickHouse says to the SQL that is
+// there to be copied.
 func outcome(p *page, m *millrace, s source) {
 	p.t.Helper()
 	p.click(named("link", "Outcomes"))

@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every page can be used by everybody: light and dark, wide and narrow, with the keyboard or a screen reader. The pictures in the docs are
-// of these. No other test runs while they are taken: there is nothing in them that another has made.
+// Every page can be used by everybody: light and dark, wide and narrow, with the keyboard or a screen reader. The
+// pictures in the docs are of these. No other test runs while they are taken: there is nothing in them that another has
+// made.
 func TestEveryPageForEverybody(t *testing.T) {
 	if !*update {
 		t.Parallel()

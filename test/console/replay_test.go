@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Dead letters are found by reason, read, and replayed. What cannot be mapped is dead once more, and nothing is counted twice.
+// Dead letters are found by reason, read, and replayed. What cannot be mapped is dead once more, and nothing is counted
+// twice.
 func TestDeadLettersAndTheirReplay(t *testing.T) {
 	t.Parallel()
 	m := up(t)

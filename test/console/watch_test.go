@@ -17,7 +17,8 @@ import (
 // violated is the function by which a page tells us of violations of its policy.
 const violated = "policyViolated"
 
-// watch is what a tab does before its first page. Chromium also logs violations, but as prose; the event says them by their parts.
+// watch is what a tab does before its first page. Chromium also logs violations, but as prose; the event says them by
+// their parts.
 func watch(ctx context.Context) error {
 	if _, err := chromedp.Call(ctx, runtime.AddBinding, runtime.AddBindingParams{Name: violated}); err != nil {
 		return err
@@ -107,7 +108,8 @@ func (p *page) complains(text string) {
 	})
 }
 
-// answer answers a dialog of the page, which stands still until then: with yes if the test has said so, and else with no and a complaint.
+// answer answers a dialog of the page, which stands still until then: with yes if the test has said so, and else with
+// no and a complaint.
 func (p *page) answer(e *cdppage.EventJavascriptDialogOpening) {
 	p.mu.Lock()
 	yes := p.accepts && e.Type == cdppage.DialogTypeConfirm

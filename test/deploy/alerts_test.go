@@ -50,8 +50,8 @@ func firing(t *testing.T, rule rulefmt.Rule, s series, at time.Duration) (values
 
 const at = 90 * time.Minute // time of the evaluation, after 91 samples
 
-// cases are the series of each alert: with fires it fires, and with quiet, which is bad but not bad enough, it does not. The
-// series of well are added where a case does not replace them.
+// cases are the series of each alert: with fires it fires, and with quiet, which is bad but not bad enough, it does
+// not. The series of well are added where a case does not replace them.
 var cases = map[string]struct{ fires, quiet []string }{
 	"MillraceNoEdge": {
 		fires: []string{`up{job="millrace-edge",instance="a"} 1x80 0x20`},

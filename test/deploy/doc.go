@@ -1,5 +1,5 @@
-// Package deploy tests docker-compose.yml, the Helm chart, alerts and dashboards, without starting a container. It uses the
-// libraries of Compose, Helm, Kubernetes and Prometheus, and our own binaries.
+// Package deploy tests docker-compose.yml, the Helm chart, alerts and dashboards, without starting a container. It uses
+// the libraries of Compose, Helm, Kubernetes and Prometheus, and our own binaries.
 //
 //	programs_test.go    the binaries: their variables, and their answer to a configuration
 //	compose_test.go     docker-compose.yml

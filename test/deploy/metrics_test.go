@@ -21,7 +21,8 @@ type metric struct {
 	labels []string
 }
 
-// metrics are those of docs/metrics.md, which test/e2e generates from the code. Histograms have the names of their series.
+// metrics are those of docs/metrics.md, which test/e2e generates from the code. Histograms have the names of their
+// series.
 func metrics(t *testing.T) map[string]metric {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "metrics.md"))

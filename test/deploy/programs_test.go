@@ -70,8 +70,8 @@ func variables(t *testing.T, program string, args ...string) []string {
 	return names
 }
 
-// takes checks that a program reads all MILLRACE_ variables in env, and accepts their values where it can check them without
-// starting. Variables of the program's other commands are allowed.
+// takes checks that a program reads all MILLRACE_ variables in env, and accepts their values where it can check them
+// without starting. Variables of the program's other commands are allowed.
 func takes(t *testing.T, program string, env map[string]string, args ...string) {
 	t.Helper()
 	names := variables(t, program, args...)
