@@ -120,7 +120,7 @@ func TestCheckRedis(t *testing.T) {
 
 func TestRedisConfigIsChecked(t *testing.T) {
 	for want, config := range map[string]RedisConfig{
-		"flags of --redis-… are set, but not --redis":   {User: "u"},
+		"flags are set without --redis":                 {User: "u"},
 		"--redis is not of the form":                    {Redis: "http://canary"},
 		"leave one of them out":                         {Redis: "redis://u:canary@h", Password: credential.Password{Password: "canary"}},
 		"--redis-tls-ca is of no use without TLS":       {Redis: "redis://h", TLS: credential.TLS{CA: "f"}},
