@@ -122,7 +122,7 @@ func TestRedisConfigIsChecked(t *testing.T) {
 	for want, config := range map[string]RedisConfig{
 		"flags are set without --redis":                 {User: "u"},
 		"--redis is not of the form":                    {Redis: "http://canary"},
-		"leave one of them out":                         {Redis: "redis://u:canary@h", Password: credential.Password{Password: "canary"}},
+		"use one of them":                               {Redis: "redis://u:canary@h", Password: credential.Password{Password: "canary"}},
 		"--redis-tls-ca is of no use without TLS":       {Redis: "redis://h", TLS: credential.TLS{CA: "f"}},
 		"--redis-password-file: the password cannot be": {Redis: "redis://h", Password: credential.Password{PasswordFile: "/nowhere"}},
 	} {
