@@ -82,7 +82,7 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 	got, err := patient.Get(t.Context(), anID)
 	require.NoError(t, err)
 	require.Equal(t, "memo", string(got))
-	requireRedis(t, good, doctor.OK, "keeps proofs", "")
+	requireRedis(t, good, doctor.OK, "stores proofs", "")
 
 	addr := strings.TrimPrefix(good.Redis, "redis://")
 	for change, spoil := range map[string]func(*RedisConfig){
@@ -98,14 +98,14 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 	}
 	inURL := RedisConfig{Redis: "rediss://edge:correct-horse@" + addr, TLS: good.TLS}
 	inURL.TLS.On = false // the scheme says so
-	requireRedis(t, inURL, doctor.OK, "keeps proofs", "")
+	requireRedis(t, inURL, doctor.OK, "stores proofs", "")
 }
 
 func TestCheckRedis(t *testing.T) {
 	addr, server := startRedis(t)
 	config := RedisConfig{Redis: "redis://" + addr}
 	r := examineRedis(t, config)
-	requireRedis(t, config, doctor.OK, addr+" keeps proofs", "")
+	requireRedis(t, config, doctor.OK, addr+" stores proofs", "")
 	require.Equal(t, "redis clock", r[1].Check)
 	require.Equal(t, doctor.OK, r[1].Status)
 	client := redis.NewClient(&redis.Options{Addr: addr})
