@@ -89,7 +89,7 @@ func TestRedisWithTLSAndALogin(t *testing.T) {
 		"--redis-tls-ca":   func(c *RedisConfig) { c.TLS.CA = "" },
 		"--redis-tls-cert": func(c *RedisConfig) { c.TLS.Cert, c.TLS.Key = "", "" },
 		"--redis-user":     func(c *RedisConfig) { c.Password = credential.Password{Password: "canary"} },
-		"give the user of --redis-user the commands GET, SET, TIME and HELLO": func(c *RedisConfig) { c.User = "stranger" },
+		"grant --redis-user the commands GET, SET, TIME and HELLO": func(c *RedisConfig) { c.User = "stranger" },
 		"start it": func(c *RedisConfig) { c.TLS = credential.TLS{} },
 	} {
 		config := good
@@ -113,8 +113,8 @@ func TestCheckRedis(t *testing.T) {
 	require.NoError(t, client.Do(context.Background(), "CONFIG", "SET", "requirepass", "x").Err())
 	requireRedis(t, config, doctor.Fail, addr, "check --redis-user and --redis-password")
 	require.NoError(t, server.Kill())
-	requireRedis(t, config, doctor.Fail, addr, "start it, or name another with --redis")
-	requireRedis(t, RedisConfig{}, doctor.OK, "none is named", "")
+	requireRedis(t, config, doctor.Fail, addr, "start it or correct --redis")
+	requireRedis(t, RedisConfig{}, doctor.OK, "not configured", "")
 	requireRedis(t, RedisConfig{Redis: "canary"}, doctor.Fail, "--redis is not of the form", "correct that flag")
 }
 
