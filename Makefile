@@ -1,6 +1,7 @@
 # Two targets are the whole set-up: "make run" and "make test". Both fetch what is missing.
 
 GO         ?= go
+COMMIT   := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LINT       := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GORELEASER := github.com/goreleaser/goreleaser/v2@v2.17.0
 SYFT       := github.com/anchore/syft/cmd/syft@v1.40.0
@@ -31,7 +32,7 @@ help: ## show this
 build: ## build bin/edge, bin/loader and bin/millrace
 	@[ -x bin/millrace ] || echo "First build: it downloads the Go modules (about 60 MB) and compiles some 600 packages:" \
 		"1 to 3 minutes. Later builds take seconds."
-	@mkdir -p bin; { $(GO) build -v -o bin/ ./cmd/... 2>&1; echo "exit $$?"; } | awk ' \
+	@mkdir -p bin; { $(GO) build -v -ldflags "-X github.com/millrace/millrace/pkg/cli.commit=$(COMMIT)" -o bin/ ./cmd/... 2>&1; echo "exit $$?"; } | awk ' \
 		/^exit [0-9]+$$/       { status = $$2; next } \
 		/^go: downloading /    { if (++modules % 20 == 1) print "  downloading " $$3; next } \
 		/^[a-z0-9.]+(\/[^ :]*)?$$/ { if (++packages % 50 == 0) print "  " packages " packages compiled"; next } \

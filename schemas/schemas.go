@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing/fstest"
 	"text/template"
 )
@@ -60,4 +61,14 @@ func Migrations(f For) (fs.FS, error) {
 		files[t.Name()] = &fstest.MapFile{Data: text.Bytes()}
 	}
 	return files, nil
+}
+
+// Newest returns the number of the newest migration, such as 00009.
+func Newest() string {
+	entries, err := migrations.ReadDir("migrations") // sorted by name
+	if err != nil {
+		panic("BUG: the migrations are not embedded: " + err.Error())
+	}
+	number, _, _ := strings.Cut(entries[len(entries)-1].Name(), "_")
+	return number
 }

@@ -18,6 +18,8 @@ import (
 )
 
 type flags struct {
+	Version kong.VersionFlag `help:"Show version, commit, Go version and schema, and exit." env:"-"`
+
 	Key         credential.TokenKey `embed:""`
 	DryRun      bool                `help:"Check the configuration and end."`
 	Healthcheck bool                `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
@@ -76,6 +78,6 @@ func (c *flags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("edge started", "http", service.URL(), "admin", admin.URL())
+	log.Info("edge started", "version", cli.Version(), "http", service.URL(), "admin", admin.URL())
 	return telemetry.RunWith(ctx, admin, service.Run)
 }

@@ -18,6 +18,8 @@ import (
 )
 
 type flags struct {
+	Version kong.VersionFlag `help:"Show version, commit, Go version and schema, and exit." env:"-"`
+
 	DryRun      bool  `help:"Check the configuration and end."`
 	Healthcheck bool  `help:"Ask the one that runs and has this --admin whether it is ready, and end: with an error if it is not. For containers."`
 	Memory      int64 `help:"Bytes that the garbage collector aims to stay under. It gives up on that before it stops the work." default:"377487360"`
@@ -72,6 +74,6 @@ func (c *flags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("loader started", "group", c.Loader.Consumer.Group, "admin", admin.URL())
+	log.Info("loader started", "version", cli.Version(), "group", c.Loader.Consumer.Group, "admin", admin.URL())
 	return telemetry.RunWith(ctx, admin, service.Run)
 }

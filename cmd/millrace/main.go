@@ -11,6 +11,8 @@ import (
 )
 
 type flags struct {
+	Version kong.VersionFlag `help:"Show version, commit, Go version and schema, and exit." env:"-"`
+
 	Up          upCommand          `cmd:"" help:"Run everything in one place: a broker, ClickHouse, the edge and the loader."`
 	Connections connectionsCommand `cmd:"" help:"The secret URLs that feed products."`
 	Console     consoleCommand     `cmd:"" help:"Millrace in a browser: connect sources, watch messages arrive, see what came of them."`

@@ -43,7 +43,7 @@ func groups(node *kong.Node) (titles []string) {
 		add("")
 	}
 	for _, flag := range node.Flags {
-		if flag.Name != "help" {
+		if flag.Name != "help" && flag.Name != "version" {
 			add(titleOf(flag))
 		}
 	}
@@ -65,7 +65,7 @@ func describeGroup(b *strings.Builder, node *kong.Node, title string) {
 		}
 	}
 	for _, flag := range node.Flags {
-		if flag.Name == "help" || titleOf(flag) != title {
+		if flag.Name == "help" || flag.Name == "version" || titleOf(flag) != title {
 			continue
 		}
 		called := "--" + flag.Name

@@ -41,7 +41,7 @@ func TokenKey(flags *credential.TokenKey) (token.Key, error) {
 }
 
 func parserOf(cli any, name, description string) *kong.Kong {
-	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.ShortUsageOnError(),
+	parser, err := kong.New(cli, kong.Name(name), kong.Vars{"version": name + " " + Version()}, kong.Description(description), kong.ShortUsageOnError(),
 		kong.DefaultEnvars("MILLRACE"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		panic(fmt.Sprintf("BUG: flags of %s: %v", name, err))
