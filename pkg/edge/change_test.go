@@ -1,11 +1,15 @@
 package edge
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,29 +19,62 @@ import (
 	"github.com/millrace/millrace/pkg/token"
 )
 
-// A request that was let in by the old state and waits for the brokers while the connection is changed does
-// not get a 200: the change has returned by then.
-func TestChange_DuringAcknowledgement_IsRespected(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(context.Context, *rig, string) error
-		status int
-	}{
-		"nothing": {func(context.Context, *rig, string) error { return nil }, 200},
-		"rotate":  {func(ctx context.Context, r *rig, id string) error { _, err := r.store.Rotate(ctx, id); return err }, 401},
-		"secret": {func(ctx context.Context, r *rig, id string) error {
-			_, err := r.store.SetSecret(ctx, id, token.NewSecret("a secret of length"))
+// changes are changes of a connection during a request, with the status that the request must get.
+var changes = map[string]struct {
+	change func(context.Context, *rig, string) error
+	status int
+}{
+	"nothing": {func(context.Context, *rig, string) error { return nil }, 200},
+	"rotate":  {func(ctx context.Context, r *rig, id string) error { _, err := r.store.Rotate(ctx, id); return err }, 401},
+	"secret": {func(ctx context.Context, r *rig, id string) error {
+		_, err := r.store.SetSecret(ctx, id, token.NewSecret("a secret of length"))
+		return err
+	}, 401},
+	"delete": {func(ctx context.Context, r *rig, id string) error { return r.store.Delete(ctx, id) }, 401},
+	"pause":  {func(ctx context.Context, r *rig, id string) error { _, err := r.store.Pause(ctx, id); return err }, 204},
+	"pause and resume": {func(ctx context.Context, r *rig, id string) error {
+		if _, err := r.store.Pause(ctx, id); err != nil {
 			return err
-		}, 401},
-		"delete": {func(ctx context.Context, r *rig, id string) error { return r.store.Delete(ctx, id) }, 401},
-		"pause":  {func(ctx context.Context, r *rig, id string) error { _, err := r.store.Pause(ctx, id); return err }, 204},
-		"pause and resume": {func(ctx context.Context, r *rig, id string) error {
-			if _, err := r.store.Pause(ctx, id); err != nil {
-				return err
+		}
+		_, err := r.store.Resume(ctx, id)
+		return err
+	}, 200},
+}
+
+// A request may be let in before a change and end after the command has returned. Nothing of it is stored then.
+func TestChange_WhileTheBodyArrives_StoresNothing(t *testing.T) {
+	for name, c := range changes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := start(t)
+			s := r.create(connection.CreateParams{})
+			conn, err := net.Dial("tcp", strings.TrimPrefix(r.service.URL(), "http://"))
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: edge\r\nContent-Length: %d\r\n\r\n%s", s.path(), len(track), track[:9])
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return r.service.handler.admit.requests.Load() == 1 }, patience, poll)
+			require.NoError(t, c.change(t.Context(), r, s.ID))
+			r.settle()
+			_, err = conn.Write([]byte(track[9:]))
+			require.NoError(t, err)
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			require.Equal(t, c.status, response.StatusCode)
+			if c.status == http.StatusOK {
+				require.Len(t, r.records(ingest), 1, "the control: an unchanged connection stores the message")
+			} else {
+				require.Empty(t, r.records(ingest))
 			}
-			_, err := r.store.Resume(ctx, id)
-			return err
-		}, 200},
-	} {
+			r.requireNothingHeld()
+		})
+	}
+}
+
+// A request that waits for the brokers while the connection is changed gets no 200: the command has returned by then.
+func TestChange_DuringAcknowledgement_IsRespected(t *testing.T) {
+	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, broker := start(t)

@@ -135,6 +135,11 @@ func (h *handler) process(
 		return stored{}, parseRefusal(err)
 	}
 	traced.Received(p.Received(), p.Accepted)
+	// The body may have taken long to arrive. A connection that was changed meanwhile stores nothing.
+	c, err := h.verifier.Confirm(c)
+	if refused := h.checkConnection(e, c, err); refused != nil {
+		return stored{}, refused
+	}
 	out := h.producer.NewRequest(p.Accepted+p.Invalid, b.release)
 	b = nil
 	if err := h.produce(p, out, e, c, traced); err != nil {
@@ -143,7 +148,7 @@ func (h *handler) process(
 	}
 	// The connection may have been rotated or paused while the brokers acknowledged. The command that did it has
 	// returned, so no edge may answer by the old state.
-	c, err := h.verifier.Confirm(c)
+	c, err = h.verifier.Confirm(c)
 	if refused := h.checkConnection(e, c, err); refused != nil {
 		return stored{}, refused
 	}
