@@ -149,11 +149,11 @@ func TestConfig_Invalid_IsRefusedInOneSentence(t *testing.T) {
 	for _, c := range []struct{ program, flag, want string }{
 		{"edge", "--kafka-tls-cert=c", "--kafka-tls-cert is of no use without TLS: set --kafka-tls too"},
 		{"edge", "--redis=canary", "--redis is not of the form redis://user:password@host:port/database"},
-		{"edge", "--redis-password=canary", "flags of --redis-… are set, but not --redis: name the Redis there"},
+		{"edge", "--redis-password=canary", "--redis-… flags are set without --redis: set --redis"},
 		{"loader", "--kafka-password-file=/nowhere", "--kafka-password-file: the password cannot be read: open /nowhere: no such file or directory"},
 		{"loader", "--kafka-password=canary", "--kafka-user and --kafka-password are of no use without --kafka-sasl: set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
 		{"loader", "--clickhouse-tls-ca=c", "--clickhouse-tls-ca is of no use without TLS: set --clickhouse-tls too"},
-		{"millrace migrate", "--clickhouse-replicated", "--clickhouse-replicated says how a cluster is: name it with --clickhouse-cluster"},
+		{"millrace migrate", "--clickhouse-replicated", "--clickhouse-replicated needs --clickhouse-cluster"},
 		{"millrace up --data " + t.TempDir(), "--clickhouse-cluster=c", "--clickhouse-cluster is of no use here: \"up\" runs one ClickHouse of its own"},
 		{"millrace migrate", "--clickhouse-password-file=/nowhere", "--clickhouse-password-file: the password cannot be read: open /nowhere: no such file or directory"},
 	} {

@@ -59,9 +59,9 @@ func TestReplay_Twice_ChangesNothing(t *testing.T) {
 
 	dry := u.replay("--from", "start", "--dead-letters", "--dry-run")
 	require.Contains(t, dry, "Nothing was written")
-	require.Regexp(t, `(?m)^`+u.ProductID+` +event, dead letter +3$`, dry)
-	require.Regexp(t, `(?m)^`+u.ProductID+` +identify +1$`, dry)
-	require.Regexp(t, `(?m)^`+u.ProductID+` +identify, dead letter +1$`, dry)
+	require.Regexp(t, `(?m)^default +`+u.ProductID+` +event, dead letter +3$`, dry)
+	require.Regexp(t, `(?m)^default +`+u.ProductID+` +identify +1$`, dry)
+	require.Regexp(t, `(?m)^default +`+u.ProductID+` +identify, dead letter +1$`, dry)
 	for _, mark := range []string{"once", "twice"} {
 		require.NotContains(t, u.replay("--from", "1h", "--dead-letters", "--rate", "100000"), "would be")
 		u.settled(mark)
