@@ -43,7 +43,7 @@ func (*doctorCommand) Help() string {
 nothing. Each line says how something is, and what to change:
 
   ok    works
-  warn  works, and had better be otherwise
+  warn  works, but should be changed
   fail  does not work, or breaks a promise
 
 It ends with 1 if anything failed. Run it where an edge or a loader is to run: what is reached from there is what

@@ -49,7 +49,7 @@ func (k *kafka) client() (*stream.Client, error) {
 // Help is what stands above the flags.
 func (*replayCommand) Help() string {
 	return `A replay writes messages that Kafka still has to the ingest topic once more, as they were received. The loaders map
-them anew, and what comes of them replaces what is stored: after a fix of the mapping, or where rows were lost.
+them again, and the results replace the stored rows: after a fix of the mapping, or where rows were lost.
 Replaying the same messages twice changes nothing.
 
   millrace replay --from 36h --dry-run                     what would it be?

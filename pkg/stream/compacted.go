@@ -89,7 +89,7 @@ func (l *CompactedTopic) confirm(ctx context.Context) {
 	for {
 		before, applied := time.Now(), l.applied.Load()
 		end, err := l.end(ctx)
-		// An end before what has been applied is that of another topic, made anew under the name.
+		// An end before the applied offset belongs to another topic, recreated under the same name.
 		if err == nil && end >= applied && l.awaitApplied(ctx, end) {
 			l.currentAt.Store(&before)
 		}

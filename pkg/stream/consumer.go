@@ -16,7 +16,7 @@ type ConsumerConfig struct {
 	Group             string        `help:"The consumer group: loaders of one group share the partitions." default:"millrace-loader"`
 	InstanceID        string        `help:"Name of this loader in the group, which no other may have. One that is started again within --session-timeout has its partitions back at once; one that ends keeps them for as long. Empty: none, and a loader that ends gives its partitions to the others." placeholder:"NAME"`
 	SessionTimeout    time.Duration `help:"How long the group waits for a silent loader before others take its partitions." default:"8s"`
-	RebalanceTimeout  time.Duration `help:"How long the group waits for a loader that is there, and has not given up what it should, when partitions are shared out anew." default:"10s"`
+	RebalanceTimeout  time.Duration `help:"Time a member has to rejoin during a rebalance before it is removed." default:"10s"`
 	FetchBytes        int32         `help:"Bytes asked of a broker at once, as they are compressed." default:"4194304"`
 	FetchPartition    int32         `name:"fetch-partition-bytes" help:"Bytes asked of one partition at once, as they are compressed." default:"1048576"`
 	ConcurrentFetches int           `help:"Fetches that may be under way or waiting to be taken." default:"2"`
@@ -31,7 +31,7 @@ const minSessionTimeout = 6 * time.Second
 // below the least session: a heartbeat that is lost must not cost the membership.
 const groupTimeout = 5 * time.Second
 
-// Heartbeat is how soon a member learns that partitions are shared out anew.
+// Heartbeat is the interval at which a member learns of a rebalance.
 func (c *ConsumerConfig) Heartbeat() time.Duration { return c.SessionTimeout / 5 }
 
 // Validate checks the bounds.
@@ -220,7 +220,7 @@ func (c *Consumer) assigned(_ context.Context, kafka *kgo.Client, m map[string][
 	}
 }
 
-// rebalanceAfter is when a member with an instance id asks for its group's partitions to be shared out anew, once.
+// rebalanceAfter is the delay after which a static member requests one rebalance.
 // It was given back what it had without that. If it was killed in the middle of handing a partition over, between
 // giving it up and saying so, then nobody has that one. The time is for reading offsets, which sharing out breaks off.
 const rebalanceAfter = 2 * time.Second

@@ -15,7 +15,7 @@ var ErrRecordDeleted = errors.New("the record is not in the log any more")
 // readTimeout bounds one attempt to read a record.
 const readTimeout = 10 * time.Second
 
-// Read reads the record at an offset. It is for the rare case: each call connects anew.
+// Read reads the record at an offset. It opens a connection for each call, so use it rarely.
 func (c *Client) Read(ctx context.Context, p Partition, offset int64) (e Record, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

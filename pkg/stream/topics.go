@@ -72,7 +72,7 @@ func (c *Config) specs() []topicSpec {
 }
 
 // EnsureTopics creates the topics that are missing. It leaves those that exist as they are, refuses those that would
-// break a promise, and tells the log what had better be otherwise.
+// break a promise, and logs settings that should be changed.
 func (c *Client) EnsureTopics(ctx context.Context) error {
 	return retry.Do(ctx, retry.NewConstant(metadataMinAge), func(ctx context.Context) error {
 		err := c.ensureTopics(ctx)
@@ -117,7 +117,7 @@ func (c *Client) validate(t *topicState) error {
 		case invalid:
 			return fmt.Errorf("%w: %s %s: %s", errInvalidTopic, t.spec.name, f.found, f.change)
 		case warning:
-			c.log.Warn("a topic had better be otherwise", "topic", t.spec.name, "found", f.found, "change", f.change)
+			c.log.Warn("topic setting should be changed", "topic", t.spec.name, "found", f.found, "change", f.change)
 		}
 	}
 	return nil

@@ -86,7 +86,7 @@ type severity int
 
 const (
 	advice  severity = iota // only for who asks
-	warning                 // works, and had better be otherwise
+	warning                 // works, but should be changed
 	invalid                 // breaks a promise
 )
 

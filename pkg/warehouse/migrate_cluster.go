@@ -89,7 +89,7 @@ func (c *Config) migrateReplicas(ctx context.Context, addr string) ([]string, er
 	return first.migrate(ctx)
 }
 
-// distribute makes anew, on one server, what asks all shards: a table in front of each that holds rows, and the same
+// distribute recreates, on one server, what asks all shards: a table in front of each that holds rows, and the same
 // views over these.
 func (c *Config) distribute(ctx context.Context, number int, shards []shard) error {
 	db, err := c.open(c.Database)
