@@ -7,8 +7,8 @@
 //
 // Files:
 //
-//	password.go  a password, or the file that holds it
-//	tokenkey.go  the key of the tokens, or the file that holds it
-//	tls.go       whom to trust, and what to show
-//	explain.go   what to change when that does not do
+//	password.go  a password or its file
+//	tokenkey.go  the token key or its file
+//	tls.go       trusted authorities and the client certificate
+//	explain.go   advice for TLS errors
 package credential

@@ -8,8 +8,8 @@ import (
 
 // Password is a password, or the file that holds it. Its fields are flags, under a prefix such as "kafka-".
 type Password struct {
-	Password     string `help:"Password. Better given as a variable or in a file, where no list of processes shows it." placeholder:"TEXT"`
-	PasswordFile string `help:"File that holds the password instead; a changed one is used by the next connection." placeholder:"FILE"`
+	Password     string `help:"Password. Prefer a variable or a file: process lists show flags." placeholder:"TEXT"`
+	PasswordFile string `help:"File with the password; a changed file is used by the next connection." placeholder:"FILE"`
 }
 
 // Check checks what can be checked without asking a server. prefix is that of the flags.

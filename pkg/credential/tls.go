@@ -14,10 +14,10 @@ import (
 // such as "kafka-"; ${server} says in their help whose they are.
 type TLS struct {
 	On         bool   `name:"tls" help:"Connect to ${server} with TLS."`
-	CA         string `name:"tls-ca" help:"Certificates of those who vouch for ${server}, in PEM, instead of those that the system trusts; a changed file is used by the next connection." placeholder:"FILE"`
-	Cert       string `name:"tls-cert" help:"Certificate to show to ${server}, where clients need one." placeholder:"FILE"`
-	Key        string `name:"tls-key" help:"Its key." placeholder:"FILE"`
-	ServerName string `name:"tls-server-name" help:"Name that the certificate of ${server} must bear, where that is not the address's." placeholder:"NAME"`
+	CA         string `name:"tls-ca" help:"Certificate authorities for ${server}, in PEM, instead of the system's; a changed file is used by the next connection." placeholder:"FILE"`
+	Cert       string `name:"tls-cert" help:"Client certificate for ${server}, if it requires one." placeholder:"FILE"`
+	Key        string `name:"tls-key" help:"Private key of the client certificate." placeholder:"FILE"`
+	ServerName string `name:"tls-server-name" help:"Name in the certificate of ${server}, if it is not the address's." placeholder:"NAME"`
 }
 
 // Check checks that the settings go together, and reads the files. prefix is that of the flags.
