@@ -24,7 +24,8 @@ type ReplayConfig struct {
 	DryRun     bool       // count, and write nothing
 }
 
-// Replay writes records of the log to the ingest topic again, for the loader to map with its current mapping. Key, value, headers and
+// Replay writes records of the log to the ingest topic again, for the loader to map with its current mapping. Key,
+// value, headers and
 // the time of receipt stay: what comes of them has the same keys.
 type Replay struct {
 	config    ReplayConfig
