@@ -25,8 +25,7 @@ type ReplayConfig struct {
 }
 
 // Replay writes records of the log to the ingest topic again, for the loader to map with its current mapping. Key,
-// value, headers and
-// the time of receipt stay: what comes of them has the same keys.
+// value, headers and the time of receipt stay, so the resulting rows have the same keys.
 type Replay struct {
 	config    ReplayConfig
 	client    *Client
